@@ -1,0 +1,71 @@
+"""Words for readers: what tables and figures call an axis, its values and a method's bound."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from gmm_study.training.hyperparameters import Hyperparameters
+
+CRITERION = "valid/bound"
+"""The figure that selection reads, and the only one."""
+LOG_P = "test/log_p"
+BOUND = "test/bound"
+METRICS = {LOG_P: "test log p", BOUND: "test bound"}
+"""The figures that a report shows, all in nats."""
+
+_AXES = {
+    "layers.depth": "depth",
+    "layers.first": "units of the first layer",
+    "layers.last": "units of the last layer",
+    "samples": "samples per datapoint K",
+    "evaluation_samples": "evaluation samples K",
+    "l1": "L1 factor",
+    "l2": "L2 factor",
+}
+
+
+def axis_label(axis: str) -> str:
+    """`layers.depth` is `depth`, `learning_rate` is `learning rate`."""
+    return _AXES.get(axis, axis.replace("_", " ").replace(".", " "))
+
+
+def value_label(value: Any) -> str:
+    """A value of an axis; a dash where a method does not read the axis."""
+    if value is None:
+        return "–"
+    if is_number(value):
+        return f"{value:,}" if isinstance(value, int) else f"{value:g}"
+    return str(value)
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value has a place on a number line."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def plain(value: Any) -> Any:
+    """A value of an axis as a number or a text, so that it can be compared, sorted and stored."""
+    if isinstance(value, Mapping):
+        return ",".join(f"{name}={plain(part)}" for name, part in value.items())
+    if isinstance(value, list | tuple):
+        return ",".join(str(plain(part)) for part in value)
+    return value if value is None or is_number(value) else str(value)
+
+
+def bound_label(settings: Hyperparameters) -> str:
+    """What the bound of a configuration estimates (SPEC section 2)."""
+    named = {"gmm": "log p̃", "rws": "log p", "vae": settings.bound.upper()}
+    return named.get(settings.method, "its own bound")
+
+
+def value_range(values: Iterable[int]) -> str:
+    """`10`, or `1 to 1,000` where there are several."""
+    low, high = min(distinct := set(values)), max(distinct)
+    return value_label(low) if low == high else f"{value_label(low)} to {value_label(high)}"
+
+
+def decimals(errors: Iterable[float]) -> int:
+    """Decimals of a table, from the standard errors in it: two digits of the median one, 1 to 3."""
+    known = sorted(error for error in errors if error > 0)
+    if not known:
+        return 2
+    return next((places for places in (1, 2) if known[len(known) // 2] * 10**places >= 10), 3)

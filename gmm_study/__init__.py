@@ -1,0 +1,1 @@
+"""Studies of deep generative models with binary latent layers."""

@@ -1,0 +1,156 @@
+"""Published files: found in GMM_STUDY_DATA or the cache, else downloaded; verified before use."""
+
+import hashlib
+import os
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gmm_study.data.dataset import SPLITS, Dataset
+from gmm_study.data.files import read_splits
+from gmm_study.data.registry import Entry, RemoteFile
+from gmm_study.errors import InputError
+
+
+def find_origin(entry: Entry) -> str:
+    """Where the files would come from now: a path in GMM_STUDY_DATA, 'cached' or 'download'."""
+    local = _data_folder()
+    if local is not None and _holds(local, entry):
+        first = local / entry.files[0].path
+        return str(first if len(entry.files) == 1 else first.parent)
+    return "cached" if _holds(_cache_folder(), entry) else "download"
+
+
+def load_files(entry: Entry) -> Dataset:
+    """The data set of an entry's files, downloaded into the cache where they are not at hand.
+
+    Raises InputError for a file that is not the published one and for a failed download; a damaged
+    file in the cache is discarded and downloaded again.
+    """
+    local = _data_folder()
+    if local is not None and _holds(local, entry):
+        return _read(entry, local, [f"file '{local / file.path}'" for file in entry.files])
+    cache = _cache_folder()
+    if _holds(cache, entry):
+        try:
+            return _read(entry, cache, [f"file '{cache / file.path}'" for file in entry.files])
+        except InputError:
+            for file in entry.files:
+                (cache / file.path).unlink(missing_ok=True)
+    return _download(entry, cache)
+
+
+def check_contents(entry: Entry, dataset: Dataset, where: str) -> Dataset:
+    """`dataset` itself, or an InputError if its checksum is not the one known for the entry."""
+    if entry.sha256 not in (None, dataset.sha256):
+        raise InputError(
+            f"{where}: the contents differ from data set '{entry.name}': "
+            f"sha256 {dataset.sha256}, expected {entry.sha256}"
+        )
+    return dataset
+
+
+def _data_folder() -> Path | None:
+    value = os.environ.get("GMM_STUDY_DATA")
+    if not value:
+        return None
+    folder = Path(value).expanduser()
+    if not folder.is_dir():
+        raise InputError(
+            f"GMM_STUDY_DATA is '{value}', which is no folder; it must name one, or be unset"
+        )
+    return folder
+
+
+def _cache_folder() -> Path:
+    import pooch
+
+    return Path(os.environ.get("GMM_STUDY_CACHE") or pooch.os_cache("gmm-study")).expanduser()
+
+
+def _holds(folder: Path, entry: Entry) -> bool:
+    return all((folder / file.path).is_file() for file in entry.files)
+
+
+def _download(entry: Entry, cache: Path) -> Dataset:
+    """Files get their names in the cache only after all of them have passed every check."""
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        partial = tempfile.TemporaryDirectory(prefix="partial-", dir=cache)
+    except OSError as error:
+        raise InputError(
+            f"cache folder '{cache}' cannot be written ({error.strerror}); "
+            "set GMM_STUDY_CACHE to one that can"
+        ) from error
+    with partial:
+        folder = Path(partial.name)
+        for file in entry.files:
+            _retrieve(entry, file, folder)
+        dataset = _read(entry, folder, [f"download {file.url}" for file in entry.files])
+        for file in entry.files:
+            (cache / file.path).parent.mkdir(parents=True, exist_ok=True)
+            os.replace(folder / file.path, cache / file.path)
+    return dataset
+
+
+def _retrieve(entry: Entry, file: RemoteFile, folder: Path) -> None:
+    import pooch
+
+    pooch.get_logger().setLevel("WARNING")  # else it advises to pin a hash that is checked here
+    downloader = pooch.HTTPDownloader(progressbar=sys.stderr.isatty())
+    try:
+        pooch.retrieve(file.url, None, fname=file.path, path=folder, downloader=downloader)
+    except OSError as error:
+        response = getattr(error, "response", None)
+        reason = type(error).__name__ if response is None else f"HTTP {response.status_code}"
+        raise InputError(
+            f"data set '{entry.name}' is not at hand and its download failed: {file.url} "
+            f"({reason}); set GMM_STUDY_DATA to a folder that holds {file.path}, "
+            "or give the path of your own data"
+        ) from error
+
+
+def _read(entry: Entry, folder: Path, names: Sequence[str]) -> Dataset:
+    """The data set of the files below `folder`, which error lines call by `names`."""
+    splits: dict[str, NDArray[np.uint8]] = {}
+    for file, name in zip(entry.files, names, strict=True):
+        _check_blob(file, folder / file.path, name)
+        found = read_splits(folder / file.path, file.keys, name)
+        _check_shapes(entry, found, name)
+        splits |= found
+    if entry.column_major and entry.image_shape:
+        splits = {split: _by_rows(rows, *entry.image_shape) for split, rows in splits.items()}
+    dataset = Dataset.from_splits(entry.name, splits, entry.image_shape)
+    return check_contents(entry, dataset, names[0])
+
+
+def _check_blob(file: RemoteFile, path: Path, name: str) -> None:
+    """Compare with git's id of a file's contents: sha1 over 'blob', the length and the bytes."""
+    if file.git_blob is None:
+        return
+    contents = path.read_bytes()
+    digest = hashlib.sha1(b"blob %d\0" % len(contents), usedforsecurity=False)
+    digest.update(contents)
+    if digest.hexdigest() != file.git_blob:
+        raise InputError(
+            f"{name} is not the published one: its git blob id is {digest.hexdigest()}, "
+            f"expected {file.git_blob}"
+        )
+
+
+def _check_shapes(entry: Entry, splits: dict[str, NDArray[np.uint8]], name: str) -> None:
+    for split, rows in splits.items():
+        declared = (entry.sizes[SPLITS.index(split)], entry.dims)
+        if rows.shape != declared:
+            raise InputError(
+                f"{name}, split '{split}': shape {rows.shape}; "
+                f"data set '{entry.name}' has {declared} there"
+            )
+
+
+def _by_rows(by_columns: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
+    return by_columns.reshape(-1, width, height).transpose(0, 2, 1).reshape(by_columns.shape)

@@ -1,0 +1,7 @@
+"""What a trained model is worth, in nats with standard errors, in bounded memory for any K."""
+
+from gmm_study.estimators.bound import estimate_bound
+from gmm_study.estimators.importance import estimate_log_p
+from gmm_study.estimators.partition_function import estimate_log_z2
+
+__all__ = ["estimate_bound", "estimate_log_p", "estimate_log_z2"]

@@ -1,0 +1,26 @@
+"""The bound that a method ascends, of every datapoint, with training's number of samples."""
+
+import torch
+from torch import Tensor
+
+from gmm_study.models import Model, RandomStreams
+from gmm_study.objectives import Objective
+
+
+@torch.no_grad()
+def estimate_bound(
+    objective: Objective,
+    model: Model,
+    data: Tensor,
+    streams: RandomStreams,
+    chunk_rows: int = 4000,
+) -> dict[str, Tensor]:
+    """The objective's estimates (`bound`, `log_p`, `ess`) of `data` `[N, D]`, each `[R, N]`.
+
+    `chunk_rows` bounds the sample rows (datapoints times samples) in memory at a time.
+    """
+    parts = []
+    for chunk in data.split(max(1, chunk_rows // objective.samples)):
+        batch = chunk.to(model.parameters.flat.dtype).expand(len(streams), -1, -1)
+        parts.append(objective.estimates(model, batch, streams))
+    return {name: torch.cat([part[name] for part in parts], dim=1).double() for name in parts[0]}

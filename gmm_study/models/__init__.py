@@ -1,0 +1,25 @@
+"""Models of binary data with latent layers; every tensor leads with the replicate dimension R."""
+
+from typing import Protocol
+
+from torch import Tensor
+
+from gmm_study.models.parameters import Parameters
+from gmm_study.models.sbn import SigmoidBeliefNetwork
+from gmm_study.models.streams import RandomStreams
+from gmm_study.models.vae import VariationalAutoencoder
+
+
+class Model(Protocol):
+    """What training and evaluation ask of a model."""
+
+    parameters: Parameters
+
+    def initialise(self, streams: RandomStreams) -> None:
+        """Draw the initial parameters."""
+
+    def log_weights(self, data: Tensor, samples: int, streams: RandomStreams) -> Tensor:
+        """log p(x, h_k) - log q(h_k | x) with h_k ~ q(h | x): `[R, B, D]` to `[R, B, K]`, nats."""
+
+
+__all__ = ["Model", "Parameters", "RandomStreams", "SigmoidBeliefNetwork", "VariationalAutoencoder"]

@@ -1,0 +1,142 @@
+"""A Bernoulli layer given another layer: logits, log-probability, and the gradient by hand.
+
+A binary state is `[R, B, S, n]`: R replicates, B datapoints, S samples a datapoint. S is 1 for the
+data themselves, so that what depends on the data alone is computed on B rows and not on B * K.
+"""
+
+from dataclasses import dataclass
+from itertools import pairwise
+from math import sqrt
+
+import torch
+from torch import Tensor
+from torch.nn.functional import softplus
+
+from gmm_study.models.parameters import Parameters
+from gmm_study.models.streams import RandomStreams
+
+INITIAL_BIAS = -1.0
+
+
+@dataclass
+class Activations:
+    """What one pass through a conditional leaves for its gradient: all `[R, B, S, n]`."""
+
+    inputs: list[Tensor]
+    """The input of every layer of the network: the state itself, then tanh layers."""
+    logits: Tensor
+
+
+class BernoulliConditional:
+    """`Bernoulli(sigmoid(f(state)))`, f an affine map with tanh hidden layers before it if asked.
+
+    The states are constants to the gradient, so each conditional's gradient is the delta rule:
+    input times (target - probability), weighted a sample.
+    """
+
+    def __init__(self, name: str, inputs: int, outputs: int, deterministic_layers: int = 0) -> None:
+        hidden = [(inputs + outputs) // 2] * deterministic_layers
+        self.name = name
+        self.sizes = [inputs, *hidden, outputs]
+
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """The shapes of its parameters, without the replicate dimension."""
+        shapes: dict[str, tuple[int, ...]] = {}
+        for layer, (fan_in, fan_out) in enumerate(self._fans()):
+            shapes[f"{self.name}.{layer}.weight"] = (fan_in, fan_out)
+            shapes[f"{self.name}.{layer}.bias"] = (fan_out,)
+        return shapes
+
+    def initialise(self, parameters: Parameters, streams: RandomStreams) -> None:
+        """Weights uniform in +- sqrt(6 / (fan_in + fan_out)) / fan_in, every bias -1."""
+        for layer, (fan_in, fan_out) in enumerate(self._fans()):
+            scale = sqrt(6.0 / (fan_in + fan_out)) / fan_in
+            weight = parameters[f"{self.name}.{layer}.weight"]
+            draws = streams.uniform(fan_in, fan_out).to(weight.device)
+            weight.copy_((2.0 * draws - 1.0) * scale)
+            parameters[f"{self.name}.{layer}.bias"].fill_(INITIAL_BIAS)
+
+    def __call__(self, parameters: Parameters, state: Tensor) -> Activations:
+        """Logits `[R, B, S, n_out]` given a state `[R, B, S, n_in]`."""
+        inputs = [state]
+        for layer in range(len(self.sizes) - 2):
+            inputs.append(self._affine(parameters, layer, inputs[-1]).tanh_())
+        return Activations(inputs, self._affine(parameters, len(self.sizes) - 2, inputs[-1]))
+
+    def add_gradient(
+        self, parameters: Parameters, activations: Activations, target: Tensor, weights: Tensor
+    ) -> None:
+        """Add the gradient of `sum_bk weights_bk log p(target_bk | state_bk)`; uses up the logits.
+
+        `target` is `[R, B, S, n_out]`, `weights` `[R, B, K]`.
+        """
+        probabilities = activations.logits.sigmoid_()
+        last = len(self.sizes) - 2
+        state = activations.inputs[last]
+        if state.shape[2] < weights.shape[2]:  # one row a datapoint serves all its samples
+            expected = weights.unsqueeze(2) @ target
+            delta = expected - weights.sum(2)[..., None, None] * probabilities
+            self._add_affine(parameters, last, state, delta)
+        elif last > 0 or self.sizes[last] > self.sizes[last + 1]:
+            delta = (target - probabilities).mul_(weights.unsqueeze(3))
+            self._add_affine(parameters, last, state, delta)
+        else:  # weight the narrower side of the outer product
+            residual = target - probabilities
+            self._add_affine(parameters, last, state * weights.unsqueeze(3), residual, weights)
+        for layer in range(last, 0, -1):
+            weight = parameters[f"{self.name}.{layer}.weight"]
+            hidden = activations.inputs[layer]
+            delta = _rows(delta) @ weight.transpose(1, 2)
+            delta = (delta * (1.0 - _rows(hidden).square())).view_as(hidden)
+            self._add_affine(parameters, layer - 1, activations.inputs[layer - 1], delta)
+
+    def _fans(self) -> list[tuple[int, int]]:
+        return list(pairwise(self.sizes))
+
+    def _affine(self, parameters: Parameters, layer: int, state: Tensor) -> Tensor:
+        weight = parameters[f"{self.name}.{layer}.weight"]
+        bias = parameters[f"{self.name}.{layer}.bias"]
+        return affine(state, weight, bias)
+
+    def _add_affine(
+        self,
+        parameters: Parameters,
+        layer: int,
+        state: Tensor,
+        delta: Tensor,
+        bias_weights: Tensor | None = None,
+    ) -> None:
+        rows, deltas = _rows(state), _rows(delta)
+        parameters.gradient(f"{self.name}.{layer}.weight").baddbmm_(rows.transpose(1, 2), deltas)
+        bias = parameters.gradient(f"{self.name}.{layer}.bias")
+        if bias_weights is None:
+            bias.add_(deltas.sum(1))
+        else:
+            bias.add_((bias_weights.flatten(1).unsqueeze(1) @ deltas).squeeze(1))
+
+
+def affine(state: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """`state @ weight + bias`, replicate by replicate: `[R, B, S, n_in]` to `[R, B, S, n_out]`."""
+    return torch.baddbmm(bias.unsqueeze(1), _rows(state), weight).unflatten(1, state.shape[1:3])
+
+
+def log_bernoulli(target: Tensor, logits: Tensor) -> Tensor:
+    """log p(target) in nats, summed over units: broadcasts `[R, B, S, n]` and gives `[R, B, S]`."""
+    if target.shape[2] < logits.shape[2]:
+        agreement = (logits @ target.transpose(2, 3)).squeeze(3)
+    elif target.shape[2] > logits.shape[2]:
+        agreement = (target @ logits.transpose(2, 3)).squeeze(3)
+    else:
+        agreement = (target * logits).sum(3)
+    return agreement - softplus(logits).sum(3)
+
+
+def sample_bernoulli(logits: Tensor, samples: int, streams: RandomStreams) -> Tensor:
+    """Binary states `[R, B, S, n]`; one row of logits a datapoint serves `samples` of them."""
+    _, datapoints, rows, units = logits.shape
+    uniform = streams.uniform(datapoints, max(rows, samples), units)
+    return (uniform < logits.sigmoid()).to(logits.dtype)
+
+
+def _rows(state: Tensor) -> Tensor:
+    return state.flatten(1, 2)

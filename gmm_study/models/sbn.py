@@ -1,0 +1,143 @@
+"""A deep sigmoid belief network, twice: a generative model p and an inference model q."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+from torch import Tensor
+from torch.nn.functional import softplus
+
+from gmm_study.models.conditional import (
+    INITIAL_BIAS,
+    Activations,
+    BernoulliConditional,
+    log_bernoulli,
+    sample_bernoulli,
+)
+from gmm_study.models.parameters import Parameters
+from gmm_study.models.streams import RandomStreams
+
+TOP_PRIOR = "generative.top.logits"
+
+
+@dataclass
+class Pass:
+    """States of every layer, from data (index 0) to the top, and one model's view of them."""
+
+    states: list[Tensor]
+    """`states[0]` is the data `[R, B, 1, D]`, `states[l]` the layer h_l `[R, B, K, n_l]`."""
+    activations: list[Activations]
+    """One a conditional, lowest layer first."""
+    log_prob: Tensor
+    """`[R, B, K]` in nats: log p(x, h), or log q(h | x)."""
+
+
+class SigmoidBeliefNetwork:
+    """R replicates of p(x, h) and q(h | x) with binary latent layers, SPEC section 1.
+
+    The generative model goes down, p(h_L) prod_l p(h_{l-1} | h_l); the inference model goes up,
+    prod_l q(h_l | h_{l-1}). Gradients are computed by hand: samples are constants, so nothing
+    flows between the layers. See Bornschein et al., arXiv 1506.03877, section 2.
+
+    `sizes` are the latent layers' units from the data up; `deterministic_layers` puts that many
+    tanh layers of (n_in + n_out) // 2 units inside each conditional.
+    """
+
+    def __init__(
+        self,
+        data_dims: int,
+        sizes: Sequence[int],
+        replicates: int,
+        deterministic_layers: int = 0,
+        device: torch.device | str = "cpu",
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        widths = [data_dims, *sizes]
+        pairs = list(enumerate(pairwise(widths)))
+        self.generative = [
+            BernoulliConditional(f"generative.{layer}", above, below, deterministic_layers)
+            for layer, (below, above) in pairs
+        ]
+        self.inference = [
+            BernoulliConditional(f"inference.{layer}", below, above, deterministic_layers)
+            for layer, (below, above) in pairs
+        ]
+        shapes: dict[str, tuple[int, ...]] = {TOP_PRIOR: (widths[-1],)}
+        for conditional in [*self.generative, *self.inference]:
+            shapes |= conditional.shapes()
+        self.parameters = Parameters(shapes, replicates, device, dtype)
+
+    def initialise(self, streams: RandomStreams) -> None:
+        """Draw the initial parameters, SPEC section 1; the top prior's logits at -1."""
+        self.parameters[TOP_PRIOR].fill_(INITIAL_BIAS)
+        for conditional in [*self.generative, *self.inference]:
+            conditional.initialise(self.parameters, streams)
+
+    def infer(self, data: Tensor, samples: int, streams: RandomStreams) -> Pass:
+        """Sample h ~ q(h | x) bottom-up, `samples` a datapoint; `data` is `[R, B, D]` of 0/1."""
+        states, activations = [data.unsqueeze(2)], list[Activations]()
+        log_q = data.new_zeros(())
+        for conditional in self.inference:
+            layer = conditional(self.parameters, states[-1])
+            states.append(sample_bernoulli(layer.logits, samples, streams))
+            activations.append(layer)
+            log_q = log_q + log_bernoulli(states[-1], layer.logits)
+        return Pass(states, activations, log_q)
+
+    def generate(self, datapoints: int, streams: RandomStreams) -> Pass:
+        """Sample (x, h) ~ p ancestrally, one h a datapoint; states are `[R, B, 1, n]`."""
+        top = self.parameters[TOP_PRIOR][:, None, None, :].expand(-1, datapoints, -1, -1)
+        states, activations = [sample_bernoulli(top, 1, streams)], []
+        log_p = log_bernoulli(states[0], top)
+        for conditional in reversed(self.generative):
+            layer = conditional(self.parameters, states[0])
+            states.insert(0, sample_bernoulli(layer.logits, 1, streams))
+            activations.insert(0, layer)
+            log_p = log_p + log_bernoulli(states[0], layer.logits)
+        return Pass(states, activations, log_p)
+
+    def score_generative(self, states: list[Tensor]) -> Pass:
+        """log p(x, h) `[R, B, K]` of given states, the top prior included."""
+        prior = self.parameters[TOP_PRIOR]
+        top = states[-1]
+        log_p = top @ prior[:, None, :, None] - softplus(prior).sum(1)[:, None, None, None]
+        log_p = log_p.squeeze(3)
+        activations = []
+        for conditional, below, above in zip(self.generative, states[:-1], states[1:], strict=True):
+            activations.append(conditional(self.parameters, above))
+            log_p = log_p + log_bernoulli(below, activations[-1].logits)
+        return Pass(states, activations, log_p)
+
+    def score_inference(self, states: list[Tensor]) -> Pass:
+        """log q(h | x) `[R, B, K]` of given states."""
+        activations = []
+        log_q = states[0].new_zeros(())
+        for conditional, below, above in zip(self.inference, states[:-1], states[1:], strict=True):
+            activations.append(conditional(self.parameters, below))
+            log_q = log_q + log_bernoulli(above, activations[-1].logits)
+        return Pass(states, activations, log_q)
+
+    def log_weights(self, data: Tensor, samples: int, streams: RandomStreams) -> Tensor:
+        """log p(x, h_k) - log q(h_k | x) with h_k ~ q(h | x): `[R, B, D]` to `[R, B, K]`, nats."""
+        inferred = self.infer(data, samples, streams)
+        return self.score_generative(inferred.states).log_prob - inferred.log_prob
+
+    def add_generative_gradient(self, scored: Pass, weights: Tensor) -> None:
+        """Add the gradient of sum_bk weights_bk log p(x_b, h_bk); `weights` is `[R, B, K]`."""
+        prior = self.parameters[TOP_PRIOR]
+        top = scored.states[-1]
+        expected = (weights.unsqueeze(2) @ top).sum((1, 2))
+        total = weights.sum((1, 2)).unsqueeze(1)
+        self.parameters.gradient(TOP_PRIOR).add_(expected - total * prior.sigmoid())
+        for conditional, activations, below in zip(
+            self.generative, scored.activations, scored.states[:-1], strict=True
+        ):
+            conditional.add_gradient(self.parameters, activations, below, weights)
+
+    def add_inference_gradient(self, scored: Pass, weights: Tensor) -> None:
+        """Add the gradient of sum_bk weights_bk log q(h_bk | x_b); `weights` is `[R, B, K]`."""
+        for conditional, activations, above in zip(
+            self.inference, scored.activations, scored.states[1:], strict=True
+        ):
+            conditional.add_gradient(self.parameters, activations, above, weights)

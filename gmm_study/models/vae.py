@@ -1,0 +1,118 @@
+"""A variational autoencoder: Gaussian latent variables, Bernoulli data, relu networks."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+from torch import Tensor
+
+from gmm_study.models.conditional import affine, log_bernoulli
+from gmm_study.models.parameters import Parameters
+from gmm_study.models.streams import RandomStreams
+
+INITIAL_WEIGHT_SCALE = 0.1
+
+
+@dataclass
+class Encoding:
+    """q(z | x) and samples of it."""
+
+    mean: Tensor
+    """`[R, B, 1, Z]`."""
+    log_variance: Tensor
+    """`[R, B, 1, Z]`."""
+    noise: Tensor
+    """Standard normal draws, `[R, B, K, Z]`."""
+    z: Tensor
+    """mean + noise * standard deviation, `[R, B, K, Z]`."""
+
+
+class VariationalAutoencoder:
+    """R replicates of p(z) p(x | z) and q(z | x), Kingma and Welling, arXiv 1312.6114.
+
+    z is Gaussian of the last of `sizes`; the others are the relu layers of the encoder and, in
+    reverse, of the decoder. Gradients come from autograd through reparametrised samples.
+    """
+
+    def __init__(
+        self,
+        data_dims: int,
+        sizes: Sequence[int],
+        replicates: int,
+        device: torch.device | str = "cpu",
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        *hidden, self.latent_dims = sizes
+        self.encoder = _layers("encoder", [data_dims, *hidden, 2 * self.latent_dims])
+        self.decoder = _layers("decoder", [self.latent_dims, *reversed(hidden), data_dims])
+        shapes: dict[str, tuple[int, ...]] = {}
+        for name, (fan_in, fan_out) in (self.encoder | self.decoder).items():
+            shapes[f"{name}.weight"] = (fan_in, fan_out)
+            shapes[f"{name}.bias"] = (fan_out,)
+        self.parameters = Parameters(shapes, replicates, device, dtype)
+
+    def initialise(self, streams: RandomStreams) -> None:
+        """Weights N(0, 0.1^2), biases 0."""
+        for name, (fan_in, fan_out) in (self.encoder | self.decoder).items():
+            weight = self.parameters[f"{name}.weight"]
+            weight.copy_(streams.normal(fan_in, fan_out).to(weight.device) * INITIAL_WEIGHT_SCALE)
+            self.parameters[f"{name}.bias"].zero_()
+
+    def encode(
+        self,
+        data: Tensor,
+        samples: int,
+        streams: RandomStreams,
+        tensors: dict[str, Tensor] | None = None,
+    ) -> Encoding:
+        """q(z | x) of `data` `[R, B, D]` and `samples` reparametrised samples a datapoint.
+
+        `tensors` stands in for the parameters where a gradient is wanted.
+        """
+        output = _network(data.unsqueeze(2), self.encoder, tensors or self._tensors())
+        mean, log_variance = output.chunk(2, dim=3)
+        noise = streams.normal(data.shape[1], samples, self.latent_dims)
+        return Encoding(mean, log_variance, noise, mean + noise * (0.5 * log_variance).exp())
+
+    def log_likelihood(
+        self, data: Tensor, z: Tensor, tensors: dict[str, Tensor] | None = None
+    ) -> Tensor:
+        """log p(x | z) in nats, `[R, B, K]`."""
+        logits = _network(z, self.decoder, tensors or self._tensors())
+        return log_bernoulli(data.unsqueeze(2), logits)
+
+    def log_weights(self, data: Tensor, samples: int, streams: RandomStreams) -> Tensor:
+        """log p(x, z_k) - log q(z_k | x) with z_k ~ q(z | x): `[R, B, D]` to `[R, B, K]`, nats."""
+        encoding = self.encode(data, samples, streams)
+        return self.log_likelihood(data, encoding.z) + log_prior_ratio(encoding)
+
+    def _tensors(self) -> dict[str, Tensor]:
+        return self.parameters.views_of(self.parameters.flat)
+
+
+def log_prior_ratio(encoding: Encoding) -> Tensor:
+    """log p(z) - log q(z | x) of the samples, `[R, B, K]`."""
+    squares = encoding.noise.square() + encoding.log_variance - encoding.z.square()
+    return 0.5 * squares.sum(3)
+
+
+def kl_divergence(encoding: Encoding) -> Tensor:
+    """KL(q(z | x) || p(z)) in nats in closed form, `[R, B]`."""
+    mean, log_variance = encoding.mean, encoding.log_variance
+    return 0.5 * (mean.square() + log_variance.exp() - 1.0 - log_variance).sum((2, 3))
+
+
+def _layers(name: str, widths: Sequence[int]) -> dict[str, tuple[int, int]]:
+    fans = pairwise(widths)
+    return {f"{name}.{layer}": fan for layer, fan in enumerate(fans)}
+
+
+def _network(
+    state: Tensor, layers: dict[str, tuple[int, int]], tensors: dict[str, Tensor]
+) -> Tensor:
+    for depth, name in enumerate(layers, start=1):
+        state = affine(state, tensors[f"{name}.weight"], tensors[f"{name}.bias"])
+        if depth < len(layers):
+            state = state.relu()
+    return state

@@ -1,0 +1,25 @@
+"""What a method ascends: an estimate of a bound in nats, and its gradient."""
+
+from typing import Any, Protocol
+
+from torch import Tensor
+
+from gmm_study.models import RandomStreams
+from gmm_study.objectives.gmm import GeometricMeanMatching
+from gmm_study.objectives.rws import ReweightedWakeSleep
+from gmm_study.objectives.vae import VariationalBound
+
+
+class Objective(Protocol):
+    """What training asks of an objective; `model` is of the kind that the objective is for."""
+
+    samples: int
+
+    def add_gradient(self, model: Any, data: Tensor, streams: RandomStreams) -> Tensor:
+        """Add the ascent direction, mean over the batch `[R, B, D]`; gives the bound `[R, B]`."""
+
+    def estimates(self, model: Any, data: Tensor, streams: RandomStreams) -> dict[str, Tensor]:
+        """`bound`, `log_p` and `ess` of each datapoint with K samples, `[R, B]`."""
+
+
+__all__ = ["GeometricMeanMatching", "Objective", "ReweightedWakeSleep", "VariationalBound"]

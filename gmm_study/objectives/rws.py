@@ -1,0 +1,44 @@
+"""Reweighted wake-sleep."""
+
+import torch
+from torch import Tensor
+
+from gmm_study.models import RandomStreams, SigmoidBeliefNetwork
+from gmm_study.objectives.baseline import baseline_of
+from gmm_study.objectives.log_weights import effective_sample_size, importance_weights, log_p
+
+
+class ReweightedWakeSleep:
+    """Ascends log p(x) in p by importance weighting; q gets half wake and half sleep updates.
+
+    Bornschein and Bengio, arXiv 1406.2751; SPEC section 2. One pass of q and p with K samples a
+    datapoint, and for the sleep update one ancestral sample of p a datapoint. Weights are
+    normalised a datapoint, never over the batch.
+    """
+
+    def __init__(self, samples: int, q_baseline: str = "uniform") -> None:
+        self.samples = samples
+        self.q_baseline = baseline_of(q_baseline, samples)
+
+    def add_gradient(
+        self, model: SigmoidBeliefNetwork, data: Tensor, streams: RandomStreams
+    ) -> Tensor:
+        """Add the ascent direction, mean over the batch `[R, B, D]`; gives the bound `[R, B]`."""
+        inferred = model.infer(data, self.samples, streams)
+        scored = model.score_generative(inferred.states)
+        dream = model.score_inference(model.generate(data.shape[1], streams).states)
+        log_weights = scored.log_prob - inferred.log_prob
+        weights = importance_weights(log_weights)
+        datapoints = data.shape[1]
+        model.add_generative_gradient(scored, weights / datapoints)
+        model.add_inference_gradient(inferred, 0.5 * (weights - self.q_baseline) / datapoints)
+        model.add_inference_gradient(dream, torch.full_like(dream.log_prob, 0.5 / datapoints))
+        return log_p(log_weights)
+
+    def estimates(
+        self, model: SigmoidBeliefNetwork, data: Tensor, streams: RandomStreams
+    ) -> dict[str, Tensor]:
+        """`bound`, `log_p` and `ess` of each datapoint with K samples, `[R, B]`."""
+        log_weights = model.log_weights(data, self.samples, streams)
+        bound = log_p(log_weights)
+        return {"bound": bound, "log_p": bound, "ess": effective_sample_size(log_weights)}

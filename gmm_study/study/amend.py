@@ -1,0 +1,146 @@
+"""What departs from a study's file: its small variant, and settings given beside it.
+
+What comes later wins: fixing a setting takes its axis out of the space, an axis takes the fixed
+setting out.
+"""
+
+import re
+from collections.abc import Mapping
+from copy import deepcopy
+from dataclasses import fields
+from hashlib import sha256
+from typing import Any
+
+from gmm_study.errors import InputError, did_you_mean
+from gmm_study.study.dotted import assign, leaves, overlap, remove
+from gmm_study.study.read import parse_yaml
+from gmm_study.study.schema import Axis, StudyFile
+from gmm_study.training.hyperparameters import Hyperparameters
+
+SHORT_FOR = {"dataset": "datasets", "method": "methods"}
+"""Names that set a list to one value."""
+LABEL_LENGTH = 100
+
+
+def with_small(document: Mapping[str, Any], small: Mapping[str, Any]) -> dict[str, Any]:
+    """The document with its small variant merged over it; axes and lists are replaced whole."""
+    if "small" in small:
+        raise InputError("small: must not be in a small variant")
+    merged = deepcopy({name: value for name, value in document.items() if name != "small"})
+    for section, value in deepcopy(dict(small)).items():
+        if section == "fixed" and isinstance(value, dict):
+            for name, setting in value.items():
+                _fix(merged, name, setting, _joined(merged.get("fixed", {}).get(name), setting))
+        elif section == "space" and isinstance(value, dict):
+            for name, axis in value.items():
+                _sweep(merged, name, axis)
+        else:
+            merged[section] = _joined(merged.get(section), value)
+    return _without_dangling_x(merged, document)
+
+
+def with_overrides(document: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """The document with the value of each KEY set, in the order given."""
+    amended = deepcopy(dict(document))
+    for key, value in overrides.items():
+        try:
+            _override(amended, key, deepcopy(value))
+        except InputError as error:
+            raise InputError(f"{key}={value}: {error}") from error
+    return _without_dangling_x(amended, document)
+
+
+def parse_override(text: str) -> tuple[str, Any]:
+    """The key and the value of KEY=VALUE, the value read as YAML."""
+    key, separator, value = (part.strip() for part in text.partition("="))
+    if not (key and separator and value):
+        raise InputError(f"'{text}': must be KEY=VALUE, as in max_epochs=5")
+    try:
+        return key, parse_yaml(value)
+    except InputError as error:
+        raise InputError(f"'{text}': {error}") from error
+
+
+def overridden_setting(key: str) -> str | None:
+    """The hyperparameter that a key fixes, None where it sets another field of the study."""
+    head, _, rest = key.partition(".")
+    if head == "fixed":
+        return rest or None
+    return None if head in {*StudyFile.model_fields, *SHORT_FOR} else key
+
+
+def label(small: bool, overrides: tuple[str, ...]) -> str:
+    """A short name of a variant that can name a folder; other variants have other labels."""
+    text = ",".join([*(["small"] if small else []), *("".join(o.split()) for o in overrides)])
+    safe = re.sub(r"[^\w=.,+\[\]{}-]", "_", text, flags=re.ASCII)
+    if safe == text and len(text) <= LABEL_LENGTH:
+        return text
+    digest = sha256(text.encode()).hexdigest()[:8]
+    return f"{safe[: LABEL_LENGTH - len(digest) - 1]}-{digest}"
+
+
+def _override(document: dict[str, Any], key: str, value: Any) -> None:
+    head, _, rest = key.partition(".")
+    setting = overridden_setting(key)
+    if setting is not None:
+        if "fixed" != head:
+            _refuse_unknown(head)
+        _fix(document, setting, value, value)
+    elif head == "space" and rest:
+        name, _, kind = rest.rpartition(".")
+        if name and kind in Axis.model_fields:
+            _sweep(document, name, {kind: value})
+        else:
+            _sweep(document, rest, value)
+    elif key in SHORT_FOR:
+        document[SHORT_FOR[key]] = [value]
+    else:
+        assign(document, key, value)
+
+
+def _refuse_unknown(name: str) -> None:
+    settings = {spec.name for spec in fields(Hyperparameters)}
+    if name not in settings:
+        known = settings | set(StudyFile.model_fields) - {"small"}
+        raise InputError(f"no such setting; {did_you_mean(name, known)}")
+
+
+def _fix(document: dict[str, Any], name: str, setting: Any, value: Any) -> None:
+    """Set `fixed` to `value`, and take out the axes that `setting` names a value for."""
+    assign(document, f"fixed.{name}", value)
+    space = document.get("space")
+    for leaf in leaves({name: setting}):
+        for axis in list(space) if isinstance(space, dict) else ():
+            if overlap(leaf, axis):
+                del space[axis]
+
+
+def _sweep(document: dict[str, Any], name: str, axis: Any) -> None:
+    space = document.setdefault("space", {})
+    if not isinstance(space, dict):
+        raise InputError(f"space: {space!r} must be a mapping")
+    for other in list(space):
+        if other != name and overlap(other, name):
+            del space[other]
+    space[name] = axis
+    if isinstance(document.get("fixed"), dict):
+        remove(document["fixed"], name)
+
+
+def _joined(old: Any, new: Any) -> Any:
+    """Two mappings as one, unless they are of different kinds; else the new value."""
+    if not (isinstance(old, dict) and isinstance(new, dict)):
+        return new
+    if new.get("kind", old.get("kind")) != old.get("kind"):
+        return new
+    return {**old, **new}
+
+
+def _without_dangling_x(amended: dict[str, Any], document: Mapping[str, Any]) -> dict[str, Any]:
+    """Without a `report.x` whose axis the amendment took out."""
+    report = amended.get("report")
+    x = report.get("x") if isinstance(report, dict) else None
+    if isinstance(report, dict) and isinstance(amended.get("space", {}), dict):
+        if x in document.get("space", {}) and x not in amended.get("space", {}):
+            del report["x"]
+    return amended

@@ -1,0 +1,58 @@
+"""YAML, read strictly: plain data alone, no key twice, every fault one line."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from gmm_study.errors import InputError
+
+
+def read_document(path: Path) -> dict[str, Any]:
+    """The mapping in a YAML file."""
+    try:
+        document = parse_yaml(path.read_text(encoding="utf-8"))
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: must be text in UTF-8") from error
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    if not isinstance(document, dict):
+        raise InputError(f"{path}: must hold a mapping with the fields of a study")
+    return document
+
+
+def parse_yaml(text: str) -> Any:
+    """The value that a YAML text holds; `InputError` names the line of a fault."""
+    try:
+        return yaml.load(text, Loader=_Loader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = f"line {mark.line + 1}: " if mark else ""
+        raise InputError(f"{line}not usable YAML: {error.problem}") from error
+    except yaml.YAMLError as error:
+        raise InputError("not usable YAML: a character that must not be in it") from error
+    except (RecursionError, ValueError) as error:
+        raise InputError(f"not usable YAML: {' '.join(str(error).split())}") from error
+
+
+class _Loader(yaml.SafeLoader):
+    """The safe loader, for documents that are trees whose keys are texts, each there once."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            mark = self.peek_event().start_mark
+            raise yaml.MarkedYAMLError(problem="an alias must be written out", problem_mark=mark)
+        return super().compose_node(parent, index)
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+        seen = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            problem = "" if isinstance(key, str) else f"the key {key!r} must be text"
+            problem = f"the key '{key}' is there twice" if not problem and key in seen else problem
+            if problem:
+                raise yaml.MarkedYAMLError(problem=problem, problem_mark=key_node.start_mark)
+            seen.add(key)
+        return super().construct_mapping(node, deep)

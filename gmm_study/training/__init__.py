@@ -1,0 +1,1 @@
+"""Training of one configuration, all its replicates together."""

@@ -1,0 +1,118 @@
+"""Replicates that step together: one batched product for all of them."""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from gmm_study.estimators import estimate_bound
+from gmm_study.models import RandomStreams
+from gmm_study.training.hyperparameters import Hyperparameters
+from gmm_study.training.methods import build_model, build_objective
+from gmm_study.training.optimizers import build_optimizer, optimizer_rows, restore_optimizer
+
+STREAM_PURPOSES = ("order", "noise", "validation")
+
+
+class ReplicateGroup:
+    """The parameters, optimiser and random streams of some replicates at the same epoch.
+
+    Data are `[N, D]` tensors of 0/1 on the device. Each replicate has its own order of the data
+    and its own noise; what one row computes does not depend on which others are there.
+    """
+
+    def __init__(
+        self,
+        hyperparameters: Hyperparameters,
+        data_dims: int,
+        replicates: Sequence[int],
+        device: torch.device,
+    ) -> None:
+        self.hyperparameters = hyperparameters
+        self.replicates = list(replicates)
+        self.model = build_model(hyperparameters, data_dims, self.replicates, device)
+        self.model.initialise(
+            RandomStreams(hyperparameters.seed, self.replicates, "initialisation")
+        )
+        self.objective = build_objective(hyperparameters)
+        self.optimizer = build_optimizer(hyperparameters, self.model.parameters)
+        self.streams = {
+            purpose: RandomStreams(
+                hyperparameters.seed,
+                self.replicates,
+                purpose,
+                "cpu" if purpose == "order" else device,
+            )
+            for purpose in STREAM_PURPOSES
+        }
+
+    def train_epoch(self, data: Tensor) -> Tensor:
+        """One pass over `data` `[N, D]` in a fresh order; gives the mean bound `[R]` in nats."""
+        parameters = self.model.parameters
+        orders = self.streams["order"].permutations(len(data)).to(data.device)
+        total = torch.zeros(len(self.replicates), dtype=torch.float64, device=data.device)
+        for indices in orders.split(self.hyperparameters.batch_size, dim=1):
+            batch = data[indices].to(parameters.flat.dtype)
+            parameters.grad.zero_()
+            bound = self.objective.add_gradient(self.model, batch, self.streams["noise"])
+            self._add_penalty_gradient()
+            self.optimizer.step()
+            total += bound.sum(1, dtype=torch.float64)
+        return total / len(data)
+
+    def validate(self, data: Tensor) -> dict[str, Tensor]:
+        """Mean of every estimate over `data` `[N, D]`, each `[R]`, with training's K."""
+        streams = self.streams["validation"]
+        estimates = estimate_bound(self.objective, self.model, data, streams)
+        return {name: values.mean(1) for name, values in estimates.items()}
+
+    def parameters_of(self, row: int) -> Tensor:
+        """A copy of one replicate's parameters, `[P]`, on the CPU."""
+        return self.model.parameters.flat[row].detach().cpu().clone()
+
+    def row_state(self, row: int) -> dict[str, Tensor]:
+        """All that one replicate needs to go on as if it had never stopped."""
+        state = {"parameters": self.parameters_of(row)}
+        for name, value in optimizer_rows(self.optimizer, self.model.parameters, row).items():
+            state[f"optimizer.{name}"] = value.cpu()
+        for purpose, streams in self.streams.items():
+            state[f"stream.{purpose}"] = streams.generators[row].get_state()
+        return state
+
+    def restore(self, states: Sequence[Mapping[str, Tensor]]) -> None:
+        """Set every row's state; the reverse of `row_state`."""
+        parameters = self.model.parameters
+        parameters.flat.copy_(torch.stack([state["parameters"] for state in states]))
+        moments = [
+            {
+                name.removeprefix("optimizer."): value
+                for name, value in state.items()
+                if name.startswith("optimizer.")
+            }
+            for state in states
+        ]
+        restore_optimizer(self.optimizer, parameters, moments)
+        for purpose, streams in self.streams.items():
+            for generator, state in zip(streams.generators, states, strict=True):
+                generator.set_state(state[f"stream.{purpose}"])
+
+    def select(self, rows: Sequence[int], data_dims: int) -> "ReplicateGroup":
+        """The group of some of its replicates, going on where they stand."""
+        chosen = ReplicateGroup(
+            self.hyperparameters,
+            data_dims,
+            [self.replicates[row] for row in rows],
+            self.model.parameters.flat.device,
+        )
+        chosen.restore([self.row_state(row) for row in rows])
+        return chosen
+
+    def _add_penalty_gradient(self) -> None:
+        l1, l2 = self.hyperparameters.l1, self.hyperparameters.l2
+        if not (l1 or l2) or self.hyperparameters.method == "vae":
+            return
+        parameters = self.model.parameters
+        for name in parameters:
+            if name.endswith(".weight"):
+                weight = parameters[name]
+                parameters.gradient(name).sub_(l1 * weight.sign() + 2.0 * l2 * weight)

@@ -1,0 +1,231 @@
+"""Every hyperparameter of a trial: its default, its meaning, what values it takes, who reads it."""
+
+from collections.abc import Mapping
+from dataclasses import Field, dataclass, field, fields
+from math import isfinite
+from typing import Any
+
+from gmm_study.errors import InputError, did_you_mean
+from gmm_study.objectives.baseline import Q_BASELINES
+from gmm_study.objectives.vae import BOUNDS
+
+SIGMOID_BELIEF = {"method": ("gmm", "rws")}
+
+
+def setting(
+    default: Any,
+    help: str,
+    *,
+    group: str,
+    choices: tuple[str, ...] | None = None,
+    at_least: float | None = None,
+    above: float | None = None,
+    below: float | None = None,
+    read_by: Mapping[str, tuple[str, ...]] | None = None,
+) -> Any:
+    """A field of `Hyperparameters` with all that the command line and the checks say of it.
+
+    `read_by` names another setting and the values of it under which this one has a meaning.
+    """
+    facts = {
+        "help": help,
+        "group": group,
+        "choices": choices,
+        "at_least": at_least,
+        "above": above,
+        "below": below,
+        "read_by": read_by or {},
+    }
+    return field(default=default, metadata=facts)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hyperparameters:
+    """One configuration of a method, its model and its training; `InputError` if unusable."""
+
+    method: str = setting("gmm", "What is trained.", group="Model", choices=("gmm", "rws", "vae"))
+    layers: tuple[int, ...] = setting(
+        (100, 50, 25),
+        "Units of the latent layers from the data up, as 48,24,12 or as a geometric rule "
+        "depth=12,first=300,last=10. vae: the last is the Gaussian z, the others relu layers.",
+        group="Model",
+        at_least=1,
+    )
+    deterministic_layers: int = setting(
+        0, "tanh layers inside each conditional.", group="Model", at_least=0, read_by=SIGMOID_BELIEF
+    )
+    samples: int | None = setting(
+        None, "K, the samples per datapoint [10; vae: 1].", group="Objective", at_least=1
+    )
+    bound: str = setting(
+        "elbo",
+        "The bound that vae ascends.",
+        group="Objective",
+        choices=BOUNDS,
+        read_by={"method": ("vae",)},
+    )
+    q_baseline: str = setting(
+        "uniform",
+        "What is taken off the weights in q's gradient: 1/K or nothing.",
+        group="Objective",
+        choices=Q_BASELINES,
+        read_by=SIGMOID_BELIEF,
+    )
+    l1: float = setting(
+        0.0,
+        "Factor of the sum of |weight|, taken off the bound.",
+        group="Objective",
+        at_least=0,
+        read_by=SIGMOID_BELIEF,
+    )
+    l2: float = setting(
+        0.0,
+        "Factor of the sum of weight^2, taken off the bound.",
+        group="Objective",
+        at_least=0,
+        read_by=SIGMOID_BELIEF,
+    )
+    optimizer: str = setting(
+        "adam", "Gradient ascent rule.", group="Training", choices=("adam", "sgd", "rmsprop")
+    )
+    learning_rate: float = setting(1e-3, "Step size.", group="Training", above=0)
+    momentum: float = setting(
+        0.95, "Momentum.", group="Training", at_least=0, below=1, read_by={"optimizer": ("sgd",)}
+    )
+    batch_size: int = setting(100, "Datapoints a step.", group="Training", at_least=1)
+    max_epochs: int = setting(1000, "Epochs at most.", group="Training", at_least=1)
+    patience: int = setting(
+        10,
+        "Stop when the validation bound has not improved for so many epochs.",
+        group="Training",
+        at_least=1,
+    )
+    seed: int = setting(
+        0, "Seed of all replicates; each has its own streams.", group="Training", at_least=0
+    )
+    evaluation_samples: int = setting(
+        1000, "Samples per datapoint of the final log p.", group="Evaluation", at_least=1
+    )
+
+    def __post_init__(self) -> None:
+        for spec in fields(self):
+            value = getattr(self, spec.name)
+            if value is not None:
+                _check(spec, value)
+
+    @classmethod
+    def from_mapping(cls, values: Mapping[str, Any]) -> "Hyperparameters":
+        """From what a user wrote, in a file or on a command line: text and numbers of any type."""
+        specs = {spec.name: spec for spec in fields(cls)}
+        for name in values:
+            if name not in specs:
+                raise InputError(f"{name}: no such setting; {did_you_mean(name, specs)}")
+        return cls(**{name: _convert(specs[name], value) for name, value in values.items()})
+
+    def canonical(self) -> dict[str, Any]:
+        """The settings that this configuration reads, defaults resolved; equal ones train alike."""
+        values = {spec.name: getattr(self, spec.name) for spec in fields(self)}
+        values["layers"] = list(self.layers)
+        values["samples"] = self.samples_per_datapoint
+        return {
+            spec.name: values[spec.name] for spec in fields(self) if not self._unread_because(spec)
+        }
+
+    @property
+    def samples_per_datapoint(self) -> int:
+        """K: as set, or the method's default."""
+        if self.samples is not None:
+            return self.samples
+        return 1 if self.method == "vae" else 10
+
+    def refuse_unread(self, names: Mapping[str, Any]) -> None:
+        """Raise `InputError` for the first of `names` that has no meaning in this configuration."""
+        for spec in fields(self):
+            reason = self._unread_because(spec)
+            if spec.name in names and reason:
+                raise InputError(f"{spec.name}: {names[spec.name]!r} would not be read; {reason}")
+
+    def _unread_because(self, spec: Field) -> str:
+        for name, values in spec.metadata["read_by"].items():
+            if getattr(self, name) not in values:
+                return f"it needs {name} {' or '.join(values)}, not {getattr(self, name)}"
+        return ""
+
+
+def geometric_sizes(depth: int, first: int, last: int) -> tuple[int, ...]:
+    """Layer sizes that fall geometrically from `first` to `last`, rounded, never below 1."""
+    if depth == 1:
+        return (first,)
+    ratio = (last / first) ** (1.0 / (depth - 1))
+    return tuple(max(1, round(first * ratio**layer)) for layer in range(depth))
+
+
+def parse_layers(value: Any) -> tuple[int, ...]:
+    """Layer sizes of a list, of a rule `{depth, first, last}`, or of the text of either."""
+    if isinstance(value, str):
+        parts = [part.strip() for part in value.strip("[]{} ").split(",") if part.strip()]
+        if any("=" in part for part in parts):
+            value = dict(part.split("=", 1) for part in parts if "=" in part)
+        else:
+            value = parts
+    if isinstance(value, Mapping):
+        if set(value) != {"depth", "first", "last"}:
+            raise InputError(f"layers: {dict(value)} needs depth, first and last, and no more")
+        rule = {name: _whole(f"layers.{name}", size) for name, size in value.items()}
+        for name, size in rule.items():
+            if size < 1:
+                raise InputError(f"layers.{name}: {size} must be at least 1")
+        return geometric_sizes(**rule)
+    sizes = [value] if isinstance(value, int) else value
+    if not isinstance(sizes, list | tuple) or not sizes:
+        raise InputError(f"layers: {value!r} must be a list of sizes or {{depth, first, last}}")
+    return tuple(_whole("layers", size) for size in sizes)
+
+
+def _convert(spec: Field, value: Any) -> Any:
+    if spec.name == "layers":
+        return parse_layers(value)
+    if value is None and spec.default is None:
+        return None
+    kind = spec.type
+    if kind in (int, int | None):
+        return _whole(spec.name, value)
+    if kind is float:
+        return _number(spec.name, value)
+    if not isinstance(value, str):
+        raise InputError(f"{spec.name}: {value!r} must be one of {', '.join(_choices(spec))}")
+    return value
+
+
+def _whole(name: str, value: Any) -> int:
+    number = _number(name, value)
+    if number != int(number):
+        raise InputError(f"{name}: {value!r} must be a whole number")
+    return int(number)
+
+
+def _number(name: str, value: Any) -> float:
+    try:
+        number = float("nan") if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError):
+        number = float("nan")
+    if not isfinite(number):
+        raise InputError(f"{name}: {value!r} must be a finite number")
+    return number
+
+
+def _choices(spec: Field) -> tuple[str, ...]:
+    return spec.metadata["choices"] or ()
+
+
+def _check(spec: Field, value: Any) -> None:
+    choices, facts = _choices(spec), spec.metadata
+    if choices and value not in choices:
+        raise InputError(f"{spec.name}: '{value}' is unknown; {did_you_mean(value, choices)}")
+    for number in value if isinstance(value, tuple) else (value,):
+        if facts["at_least"] is not None and number < facts["at_least"]:
+            raise InputError(f"{spec.name}: {number} must be at least {facts['at_least']}")
+        if facts["above"] is not None and number <= facts["above"]:
+            raise InputError(f"{spec.name}: {number} must be above {facts['above']}")
+        if facts["below"] is not None and number >= facts["below"]:
+            raise InputError(f"{spec.name}: {number} must be below {facts['below']}")

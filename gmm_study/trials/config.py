@@ -1,0 +1,65 @@
+"""A trial's configuration and its identity."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from gmm_study.training.hyperparameters import Hyperparameters
+
+SCHEMA = 1
+"""Counts changes after which equal configurations no longer train alike; part of every id."""
+
+
+@dataclass(frozen=True)
+class TrialConfig:
+    """What is trained on what: the hyperparameters and the data, by their checksum."""
+
+    hyperparameters: Hyperparameters
+    dataset: str
+    dataset_sha256: str
+
+    @cached_property
+    def trial_id(self) -> str:
+        """A hash of the canonical hyperparameters and the data's checksum, and of nothing else.
+
+        Not of the data's name or path, the machine, the number of replicates or the study.
+        """
+        identity = {
+            "schema": SCHEMA,
+            "dataset_sha256": self.dataset_sha256,
+            "hyperparameters": self.hyperparameters.canonical(),
+        }
+        text = json.dumps(identity, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def to_json(self) -> dict[str, Any]:
+        """What `config.json` holds."""
+        return {
+            "schema": SCHEMA,
+            "trial_id": self.trial_id,
+            "dataset": {"name": self.dataset, "sha256": self.dataset_sha256},
+            "hyperparameters": self.hyperparameters.canonical(),
+        }
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> "TrialConfig":
+        """The configuration in a `config.json`."""
+        return cls(
+            Hyperparameters.from_mapping(document["hyperparameters"]),
+            document["dataset"]["name"],
+            document["dataset"]["sha256"],
+        )
+
+    def flat(self) -> dict[str, Any]:
+        """One row of names and plain values, for tables and trackers; depth is derived."""
+        settings = self.hyperparameters.canonical()
+        layers = settings.pop("layers")
+        return {
+            "dataset": self.dataset,
+            "depth": len(layers),
+            "layers": ",".join(map(str, layers)),
+            **settings,
+        }

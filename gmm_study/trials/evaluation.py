@@ -1,0 +1,51 @@
+"""The final figures of one replicate: the best epoch's model on the test set."""
+
+import torch
+from torch import Tensor
+
+from gmm_study.data import Dataset
+from gmm_study.estimators import estimate_bound, estimate_log_p, estimate_log_z2
+from gmm_study.models import Model, RandomStreams, SigmoidBeliefNetwork
+from gmm_study.training.hyperparameters import Hyperparameters
+from gmm_study.training.methods import build_objective
+
+Z_SAMPLES = 10_000
+"""Samples of p that estimate 2 log Z."""
+
+
+def evaluate_on_test(
+    hyperparameters: Hyperparameters,
+    model: Model,
+    dataset: Dataset,
+    replicate: int,
+    chunk_rows: int,
+) -> dict[str, float]:
+    """`test/...` figures of a model of one replicate, each with its standard error `..._se`.
+
+    Nats, but for `ess` and `ess_star`. `bound` takes training's K, the others
+    `evaluation_samples`; the standard errors are over datapoints, that of `log_z2` over samples.
+    """
+    device = model.parameters.flat.device
+    data = torch.from_numpy(dataset.test).to(device)
+    streams = RandomStreams(hyperparameters.seed, [replicate], "evaluation", device)
+    objective = build_objective(hyperparameters)
+    bound = estimate_bound(objective, model, data, streams, chunk_rows)["bound"]
+    samples = hyperparameters.evaluation_samples
+    estimates = {"bound": bound} | estimate_log_p(model, data, samples, streams, chunk_rows)
+    metrics: dict[str, float] = {}
+    for name, values in estimates.items():
+        metrics |= _mean_and_error(f"test/{name}", values)
+    if isinstance(model, SigmoidBeliefNetwork) and hyperparameters.method == "gmm":
+        log_z2, error = estimate_log_z2(model, Z_SAMPLES, streams, chunk_rows)
+        metrics |= {"test/log_z2": log_z2.item(), "test/log_z2_se": error.item()}
+        log_p_tilde, its_error = metrics["test/log_p_tilde"], metrics["test/log_p_tilde_se"]
+        metrics["test/log_p_star"] = log_p_tilde - log_z2.item()
+        metrics["test/log_p_star_se"] = (its_error**2 + error.item() ** 2) ** 0.5
+    return metrics
+
+
+def _mean_and_error(name: str, values: Tensor) -> dict[str, float]:
+    return {
+        name: values.mean().item(),
+        f"{name}_se": (values.std() / values.shape[1] ** 0.5).item(),
+    }

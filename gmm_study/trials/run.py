@@ -1,0 +1,150 @@
+"""Running one trial into its record: train, evaluate, resume; without Ray, without MLflow."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import isfinite, nan
+from typing import Any
+
+from gmm_study.data import Dataset
+from gmm_study.training.checkpoint import TRAINING_FILE, checkpoint_files, resume_training
+from gmm_study.training.trainer import COMPLETE, DIVERGED, RUNNING, Replicate, Trainer
+from gmm_study.trials.config import SCHEMA, TrialConfig
+from gmm_study.trials.evaluation import evaluate_on_test
+from gmm_study.trials.provenance import provenance
+from gmm_study.trials.record import Record
+
+SAVE_EVERY = 10.0
+"""Seconds between checkpoints."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a trial is, for whoever watches."""
+
+    phase: str
+    """`training`, `evaluating` or `complete`."""
+    epoch: int
+    """The least epoch of the replicates still running, or the greatest of all."""
+    max_epochs: int
+    bound: float
+    """Mean over replicates of the best validation bound so far, nats."""
+    seconds_left: float
+    """At most, by the pace so far; early stopping may end the trial sooner."""
+
+
+class TrialRun:
+    """One trial on its way: `advance` until `finished`; the record holds all that was reached.
+
+    A run of a trial whose record already holds some of the replicates trains the others alone.
+    """
+
+    def __init__(
+        self,
+        config: TrialConfig,
+        dataset: Dataset,
+        replicates: Sequence[int],
+        record: Record,
+        device: str = "cpu",
+        chunk_rows: int = 4000,
+    ) -> None:
+        self.config = config
+        self.record = record
+        self.chunk_rows = chunk_rows
+        result = record.result() or {"replicates": {}}
+        self.ended: dict[str, Any] = result["replicates"]
+        record.write_config(config)
+        self.trainer = Trainer(config.hyperparameters, dataset, replicates, device)
+        content = record.read_file(f"checkpoint/{TRAINING_FILE}")
+        if content is not None:
+            resume_training(self.trainer, content)
+        self._saved_at = time.monotonic()
+        self._epochs_here, self._seconds_here = 0, 0.0
+        record.write_status(RUNNING, epoch=self.progress().epoch)
+
+    @property
+    def finished(self) -> bool:
+        """Whether every replicate has ended and has its final figures."""
+        return self.trainer.finished and not self._unevaluated()
+
+    def advance(self) -> Progress:
+        """Train all replicates one epoch further, or evaluate one; save now and then, and last."""
+        started = time.monotonic()
+        if not self.trainer.finished:
+            self.trainer.train_epoch()
+            self._epochs_here += 1
+            self._seconds_here += time.monotonic() - started
+        elif self._unevaluated():
+            self._end(self._unevaluated()[0])
+        if self.finished:
+            self.save()
+            self.record.write_result(self.result())
+        elif time.monotonic() - self._saved_at > SAVE_EVERY:
+            self.save()
+        return self.progress()
+
+    def save(self) -> None:
+        """Write the checkpoint and the curves as they stand."""
+        self.record.write_checkpoint(checkpoint_files(self.trainer))
+        self.record.write_metrics(
+            {"replicate": replicate.index, **row}
+            for replicate in self.trainer.replicates.values()
+            for row in replicate.curve
+        )
+        progress = self.progress()
+        self.record.write_status(RUNNING, epoch=progress.epoch, max_epochs=progress.max_epochs)
+        self._saved_at = time.monotonic()
+
+    def progress(self) -> Progress:
+        """How far the trial is."""
+        replicates = self.trainer.replicates.values()
+        running = [replicate.epoch for replicate in replicates if replicate.state == RUNNING]
+        epoch = min(running) if running else max(replicate.epoch for replicate in replicates)
+        bounds = [r.best_bound for r in replicates if isfinite(r.best_bound)]
+        max_epochs = self.config.hyperparameters.max_epochs
+        pace = self._seconds_here / max(1, self._epochs_here)
+        phase = "training" if running else "complete" if self.finished else "evaluating"
+        return Progress(
+            phase,
+            epoch,
+            max_epochs,
+            sum(bounds) / len(bounds) if bounds else nan,
+            pace * (max_epochs - epoch) if running else 0.0,
+        )
+
+    def result(self) -> dict[str, Any]:
+        """What `result.json` holds: the replicates that have ended, with their final figures."""
+        states = {fields["state"] for fields in self.ended.values()}
+        return {
+            "schema": SCHEMA,
+            "trial_id": self.config.trial_id,
+            "state": COMPLETE if COMPLETE in states else DIVERGED,
+            "replicates": dict(sorted(self.ended.items(), key=lambda item: int(item[0]))),
+            "finished": time.time(),
+            **provenance(),
+        }
+
+    def _unevaluated(self) -> list[Replicate]:
+        replicates = self.trainer.replicates.values()
+        return [r for r in replicates if r.state != RUNNING and str(r.index) not in self.ended]
+
+    def _end(self, replicate: Replicate) -> None:
+        metrics: dict[str, float] = {}
+        if replicate.state == COMPLETE:
+            model = self.trainer.best_model([replicate.index])
+            metrics = {"valid/bound": replicate.best_bound} | evaluate_on_test(
+                self.config.hyperparameters,
+                model,
+                self.trainer.dataset,
+                replicate.index,
+                self.chunk_rows,
+            )
+        self.ended[str(replicate.index)] = {
+            "state": replicate.state,
+            "epochs": replicate.epoch,
+            "best_epoch": replicate.best_epoch,
+            "seconds": round(replicate.seconds, 3),
+            "metrics": {
+                name: value if isfinite(value) else None for name, value in metrics.items()
+            },
+        }
