@@ -2,7 +2,6 @@
 
 from dataclasses import fields
 from io import BytesIO
-from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -19,11 +18,15 @@ if TYPE_CHECKING:
 
 LOG_SCALE_FROM = 20.0
 """Largest over smallest x above which the axis is logarithmic."""
+MOST_TICKS = 12
+"""Values of x beyond which the ticks are round numbers and not the values."""
+SHIFT = 0.012
+"""Part of a panel's width by which methods stand apart, so that error bars do not overlap."""
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 """Okabe and Ito's palette, told apart by colour-blind readers; yellow is too faint for a line."""
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 _METHODS = next(f.metadata["choices"] for f in fields(Hyperparameters) if f.name == "method")
-_STYLE = {
+_STYLE: Any = {
     "font.size": 8,
     "axes.titlesize": 8,
     "axes.labelsize": 8,
@@ -48,10 +51,14 @@ def draw(plan: Plan, cells: pd.DataFrame) -> "Figure":
     """
     from matplotlib import rc_context
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     datasets = list(dict.fromkeys(cells["dataset"]))
     with rc_context(_STYLE):
-        figure = Figure(figsize=(6.75, 0.35 + 2.35 * len(datasets)), layout="constrained")
+        figure = Figure(
+            figsize=(6.75, 0.35 + 2.35 * len(datasets)),
+            layout=ConstrainedLayoutEngine(wspace=0.06, hspace=0.06),
+        )
         panels = figure.subplots(len(datasets), 2, squeeze=False)
         for dataset, row in zip(datasets, panels, strict=True):
             for metric, panel in zip((BOUND, LOG_P), row, strict=True):
@@ -59,9 +66,7 @@ def draw(plan: Plan, cells: pd.DataFrame) -> "Figure":
                 _panel(panel, plan, cells[chosen])
                 name = "bound" if metric == BOUND else "log p"
                 panel.set_ylabel(f"test {name} on {dataset} (nats)")
-        handles = {h.get_label(): h for panel in panels.flat for h in _handles(panel)}
-        if handles:
-            figure.legend(handles=handles.values(), loc="outside upper center", ncols=3, frameon=False)
+        _legend(figure, plan, cells)
     return figure
 
 
@@ -77,29 +82,87 @@ def render(figure: "Figure", kind: str) -> bytes:
 
 
 def _panel(panel: "Axes", plan: Plan, cells: pd.DataFrame) -> None:
+    column = "x" if plan.x else "method"
+    place = _horizontal_axis(panel, plan, [v for v in x_values(cells, column) if v is not None])
     methods = list(dict.fromkeys(cells["method"]))
-    bounds = bounds_of_methods(trial.config.hyperparameters for trial in plan.trials)
-    places = _places(panel, plan, cells)
-    for method in methods:
-        style = _method_style(method) | {"label": f"{method} (bound: {bounds[method]})"}
+    for index, method in enumerate(methods):
         own = cells[cells["method"] == method]
-        level = own[own["x"].isna()]
-        if plan.x and len(level):
-            panel.axhline(level["mean"].iloc[0], linestyle="--", **_line_only(style))
-        known = own if not plan.x else own[own["x"].notna()]
-        xs = [places[_key(plan, cell)] for cell in known.to_dict("records")]
-        line = "-" if plan.x and all(map(is_number, known["x"])) else "none"
-        if xs:
+        level, known = own[own[column].isna()], own[own[column].notna()]
+        if len(level):
+            style = _level_style(method)
+            mean, error = level["mean"].iloc[0], level["standard_error"].iloc[0]
+            panel.axhline(mean, **style)
+            panel.axhspan(mean - error, mean + error, color=style["color"], alpha=0.15, linewidth=0)
+        if len(known):
+            aside = SHIFT * (index - (len(methods) - 1) / 2) if plan.x else 0.0
             panel.errorbar(
-                xs,
+                [_aside(panel, place[value], aside) for value in known[column]],
                 known["mean"],
                 yerr=known["standard_error"],
-                linestyle=line,
+                linestyle="-" if known[column].map(is_number).all() else "none",
                 capsize=2,
                 elinewidth=0.9,
-                **style,
+                **_style(method),
             )
     if not cells["complete"].any():
         panel.text(0.5, 0.5, "no complete cell", transform=panel.transAxes, ha="center")
+        panel.set_yticks([])
     panel.grid(axis="y", linewidth=0.4, color="0.9")
     panel.set_axisbelow(True)
+
+
+def _horizontal_axis(panel: "Axes", plan: Plan, values: list[Any]) -> dict[Any, float]:
+    """Scale, ticks and label of x; gives the place of every value."""
+    from matplotlib.ticker import MaxNLocator, NullLocator
+
+    numeric = bool(values) and all(map(is_number, values))
+    place = {value: float(value) if numeric else float(i) for i, value in enumerate(values)}
+    low, high = min(place.values(), default=0.0), max(place.values(), default=0.0)
+    logarithmic = numeric and low > 0 and high / low > LOG_SCALE_FROM
+    if logarithmic:
+        panel.set_xscale("log")
+        margin = (high / low) ** 0.06
+        panel.set_xlim(low / margin, high * margin)
+    else:
+        margin = 0.06 * (high - low) if numeric and high > low else 0.5
+        panel.set_xlim(low - margin, high + margin)
+    if not numeric or len(values) <= MOST_TICKS:
+        panel.set_xticks(list(place.values()), [value_label(value) for value in values])
+        panel.xaxis.set_minor_locator(NullLocator())
+    elif not logarithmic:
+        panel.xaxis.set_major_locator(MaxNLocator(integer=all(isinstance(v, int) for v in values)))
+    panel.set_xlabel(axis_label(plan.x) if plan.x else "")
+    return place
+
+
+def _aside(panel: "Axes", place: float, part: float) -> float:
+    """A place on x moved by a part of the panel's width."""
+    low, high = panel.get_xlim()
+    if panel.get_xscale() == "log":
+        return float(place * (high / low) ** part)
+    return float(place + (high - low) * part)
+
+
+def _legend(figure: "Figure", plan: Plan, cells: pd.DataFrame) -> None:
+    """The methods in the plan's order, each with what its bound is."""
+    from matplotlib.lines import Line2D
+
+    settings = [trial.config.hyperparameters for trial in plan.trials]
+    bounds = bounds_of_methods(settings, with_samples=plan.x != "samples")
+    handles = []
+    for method in dict.fromkeys(cells["method"]):
+        is_level = plan.x and cells.loc[cells["method"] == method, "x"].isna().all()
+        style = _level_style(method) if is_level else _style(method)
+        handles.append(Line2D([], [], label=f"{method} (bound: {bounds[method]})", **style))
+    figure.legend(handles=handles, loc="outside upper center", ncols=3, frameon=False)
+
+
+def _style(method: str) -> dict[str, Any]:
+    """Colour and marker of a method, the same in every study."""
+    place = _METHODS.index(method) % len(_COLOURS)
+    return {"color": _COLOURS[place], "marker": _MARKERS[place]}
+
+
+def _level_style(method: str) -> dict[str, Any]:
+    """The line of a method that does not read the axis."""
+    return _style(method) | {"marker": "", "linestyle": "--"}

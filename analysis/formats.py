@@ -25,7 +25,7 @@ def markdown(table: Table) -> str:
         colalign=("left", *("right" for _ in table.columns)),
     )
     notes = "".join(f"\n\n{superscript(letter)} {text}" for letter, text in table.notes)
-    return f"{table.caption}\n\n{grid}{notes}\n"
+    return f"**{table.title}.** {table.caption}\n\n{grid}{notes}\n"
 
 
 def csv(cells: pd.DataFrame) -> str:
@@ -41,7 +41,7 @@ def latex(tables: Iterable[Table]) -> str:
 def number(entry: Entry, places: int) -> str:
     """`-20.10 ± 0.31`, with n/a for the error of one replicate; a dash where nothing is known."""
     if not isfinite(entry.mean):
-        return "–"
+        return "—"
     error = f"{entry.standard_error:.{places}f}" if isfinite(entry.standard_error) else "n/a"
     return f"{entry.mean:.{places}f} ± {error}"
 
@@ -64,7 +64,7 @@ def _latex_table(table: Table) -> str:
     lines = [
         r"\begin{table}",
         r"  \centering",
-        rf"  \caption{{{_latex(table.caption)}}}",
+        rf"  \caption{{{_latex(table.title)}. {_latex(table.caption)}}}",
         rf"  \label{{tab:{re.sub(r'[^a-zA-Z0-9]+', '-', table.key).strip('-')}}}",
         rf"  \begin{{tabular}}{{l{'r' * across}}}",
         r"    \toprule",
@@ -93,7 +93,7 @@ def _latex_entry(entry: Entry | None, places: int) -> str:
         mathematics = text.replace("±", r"\pm").replace("n/a", r"\mathrm{n/a}")
         text = rf"$\mathbf{{{mathematics}}}$" if entry.best else f"${mathematics}$"
     else:
-        text = "--"
+        text = "---"
     return text + (rf"\textsuperscript{{{entry.letter}}}" if entry.letter else "")
 
 
@@ -110,7 +110,7 @@ _LATEX = str.maketrans(
         "~": r"\textasciitilde{}",
         "^": r"\textasciicircum{}",
         "±": r"$\pm$",
-        "–": "--",
+        "—": "---",
         "√": r"$\surd$",
         "…": r"\dots{}",
     }
@@ -120,9 +120,13 @@ _LATEX = str.maketrans(
 def _latex(text: str) -> str:
     text = text.translate(_LATEX).replace("$\\surd$n", r"$\sqrt{n}$")
     text = re.sub(r"\blog p(\u0303?)(\(x\))?", _latex_log_p, text)
-    return re.sub(r"\b([nK]) ([=-]) (\d+)\b(?!,)", r"$\1 \2 \3$", text)
+    return re.sub(r"\b([nK]) ([=-]) (\d+(?:,\d{3})*)", _latex_count, text)
 
 
 def _latex_log_p(match: re.Match[str]) -> str:
     p = r"\tilde{p}" if match[1] else "p"
     return rf"$\log {p}{match[2] or ''}$"
+
+
+def _latex_count(match: re.Match[str]) -> str:
+    return f"${match[1]} {match[2]} {match[3].replace(',', '{,}')}$"

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from math import nan
 from typing import Any
 from warnings import warn
 
@@ -110,23 +111,27 @@ def join(plan: Plan, records: Records) -> pd.DataFrame:
         dtype=object,
     )
     planned = planned.drop_duplicates(["dataset", "method", "x", "trial_id", "replicate"])
-    rows = planned.astype({"trial_id": "string", "replicate": "Int64"}).merge(
-        records.replicates.rename(columns={"state": "replicate_state"}),
-        on=["trial_id", "replicate"],
-        how="left",
-    ).merge(records.trials[["trial_id", "status", "reason"]], on="trial_id", how="left")
+    rows = (
+        planned.astype({"trial_id": "string", "replicate": "Int64"})
+        .merge(
+            records.replicates.rename(columns={"state": "replicate_state"}),
+            on=["trial_id", "replicate"],
+            how="left",
+        )
+        .merge(records.trials[["trial_id", "status", "reason"]], on="trial_id", how="left")
+    )
     for metric in (CRITERION, *METRICS):
         if metric not in rows:
-            rows[metric] = float("nan")
+            rows[metric] = nan
     rows["replicate_state"] = rows["replicate_state"].fillna(rows["status"]).fillna("pending")
     rows["state"] = rows.groupby("trial_id")["replicate_state"].transform(_trial_state)
     rows["reason"] = rows["reason"].fillna("").where(rows["state"] == "failed", "")
     return rows.drop(columns="status")
 
 
-def x_values(rows: pd.DataFrame) -> list[Any]:
-    """The distinct values of `x`: numbers in their order, others in the plan's, None last."""
-    distinct = list(dict.fromkeys(rows["x"]))
+def x_values(rows: pd.DataFrame, column: str = "x") -> list[Any]:
+    """The distinct values of a column: numbers in order, others in the plan's, None last."""
+    distinct = list(dict.fromkeys(rows[column]))
     known = [value for value in distinct if value is not None]
     if not any(isinstance(value, str) for value in known):
         known.sort()
@@ -167,7 +172,7 @@ class _Reading:
                 for replicate, outcome in ended.items()
             ]
             self.trial["git_commit"] = result.get("git_commit")
-            self.trial["finished"] = pd.to_datetime(result.get("finished"), unit="s", utc=True)
+            self.trial["finished"] = pd.Timestamp(result.get("finished", nan), unit="s", tz="UTC")
         self._file = "status.json"
         status = record.status()
         self.exists = bool(config or result or status)
@@ -185,9 +190,7 @@ def _replicate_row(trial_id: str, replicate: str, outcome: dict[str, Any]) -> di
     row = {"trial_id": trial_id, "replicate": int(replicate), "state": str(outcome["state"])}
     row |= {name: outcome.get(name) for name in ("epochs", "best_epoch", "seconds")}
     figures = outcome.get("metrics", {}).items()
-    return row | {
-        name: float("nan") if value is None else float(value) for name, value in figures
-    }
+    return row | {name: nan if value is None else float(value) for name, value in figures}
 
 
 def _planned_row(plan: Plan, trial: PlannedTrial) -> dict[str, Any]:
@@ -222,7 +225,7 @@ def _typed(rows: Any, types: dict[str, str]) -> pd.DataFrame:
     for name in types:
         if name not in frame:
             frame[name] = None
-    others = [name for name in frame if name not in types]
+    others = [str(name) for name in frame if name not in types]
     metrics = {name: "float64" for name in others if "/" in name}
     frame = frame[[*types, *others]].astype(types | metrics)
     settings = [name for name in others if name not in metrics]

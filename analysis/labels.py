@@ -29,9 +29,9 @@ def axis_label(axis: str) -> str:
 
 
 def value_label(value: Any) -> str:
-    """A value of an axis; a dash where a method does not read the axis."""
+    """A value of an axis, or that a method does not read the axis."""
     if value is None:
-        return "–"
+        return "not read"
     if is_number(value):
         return f"{value:,}" if isinstance(value, int) else f"{value:g}"
     return str(value)
@@ -64,8 +64,7 @@ def value_range(values: Iterable[int]) -> str:
 
 
 def decimals(errors: Iterable[float]) -> int:
-    """Decimals of a table, from the standard errors in it: two digits of the median one, 1 to 3."""
+    """Decimals of a table, from the standard errors in it: about two digits of the median one."""
     known = sorted(error for error in errors if error > 0)
-    if not known:
-        return 2
-    return next((places for places in (1, 2) if known[len(known) // 2] * 10**places >= 10), 3)
+    median = known[len(known) // 2] if known else 0.1
+    return 1 if median >= 1 else 2 if median >= 0.02 else 3

@@ -13,6 +13,18 @@ from analysis.frames import x_values
 from analysis.labels import CRITERION
 
 CELL = ("dataset", "method", "x")
+_TYPES = {
+    "dataset": "string",
+    "method": "string",
+    "x": "object",
+    "complete": "bool",
+    "trial_id": "string",
+    "settings": "string",
+    "validation_bound": "float64",
+    "candidates": "int64",
+    "trials": "int64",
+    "mark": "string",
+}
 
 
 def best_mean_validation_bound(rows: pd.DataFrame) -> pd.DataFrame:
@@ -30,12 +42,13 @@ def best_mean_validation_bound(rows: pd.DataFrame) -> pd.DataFrame:
     for position, cell in enumerate(zip(*(rows[name] for name in CELL), strict=True)):
         positions.setdefault(cell, []).append(position)
     cells = sorted(
-        positions, key=lambda cell: [names.index(name) for names, name in zip(order, cell, strict=True)]
+        positions,
+        key=lambda cell: [names.index(name) for names, name in zip(order, cell, strict=True)],
     )
     chosen = [
         dict(zip(CELL, cell, strict=True)) | _choose(rows.iloc[positions[cell]]) for cell in cells
     ]
-    return pd.DataFrame(chosen).astype({"trial_id": "string", "validation_bound": "float64"})
+    return pd.DataFrame(chosen, dtype=object).astype(_TYPES)
 
 
 def _choose(rows: pd.DataFrame) -> dict[str, Any]:
@@ -81,4 +94,8 @@ def _mark(missing: Counter[str], trials: int, candidates: int) -> str:
     listed = "; ".join(
         f"{reason} ({count} trial{'s' if count > 1 else ''})" for reason, count in missing.items()
     )
-    return f"chosen among {candidates} of {trials} trials: {listed}" if candidates else listed
+    if not candidates:
+        return listed
+    unfinished = any(reason.startswith(("pending", "running")) for reason in missing)
+    provisional = "provisional: " if unfinished else ""
+    return f"{provisional}{candidates} of {trials} trials compared; {listed}"

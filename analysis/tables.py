@@ -1,6 +1,6 @@
 """The cells of a study as one frame, and the tables that show it, not yet in any format."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import count, product
 from math import nan, sqrt
@@ -11,7 +11,6 @@ import pandas as pd
 
 from analysis.frames import x_values
 from analysis.labels import (
-    BOUND,
     LOG_P,
     METRICS,
     axis_label,
@@ -23,6 +22,29 @@ from analysis.labels import (
 from analysis.selection import best_mean_validation_bound
 from gmm_study.study.plan import Plan
 from gmm_study.training.hyperparameters import Hyperparameters
+
+MOST_COLUMNS = 8
+"""Values of an axis beyond which a table lists them down the page."""
+
+_TYPES = {
+    "study": "string",
+    "dataset": "string",
+    "method": "string",
+    "axis": "string",
+    "x": "object",
+    "metric": "string",
+    "mean": "float64",
+    "standard_error": "float64",
+    "n": "int64",
+    "samples": "Int64",
+    "trial_id": "string",
+    "settings": "string",
+    "validation_bound": "float64",
+    "candidates": "int64",
+    "trials": "int64",
+    "complete": "bool",
+    "mark": "string",
+}
 
 
 @dataclass(frozen=True)
@@ -37,9 +59,14 @@ class Entry:
 
 @dataclass(frozen=True)
 class Table:
-    """One metric on one dataset: rows are methods, columns the values of the plan's axis."""
+    """One metric on one dataset: rows are methods, columns the values of the plan's axis.
+
+    The other way round where there are more than `MOST_COLUMNS` values. `corner` names the rows
+    and the columns.
+    """
 
     key: str
+    title: str
     caption: str
     corner: tuple[str, str]
     columns: tuple[str, ...]
@@ -66,12 +93,7 @@ def summarise(plan: Plan, rows: pd.DataFrame) -> pd.DataFrame:
             known = {"study": plan.study.name, "axis": plan.x or "", "metric": metric}
             samples = _samples(settings[cell["trial_id"]], metric) if cell["complete"] else None
             cells.append(known | cell | {"samples": samples} | _average(chosen, metric, cell))
-    frame = pd.DataFrame(cells).astype({"trial_id": "string", "samples": "Int64"})
-    return frame[
-        ["study", "dataset", "method", "axis", "x", "metric", "mean", "standard_error", "n"]
-        + ["samples", "trial_id", "settings", "validation_bound", "candidates", "trials"]
-        + ["complete", "mark"]
-    ]
+    return pd.DataFrame(cells, columns=list(_TYPES), dtype=object).astype(_TYPES)
 
 
 def mean_and_standard_error(values: Iterable[float]) -> tuple[float, float]:
@@ -94,12 +116,10 @@ def lay_out(plan: Plan, cells: pd.DataFrame) -> list[Table]:
 
 
 def _samples(settings: Hyperparameters, metric: str) -> int:
-    return (
-        settings.evaluation_samples if metric == LOG_P else settings.samples_per_datapoint
-    )
+    return settings.evaluation_samples if metric == LOG_P else settings.samples_per_datapoint
 
 
-def _average(chosen: pd.DataFrame, metric: str, cell: dict[str, Any]) -> dict[str, Any]:
+def _average(chosen: pd.DataFrame, metric: str, cell: dict[Hashable, Any]) -> dict[str, Any]:
     if not cell["complete"]:
         return {"mean": nan, "standard_error": nan, "n": 0}
     lost = int((~np.isfinite(chosen[metric])).sum())
@@ -113,37 +133,45 @@ def _average(chosen: pd.DataFrame, metric: str, cell: dict[str, Any]) -> dict[st
 
 def _lay_out(plan: Plan, cells: pd.DataFrame) -> Table:
     metric, dataset = cells["metric"].iloc[0], cells["dataset"].iloc[0]
-    xs, methods = x_values(cells), list(dict.fromkeys(cells["method"]))
-    letters: dict[str, str] = {}
-    names = _letters()
-    for mark in dict.fromkeys(filter(None, cells["mark"])):
-        letters[mark] = next(names)
-    best = _best_of_columns(cells) if metric == LOG_P else set()
-    entries: dict[tuple[Any, Any], Entry] = {
-        (cell.method, cell.x): Entry(
-            cell.mean, cell.standard_error, letters.get(cell.mark, ""), cell.Index in best
+    marks = dict.fromkeys(filter(None, cells["mark"]))
+    letters = dict(zip(marks, _letters(), strict=False))
+    best = _best_at_each_x(cells) if metric == LOG_P else set()
+    entries = {
+        (cell["method"], cell["x"]): Entry(
+            cell["mean"], cell["standard_error"], letters.get(cell["mark"], ""), index in best
         )
-        for cell in cells.itertuples()
+        for index, cell in zip(cells.index, cells.to_dict("records"), strict=True)
     }
+    xs, methods = x_values(cells), list(dict.fromkeys(cells["method"]))
+    named = [value_label(x) for x in xs] if plan.x else [METRICS[metric]]
+    corner = ("method", axis_label(plan.x) if plan.x else "")
+    rows = [(method, [entries.get((method, x)) for x in xs]) for method in methods]
+    if len(xs) > MOST_COLUMNS:
+        by_x = [[entries.get((method, x)) for method in methods] for x in xs]
+        rows, named, corner = list(zip(named, by_x, strict=True)), methods, corner[::-1]
+    text = caption(plan, dataset, metric, marked=bool(best))
+    if any(entry is None for _, row in rows for entry in row):
+        text += " Blank: no such trial is planned."
     return Table(
         key=f"{plan.study.name} {dataset} {METRICS[metric]}",
-        caption=caption(plan, dataset, metric, marked=bool(best)),
-        corner=("method", axis_label(plan.x) if plan.x else ""),
-        columns=tuple(value_label(x) for x in xs) if plan.x else (METRICS[metric],),
-        rows=tuple((m, tuple(entries.get((m, x)) for x in xs)) for m in methods),
+        title=f"{METRICS[metric].capitalize()} on {dataset} in nats",
+        caption=text,
+        corner=corner,
+        columns=tuple(named),
+        rows=tuple((name, tuple(row)) for name, row in rows),
         notes=tuple((letter, mark) for mark, letter in letters.items()),
         places=decimals(cells["standard_error"]),
     )
 
 
-def _best_of_columns(cells: pd.DataFrame) -> set[Any]:
+def _best_at_each_x(cells: pd.DataFrame) -> set[Any]:
     known = cells[cells["mean"].notna()]
     columns = [known[known["x"].map(lambda value, x=x: value == x)] for x in x_values(known)]
     return {column["mean"].idxmax() for column in columns if len(column) > 1}
 
 
 def caption(plan: Plan, dataset: str, metric: str, marked: bool) -> str:
-    """What a reader needs to read a table: unit, direction, n, the error, K, and what is bold."""
+    """What a reader needs to read a table: direction, n, the error, K, and what is bold."""
     n = plan.study.replicates
     spread = (
         f"mean ± standard error over n = {n} replicates (seeds; standard deviation with n - 1, "
@@ -157,27 +185,33 @@ def caption(plan: Plan, dataset: str, metric: str, marked: bool) -> str:
     if metric == LOG_P:
         samples = value_range(setting.evaluation_samples for setting in settings)
         text = (
-            f"Test log p on {dataset} in nats, higher is better: {spread}. Importance sampling "
-            f"with K = {samples} samples per datapoint, in expectation a lower bound of log p(x)."
+            f"Higher is better; {spread}. Importance sampling with K = {samples} samples per "
+            "datapoint, in expectation a lower bound of log p(x)."
         )
-        return text + (" Bold: the highest mean of a column." if marked else "")
+        return text + (" Bold: the highest mean among methods, complete cells alone." * marked)
     kinds = "; ".join(f"{method}: {kind}" for method, kind in bounds_of_methods(settings).items())
-    return (
-        f"Test bound on {dataset} in nats, higher is better within a row: {spread}. Every method "
-        f"has its own bound ({kinds}), so entries of different methods do not compare and none is "
-        "bold."
+    text = (
+        f"Higher is better within a method; {spread}. Every method has its own bound ({kinds}), so "
+        "entries of different methods do not compare and none is bold."
     )
+    differs = len({(setting.method, setting.samples_per_datapoint) for setting in settings})
+    if differs > len({setting.method for setting in settings}):
+        text += " Nor is it one quantity within a method, where K differs."
+    return text
 
 
-def bounds_of_methods(settings: Iterable[Hyperparameters]) -> dict[str, str]:
-    """What the bound of every method is, with its K: `log p̃(x) with K = 10`."""
+def bounds_of_methods(
+    settings: Iterable[Hyperparameters], with_samples: bool = True
+) -> dict[str, str]:
+    """What the bound of every method is, and its K: `log p̃, K = 10`."""
     kinds: dict[str, dict[str, list[int]]] = {}
     for setting in settings:
         of_method = kinds.setdefault(setting.method, {})
         of_method.setdefault(bound_label(setting), []).append(setting.samples_per_datapoint)
     return {
         method: " or ".join(
-            f"{kind} with K = {value_range(samples)}" for kind, samples in of_method.items()
+            f"{kind}, K = {value_range(samples)}" if with_samples else kind
+            for kind, samples in of_method.items()
         )
         for method, of_method in kinds.items()
     }

@@ -21,5 +21,8 @@ class Model(Protocol):
     def log_weights(self, data: Tensor, samples: int, streams: RandomStreams) -> Tensor:
         """log p(x, h_k) - log q(h_k | x) with h_k ~ q(h | x): `[R, B, D]` to `[R, B, K]`, nats."""
 
+    def generate_means(self, datapoints: int, streams: RandomStreams) -> Tensor:
+        """E[x | h] of ancestral samples of the generative model, `[R, B, D]`."""
+
 
 __all__ = ["Model", "Parameters", "RandomStreams", "SigmoidBeliefNetwork", "VariationalAutoencoder"]

@@ -34,7 +34,7 @@ class Parameters:
         """The gradient of a named tensor, `[R, *shape]`, to be added to in place."""
         return self._grads[name]
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[str]:
         return iter(self.shapes)
 
     @property

@@ -88,7 +88,7 @@ class SigmoidBeliefNetwork:
     def generate(self, datapoints: int, streams: RandomStreams) -> Pass:
         """Sample (x, h) ~ p ancestrally, one h a datapoint; states are `[R, B, 1, n]`."""
         top = self.parameters[TOP_PRIOR][:, None, None, :].expand(-1, datapoints, -1, -1)
-        states, activations = [sample_bernoulli(top, 1, streams)], []
+        states, activations = [sample_bernoulli(top, 1, streams)], list[Activations]()
         log_p = log_bernoulli(states[0], top)
         for conditional in reversed(self.generative):
             layer = conditional(self.parameters, states[0])
@@ -96,6 +96,10 @@ class SigmoidBeliefNetwork:
             activations.insert(0, layer)
             log_p = log_p + log_bernoulli(states[0], layer.logits)
         return Pass(states, activations, log_p)
+
+    def generate_means(self, datapoints: int, streams: RandomStreams) -> Tensor:
+        """E[x | h_1] of ancestral samples of p, `[R, B, D]`."""
+        return self.generate(datapoints, streams).activations[0].logits.sigmoid().squeeze(2)
 
     def score_generative(self, states: list[Tensor]) -> Pass:
         """log p(x, h) `[R, B, K]` of given states, the top prior included."""

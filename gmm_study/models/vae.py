@@ -82,6 +82,11 @@ class VariationalAutoencoder:
         logits = _network(z, self.decoder, tensors or self._tensors())
         return log_bernoulli(data.unsqueeze(2), logits)
 
+    def generate_means(self, datapoints: int, streams: RandomStreams) -> Tensor:
+        """E[x | z] of samples of the prior, `[R, B, D]`."""
+        z = streams.normal(datapoints, 1, self.latent_dims)
+        return _network(z, self.decoder, self._tensors()).sigmoid().squeeze(2)
+
     def log_weights(self, data: Tensor, samples: int, streams: RandomStreams) -> Tensor:
         """log p(x, z_k) - log q(z_k | x) with z_k ~ q(z | x): `[R, B, D]` to `[R, B, K]`, nats."""
         encoding = self.encode(data, samples, streams)

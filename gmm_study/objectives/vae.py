@@ -7,8 +7,6 @@ from gmm_study.models import RandomStreams, VariationalAutoencoder
 from gmm_study.models.vae import kl_divergence, log_prior_ratio
 from gmm_study.objectives.log_weights import effective_sample_size, log_p
 
-BOUNDS = ("elbo", "iwae")
-
 
 class VariationalBound:
     """Ascends `elbo`, with analytic KL and K reparametrised samples, or `iwae`, the K-sample bound.

@@ -5,7 +5,7 @@ setting out.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import fields
 from hashlib import sha256
@@ -14,11 +14,12 @@ from typing import Any
 from gmm_study.errors import InputError, did_you_mean
 from gmm_study.study.dotted import assign, leaves, overlap, remove
 from gmm_study.study.read import parse_yaml
-from gmm_study.study.schema import Axis, StudyFile
+from gmm_study.study.schema import SPELT_ELSEWHERE, Axis, StudyFile
 from gmm_study.training.hyperparameters import Hyperparameters
 
 SHORT_FOR = {"dataset": "datasets", "method": "methods"}
 """Names that set a list to one value."""
+FIELDS = set(StudyFile.model_fields) - {"small"}
 LABEL_LENGTH = 100
 
 
@@ -30,7 +31,7 @@ def with_small(document: Mapping[str, Any], small: Mapping[str, Any]) -> dict[st
     for section, value in deepcopy(dict(small)).items():
         if section == "fixed" and isinstance(value, dict):
             for name, setting in value.items():
-                _fix(merged, name, setting, _joined(merged.get("fixed", {}).get(name), setting))
+                _fix(merged, name, setting, _joined(_mapping(merged, "fixed").get(name), setting))
         elif section == "space" and isinstance(value, dict):
             for name, axis in value.items():
                 _sweep(merged, name, axis)
@@ -39,10 +40,12 @@ def with_small(document: Mapping[str, Any], small: Mapping[str, Any]) -> dict[st
     return _without_dangling_x(merged, document)
 
 
-def with_overrides(document: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
-    """The document with the value of each KEY set, in the order given."""
+def with_overrides(
+    document: Mapping[str, Any], overrides: Iterable[tuple[str, Any]]
+) -> dict[str, Any]:
+    """The document with the value of each key set, in the order given."""
     amended = deepcopy(dict(document))
-    for key, value in overrides.items():
+    for key, value in overrides:
         try:
             _override(amended, key, deepcopy(value))
         except InputError as error:
@@ -66,11 +69,11 @@ def overridden_setting(key: str) -> str | None:
     head, _, rest = key.partition(".")
     if head == "fixed":
         return rest or None
-    return None if head in {*StudyFile.model_fields, *SHORT_FOR} else key
+    return None if head in FIELDS or head in SHORT_FOR else key
 
 
-def label(small: bool, overrides: tuple[str, ...]) -> str:
-    """A short name of a variant that can name a folder; other variants have other labels."""
+def label(small: bool, overrides: Sequence[str]) -> str:
+    """A short name of a variant that can name a folder; empty if nothing departs."""
     text = ",".join([*(["small"] if small else []), *("".join(o.split()) for o in overrides)])
     safe = re.sub(r"[^\w=.,+\[\]{}-]", "_", text, flags=re.ASCII)
     if safe == text and len(text) <= LABEL_LENGTH:
@@ -83,7 +86,7 @@ def _override(document: dict[str, Any], key: str, value: Any) -> None:
     head, _, rest = key.partition(".")
     setting = overridden_setting(key)
     if setting is not None:
-        if "fixed" != head:
+        if head != "fixed":
             _refuse_unknown(head)
         _fix(document, setting, value, value)
     elif head == "space" and rest:
@@ -94,6 +97,10 @@ def _override(document: dict[str, Any], key: str, value: Any) -> None:
             _sweep(document, rest, value)
     elif key in SHORT_FOR:
         document[SHORT_FOR[key]] = [value]
+    elif key in ("fixed", "space") and isinstance(value, dict):
+        document[key] = {}
+        for name, setting in value.items():
+            _override(document, f"{key}.{name}", setting)
     else:
         assign(document, key, value)
 
@@ -101,30 +108,33 @@ def _override(document: dict[str, Any], key: str, value: Any) -> None:
 def _refuse_unknown(name: str) -> None:
     settings = {spec.name for spec in fields(Hyperparameters)}
     if name not in settings:
-        known = settings | set(StudyFile.model_fields) - {"small"}
+        known = (settings - set(SPELT_ELSEWHERE)) | FIELDS | set(SHORT_FOR)
         raise InputError(f"no such setting; {did_you_mean(name, known)}")
 
 
 def _fix(document: dict[str, Any], name: str, setting: Any, value: Any) -> None:
     """Set `fixed` to `value`, and take out the axes that `setting` names a value for."""
     assign(document, f"fixed.{name}", value)
-    space = document.get("space")
+    space = _mapping(document, "space")
     for leaf in leaves({name: setting}):
-        for axis in list(space) if isinstance(space, dict) else ():
-            if overlap(leaf, axis):
-                del space[axis]
+        for axis in [axis for axis in space if overlap(leaf, axis)]:
+            del space[axis]
 
 
 def _sweep(document: dict[str, Any], name: str, axis: Any) -> None:
-    space = document.setdefault("space", {})
-    if not isinstance(space, dict):
-        raise InputError(f"space: {space!r} must be a mapping")
-    for other in list(space):
-        if other != name and overlap(other, name):
-            del space[other]
+    """Set an axis, and take out the fixed settings and other axes that it overlaps."""
+    space = _mapping(document, "space")
+    for other in [other for other in space if other != name and overlap(other, name)]:
+        del space[other]
     space[name] = axis
-    if isinstance(document.get("fixed"), dict):
-        remove(document["fixed"], name)
+    remove(_mapping(document, "fixed"), name)
+
+
+def _mapping(document: dict[str, Any], section: str) -> dict[str, Any]:
+    values = document.setdefault(section, {})
+    if not isinstance(values, dict):
+        raise InputError(f"{section}: {values!r} must be a mapping")
+    return values
 
 
 def _joined(old: Any, new: Any) -> Any:
@@ -138,9 +148,9 @@ def _joined(old: Any, new: Any) -> Any:
 
 def _without_dangling_x(amended: dict[str, Any], document: Mapping[str, Any]) -> dict[str, Any]:
     """Without a `report.x` whose axis the amendment took out."""
-    report = amended.get("report")
-    x = report.get("x") if isinstance(report, dict) else None
-    if isinstance(report, dict) and isinstance(amended.get("space", {}), dict):
-        if x in document.get("space", {}) and x not in amended.get("space", {}):
+    report, space = amended.get("report"), amended.get("space", {})
+    if isinstance(report, dict) and isinstance(space, dict):
+        swept_before = list(document.get("space", {}))
+        if report.get("x") in swept_before and report["x"] not in space:
             del report["x"]
     return amended

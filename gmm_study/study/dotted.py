@@ -35,8 +35,8 @@ def assign(document: dict[str, Any], path: str, value: Any) -> None:
 def remove(document: dict[str, Any], name: str) -> None:
     """Take out all that overlaps a dotted name."""
     for key, value in list(document.items()):
-        _, _, rest = name.partition(f"{key}.")
-        if isinstance(value, dict) and rest and name.startswith(f"{key}."):
-            remove(value, rest)
+        inside = name.removeprefix(f"{key}.")
+        if isinstance(value, dict) and inside != name:
+            remove(value, inside)
         elif overlap(key, name):
             del document[key]

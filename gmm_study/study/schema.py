@@ -17,6 +17,7 @@ from pydantic import (
     field_validator,
     model_validator,
 )
+from pydantic_core import PydanticCustomError
 
 from gmm_study.errors import InputError, did_you_mean
 from gmm_study.study.dotted import leaves, overlap
@@ -30,6 +31,8 @@ SPELT_ELSEWHERE = {
     "evaluation_samples": "evaluation.samples",
 }
 """What `fixed` and `space` refuse, with the field of a study that says it."""
+
+UNKNOWN_FIELD = "unknown_field"
 
 AtLeastOne = Annotated[StrictInt, Field(ge=1)]
 Text = Annotated[StrictStr, Field(min_length=1)]
@@ -49,7 +52,8 @@ class _Section(BaseModel):
     def _refuse_unknown(cls, values: Any) -> Any:
         for name in values if isinstance(values, Mapping) else ():
             if name not in cls.model_fields:
-                raise ValueError(f"no such field '{name}'; {did_you_mean(name, cls.model_fields)}")
+                hint = did_you_mean(name, cls.model_fields)
+                raise PydanticCustomError(UNKNOWN_FIELD, "{name}", {"name": name, "hint": hint})
         return values
 
 
@@ -221,10 +225,8 @@ class StudyFile(_Section):
         for name in self.space:
             self.refuse_unread("space.", name)
         if self.report.x is not None and self.report.x not in self.space:
-            raise InputError(
-                f"report.x: '{self.report.x}' is no axis of space; "
-                f"{did_you_mean(self.report.x, self.space)}"
-            )
+            hint = did_you_mean(self.report.x, self.space) if self.space else "there is none"
+            raise InputError(f"report.x: '{self.report.x}' is no axis of space; {hint}")
         return self
 
     @property
@@ -317,23 +319,23 @@ def _with_plain_values(name: str, axis: Axis) -> Axis:
 
 
 def _plain(name: str, value: Any) -> Any:
+    if value is None:
+        raise InputError(f"space.{name}: null must be a value")
     try:
         if "." in name:  # a part of layers, all of which are sizes or counts of them
             return Hyperparameters.from_mapping({"layers": [value]}).layers[0]
-        return plain(getattr(Hyperparameters.from_mapping({name: value}), name))
+        value = getattr(Hyperparameters.from_mapping({name: value}), name)
     except InputError as error:
         raise InputError(f"space.{name}: {_without_name(error)}") from error
-
-
-def plain(value: Any) -> Any:
-    """A setting's value as text or a number: layers as 48,24,12."""
-    return ",".join(map(str, value)) if isinstance(value, list | tuple) else value
+    return ",".join(map(str, value)) if isinstance(value, tuple) else value
 
 
 def _refuse_repeated(values: Sequence[Any]) -> None:
-    for position, value in enumerate(values):
-        if value in values[:position]:
+    seen = set()
+    for value in values:
+        if value in seen:
             raise ValueError(f"{value!r} must be there once only")
+        seen.add(value)
 
 
 def _without_name(error: InputError) -> str:

@@ -6,8 +6,6 @@ from math import isfinite
 from typing import Any
 
 from gmm_study.errors import InputError, did_you_mean
-from gmm_study.objectives.baseline import Q_BASELINES
-from gmm_study.objectives.vae import BOUNDS
 
 SIGMOID_BELIEF = {"method": ("gmm", "rws")}
 
@@ -61,14 +59,14 @@ class Hyperparameters:
         "elbo",
         "The bound that vae ascends.",
         group="Objective",
-        choices=BOUNDS,
+        choices=("elbo", "iwae"),
         read_by={"method": ("vae",)},
     )
     q_baseline: str = setting(
         "uniform",
         "What is taken off the weights in q's gradient: 1/K or nothing.",
         group="Objective",
-        choices=Q_BASELINES,
+        choices=("uniform", "none"),
         read_by=SIGMOID_BELIEF,
     )
     l1: float = setting(

@@ -41,7 +41,7 @@ class RecordStore:
     """The records under one storage address: a folder, or a URI of any pyarrow file system."""
 
     def __init__(self, storage: str) -> None:
-        self.storage = storage
+        self.storage = _address(storage)
         self.file_system, self.root = _resolve(storage)
 
     def record(self, trial_id: str) -> "Record":
@@ -156,13 +156,12 @@ class Record:
 
 def _resolve(storage: str) -> tuple[pyarrow.fs.FileSystem, str]:
     try:
-        file_system, path = pyarrow.fs.FileSystem.from_uri(
-            storage if "://" in storage else _absolute(storage)
-        )
+        file_system, path = pyarrow.fs.FileSystem.from_uri(_address(storage))
     except (pa.ArrowInvalid, OSError) as error:
         raise InputError(f"storage: '{storage}' is no folder or address: {error}") from None
     return file_system, path.rstrip("/")
 
 
-def _absolute(folder: str) -> str:
-    return Path(folder).expanduser().resolve().as_uri()
+def _address(storage: str) -> str:
+    """A URI that means the same in every process, whatever its current folder."""
+    return storage if "://" in storage else Path(storage).expanduser().resolve().as_uri()

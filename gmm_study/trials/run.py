@@ -7,10 +7,12 @@ from math import isfinite, nan
 from typing import Any
 
 from gmm_study.data import Dataset
+from gmm_study.models import RandomStreams
 from gmm_study.training.checkpoint import TRAINING_FILE, checkpoint_files, resume_training
 from gmm_study.training.trainer import COMPLETE, DIVERGED, RUNNING, Replicate, Trainer
 from gmm_study.trials.config import SCHEMA, TrialConfig
 from gmm_study.trials.evaluation import evaluate_on_test
+from gmm_study.trials.pictures import sample_grid_png
 from gmm_study.trials.provenance import provenance
 from gmm_study.trials.record import Record
 
@@ -78,6 +80,7 @@ class TrialRun:
             self._end(self._unevaluated()[0])
         if self.finished:
             self.save()
+            self._write_picture()
             self.record.write_result(self.result())
         elif time.monotonic() - self._saved_at > SAVE_EVERY:
             self.save()
@@ -123,6 +126,16 @@ class TrialRun:
             "finished": time.time(),
             **provenance(),
         }
+
+    def _write_picture(self) -> None:
+        dataset = self.trainer.dataset
+        best = [r.index for r in self.trainer.replicates.values() if r.state == COMPLETE][:1]
+        if dataset.image_shape is None or not best:
+            return
+        seed, device = self.config.hyperparameters.seed, self.trainer.device
+        streams = RandomStreams(seed, best, "pictures", device)
+        picture = sample_grid_png(self.trainer.best_model(best), dataset.image_shape, streams)
+        self.record.write_file("pictures/samples.png", picture)
 
     def _unevaluated(self) -> list[Replicate]:
         replicates = self.trainer.replicates.values()

@@ -1,0 +1,63 @@
+# Everything runs in .venv, which is made when it is missing or older than its inputs.
+#   make study NAME=depth_sweep
+#   make study NAME=depth_sweep DATASET=mushrooms ARGS="--set max_epochs=5"
+
+PYTHON ?= python3.11
+NAME ?=
+DATASET ?=
+STORAGE ?= results
+ARGS ?=
+
+VENV := .venv
+STAMP := $(VENV)/.installed
+BIN := $(VENV)/bin
+GMM_STUDY := $(BIN)/gmm-study
+STUDY_ARGS = $(NAME) --storage '$(STORAGE)' $(if $(DATASET),--dataset '$(DATASET)') $(ARGS)
+NEEDS_NAME = $(if $(NAME),,$(error NAME is missing: make $@ NAME=depth_sweep; studies: $(basename $(notdir $(wildcard studies/*.yaml)))))
+
+.DEFAULT_GOAL := help
+.PHONY: help setup study plan status report tables ui test lint bench clean
+
+help: ## Show this help
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo '  with     NAME=depth_sweep  DATASET=mushrooms  STORAGE=results  ARGS="--set max_epochs=5"'
+
+setup: $(STAMP) ## Install everything into .venv
+
+$(STAMP): pyproject.toml constraints.txt
+	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 is needed; name it with PYTHON=..."; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+study: $(STAMP) ## Train what is missing of a study, then report: NAME=...
+	@$(NEEDS_NAME)$(GMM_STUDY) run $(STUDY_ARGS)
+
+plan: $(STAMP) ## Show what a study would train: NAME=...
+	@$(NEEDS_NAME)$(GMM_STUDY) plan $(STUDY_ARGS)
+
+status: $(STAMP) ## Count a study's trials by state: NAME=...
+	@$(NEEDS_NAME)$(GMM_STUDY) status $(STUDY_ARGS)
+
+report: $(STAMP) ## Write a study's tables and figure again: NAME=...
+	@$(NEEDS_NAME)$(GMM_STUDY) report $(STUDY_ARGS)
+
+tables: $(STAMP) ## Write the reports of all studies that have records
+	@$(GMM_STUDY) tables --storage '$(STORAGE)'
+
+ui: $(STAMP) ## Serve the MLflow UI on 127.0.0.1
+	@$(GMM_STUDY) ui $(ARGS)
+
+test: $(STAMP) ## Run the tests
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(STAMP) ## Check style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(STAMP) ## Measure the training step against plain autograd
+	@$(BIN)/python -m bench.training_step $(ARGS)
+
+clean: ## Remove the environment and caches; records, reports and MLflow's runs stay
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,35 @@
+"""The command line: says what it is about to do, does it, and explains a mistake in one line."""
+
+import sys
+
+import rich_click as click
+
+from gmm_study.cli.data import data
+from gmm_study.cli.study import plan, report, run, status, sync, tables
+from gmm_study.cli.train import train
+from gmm_study.cli.ui import ui
+from gmm_study.errors import InputError
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="gmm-study")
+def cli() -> None:
+    """Hyperparameter studies of deep generative models with binary latent layers.
+
+    A study is a question in a file, studies/NAME.yaml. See what it would train with
+    `gmm-study plan NAME`, run it with `gmm-study run NAME`, look at it with
+    `gmm-study ui`; `gmm-study report NAME` writes its tables and figure again.
+    """
+
+
+for command in (plan, run, status, report, tables, sync, ui, train, data):
+    cli.add_command(command)
+
+
+def main() -> None:
+    """Run the command line; exit status 2 and one line for input that cannot be used."""
+    try:
+        cli()
+    except InputError as error:
+        print(f"gmm-study: {error}", file=sys.stderr)
+        sys.exit(2)

@@ -1,0 +1,207 @@
+"""The commands of a study: plan, run, status, report, tables, sync."""
+
+import sys
+from collections import Counter
+from collections.abc import Callable, Sequence
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import rich_click as click
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from gmm_study.data import Dataset
+    from gmm_study.study import PlannedTrial
+
+INTERRUPTED = 130
+
+
+_storage_option = click.option(
+    "--storage",
+    default="results",
+    show_default=True,
+    help="Where the records are: a folder or the address of a bucket.",
+)
+
+
+def _on_a_study(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the study that its arguments name, opened."""
+
+    @wraps(command)
+    def opened_command(
+        name: str,
+        overrides: tuple[str, ...],
+        dataset: str | None,
+        small: bool,
+        storage: str,
+        **options: Any,
+    ) -> None:
+        if dataset:
+            overrides = (f"dataset={dataset}", *overrides)
+        command(_Opened(name, overrides, small, storage), **options)
+
+    arguments = [
+        click.argument("name"),
+        click.option(
+            "--set",
+            "overrides",
+            multiple=True,
+            metavar="KEY=VALUE",
+            help="Change a setting or a part of the study: --set max_epochs=5, "
+            "--set layers.depth=3, --set replicates=5. Repeatable.",
+        ),
+        click.option("--dataset", help="Other data than the study's own: a name or a path."),
+        click.option("--small", is_flag=True, help="The study's variant that runs in a minute."),
+        _storage_option,
+    ]
+    for argument in reversed(arguments):
+        opened_command = argument(opened_command)
+    return opened_command
+
+
+class _Opened:
+    """A study with its data, plan and records."""
+
+    def __init__(self, name: str, overrides: Sequence[str], small: bool, storage: str) -> None:
+        from gmm_study.data import load_dataset
+        from gmm_study.study import load_study, make_plan
+        from gmm_study.trials.record import RecordStore
+
+        study = load_study(name, overrides, small)
+        loaded = {dataset: load_dataset(dataset) for dataset in study.datasets}
+        self.plan = make_plan(study, {key: data.sha256 for key, data in loaded.items()})
+        self.datasets: dict[str, Dataset] = {data.sha256: data for data in loaded.values()}
+        self.store = RecordStore(storage)
+        self.states = {
+            trial.config.trial_id: self.store.record(trial.config.trial_id).state(study.replicates)
+            for trial in self.plan.trials
+        }
+
+    def missing(self, retry_failed: bool) -> list["PlannedTrial"]:
+        """The trials to be trained: those without a result, in the plan's order."""
+        done = {"complete", "diverged"} | (set() if retry_failed else {"failed"})
+        return [
+            trial for trial in self.plan.trials if self.states[trial.config.trial_id] not in done
+        ]
+
+    def counts(self) -> str:
+        """`12 trials of 3 replicates: 8 complete, 4 pending`."""
+        counts = Counter(self.states.values())
+        parts = ", ".join(f"{count} {state}" for state, count in sorted(counts.items()))
+        study = self.plan.study
+        return (
+            f"{study.name}: {_plural(len(self.plan.trials), 'trial')} of "
+            f"{_plural(study.replicates, 'replicate')}: {parts}"
+        )
+
+
+@click.command()
+@_on_a_study
+def plan(opened: _Opened) -> None:
+    """Show the trials of a study and which would be trained; runs nothing."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("trial", "id", "state"):
+        table.add_column(heading, no_wrap=True)
+    for trial in opened.plan.trials:
+        trial_id = trial.config.trial_id
+        table.add_row(trial.label, trial_id, opened.states[trial_id])
+    console = Console()
+    console.print(opened.plan.study.question)
+    console.print(table)
+    console.print(opened.counts(), highlight=False)
+
+
+@click.command()
+@_on_a_study
+@click.option("--retry-failed", is_flag=True, help="Train failed trials again.")
+def run(opened: _Opened, retry_failed: bool) -> None:
+    """Train what is missing of a study, then write its report.
+
+    Ctrl-C ends cleanly; the same command goes on.
+    """
+    console = Console()
+    missing = opened.missing(retry_failed)
+    console.print(opened.plan.study.question)
+    console.print(opened.counts(), highlight=False)
+    if not missing:
+        console.print("nothing to train")
+    from gmm_study.orchestration.driver import run_trials
+
+    outcome = run_trials(opened.plan, missing, opened.datasets, opened.store, console)
+    if missing:
+        states = ", ".join(f"{count} {state}" for state, count in outcome.states.items())
+        console.print(f"trained {_plural(len(missing), 'trial')}: {states or 'none'}")
+    if outcome.mlflow_problem:
+        console.print(f"MLflow lacks runs, `gmm-study sync` adds them: {outcome.mlflow_problem}")
+    if outcome.interrupted:
+        console.print("interrupted; what was reached is kept, the same command goes on")
+        sys.exit(INTERRUPTED)
+    _report(opened, console)
+    if outcome.states["failed"]:
+        sys.exit(1)
+
+
+@click.command()
+@_on_a_study
+def status(opened: _Opened) -> None:
+    """Count a study's trials by state; list the running and the failed ones."""
+    console = Console()
+    console.print(opened.counts(), highlight=False)
+    for trial in opened.plan.trials:
+        trial_id = trial.config.trial_id
+        state = opened.states[trial_id]
+        details = opened.store.record(trial_id).status()
+        if state == "running":
+            epochs = f"epoch {details['epoch']} of at most {details['max_epochs']}"
+            console.print(f"running: {trial.label}, {epochs}", highlight=False)
+        elif state == "failed":
+            console.print(f"failed: {trial.label}: {details['error']}", highlight=False)
+
+
+@click.command()
+@_on_a_study
+def report(opened: _Opened) -> None:
+    """Write a study's tables and figure from its records, and print the table."""
+    _report(opened, Console())
+
+
+@click.command()
+@_storage_option
+def tables(storage: str) -> None:
+    """Write the reports of all studies that have records again."""
+    console = Console()
+    for path in sorted(Path("studies").glob("*.yaml")):
+        opened = _Opened(path.stem, (), False, storage)
+        if set(opened.states.values()) == {"pending"}:
+            console.print(f"{path.stem}: no records yet")
+        else:
+            _report(opened, console)
+
+
+@click.command()
+@_on_a_study
+def sync(opened: _Opened) -> None:
+    """Add to MLflow what it lacks of a study's records."""
+    from gmm_study.orchestration.mirror import Mirror
+
+    mirror = Mirror(opened.plan, opened.store)
+    mirror.close()
+    if mirror.problem:
+        Console().print(f"MLflow: {mirror.problem}")
+        sys.exit(1)
+
+
+def _report(opened: _Opened, console: Console) -> None:
+    from analysis import write_report
+
+    study = opened.plan.study
+    folder = Path("reports") / study.name / study.variant
+    written = write_report(opened.plan, opened.store, folder)
+    console.print(written.renderable)
+    console.print("written: " + ", ".join(str(path) for path in written.paths), highlight=False)
+
+
+def _plural(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -1,0 +1,158 @@
+"""The driver: hands the missing trials of a plan to Ray Tune and follows them."""
+
+import logging
+import os
+import signal
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from types import FrameType
+from typing import Any
+
+from rich.console import Console
+
+from gmm_study.data import Dataset
+from gmm_study.errors import InputError
+from gmm_study.orchestration.live_view import LiveView
+from gmm_study.orchestration.mirror import Mirror
+from gmm_study.study import Plan, PlannedTrial
+from gmm_study.study.schema import Resources
+from gmm_study.trials.record import RecordStore
+
+QUIET_RAY = {
+    "RAY_AIR_NEW_OUTPUT": "0",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",
+    "TUNE_GLOBAL_CHECKPOINT_S": "3600",
+    "TUNE_WARN_INSUFFICENT_RESOURCE_THRESHOLD_S": "600",
+}
+WORKER_CRASHES = 3
+"""How often a trial whose worker died is taken up again from its record."""
+
+
+@dataclass
+class Outcome:
+    """How a run of a study ended: trials by state, of those that were to be trained."""
+
+    states: Counter[str] = field(default_factory=Counter)
+    interrupted: bool = False
+    mlflow_problem: str | None = None
+
+
+class Interrupt:
+    """Whether the user pressed Ctrl-C; a second one is an ordinary KeyboardInterrupt."""
+
+    def __init__(self) -> None:
+        self.pressed = False
+
+    @contextmanager
+    def watched(self) -> Iterator["Interrupt"]:
+        """Take the first Ctrl-C as a request to stop cleanly."""
+        before = signal.signal(signal.SIGINT, self._press)
+        try:
+            yield self
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+    def _press(self, number: int, frame: FrameType | None) -> None:
+        self.pressed = True
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def run_trials(
+    plan: Plan,
+    missing: Sequence[PlannedTrial],
+    datasets: Mapping[str, Dataset],
+    store: RecordStore,
+    console: Console,
+) -> Outcome:
+    """Train the `missing` trials of a plan into the store and mirror all of its trials to MLflow.
+
+    `datasets` are by checksum. Raises `InputError` where the study asks for more than there is.
+    """
+    outcome = Outcome()
+    mirror = Mirror(plan, store)
+    try:
+        if missing:
+            view = LiveView(
+                console,
+                {trial.config.trial_id: trial.label for trial in missing},
+                len(plan.trials) - len(missing),
+            )
+            with Interrupt().watched() as interrupt, view:
+                _tune(plan, missing, datasets, store, view, mirror, interrupt)
+            outcome.interrupted = interrupt.pressed
+            outcome.states = view.ended
+    finally:
+        with console.status("bringing MLflow up to date"):
+            mirror.close()
+    outcome.mlflow_problem = mirror.problem
+    return outcome
+
+
+def _tune(
+    plan: Plan,
+    missing: Sequence[PlannedTrial],
+    datasets: Mapping[str, Dataset],
+    store: RecordStore,
+    view: LiveView,
+    mirror: Mirror,
+    interrupt: Interrupt,
+) -> None:
+    os.environ.update({name: os.environ.get(name, value) for name, value in QUIET_RAY.items()})
+    import ray
+    from ray import tune
+
+    from gmm_study.orchestration.following import Follower, StopOnInterrupt
+    from gmm_study.orchestration.trainable import TrialTrainable
+
+    logging.getLogger("ray").setLevel(logging.ERROR)
+    resources = plan.study.resources
+    address = os.environ.get("RAY_ADDRESS", "local")
+    ray.init(address, log_to_driver=False, logging_level=logging.ERROR, include_dashboard=False)
+    try:
+        _check_resources(resources, ray.cluster_resources())
+        trainable = tune.with_parameters(
+            TrialTrainable,
+            datasets=dict(datasets),
+            storage=store.storage,
+            threads=max(1, int(resources.cpus)),
+            device="cuda" if resources.gpus else "cpu",
+            chunk_rows=plan.study.evaluation.chunk_rows,
+        )
+        jobs = [
+            {"trial": trial.config.to_json(), "replicates": plan.study.replicates}
+            for trial in missing
+        ]
+        with tempfile.TemporaryDirectory(prefix="gmm-study-") as scratch:
+            tune.Tuner(
+                tune.with_resources(trainable, {"cpu": resources.cpus, "gpu": resources.gpus}),
+                param_space={"job": tune.grid_search(jobs)},
+                tune_config=tune.TuneConfig(
+                    reuse_actors=True, max_concurrent_trials=resources.concurrent
+                ),
+                run_config=tune.RunConfig(
+                    name=plan.study.name,
+                    storage_path=scratch,
+                    verbose=0,
+                    stop=StopOnInterrupt(interrupt),
+                    callbacks=[Follower(store, view, mirror)],
+                    checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
+                    failure_config=tune.FailureConfig(max_failures=WORKER_CRASHES),
+                ),
+            ).fit()
+    finally:
+        ray.shutdown()
+
+
+def _check_resources(asked: Resources, available: Mapping[str, Any]) -> None:
+    for field_name, resource in (("cpus", "CPU"), ("gpus", "GPU")):
+        wanted, there = getattr(asked, field_name), available.get(resource, 0)
+        if wanted > there:
+            raise InputError(
+                f"resources.{field_name}: a trial asks for {wanted:g}, Ray has {there:g} in all"
+            )

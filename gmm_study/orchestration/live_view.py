@@ -1,0 +1,107 @@
+"""What a person sees while a study runs: a table on a terminal, a few plain lines elsewhere."""
+
+import time
+from collections import Counter
+from collections.abc import Mapping
+from math import isfinite
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+PLAIN_LINE_EVERY = 30.0
+"""Seconds between progress lines where the output is no terminal."""
+MOST_ROWS = 16
+
+
+class LiveView:
+    """The running trials with epoch, bound and time left, and counts of all; a context manager.
+
+    `labels` names each trial that is to be trained, by its id.
+    """
+
+    def __init__(self, console: Console, labels: Mapping[str, str], skipped: int) -> None:
+        self.console = console
+        self.labels = labels
+        self.skipped = skipped
+        self.running: dict[str, dict[str, Any]] = {}
+        self.ended: Counter[str] = Counter()
+        self.started = time.monotonic()
+        self._live = Live(get_renderable=self._table, console=console, refresh_per_second=4)
+        self._last_line = self.started
+
+    def __enter__(self) -> "LiveView":
+        if self.console.is_terminal:
+            self._live.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._live.stop()
+
+    def update(self, report: Mapping[str, Any]) -> None:
+        """Take a trial's report: its `trial` id, `state`, epoch, bound and seconds left."""
+        trial_id = report["trial"]
+        if report["state"] == "running":
+            self.running[trial_id] = dict(report)
+        else:
+            self.running.pop(trial_id, None)
+            self.ended[report["state"]] += 1
+            if report["state"] == "failed":
+                self.console.print(f"failed: {self.labels[trial_id]}: {report['error']}")
+        if not self.console.is_terminal and time.monotonic() - self._last_line > PLAIN_LINE_EVERY:
+            self.console.print(self.counts())
+            self._last_line = time.monotonic()
+
+    def counts(self) -> str:
+        """One line: trials ended of all, running, and the time left."""
+        done = sum(self.ended.values())
+        total = len(self.labels)
+        states = [f"{count} {state}" for state, count in self.ended.items() if state != "complete"]
+        parts = [f"{done} of {total} trials", *states, f"{len(self.running)} running"]
+        if self.skipped:
+            parts.append(f"{self.skipped} from before")
+        parts.append(f"{_clock(time.monotonic() - self.started)} gone")
+        left = self._seconds_left()
+        if left is not None:
+            parts.append(f"about {_clock(left)} left")
+        return ", ".join(parts)
+
+    def _seconds_left(self) -> float | None:
+        """By the pace of the trials so far, those that run counted by their epochs."""
+        partly = sum(
+            report["epoch"] / report["max_epochs"]
+            for report in self.running.values()
+            if report.get("max_epochs")
+        )
+        done = sum(self.ended.values()) + partly
+        if done < 0.5:
+            return None
+        return (time.monotonic() - self.started) * (len(self.labels) - done) / done
+
+    def _table(self) -> RenderableType:
+        table = Table(box=None, pad_edge=False, header_style="dim")
+        for heading in ("trial", "", "epoch", "bound (nats)", "at most left"):
+            table.add_column(heading, justify="left" if heading in ("trial", "") else "right")
+        for trial_id, report in list(self.running.items())[:MOST_ROWS]:
+            if "epoch" not in report:
+                continue
+            bound = f"{report['bound']:.3f}" if isfinite(report["bound"]) else "-"
+            table.add_row(
+                self.labels[trial_id],
+                ProgressBar(total=report["max_epochs"], completed=report["epoch"], width=20),
+                f"{report['epoch']}/{report['max_epochs']}",
+                bound,
+                _clock(report["seconds_left"])
+                if report["phase"] == "training"
+                else report["phase"],
+            )
+        return Group(table, Text(self.counts(), style="bold"))
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -1,0 +1,68 @@
+"""Keeps MLflow up to date in a thread of the driver, so that no trial ever waits for it."""
+
+import queue
+import threading
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from gmm_study.study import Plan, PlannedTrial
+from gmm_study.trials.record import RecordStore
+
+if TYPE_CHECKING:
+    from gmm_study.tracking import StudyRuns
+
+SYNC_EVERY = 5.0
+"""Seconds between two looks at the records of running trials."""
+
+
+class Mirror:
+    """Copies the records of a plan's trials to MLflow; `tell` it of news, `close` it at the end.
+
+    Whatever goes wrong with MLflow is kept in `problem` and costs no trial: the records are the
+    truth, and a later sync adds what is missing.
+    """
+
+    def __init__(self, plan: Plan, store: RecordStore) -> None:
+        self.plan = plan
+        self.store = store
+        self.problem: str | None = None
+        self._trials: Mapping[str, PlannedTrial] = {
+            trial.config.trial_id: trial for trial in plan.trials
+        }
+        self._news: queue.Queue[str] = queue.Queue()
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="mlflow", daemon=True)
+        self._thread.start()
+
+    def tell(self, trial_id: str) -> None:
+        """A trial's record may have grown."""
+        self._news.put(trial_id)
+
+    def close(self) -> None:
+        """Bring every trial of the plan up to date and end."""
+        self._closing.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            from gmm_study.tracking import StudyRuns
+
+            runs = StudyRuns(self.plan.study.name, self.plan.study.question)
+            while not self._closing.wait(SYNC_EVERY):
+                self._sync(runs, self._collect())
+            self._sync(runs, self._trials)
+        except Exception as error:
+            self.problem = f"{type(error).__name__}: {error}".splitlines()[0]
+
+    def _sync(self, runs: "StudyRuns", trial_ids: Iterable[str]) -> None:
+        for trial_id in trial_ids:
+            trial, record = self._trials[trial_id], self.store.record(trial_id)
+            if record.config() is not None:
+                runs.sync(trial.label, trial.config, record, self.plan.study.replicates)
+
+    def _collect(self) -> Iterable[str]:
+        """The trials with news since the last call, each once."""
+        news = []
+        while not self._news.empty():
+            news.append(self._news.get())
+        return dict.fromkeys(news)

@@ -1,0 +1,91 @@
+"""A trial as Ray Tune runs it: an actor that trains into the record, one after another."""
+
+import time
+import traceback
+from typing import Any
+
+import torch
+from ray import tune
+
+from gmm_study.data import Dataset
+from gmm_study.trials.config import TrialConfig
+from gmm_study.trials.record import RecordStore
+from gmm_study.trials.run import TrialRun
+
+REPORT_EVERY = 1.0
+"""Seconds of work between two reports to the driver."""
+
+
+class TrialTrainable(tune.Trainable):
+    """Trains one trial into its record; the actor then takes the next trial.
+
+    The record holds the checkpoint, so a trial that starts again goes on from there. An error of
+    a trial is written into its record and ends that trial alone.
+    """
+
+    current: TrialRun | None = None
+
+    def setup(
+        self,
+        config: dict[str, Any],
+        datasets: dict[str, Dataset],
+        storage: str,
+        threads: int,
+        device: str,
+        chunk_rows: int,
+    ) -> None:
+        """Take the first trial; the data come through Ray's object store, once a node."""
+        torch.set_num_threads(threads)
+        self.datasets = datasets
+        self.store = RecordStore(storage)
+        self.device = device
+        self.chunk_rows = chunk_rows
+        self._begin(config)
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        """Take the next trial in the same process."""
+        self._begin(new_config)
+        return True
+
+    def step(self) -> dict[str, Any]:
+        """Work for about `REPORT_EVERY` seconds and tell how far the trial is."""
+        try:
+            return self._work()
+        except Exception as error:
+            reason = "".join(traceback.format_exception_only(error)).strip().splitlines()[-1]
+            record = self.store.record(self.trial_config.trial_id)
+            record.write_status("failed", error=reason, traceback=traceback.format_exc())
+            self.current = None
+            return self._report("failed", error=reason, done=True)
+
+    def cleanup(self) -> None:
+        """Keep what an unfinished trial has reached."""
+        if self.current is not None and not self.current.finished:
+            self.current.save()
+
+    def _begin(self, config: dict[str, Any]) -> None:
+        self.trial_config = TrialConfig.from_json(config["job"]["trial"])
+        self.replicates = config["job"]["replicates"]
+        self.current = None
+
+    def _work(self) -> dict[str, Any]:
+        run = self.current = self.current or self._open()
+        until = time.monotonic() + REPORT_EVERY
+        progress = run.progress()
+        while not run.finished and time.monotonic() < until:
+            progress = run.advance()
+        state = str(run.result()["state"]) if run.finished else "running"
+        return self._report(state, **vars(progress), done=run.finished)
+
+    def _open(self) -> TrialRun:
+        return TrialRun(
+            self.trial_config,
+            self.datasets[self.trial_config.dataset_sha256],
+            range(self.replicates),
+            self.store.record(self.trial_config.trial_id),
+            self.device,
+            self.chunk_rows,
+        )
+
+    def _report(self, state: str, **details: Any) -> dict[str, Any]:
+        return {"trial": self.trial_config.trial_id, "state": state, **details}

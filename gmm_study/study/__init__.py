@@ -1,0 +1,16 @@
+"""A study: one declared question, its file, and the trials that answer it."""
+
+from gmm_study.study.load import load_study
+from gmm_study.study.plan import Plan, PlannedTrial, make_plan
+from gmm_study.study.schema import Axis, GridSearch, RandomSearch, Study
+
+__all__ = [
+    "Axis",
+    "GridSearch",
+    "Plan",
+    "PlannedTrial",
+    "RandomSearch",
+    "Study",
+    "load_study",
+    "make_plan",
+]

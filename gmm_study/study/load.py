@@ -1,0 +1,81 @@
+"""From a name or a path to a study that is known to be usable."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from gmm_study.errors import InputError, did_you_mean
+from gmm_study.study.amend import (
+    label,
+    overridden_setting,
+    parse_override,
+    with_overrides,
+    with_small,
+)
+from gmm_study.study.explain import explain
+from gmm_study.study.read import read_document
+from gmm_study.study.schema import Study, StudyFile
+
+STUDIES = Path("studies")
+"""Where a study is looked for that is given by its name."""
+
+
+def load_study(name_or_path: str, overrides: Sequence[str] = (), small: bool = False) -> Study:
+    """The study of a file, its small variant merged over it, and then the overrides.
+
+    `name_or_path` is NAME for `studies/NAME.yaml` under the current folder, or the path of a
+    `.yaml` file. An override is KEY=VALUE, where KEY is a field of the study (`replicates`,
+    `search.trials`, `space.samples`), `dataset`, `method`, or a hyperparameter, which is fixed and
+    leaves the space (`max_epochs`, `layers.depth`). The file and its small variant are checked
+    whether they are asked for or not.
+
+    Raises `InputError`, one line, for all that cannot be used.
+    """
+    path = _find(name_or_path)
+    document = read_document(path)
+    with _faults_at(f"{path}: "):
+        content = StudyFile.model_validate(document)
+    if content.small is not None:
+        with _faults_at(f"{path}: small."):
+            document_small = with_small(document, content.small)
+            content_small = StudyFile.model_validate(document_small)
+        if small:
+            document, content = document_small, content_small
+    elif small:
+        raise InputError(f"{path}: small: is missing, so the study has no small variant")
+    if overrides:
+        with _faults_at(f"{path}: "):
+            parsed = [parse_override(text) for text in overrides]
+            document = with_overrides(document, parsed)
+        with _faults_at(f"{path} with {', '.join(overrides)}: "):
+            content = StudyFile.model_validate(document)
+            for setting in filter(None, (overridden_setting(key) for key, _ in parsed)):
+                content.refuse_unread("", setting)
+    name, variant = path.stem, label(small, overrides)
+    return Study.model_construct(name=name, variant=variant, **dict(content))
+
+
+def _find(name_or_path: str) -> Path:
+    path = Path(name_or_path)
+    if path.suffix == ".yaml":
+        if path.stem.startswith("."):
+            raise InputError(f"{path}: a study's name must not begin with a dot")
+        return path
+    shipped = {path.stem: path for path in sorted(STUDIES.glob("*.yaml"))}
+    if name_or_path in shipped:
+        return shipped[name_or_path]
+    hint = did_you_mean(name_or_path, shipped) if shipped else f"no folder {STUDIES} is here"
+    raise InputError(f"{name_or_path}: no such study, nor the path of a .yaml file; {hint}")
+
+
+@contextmanager
+def _faults_at(place: str) -> Iterator[None]:
+    """Faults found inside as one line that begins with their place."""
+    try:
+        yield
+    except (ValidationError, InputError) as error:
+        fault = explain(error) if isinstance(error, ValidationError) else str(error)
+        printable = "".join(c if c.isprintable() else " " for c in f"{place}{fault}")
+        raise InputError(" ".join(printable.split())) from error

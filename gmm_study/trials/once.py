@@ -1,0 +1,53 @@
+"""Running a single trial from its first epoch, or from its record, to its result."""
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from gmm_study.data import Dataset
+from gmm_study.errors import InputError
+from gmm_study.trials.config import TrialConfig
+from gmm_study.trials.record import Record
+from gmm_study.trials.run import Progress, TrialRun
+
+
+def run_once(
+    config: TrialConfig,
+    dataset: Dataset,
+    replicates: int,
+    output: Path | None = None,
+    device: str = "auto",
+    watch: Callable[[Progress], None] = lambda progress: None,
+) -> dict[str, Any]:
+    """Train and evaluate a trial and give its result, the content of `result.json`.
+
+    The record is kept in `output`, which goes on where it stood if it holds this trial already.
+    Raises `InputError` if it holds another one, or for a device that is not there.
+    """
+    chosen = choose_device(device)
+    with tempfile.TemporaryDirectory() as scratch:
+        record = Record.at(str(output or scratch))
+        held = record.config()
+        if held is not None and held.trial_id != config.trial_id:
+            raise InputError(
+                f"output: '{output}' holds trial {held.trial_id} of another configuration; "
+                "give another folder"
+            )
+        run = TrialRun(config, dataset, range(replicates), record, chosen)
+        while not run.finished:
+            watch(run.advance())
+        return run.result()
+
+
+def choose_device(name: str) -> str:
+    """`cpu` or `cuda`; `auto` takes a GPU where there is one."""
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if name not in ("cpu", "cuda"):
+        raise InputError(f"device: '{name}' is unknown; auto, cpu or cuda")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise InputError("device: 'cuda' asks for a GPU, and none is there; use cpu or auto")
+    return name

@@ -1,0 +1,71 @@
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from gmm_study.study import Plan, load_study, make_plan
+from gmm_study.trials.config import TrialConfig
+from gmm_study.trials.record import RecordStore
+
+
+class Lab:
+    """A folder for a study's file and a store of records that tests write by hand."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.store = RecordStore(str(folder / "results"))
+
+    def plan(self, name: str = "ladder", **content: Any) -> Plan:
+        document = {
+            "question": "Does depth help?",
+            "datasets": ["digits"],
+            "methods": ["gmm"],
+            "replicates": 3,
+            **content,
+        }
+        path = self.folder / f"{name}.yaml"
+        path.write_text(yaml.safe_dump(document))
+        return make_plan(load_study(str(path)), {d: f"{d:0<64}" for d in document["datasets"]})
+
+    def write(self, config: TrialConfig, *replicates: Mapping[str, float | None] | None) -> None:
+        """A record with the final figures of each replicate; None is one that diverged."""
+        record = self.store.record(config.trial_id)
+        record.write_config(config)
+        states = ["diverged" if figures is None else "complete" for figures in replicates]
+        record.write_result(
+            {
+                "schema": 1,
+                "trial_id": config.trial_id,
+                "state": "complete" if "complete" in states else "diverged",
+                "replicates": {
+                    str(index): {
+                        "state": state,
+                        "epochs": 57,
+                        "best_epoch": 47,
+                        "seconds": 3.2,
+                        "metrics": dict(figures or {}),
+                    }
+                    for index, (state, figures) in enumerate(zip(states, replicates, strict=True))
+                },
+                "git_commit": "0123456789abcdef",
+                "finished": 1766400000.0,
+            }
+        )
+
+
+def figures(valid: float | None, log_p: float | None, bound: float | None = -20.0) -> dict:
+    return {
+        "valid/bound": valid,
+        "test/bound": bound,
+        "test/bound_se": 0.3,
+        "test/log_p": log_p,
+        "test/log_p_se": 0.3,
+        "test/ess": 0.31,
+    }
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Lab:
+    return Lab(tmp_path)

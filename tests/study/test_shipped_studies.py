@@ -1,0 +1,69 @@
+"""The studies that come with the project."""
+
+from pathlib import Path
+
+import pytest
+
+from gmm_study.study import load_study, make_plan
+
+ROOT = Path(__file__).parents[2]
+SHIPPED = sorted(path.stem for path in (ROOT / "studies").glob("*.yaml"))
+
+
+@pytest.fixture(autouse=True)
+def _at_the_root(monkeypatch):
+    monkeypatch.chdir(ROOT)
+
+
+def plan_of(name, *overrides, small=False):
+    study = load_study(name, overrides, small)
+    return make_plan(study, {dataset: dataset for dataset in study.datasets})
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_every_shipped_study_loads_and_plans_by_its_name(name):
+    plan = plan_of(name)
+    assert plan.study.name == name
+    assert plan.study.question
+    assert plan.trials
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_every_shipped_study_has_a_smaller_variant(name):
+    full, small = plan_of(name), plan_of(name, small=True)
+    assert len(small.trials) < len(full.trials)
+    assert small.study.replicates <= full.study.replicates
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_every_shipped_study_runs_on_other_data_with_other_settings(name):
+    plan = plan_of(name, "dataset=mushrooms", "max_epochs=5")
+    assert {trial.config.dataset for trial in plan.trials} == {"mushrooms"}
+    assert {trial.config.hyperparameters.max_epochs for trial in plan.trials} == {5}
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_every_shipped_study_says_in_its_head_how_it_is_run(name):
+    head = (ROOT / "studies" / f"{name}.yaml").read_text().partition("\nquestion:")[0]
+    assert f"make study NAME={name}" in head
+    assert "cost:" in head
+    assert "ARGS=--small" in head
+
+
+def test_the_depth_sweep_compares_all_methods_at_four_depths_or_more():
+    plan = plan_of("depth_sweep")
+    depths: dict[str, set[int]] = {}
+    for trial in plan.trials:
+        settings = trial.config.hyperparameters
+        depths.setdefault(settings.method, set()).add(len(settings.layers))
+    assert set(depths) == {"gmm", "rws", "vae"}
+    assert all(len(values) >= 4 for values in depths.values())
+
+
+def test_the_samples_sweep_ascends_the_importance_weighted_bound_where_it_is_read():
+    plan = plan_of("samples_sweep")
+    of_vae = [
+        t.config.hyperparameters for t in plan.trials if t.config.hyperparameters.method == "vae"
+    ]
+    assert {settings.bound for settings in of_vae} == {"iwae"}
+    assert len({settings.samples_per_datapoint for settings in of_vae}) == len(of_vae)
