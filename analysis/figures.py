@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from analysis.frames import x_values
+from analysis.frames import is_continuous, x_values
 from analysis.labels import BOUND, LOG_P, axis_label, is_number, value_label
 from analysis.tables import bounds_of_methods
 from gmm_study.study.plan import Plan
@@ -47,7 +47,8 @@ def draw(plan: Plan, cells: pd.DataFrame) -> "Figure":
     """A row a dataset: the test bound and, beside it, test log p, in nats, ± one standard error.
 
     `cells` is the frame of `summarise`. An incomplete cell leaves a gap in its line. Without an
-    axis there is a point a method; a method that does not read the axis is a dashed level.
+    axis there is a point a method; a method that does not read the axis is a dashed level; an axis
+    that a search draws from a range of reals has points and no line.
     """
     from matplotlib import rc_context
     from matplotlib.figure import Figure
@@ -85,6 +86,7 @@ def _panel(panel: "Axes", plan: Plan, cells: pd.DataFrame) -> None:
     column = "x" if plan.x else "method"
     place = _horizontal_axis(panel, plan, [v for v in x_values(cells, column) if v is not None])
     methods = list(dict.fromkeys(cells["method"]))
+    is_line = plan.x is not None and not is_continuous(plan)
     for index, method in enumerate(methods):
         own = cells[cells["method"] == method]
         level, known = own[own[column].isna()], own[own[column].notna()]
@@ -99,7 +101,7 @@ def _panel(panel: "Axes", plan: Plan, cells: pd.DataFrame) -> None:
                 [_aside(panel, place[value], aside) for value in known[column]],
                 known["mean"],
                 yerr=known["standard_error"],
-                linestyle="-" if known[column].map(is_number).all() else "none",
+                linestyle="-" if is_line and known[column].map(is_number).all() else "none",
                 capsize=2,
                 elinewidth=0.9,
                 **_style(method),

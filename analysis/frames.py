@@ -138,6 +138,11 @@ def x_values(rows: pd.DataFrame, column: str = "x") -> list[Any]:
     return known + [None] * (None in distinct)
 
 
+def is_continuous(plan: Plan) -> bool:
+    """Whether x is drawn from a range of reals, so that hardly two trials share a value of it."""
+    return plan.x is not None and plan.study.space[plan.x].kind in ("uniform", "log_uniform")
+
+
 class _Reading:
     """One record while it is read, file by file, so that what fails can be named."""
 
@@ -182,8 +187,7 @@ class _Reading:
         self.trial["status"] = record.state(len(ended) + 1)
         self.trial["state"] = str(result["state"]) if result else self.trial["status"]
         if self.trial["status"] == "failed":
-            details = (value for name, value in status.items() if name not in ("state", "time"))
-            self.trial["reason"] = _line("; ".join(map(str, details)))
+            self.trial["reason"] = _line(status.get("error") or "no reason was recorded")
 
 
 def _replicate_row(trial_id: str, replicate: str, outcome: dict[str, Any]) -> dict[str, Any]:
@@ -221,15 +225,20 @@ def _trial_state(replicates: pd.Series) -> str:
 
 def _typed(rows: Any, types: dict[str, str]) -> pd.DataFrame:
     """A frame with the columns of `types` first, typed, and the others in the order they came."""
-    frame = pd.DataFrame(rows)
+    frame = pd.DataFrame(rows, dtype=object)
     for name in types:
         if name not in frame:
             frame[name] = None
     others = [str(name) for name in frame if name not in types]
-    metrics = {name: "float64" for name in others if "/" in name}
-    frame = frame[[*types, *others]].astype(types | metrics)
-    settings = [name for name in others if name not in metrics]
-    return frame.assign(**{name: frame[name].convert_dtypes() for name in settings})
+    return frame[[*types, *others]].astype(types | {name: _kind(frame[name]) for name in others})
+
+
+def _kind(column: pd.Series) -> str:
+    """The type of a setting's or a metric's column, in which some rows may have no value."""
+    kinds = {type(value) for value in column.dropna()}
+    if kinds == {int}:
+        return "Int64"
+    return "float64" if kinds <= {int, float} else "string"
 
 
 def _line(error: object) -> str:

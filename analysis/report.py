@@ -129,7 +129,9 @@ def _what_was_run(report: Report) -> str:
     if commits:
         facts.append(f"Trained at commit {', '.join(commit[:10] for commit in commits)}.")
     failed = rows[rows["state"] == "failed"].drop_duplicates("trial_id")
-    facts += [f"Failed: trial {row.trial_id}: {row.reason}" for row in failed.itertuples()]
+    labels = {trial.config.trial_id: trial.label for trial in report.plan.trials}
+    reasons = dict(zip(failed["trial_id"], failed["reason"], strict=True))
+    facts += [f"Failed: {labels[key]} (trial {key}): {why}" for key, why in reasons.items()]
     return "\n\n".join(facts) + "\n"
 
 
@@ -169,8 +171,8 @@ def _selection_section(report: Report) -> str:
     )
     if others & {"samples", "bound"}:
         text += (
-            " The bound depends on K and on its kind, so among trials that differ in them the choice "
-            "leans to the tighter bound."
+            " The bound depends on K and on its kind, so among trials that differ in them the "
+            "choice leans to the tighter bound."
         )
     cells = report.cells.drop_duplicates(["dataset", "method", "x"])
     table = {

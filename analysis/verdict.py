@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.frames import x_values
+from analysis.frames import is_continuous, x_values
 from analysis.labels import LOG_P, axis_label, decimals, value_label
 from analysis.tables import mean_and_standard_error
 from gmm_study.study.plan import Plan
@@ -16,8 +16,11 @@ def verdict(plan: Plan, rows: pd.DataFrame, cells: pd.DataFrame) -> list[str]:
 
     `rows` are the planned replicates (`join`), `cells` their summary (`summarise`). A difference
     is the mean over replicates of the difference within a replicate, ± its standard error (n - 1);
-    both ends of it have the same replicates. Where an end is incomplete there is no number.
+    both ends of it have the same replicates. Where an end is incomplete there is no number; along
+    an axis that a search draws from a range of reals there is no verdict, as its ends are chance.
     """
+    if is_continuous(plan):
+        return []
     log_p = cells[cells["metric"] == LOG_P]
     datasets = list(dict.fromkeys(log_p["dataset"]))
     sentences = []

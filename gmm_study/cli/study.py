@@ -69,6 +69,8 @@ class _Opened:
         from gmm_study.study import load_study, make_plan
         from gmm_study.trials.record import RecordStore
 
+        options = [*(["--small"] if small else []), *(f"--set {text}" for text in overrides)]
+        self.command = " ".join(["gmm-study run", name, *options])
         study = load_study(name, overrides, small)
         loaded = {dataset: load_dataset(dataset) for dataset in study.datasets}
         self.plan = make_plan(study, {key: data.sha256 for key, data in loaded.items()})
@@ -127,6 +129,8 @@ def run(opened: _Opened, retry_failed: bool) -> None:
     console.print(opened.counts(), highlight=False)
     if not missing:
         console.print("nothing to train")
+    if "failed" in opened.states.values() and not retry_failed:
+        console.print("failed trials stay as they are; --retry-failed trains them again")
     from gmm_study.orchestration.driver import run_trials
 
     outcome = run_trials(opened.plan, missing, opened.datasets, opened.store, console)
@@ -198,9 +202,7 @@ def _report(opened: _Opened, console: Console) -> None:
 
     study = opened.plan.study
     folder = Path("reports") / study.name / study.variant
-    written = write_report(opened.plan, opened.store, folder)
-    console.print(written.renderable)
-    console.print("written: " + ", ".join(str(path) for path in written.paths), highlight=False)
+    console.print(write_report(opened.plan, opened.store, folder, opened.command))
 
 
 def _plural(count: int, noun: str) -> str:

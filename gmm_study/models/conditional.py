@@ -10,21 +10,34 @@ from math import sqrt
 
 import torch
 from torch import Tensor
-from torch.nn.functional import softplus
 
 from gmm_study.models.parameters import Parameters
 from gmm_study.models.streams import RandomStreams
 
 INITIAL_BIAS = -1.0
+MOST_FACTORS = 100
+"""Factors in [1/2, 1] whose product is surely a normal number in single precision."""
 
 
 @dataclass
 class Activations:
-    """What one pass through a conditional leaves for its gradient: all `[R, B, S, n]`."""
+    """One pass through a conditional, and what its gradient needs: all `[R, B, S, n]`."""
 
     inputs: list[Tensor]
     """The input of every layer of the network: the state itself, then tanh layers."""
     logits: Tensor
+    probabilities: Tensor
+
+    def log_prob(self, target: Tensor) -> Tensor:
+        """log p(target | state) in nats, `[R, B, K]`; one row of either serves all samples."""
+        likelier = torch.maximum(self.probabilities, 1.0 - self.probabilities)
+        agreement = _row_products(target, self.logits)
+        return agreement - self.logits.relu().sum(3) + log_product(likelier)
+
+    def sample(self, samples: int, streams: RandomStreams) -> Tensor:
+        """Binary states `[R, B, S, n]`; one row a datapoint serves `samples` of them."""
+        _, datapoints, rows, units = self.logits.shape
+        return streams.uniform(datapoints, max(rows, samples), units).lt_(self.probabilities)
 
 
 class BernoulliConditional:
@@ -57,20 +70,21 @@ class BernoulliConditional:
             parameters[f"{self.name}.{layer}.bias"].fill_(INITIAL_BIAS)
 
     def __call__(self, parameters: Parameters, state: Tensor) -> Activations:
-        """Logits `[R, B, S, n_out]` given a state `[R, B, S, n_in]`."""
+        """Logits and probabilities `[R, B, S, n_out]` given a state `[R, B, S, n_in]`."""
         inputs = [state]
         for layer in range(len(self.sizes) - 2):
             inputs.append(self._affine(parameters, layer, inputs[-1]).tanh_())
-        return Activations(inputs, self._affine(parameters, len(self.sizes) - 2, inputs[-1]))
+        logits = self._affine(parameters, len(self.sizes) - 2, inputs[-1])
+        return Activations(inputs, logits, logits.sigmoid())
 
     def add_gradient(
         self, parameters: Parameters, activations: Activations, target: Tensor, weights: Tensor
     ) -> None:
-        """Add the gradient of `sum_bk weights_bk log p(target_bk | state_bk)`; uses up the logits.
+        """Add the gradient of `sum_bk weights_bk log p(target_bk | state_bk)`.
 
         `target` is `[R, B, S, n_out]`, `weights` `[R, B, K]`.
         """
-        probabilities = activations.logits.sigmoid_()
+        probabilities = activations.probabilities
         last = len(self.sizes) - 2
         state = activations.inputs[last]
         if state.shape[2] < weights.shape[2]:  # one row a datapoint serves all its samples
@@ -120,22 +134,21 @@ def affine(state: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     return torch.baddbmm(bias.unsqueeze(1), _rows(state), weight).unflatten(1, state.shape[1:3])
 
 
-def log_bernoulli(target: Tensor, logits: Tensor) -> Tensor:
-    """log p(target) in nats, summed over units: broadcasts `[R, B, S, n]` and gives `[R, B, S]`."""
+def log_product(factors: Tensor) -> Tensor:
+    """Logarithm of the product over the last dimension, of factors in [1/2, 1].
+
+    One logarithm for as many factors as cannot underflow, instead of one for each.
+    """
+    parts = factors.split(MOST_FACTORS, dim=-1)
+    return torch.stack([part.prod(-1) for part in parts]).log_().sum(0)
+
+
+def _row_products(target: Tensor, logits: Tensor) -> Tensor:
     if target.shape[2] < logits.shape[2]:
-        agreement = (logits @ target.transpose(2, 3)).squeeze(3)
-    elif target.shape[2] > logits.shape[2]:
-        agreement = (target @ logits.transpose(2, 3)).squeeze(3)
-    else:
-        agreement = (target * logits).sum(3)
-    return agreement - softplus(logits).sum(3)
-
-
-def sample_bernoulli(logits: Tensor, samples: int, streams: RandomStreams) -> Tensor:
-    """Binary states `[R, B, S, n]`; one row of logits a datapoint serves `samples` of them."""
-    _, datapoints, rows, units = logits.shape
-    uniform = streams.uniform(datapoints, max(rows, samples), units)
-    return (uniform < logits.sigmoid()).to(logits.dtype)
+        return (logits @ target.transpose(2, 3)).squeeze(3)
+    if target.shape[2] > logits.shape[2]:
+        return (target @ logits.transpose(2, 3)).squeeze(3)
+    return (target * logits).sum(3)
 
 
 def _rows(state: Tensor) -> Tensor:

@@ -12,8 +12,6 @@ from gmm_study.models.conditional import (
     INITIAL_BIAS,
     Activations,
     BernoulliConditional,
-    log_bernoulli,
-    sample_bernoulli,
 )
 from gmm_study.models.parameters import Parameters
 from gmm_study.models.streams import RandomStreams
@@ -80,26 +78,27 @@ class SigmoidBeliefNetwork:
         log_q = data.new_zeros(())
         for conditional in self.inference:
             layer = conditional(self.parameters, states[-1])
-            states.append(sample_bernoulli(layer.logits, samples, streams))
+            states.append(layer.sample(samples, streams))
             activations.append(layer)
-            log_q = log_q + log_bernoulli(states[-1], layer.logits)
+            log_q = log_q + layer.log_prob(states[-1])
         return Pass(states, activations, log_q)
 
     def generate(self, datapoints: int, streams: RandomStreams) -> Pass:
         """Sample (x, h) ~ p ancestrally, one h a datapoint; states are `[R, B, 1, n]`."""
-        top = self.parameters[TOP_PRIOR][:, None, None, :].expand(-1, datapoints, -1, -1)
-        states, activations = [sample_bernoulli(top, 1, streams)], list[Activations]()
-        log_p = log_bernoulli(states[0], top)
+        logits = self.parameters[TOP_PRIOR][:, None, None, :].expand(-1, datapoints, -1, -1)
+        prior = Activations([], logits, logits.sigmoid())
+        states, activations = [prior.sample(1, streams)], list[Activations]()
+        log_p = prior.log_prob(states[0])
         for conditional in reversed(self.generative):
             layer = conditional(self.parameters, states[0])
-            states.insert(0, sample_bernoulli(layer.logits, 1, streams))
+            states.insert(0, layer.sample(1, streams))
             activations.insert(0, layer)
-            log_p = log_p + log_bernoulli(states[0], layer.logits)
+            log_p = log_p + layer.log_prob(states[0])
         return Pass(states, activations, log_p)
 
     def generate_means(self, datapoints: int, streams: RandomStreams) -> Tensor:
         """E[x | h_1] of ancestral samples of p, `[R, B, D]`."""
-        return self.generate(datapoints, streams).activations[0].logits.sigmoid().squeeze(2)
+        return self.generate(datapoints, streams).activations[0].probabilities.squeeze(2)
 
     def score_generative(self, states: list[Tensor]) -> Pass:
         """log p(x, h) `[R, B, K]` of given states, the top prior included."""
@@ -110,7 +109,7 @@ class SigmoidBeliefNetwork:
         activations = []
         for conditional, below, above in zip(self.generative, states[:-1], states[1:], strict=True):
             activations.append(conditional(self.parameters, above))
-            log_p = log_p + log_bernoulli(below, activations[-1].logits)
+            log_p = log_p + activations[-1].log_prob(below)
         return Pass(states, activations, log_p)
 
     def score_inference(self, states: list[Tensor]) -> Pass:
@@ -119,7 +118,7 @@ class SigmoidBeliefNetwork:
         log_q = states[0].new_zeros(())
         for conditional, below, above in zip(self.inference, states[:-1], states[1:], strict=True):
             activations.append(conditional(self.parameters, below))
-            log_q = log_q + log_bernoulli(above, activations[-1].logits)
+            log_q = log_q + activations[-1].log_prob(above)
         return Pass(states, activations, log_q)
 
     def log_weights(self, data: Tensor, samples: int, streams: RandomStreams) -> Tensor:

@@ -6,8 +6,9 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor
+from torch.nn.functional import softplus
 
-from gmm_study.models.conditional import affine, log_bernoulli
+from gmm_study.models.conditional import affine
 from gmm_study.models.parameters import Parameters
 from gmm_study.models.streams import RandomStreams
 
@@ -80,7 +81,8 @@ class VariationalAutoencoder:
     ) -> Tensor:
         """log p(x | z) in nats, `[R, B, K]`."""
         logits = _network(z, self.decoder, tensors or self._tensors())
-        return log_bernoulli(data.unsqueeze(2), logits)
+        agreement = (logits @ data.unsqueeze(3)).squeeze(3)
+        return agreement - softplus(logits).sum(3)
 
     def generate_means(self, datapoints: int, streams: RandomStreams) -> Tensor:
         """E[x | z] of samples of the prior, `[R, B, D]`."""

@@ -40,8 +40,6 @@ def restore_optimizer(
     """Set the state from that of each replicate, in the order of the parameters' rows."""
     state = optimizer.state[parameters.flat]
     for name, first in rows[0].items():
-        if first.shape == parameters.flat.shape[1:]:
-            stacked = torch.stack([row[name] for row in rows])
-            state[name] = stacked.to(parameters.flat.device)
-        else:
-            state[name] = first.clone()
+        one_a_row = first.shape == parameters.flat.shape[1:]
+        value = torch.stack([row[name] for row in rows]) if one_a_row else first.clone()
+        state[name] = value.to(parameters.flat.device)

@@ -10,6 +10,8 @@ Every file is replaced whole or not at all.
 """
 
 import json
+import os
+import socket
 import time
 import uuid
 from collections.abc import Iterable, Mapping
@@ -80,7 +82,8 @@ class Record:
 
     def write_status(self, state: str, **details: Any) -> None:
         """Say that the trial is `running` or has `failed`, now, with what else is known."""
-        self._write_json("status.json", {"state": state, "time": time.time(), **details})
+        process = {"host": socket.gethostname(), "pid": os.getpid()}
+        self._write_json("status.json", {"state": state, "time": time.time(), **process, **details})
 
     def status(self) -> dict[str, Any]:
         """What was last said of the trial; empty where nothing was."""

@@ -1,4 +1,4 @@
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -55,17 +55,25 @@ class Lab:
         )
 
 
-def figures(valid: float | None, log_p: float | None, bound: float | None = -20.0) -> dict:
-    return {
-        "valid/bound": valid,
-        "test/bound": bound,
-        "test/bound_se": 0.3,
-        "test/log_p": log_p,
-        "test/log_p_se": 0.3,
-        "test/ess": 0.31,
-    }
-
-
 @pytest.fixture
 def lab(tmp_path: Path) -> Lab:
     return Lab(tmp_path)
+
+
+@pytest.fixture
+def figures() -> Callable[..., dict[str, float | None]]:
+    """The final figures of a replicate, in nats."""
+
+    def _figures(
+        valid: float | None, log_p: float | None, bound: float | None = -20.0
+    ) -> dict[str, float | None]:
+        return {
+            "valid/bound": valid,
+            "test/bound": bound,
+            "test/bound_se": 0.3,
+            "test/log_p": log_p,
+            "test/log_p_se": 0.3,
+            "test/ess": 0.31,
+        }
+
+    return _figures

@@ -1,0 +1,171 @@
+import io
+import subprocess
+import sys
+from xml.etree import ElementTree
+
+import pandas as pd
+import pytest
+from rich.console import Console
+
+from analysis import draw, join, load, render, summarise, write_report
+
+DEPTHS = {"layers.depth": {"grid": [1, 2, 3]}}
+SIZES = {"layers": {"first": 8, "last": 4}}
+FILES = ["figure.png", "figure.svg", "table.csv", "table.md", "table.tex"]
+
+
+@pytest.fixture
+def study(lab, figures):
+    """Three methods at three depths; rws diverged once at depth 2."""
+    plan = lab.plan(methods=["gmm", "rws", "vae"], space=DEPTHS, fixed=SIZES)
+    for trial in plan.trials:
+        depth, method = trial.axes["layers.depth"], trial.config.hyperparameters.method
+        replicates = [figures(-21.0, -20.0 + depth + step) for step in (0.0, 0.2, 0.4)]
+        if (method, depth) == ("rws", 2):
+            replicates[1] = None
+        lab.write(trial.config, *replicates)
+    return plan
+
+
+@pytest.fixture
+def picture(lab):
+    def _picture(plan):
+        return draw(plan, summarise(plan, join(plan, load(lab.store))))
+
+    return _picture
+
+
+def words(svg):
+    root = ElementTree.fromstring(svg)
+    return ["".join(node.itertext()) for node in root.iter("{http://www.w3.org/2000/svg}text")]
+
+
+def test_a_report_is_five_files_and_no_partial_ones(lab, study):
+    report = write_report(study, lab.store, lab.folder / "reports" / "ladder")
+    assert sorted(path.name for path in (lab.folder / "reports" / "ladder").iterdir()) == FILES
+    assert sorted(report.paths) == FILES
+    assert report.paths["figure.png"].read_bytes().startswith(b"\x89PNG")
+    assert len(report.cells) == 3 * 3 * 2
+
+
+def test_the_page_says_what_was_asked_what_was_run_and_how_to_run_it_again(lab, study):
+    report = write_report(study, lab.store, lab.folder, command="gmm-study run ladder --small")
+    page = report.paths["table.md"].read_text()
+    assert page.startswith("# ladder\n\nDoes depth help?\n")
+    assert "9 trials: 9 complete; 27 replicates: 26 complete, 1 diverged." in page
+    assert "Trained at commit 0123456789" in page
+    assert "](figure.png)" in page
+    assert "\ngmm-study run ladder --small\n" in page
+    assert "gmm: +2.00 ± 0.00 nats of test log p from depth 1 to 3" in page
+    assert study.trials[0].config.trial_id in page
+
+
+def test_a_study_without_any_record_gives_a_report_that_says_so(lab):
+    plan = lab.plan(space=DEPTHS, fixed=SIZES)
+    report = write_report(plan, str(lab.folder / "results"), lab.folder / "report")
+    assert "none of the 3 planned trials has a record" in report.paths["table.md"].read_text()
+    assert set(pd.read_csv(report.paths["table.csv"])["mark"]) == {"pending"}
+    assert "no complete cell" in words(report.paths["figure.svg"].read_bytes())
+
+
+def test_an_unreadable_record_is_named_and_the_others_are_shown(lab, study):
+    lost = study.trials[0].config.trial_id
+    (lab.folder / "results" / lost / "result.json").write_text('{"schema": 1, "repl')
+    report = write_report(study, lab.store, lab.folder / "report")
+    assert int(report.cells["complete"].sum()) == 2 * (9 - 1 - 1)
+    assert lost in report.paths["table.md"].read_text()
+    console = Console(width=200, record=True, file=io.StringIO())
+    console.print(report)
+    assert f"warning: {lost}: result.json" in console.export_text()
+
+
+def test_the_svg_holds_its_words_as_text(study, picture):
+    found = " ".join(words(render(picture(study), "svg")))
+    for word in ("gmm", "rws", "vae", "depth", "ELBO", "test bound on digits (nats)"):
+        assert word in found
+
+
+def test_the_same_numbers_give_the_same_bytes(study, picture):
+    assert render(picture(study), "svg") == render(picture(study), "svg")
+
+
+def test_an_incomplete_cell_is_a_gap_in_its_line_and_not_in_the_others(study, picture):
+    _, log_p = picture(study).axes
+    lines = [container.lines[0].get_ydata() for container in log_p.containers]
+    assert [int(pd.isna(values).sum()) for values in lines] == [0, 1, 0]
+    assert lines[0][0] == pytest.approx(-18.8)
+
+
+def test_depth_has_whole_ticks_on_a_linear_axis(study, picture):
+    for panel in picture(study).axes:
+        assert panel.get_xscale() == "linear"
+        assert [label.get_text() for label in panel.get_xticklabels()] == ["1", "2", "3"]
+        assert panel.get_xlabel() == "depth"
+
+
+@pytest.mark.parametrize(
+    ("rates", "scale"), [([0.001, 0.02], "linear"), ([0.001, 0.003, 0.021], "log")]
+)
+def test_an_axis_over_more_than_a_factor_of_twenty_is_logarithmic(lab, picture, rates, scale):
+    plan = lab.plan(space={"learning_rate": {"grid": rates}})
+    for panel in picture(plan).axes:
+        assert panel.get_xscale() == scale
+        assert [float(label.get_text()) for label in panel.get_xticklabels()] == rates
+
+
+def test_there_is_a_row_a_dataset(lab, picture):
+    plan = lab.plan(datasets=["digits", "bars"], space=DEPTHS, fixed=SIZES)
+    assert [panel.get_ylabel() for panel in picture(plan).axes] == [
+        f"test {what} on {dataset} (nats)"
+        for dataset in ("digits", "bars")
+        for what in ("bound", "log p")
+    ]
+
+
+def test_a_method_keeps_its_colour_and_marker_in_every_study(lab, figures, study, picture):
+    alone = lab.plan("alone", methods=["vae"], space=DEPTHS, fixed=SIZES)
+    among, single = (picture(plan).axes[0].containers[-1].lines[0] for plan in (study, alone))
+    assert among.get_color() == single.get_color()
+    assert among.get_marker() == single.get_marker()
+
+
+def test_without_an_axis_there_is_a_point_a_method(lab, figures, picture):
+    plan = lab.plan(methods=["gmm", "rws"])
+    for trial in plan.trials:
+        lab.write(trial.config, *[figures(-21.0, -20.0)] * 3)
+    panel, _ = picture(plan).axes
+    assert [label.get_text() for label in panel.get_xticklabels()] == ["gmm", "rws"]
+    assert [list(container.lines[0].get_ydata()) for container in panel.containers] == [
+        [-20.0],
+        [-20.0],
+    ]
+
+
+def test_a_method_that_does_not_read_the_axis_is_a_level(lab, figures):
+    plan = lab.plan(methods=["gmm", "vae"], space={"q_baseline": {"grid": ["uniform", "none"]}})
+    for trial in plan.trials:
+        lab.write(trial.config, *[figures(-21.0, -20.0)] * 3)
+    report = write_report(plan, lab.store, lab.folder / "report")
+    page = report.paths["table.md"].read_text()
+    assert "not read" in page
+    assert "a method that does not read q baseline" in page
+
+
+def test_importing_the_package_loads_no_plotting_cluster_or_tracking_library():
+    code = "import sys, analysis; print({'matplotlib', 'ray', 'mlflow'} & set(sys.modules))"
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert answer.stdout.strip() == "set()", answer.stderr
+
+
+def test_an_axis_drawn_from_a_range_has_points_and_no_line_and_no_verdict(lab, figures):
+    plan = lab.plan(
+        space={"learning_rate": {"log_uniform": [1e-4, 1e-1]}},
+        search={"kind": "random", "trials": 4},
+    )
+    for trial in plan.trials:
+        lab.write(trial.config, *[figures(-21.0, -20.0)] * 3)
+    report = write_report(plan, lab.store, lab.folder / "report")
+    assert report.sentences == ()
+    panel, _ = draw(plan, report.cells).axes
+    assert panel.containers[0].lines[0].get_linestyle() == "None"
+    assert len(panel.containers[0].lines[0].get_ydata()) == 4

@@ -1,0 +1,116 @@
+import math
+
+import pytest
+
+from analysis import best_mean_validation_bound, join, load
+
+RATES = {"learning_rate": {"grid": [0.001, 0.003]}, "layers.depth": {"grid": [1]}}
+SIZES = {"layers": {"first": 8, "last": 4}}
+
+
+@pytest.fixture
+def choose(lab):
+    def _choose(plan):
+        (cell,) = best_mean_validation_bound(join(plan, load(lab.store))).to_dict("records")
+        return cell
+
+    return _choose
+
+
+@pytest.fixture
+def two_rates(lab):
+    plan = lab.plan(space=RATES, fixed=SIZES, report={"x": "layers.depth"}, replicates=3)
+    return plan, *(trial.config for trial in plan.trials)
+
+
+def test_a_better_test_figure_with_a_worse_validation_bound_is_not_chosen(
+    lab, figures, two_rates, choose
+):
+    plan, good_on_validation, good_on_test = two_rates
+    lab.write(good_on_validation, *[figures(-21.0, -25.0, bound=-26.0)] * 3)
+    lab.write(good_on_test, *[figures(-21.1, -15.0, bound=-16.0)] * 3)
+    cell = choose(plan)
+    assert cell["trial_id"] == good_on_validation.trial_id
+    assert cell["settings"] == "learning_rate=0.001"
+    assert cell["validation_bound"] == pytest.approx(-21.0)
+    assert (cell["candidates"], cell["trials"], cell["mark"]) == (2, 2, "")
+
+
+def test_the_mean_over_replicates_decides_and_not_one_lucky_replicate(
+    lab, figures, two_rates, choose
+):
+    plan, lucky_once, better_on_average = two_rates
+    lab.write(lucky_once, *[figures(bound, -20.0) for bound in (-15.0, -24.0, -24.0)])  # mean -21
+    lab.write(better_on_average, *[figures(bound, -20.0) for bound in (-20.0, -20.5, -21.0)])
+    cell = choose(plan)
+    assert cell["trial_id"] == better_on_average.trial_id
+    assert cell["validation_bound"] == pytest.approx(-20.5)
+
+
+def test_a_trial_with_a_diverged_replicate_is_no_candidate_however_good_the_others(
+    lab, figures, two_rates, choose
+):
+    plan, diverged, steady = two_rates
+    lab.write(diverged, figures(-1.0, -1.0), None, figures(-1.0, -1.0))
+    lab.write(steady, *[figures(-21.0, -20.0)] * 3)
+    cell = choose(plan)
+    assert cell["trial_id"] == steady.trial_id
+    assert cell["mark"] == "1 of 2 trials compared; diverged 1 of 3 replicates (1 trial)"
+
+
+def test_a_choice_made_before_all_trials_have_ended_is_provisional(lab, figures, two_rates, choose):
+    plan, done, _ = two_rates
+    lab.write(done, *[figures(-21.0, -20.0)] * 3)
+    cell = choose(plan)
+    assert cell["complete"]
+    assert cell["mark"] == "provisional: 1 of 2 trials compared; pending (1 trial)"
+
+
+def test_a_cell_without_a_candidate_is_incomplete_and_says_why(lab, figures, two_rates, choose):
+    plan, first, second = two_rates
+    lab.write(first, figures(-21.0, -20.0), None, None)
+    lab.write(second, figures(-21.0, -20.0))
+    cell = choose(plan)
+    assert not cell["complete"]
+    assert math.isnan(cell["validation_bound"])
+    assert cell["mark"] == (
+        "diverged 2 of 3 replicates (1 trial); pending, 1 of 3 replicates complete (1 trial)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("replicates", "mark"),
+    [
+        ("complete diverged complete", "diverged 1 of 3 replicates"),
+        ("diverged diverged diverged", "diverged 3 of 3 replicates"),
+        ("complete complete", "pending, 2 of 3 replicates complete"),
+        ("complete null complete", "validation bound not finite in 1 of 3 replicates"),
+        ("complete complete complete", ""),
+    ],
+)
+def test_the_mark_of_a_single_trial_is_its_reason(lab, figures, choose, replicates, mark):
+    outcome = {
+        "complete": figures(-21.0, -20.0),
+        "diverged": None,
+        "null": figures(None, -20.0),
+    }
+    plan = lab.plan(replicates=3)
+    lab.write(plan.trials[0].config, *(outcome[name] for name in replicates.split()))
+    cell = choose(plan)
+    assert cell["mark"] == mark
+    assert cell["complete"] == (mark == "")
+
+
+def test_a_failed_trial_marks_its_cell(lab, choose):
+    plan = lab.plan()
+    record = lab.store.record(plan.trials[0].config.trial_id)
+    record.write_config(plan.trials[0].config)
+    record.write_status("failed", error="out of memory")
+    assert choose(plan)["mark"] == "failed"
+
+
+def test_of_equal_bounds_the_first_in_the_plan_is_chosen(lab, figures, two_rates, choose):
+    plan, first, second = two_rates
+    for config in (second, first):
+        lab.write(config, *[figures(-21.0, -20.0)] * 3)
+    assert choose(plan)["trial_id"] == first.trial_id

@@ -1,0 +1,59 @@
+"""`gmm-study train` trains one trial without Ray."""
+
+import json
+
+import pytest
+from tests.workbench import Workbench, figures
+
+TINY = ("train", "--dataset", "data.npz", "--layers", "6,3", "--max-epochs", "3")
+
+
+@pytest.mark.parametrize("method", ["gmm", "rws", "vae"])
+def test_the_result_is_one_json_line_printed_last(tmp_path, method):
+    bench = Workbench(tmp_path)
+    arguments = (*TINY, "--method", method, "--evaluation-samples", "20", "--replicates", "2")
+    output = bench.run(*arguments, "--output", "out", "--json").stdout
+    result = json.loads(output.splitlines()[-1])
+    assert result["state"] == "complete"
+    assert result["hyperparameters"]["layers"] == [6, 3]
+    assert result["hyperparameters"]["method"] == method
+    for replicate in ("0", "1"):
+        metrics = result["replicates"][replicate]["metrics"]
+        assert metrics["test/log_p"] < 0 < metrics["test/log_p_se"]
+    stored = json.loads((tmp_path / "out" / "result.json").read_text())
+    assert stored["replicates"] == result["replicates"]
+
+
+def test_the_same_command_again_gives_the_stored_result(tmp_path):
+    bench = Workbench(tmp_path)
+    arguments = (*TINY, "--evaluation-samples", "20", "--output", "out", "--json")
+    first = json.loads(bench.run(*arguments).stdout.splitlines()[-1])
+    again = json.loads(bench.run(*arguments).stdout.splitlines()[-1])
+    assert again["replicates"] == first["replicates"]
+    more = json.loads(bench.run(*arguments, "--replicates", "2").stdout.splitlines()[-1])
+    assert more["replicates"]["0"] == first["replicates"]["0"]
+    assert set(more["replicates"]) == {"0", "1"}
+
+
+def test_without_an_output_folder_nothing_is_left_behind(tmp_path):
+    bench = Workbench(tmp_path)
+    before = bench.files()
+    bench.run(*TINY, "--evaluation-samples", "20")
+    assert bench.files() == before
+
+
+def test_equal_commands_give_equal_figures(tmp_path):
+    bench = Workbench(tmp_path)
+    arguments = (*TINY, "--evaluation-samples", "20", "--json")
+    one, other = (json.loads(bench.run(*arguments).stdout.splitlines()[-1]) for _ in range(2))
+    assert figures(one) == figures(other)
+
+
+def test_help_is_the_reference_of_every_hyperparameter(tmp_path):
+    from dataclasses import fields
+
+    from gmm_study.training.hyperparameters import Hyperparameters
+
+    text = Workbench(tmp_path).run("train", "--help").stdout
+    for spec in fields(Hyperparameters):
+        assert "--" + spec.name.replace("_", "-") in text

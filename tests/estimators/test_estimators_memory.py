@@ -1,0 +1,80 @@
+"""Memory is bounded by the rows of one chunk, whatever K and the number of datapoints."""
+
+import pytest
+import torch
+
+from gmm_study.estimators import estimate_bound, estimate_log_p, estimate_log_z2
+from gmm_study.models import SigmoidBeliefNetwork
+from gmm_study.objectives import GeometricMeanMatching
+from tests.estimators.enumeration import DIMS, a_network, all_states, some_streams
+
+
+def watch(model, method, calls):
+    """Note the datapoints and the samples of every call of a method of the model."""
+    original = getattr(model, method)
+
+    def watched(data, samples, streams):
+        calls.append((data.shape[1], samples))
+        return original(data, samples, streams)
+
+    setattr(model, method, watched)
+
+
+@pytest.mark.parametrize(
+    ("datapoints", "samples", "chunk_rows"),
+    [(1, 1000, 64), (16, 10, 64), (5, 7, 10), (16, 3, 3), (16, 3, 2), (4, 1, 1), (16, 10, 10_000)],
+)
+def test_no_chunk_holds_more_rows_than_asked_and_every_datapoint_gets_all_its_samples(
+    datapoints, samples, chunk_rows
+):
+    model, calls = a_network(2), []
+    watch(model, "log_weights", calls)
+    data = all_states(DIMS)[:datapoints]
+    found = estimate_log_p(model, data, samples, some_streams(2), chunk_rows)
+    assert all(rows * drawn <= chunk_rows for rows, drawn in calls)
+    assert sum(rows * drawn for rows, drawn in calls) == datapoints * samples
+    assert {values.shape for values in found.values()} == {(2, datapoints)}
+    assert {values.dtype for values in found.values()} == {torch.float64}
+
+
+@pytest.mark.parametrize(("samples", "chunk_rows"), [(10, 64), (3, 7), (1, 1), (10, 10_000)])
+def test_the_bound_takes_trainings_number_of_samples_within_the_rows_of_a_chunk(
+    samples, chunk_rows
+):
+    model, calls = a_network(2), []
+    watch(model, "log_weights", calls)
+    objective = GeometricMeanMatching(samples)
+    found = estimate_bound(objective, model, all_states(DIMS), some_streams(2), chunk_rows)
+    assert all(rows * drawn <= chunk_rows for rows, drawn in calls)
+    assert {drawn for _, drawn in calls} == {samples}
+    assert found["bound"].shape == (2, 2**DIMS)
+
+
+@pytest.mark.parametrize(("samples", "chunk_rows"), [(100, 64), (7, 4000), (30, 30)])
+def test_log_z2_takes_all_its_samples_within_the_rows_of_a_chunk(samples, chunk_rows):
+    model, inner = a_network(2), []
+    watch(model, "log_weights", inner)
+    found, error = estimate_log_z2(model, samples, some_streams(2), chunk_rows)
+    assert all(rows * drawn <= chunk_rows for rows, drawn in inner)
+    assert sum(rows for rows, _ in inner) == samples
+    assert found.shape == error.shape == (2,)
+
+
+class EqualWeights(SigmoidBeliefNetwork):
+    """Costs nothing, so that sizes of real use can be asked for."""
+
+    largest = 0
+
+    def log_weights(self, data, samples, streams):
+        self.largest = max(self.largest, data.shape[1] * samples)
+        return torch.full((1, data.shape[1], samples), -2.5)
+
+
+@pytest.mark.parametrize(("datapoints", "samples"), [(1, 100_000), (10_000, 1000)])
+def test_a_full_evaluation_keeps_within_the_rows_of_a_chunk(datapoints, samples):
+    model = EqualWeights(1, [1], 1)
+    found = estimate_log_p(model, torch.zeros(datapoints, 1), samples, some_streams(), 4000)
+    assert model.largest <= 4000
+    expected = torch.full((1, datapoints), -2.5, dtype=torch.float64)
+    torch.testing.assert_close(found["log_p"], expected)
+    torch.testing.assert_close(found["ess"], torch.ones_like(expected))

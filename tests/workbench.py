@@ -1,0 +1,91 @@
+"""A folder of a user's own: a small data set, a small study, and the command line in it."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+GMM_STUDY = Path(sys.executable).with_name("gmm-study")
+STUDY = """
+question: Does a tiny model gain from depth?
+datasets: [data.npz]
+methods: [gmm, vae]
+replicates: 2
+fixed: {{max_epochs: {epochs}, patience: 1000, batch_size: 50}}
+space:
+  layers: {{grid: [[6], [6, 3]]}}
+evaluation: {{samples: 20}}
+"""
+
+
+class Workbench:
+    """A folder with `data.npz` and `studies/tiny.yaml`, and what was made there."""
+
+    def __init__(self, folder: Path, epochs: int = 4) -> None:
+        self.folder = folder
+        rng = np.random.default_rng(0)
+        prototypes = rng.integers(0, 2, (4, 12))
+        rows = prototypes[rng.integers(0, 4, 400)] ^ (rng.random((400, 12)) < 0.1)
+        splits = {"train": rows[:200], "valid": rows[200:300], "test": rows[300:]}
+        np.savez(folder / "data.npz", **{k: v.astype(np.uint8) for k, v in splits.items()})
+        self.write_study(STUDY.format(epochs=epochs))
+
+    def write_study(self, text: str, name: str = "tiny") -> None:
+        """Write `studies/NAME.yaml`."""
+        (self.folder / "studies").mkdir(exist_ok=True)
+        (self.folder / "studies" / f"{name}.yaml").write_text(text)
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """Start `gmm-study ARGUMENTS` in the folder, in a process group of its own."""
+        environment = {k: v for k, v in os.environ.items() if k != "MLFLOW_TRACKING_URI"}
+        return subprocess.Popen(
+            [GMM_STUDY, *arguments],
+            cwd=self.folder,
+            env=environment | {"COLUMNS": "200"},
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+
+    def run(self, *arguments: str, status: int = 0) -> subprocess.CompletedProcess[str]:
+        """Run `gmm-study ARGUMENTS` to its end, which must have the given exit status."""
+        process = self.start(*arguments)
+        out, err = process.communicate(timeout=300)
+        assert process.returncode == status, out + err
+        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+    def files(self) -> set[str]:
+        """Every file below the folder."""
+        return {str(p.relative_to(self.folder)) for p in self.folder.rglob("*") if p.is_file()}
+
+    def results(self) -> dict[str, dict]:
+        """The content of every `result.json`, by trial id."""
+        paths = (self.folder / "results").glob("*/result.json")
+        return {path.parent.name: json.loads(path.read_text()) for path in paths}
+
+    def statuses(self) -> dict[str, dict]:
+        """The content of every `status.json`, by trial id."""
+        paths = (self.folder / "results").glob("*/status.json")
+        return {path.parent.name: json.loads(path.read_text()) for path in paths}
+
+
+def figures(result: dict) -> dict:
+    """What of a result is the same on every machine and at every time."""
+    return {
+        index: {name: value for name, value in replicate.items() if name != "seconds"}
+        for index, replicate in result["replicates"].items()
+    }
+
+
+def wait_until(condition: Callable[[], object], seconds: float = 120.0) -> None:
+    """Wait for a condition; an AssertionError where it does not come true in time."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.02)
