@@ -44,7 +44,7 @@ def _option_groups() -> list[OptionGroupDict]:
     groups: list[OptionGroupDict] = [
         {"name": name, "options": options} for name, options in names.items()
     ]
-    run = ["--dataset", "--replicates", "--output", "--device", "--json", "--help"]
+    run = ["--dataset", "--replicates", "--output", "--device", "--threads", "--json", "--help"]
     return [{"name": "The run", "options": run}, *groups]
 
 
@@ -68,6 +68,9 @@ click.rich_click.OPTION_GROUPS = {"gmm-study train": _option_groups()}
     metavar="auto|cpu|cuda",
     help="Where to train.",
 )
+@click.option(
+    "--threads", type=click.IntRange(1), help="Threads on a CPU. [default: all; a study takes 1]"
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON line, last.")
 @_hyperparameter_options
 def train(
@@ -75,6 +78,7 @@ def train(
     replicates: int,
     output: Path | None,
     device: str,
+    threads: int | None,
     as_json: bool,
     **settings: str | None,
 ) -> None:
@@ -107,7 +111,7 @@ def train(
                 task, completed=now.epoch, description=now.phase, bound=f"{now.bound:.3f}"
             )
 
-        result = run_once(config, loaded, replicates, output, device, show)
+        result = run_once(config, loaded, replicates, output, device, threads, show)
     if as_json:
         print(json.dumps({**config.to_json(), **result}, allow_nan=False))
     else:

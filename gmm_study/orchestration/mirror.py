@@ -31,19 +31,23 @@ class Mirror:
         }
         self._news: queue.Queue[str] = queue.Queue()
         self._closing = threading.Event()
+        self._wanted = threading.Event()
         self._thread = threading.Thread(target=self._run, name="mlflow", daemon=True)
         self._thread.start()
 
     def tell(self, trial_id: str) -> None:
         """A trial's record may have grown."""
         self._news.put(trial_id)
+        self._wanted.set()
 
     def close(self) -> None:
         """Bring every trial of the plan up to date and end."""
         self._closing.set()
+        self._wanted.set()
         self._thread.join()
 
     def _run(self) -> None:
+        self._wanted.wait()
         try:
             from gmm_study.tracking import StudyRuns
 

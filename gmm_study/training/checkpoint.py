@@ -60,13 +60,22 @@ def load_model(folder: str | Path, device: torch.device | str = "cpu") -> Model:
     try:
         meta = json.loads((Path(folder) / "meta.json").read_text())
         tensors = load((Path(folder) / "model.safetensors").read_bytes())
-    except (OSError, ValueError, SafetensorError) as error:
+        hyperparameters = Hyperparameters.from_mapping(meta["hyperparameters"])
+        model = build_model(hyperparameters, meta["data_dims"], meta["replicates"], device)
+        for name in model.parameters:
+            _fill(name, model.parameters[name], tensors[name])
+    except KeyError as error:
+        raise InputError(f"checkpoint: '{folder}' has no {error}") from None
+    except (OSError, TypeError, ValueError, SafetensorError) as error:
         raise InputError(f"checkpoint: '{folder}' cannot be read: {error}") from None
-    hyperparameters = Hyperparameters.from_mapping(meta["hyperparameters"])
-    model = build_model(hyperparameters, meta["data_dims"], meta["replicates"], device)
-    for name in model.parameters:
-        model.parameters[name].copy_(tensors[name])
     return model
+
+
+def _fill(name: str, target: Tensor, source: Tensor) -> None:
+    if source.shape != target.shape:
+        shapes = f"{list(source.shape)}, not the {list(target.shape)} of meta.json"
+        raise ValueError(f"tensor '{name}' has shape {shapes}")
+    target.copy_(source)
 
 
 def _meta(trainer: Trainer, model: Model) -> dict[str, Any]:

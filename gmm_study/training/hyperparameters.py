@@ -163,7 +163,7 @@ def parse_layers(value: Any) -> tuple[int, ...]:
     if isinstance(value, str):
         parts = [part.strip() for part in value.strip("[]{} ").split(",") if part.strip()]
         if any("=" in part for part in parts):
-            value = dict(part.split("=", 1) for part in parts if "=" in part)
+            value = dict(part.partition("=")[::2] for part in parts)
         else:
             value = parts
     if isinstance(value, Mapping):

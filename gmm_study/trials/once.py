@@ -20,14 +20,18 @@ def run_once(
     replicates: int,
     output: Path | None = None,
     device: str = "auto",
+    threads: int | None = None,
     watch: Callable[[Progress], None] = lambda progress: None,
 ) -> dict[str, Any]:
     """Train and evaluate a trial and give its result, the content of `result.json`.
 
     The record is kept in `output`, which goes on where it stood if it holds this trial already.
+    `threads` is for the CPU; figures of different numbers of threads differ by rounding alone.
     Raises `InputError` if it holds another one, or for a device that is not there.
     """
     chosen = choose_device(device)
+    if threads is not None:
+        torch.set_num_threads(threads)
     with tempfile.TemporaryDirectory() as scratch:
         record = Record.at(str(output or scratch))
         held = record.config()

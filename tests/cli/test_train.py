@@ -3,6 +3,7 @@
 import json
 
 import pytest
+
 from tests.workbench import Workbench, figures
 
 TINY = ("train", "--dataset", "data.npz", "--layers", "6,3", "--max-epochs", "3")

@@ -2,14 +2,15 @@
 
 import os
 import signal
+from pathlib import Path
 
 import pytest
 from mlflow.tracking import MlflowClient
-from tests.workbench import Workbench, figures, wait_until
 
 from gmm_study.data import load_dataset
 from gmm_study.trials.once import run_once
 from gmm_study.trials.record import Record, RecordStore
+from tests.workbench import Workbench, figures, wait_until
 
 LONG = 400
 """Epochs of a trial that is surely still running when it is to be disturbed."""
@@ -32,7 +33,7 @@ def undisturbed(bench, trial_id):
     """The figures of a trial trained by itself, in this process, without Ray."""
     config = RecordStore(str(bench.folder / "results")).record(trial_id).config()
     dataset = load_dataset(str(bench.folder / "data.npz"))
-    return figures(run_once(config, dataset, replicates=2, device="cpu"))
+    return figures(run_once(config, dataset, replicates=2, device="cpu", threads=1))
 
 
 def test_every_trial_of_a_study_gets_a_complete_record_and_the_report_is_written(finished):
@@ -132,6 +133,8 @@ def test_a_driver_killed_half_way_loses_no_trial_and_trains_none_twice(tmp_path)
     wait_until(lambda: bench.results() and len(bench.statuses()) > len(bench.results()))
     os.killpg(driver.pid, signal.SIGKILL)
     driver.communicate()
+    workers = {status["pid"] for status in bench.statuses().values()}
+    wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers))
     kept = bench.results()
     assert 0 < len(kept) < 4
     output = bench.run("run", "tiny").stdout

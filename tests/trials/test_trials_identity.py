@@ -1,0 +1,84 @@
+"""A trial is what is trained on what, and nothing else."""
+
+import json
+
+import pytest
+
+from gmm_study.trials.config import TrialConfig
+from tests.training.small import a_dataset, some_hyperparameters
+
+DATA = a_dataset()
+
+
+def a_config(data=DATA, **settings) -> TrialConfig:
+    return TrialConfig(some_hyperparameters(**settings), data.name, data.sha256)
+
+
+def test_the_id_does_not_depend_on_the_name_or_the_place_of_the_data():
+    names = ("bits", "elsewhere/bits.npz", "/a/folder of/csv files")
+    assert len({a_config(a_dataset(name)).trial_id for name in names}) == 1
+
+
+def test_the_id_changes_with_the_data():
+    assert a_config(a_dataset(seed=1)).trial_id != a_config().trial_id
+    assert a_config(a_dataset(dims=7)).trial_id != a_config().trial_id
+
+
+def test_the_id_changes_with_every_setting_that_matters():
+    changes = [
+        {},
+        {"method": "rws"},
+        {"method": "vae"},
+        {"method": "vae", "bound": "iwae"},
+        {"layers": [5, 4]},
+        {"layers": [5]},
+        {"layers": [3, 5]},
+        {"deterministic_layers": 1},
+        {"samples": 5},
+        {"q_baseline": "none"},
+        {"l1": 1e-5},
+        {"l2": 1e-5},
+        {"optimizer": "sgd"},
+        {"optimizer": "sgd", "momentum": 0.9},
+        {"optimizer": "rmsprop"},
+        {"learning_rate": 0.02},
+        {"batch_size": 17},
+        {"max_epochs": 7},
+        {"patience": 4},
+        {"seed": 1},
+        {"evaluation_samples": 51},
+    ]
+    ids = {a_config(**change).trial_id for change in changes}
+    assert len(ids) == len(changes)
+
+
+@pytest.mark.parametrize(
+    "same",
+    [
+        {"samples": "4"},
+        {"layers": "5,3"},
+        {"layers": {"depth": 2, "first": 5, "last": 3}},
+        {"learning_rate": "1e-2"},
+        {"momentum": 0.3},
+        {"bound": "iwae"},
+        {"l1": 0},
+    ],
+)
+def test_the_id_does_not_change_with_another_spelling_or_what_is_not_read(same):
+    assert a_config(**same).trial_id == a_config().trial_id
+
+
+@pytest.mark.parametrize("method", ["gmm", "rws", "vae"])
+def test_a_configuration_read_back_is_the_same_trial(method):
+    config = a_config(method=method)
+    document = json.loads(json.dumps(config.to_json()))
+    again = TrialConfig.from_json(document)
+    assert again.trial_id == config.trial_id == document["trial_id"]
+    assert (again.dataset, again.dataset_sha256) == (DATA.name, DATA.sha256)
+    assert again.flat() == config.flat()
+
+
+def test_the_flat_row_has_plain_values_and_the_depth():
+    row = a_config(layers=[8, 4, 2]).flat()
+    assert (row["dataset"], row["depth"], row["layers"]) == (DATA.name, 3, "8,4,2")
+    assert all(isinstance(value, str | int | float) for value in row.values())

@@ -1,0 +1,300 @@
+"""A trial runs into its record, goes on from it, and is never trained twice."""
+
+import io
+import json
+
+import numpy as np
+import pytest
+import safetensors.numpy
+
+from gmm_study.errors import InputError
+from gmm_study.training.checkpoint import load_model
+from gmm_study.training.group import ReplicateGroup
+from gmm_study.trials.config import TrialConfig
+from gmm_study.trials.once import choose_device, run_once
+from gmm_study.trials.record import Record, RecordStore
+from gmm_study.trials.run import TrialRun
+from tests.training.small import METHODS, a_dataset, some_hyperparameters
+
+DATA = a_dataset()
+
+
+def a_config(**settings) -> TrialConfig:
+    return TrialConfig(some_hyperparameters(**settings), DATA.name, DATA.sha256)
+
+
+def finish(run: TrialRun) -> TrialRun:
+    while not run.finished:
+        run.advance()
+    return run
+
+
+def final_figures(record: Record) -> dict:
+    """The result but for what the clock and the machine say."""
+    result = record.result()
+    for replicate in result["replicates"].values():
+        del replicate["seconds"]
+    return {name: result[name] for name in ("trial_id", "state", "replicates")}
+
+
+@pytest.fixture
+def epochs_trained(monkeypatch):
+    """The replicates of every epoch that is trained from here on."""
+    trained, original = [], ReplicateGroup.train_epoch
+
+    def train_epoch(group, data):
+        trained.extend(group.replicates)
+        return original(group, data)
+
+    monkeypatch.setattr(ReplicateGroup, "train_epoch", train_epoch)
+    return trained
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_finished_record_holds_all_its_files_and_figures(tmp_path, method):
+    config = a_config(method=method)
+    record = Record.at(str(tmp_path))
+    finish(TrialRun(config, DATA, range(2), record))
+    files = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
+    assert files >= {
+        "config.json",
+        "status.json",
+        "metrics.parquet",
+        "result.json",
+        "checkpoint/model.safetensors",
+        "checkpoint/meta.json",
+    }
+    assert not [name for name in files if name.endswith(".partial")]
+    result = json.loads((tmp_path / "result.json").read_text())
+    assert (result["trial_id"], result["state"]) == (config.trial_id, "complete")
+    assert set(result["replicates"]) == {"0", "1"}
+    names = {"bound", "log_p", "ess"}
+    if method != "vae":
+        names |= {"log_p_tilde", "ess_star"}
+    if method == "gmm":
+        names |= {"log_z2", "log_p_star"}
+    for replicate in result["replicates"].values():
+        assert set(replicate["metrics"]) == {"valid/bound"} | {
+            f"test/{name}{suffix}" for name in names for suffix in ("", "_se")
+        }
+        assert all(np.isfinite(value) for value in replicate["metrics"].values())
+        assert replicate["state"] == "complete"
+        assert replicate["seconds"] > 0.0
+    assert record.state(2) == "complete"
+
+
+def test_the_curves_are_tidy_and_agree_with_the_result(tmp_path):
+    record = Record.at(str(tmp_path))
+    finish(TrialRun(a_config(patience=2, max_epochs=20), DATA, range(2), record))
+    rows = record.metrics().to_pylist()
+    for index, ended in record.result()["replicates"].items():
+        mine = [row for row in rows if row["replicate"] == int(index)]
+        assert {(row["split"], row["metric"]) for row in mine} == {
+            ("train", "bound"),
+            ("valid", "bound"),
+            ("valid", "log_p"),
+            ("valid", "ess"),
+        }
+        valid = {
+            row["epoch"]: row["value"]
+            for row in mine
+            if (row["split"], row["metric"]) == ("valid", "bound")
+        }
+        assert list(valid) == list(range(1, ended["epochs"] + 1))
+        assert valid[ended["best_epoch"]] == max(valid.values()) == ended["metrics"]["valid/bound"]
+
+
+def test_the_model_of_the_record_is_readable_and_has_one_row_a_replicate(tmp_path):
+    record = Record.at(str(tmp_path))
+    finish(TrialRun(a_config(), DATA, range(3), record))
+    tensors = safetensors.numpy.load_file(tmp_path / "checkpoint" / "model.safetensors")
+    assert {tensor.shape[0] for tensor in tensors.values()} == {3}
+    assert all(np.isfinite(tensor).all() for tensor in tensors.values())
+    assert load_model(tmp_path / "checkpoint").parameters.replicates == 3
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "sgd", "rmsprop"])
+@pytest.mark.parametrize("method", METHODS)
+def test_a_trial_killed_between_checkpoints_ends_as_one_that_was_not(tmp_path, method, optimizer):
+    config = a_config(method=method, optimizer=optimizer)
+    unstopped, killed = Record.at(str(tmp_path / "a")), Record.at(str(tmp_path / "b"))
+    finish(TrialRun(config, DATA, range(2), unstopped))
+    run = TrialRun(config, DATA, range(2), killed)
+    for _ in range(2):
+        run.advance()
+    run.save()
+    run.advance()
+    run = TrialRun(config, DATA, range(2), killed)
+    assert run.progress().epoch == 2
+    finish(run)
+    assert final_figures(killed) == final_figures(unstopped)
+    assert killed.metrics().equals(unstopped.metrics())
+    for name in ("model.safetensors", "meta.json"):
+        assert killed.read_file(f"checkpoint/{name}") == unstopped.read_file(f"checkpoint/{name}")
+
+
+def test_a_trial_killed_during_its_evaluation_trains_no_further(tmp_path, epochs_trained):
+    config = a_config()
+    unstopped, killed = Record.at(str(tmp_path / "a")), Record.at(str(tmp_path / "b"))
+    finish(TrialRun(config, DATA, range(2), unstopped))
+    run = TrialRun(config, DATA, range(2), killed)
+    while run.progress().phase == "training":
+        run.advance()
+    run.save()
+    run.advance()
+    assert not run.finished
+    assert killed.result() is None
+    epochs_trained.clear()
+    finish(TrialRun(config, DATA, range(2), killed))
+    assert epochs_trained == []
+    assert final_figures(killed) == final_figures(unstopped)
+
+
+def test_a_trial_killed_before_its_first_checkpoint_starts_again(tmp_path):
+    config = a_config()
+    unstopped, killed = Record.at(str(tmp_path / "a")), Record.at(str(tmp_path / "b"))
+    finish(TrialRun(config, DATA, range(2), unstopped))
+    TrialRun(config, DATA, range(2), killed).advance()
+    finish(TrialRun(config, DATA, range(2), killed))
+    assert final_figures(killed) == final_figures(unstopped)
+
+
+def test_a_complete_trial_is_not_trained_again(tmp_path, epochs_trained):
+    config, record = a_config(), Record.at(str(tmp_path))
+    finish(TrialRun(config, DATA, range(2), record))
+    before = record.result()
+    epochs_trained.clear()
+    run = TrialRun(config, DATA, range(2), record)
+    assert run.finished
+    assert run.progress().phase == "complete"
+    assert TrialRun(config, DATA, range(1), record).finished
+    assert epochs_trained == []
+    assert record.result() == before
+    assert run.result()["replicates"] == before["replicates"]
+    assert record.state(2) == "complete"
+
+
+def test_raising_the_replicates_of_a_complete_trial_trains_the_new_seed_alone(
+    tmp_path, epochs_trained
+):
+    config, record = a_config(), Record.at(str(tmp_path / "raised"))
+    finish(TrialRun(config, DATA, range(2), record))
+    two = record.result()["replicates"]
+    epochs_trained.clear()
+    finish(TrialRun(config, DATA, range(3), record))
+    assert set(epochs_trained) == {2}
+    three = record.result()["replicates"]
+    assert {index: three[index] for index in two} == two
+    at_once = Record.at(str(tmp_path / "at once"))
+    finish(TrialRun(config, DATA, range(3), at_once))
+    assert final_figures(record) == final_figures(at_once)
+    assert record.metrics().equals(at_once.metrics())
+    model = "checkpoint/model.safetensors"
+    assert record.read_file(model) == at_once.read_file(model)
+
+
+def test_a_replicate_has_the_same_figures_whoever_runs_beside_it(tmp_path):
+    config = a_config()
+    figures = []
+    for name, replicates in (("alone", [1]), ("among others", [0, 1, 2])):
+        record = Record.at(str(tmp_path / name))
+        finish(TrialRun(config, DATA, replicates, record))
+        figures.append(final_figures(record)["replicates"]["1"])
+    assert figures[0] == figures[1]
+
+
+def test_a_trial_of_which_every_replicate_diverges_is_diverged(tmp_path, epochs_trained):
+    config = a_config(optimizer="sgd", learning_rate=1e38)
+    record = Record.at(str(tmp_path))
+    finish(TrialRun(config, DATA, range(2), record))
+    result = record.result()
+    assert result["state"] == record.state(2) == "diverged"
+    assert {r["state"] for r in result["replicates"].values()} == {"diverged"}
+    assert all(r["metrics"] == {} for r in result["replicates"].values())
+    assert record.metrics().num_rows > 0
+    epochs_trained.clear()
+    assert TrialRun(config, DATA, range(2), record).finished
+    assert epochs_trained == []
+
+
+def test_a_trial_of_which_one_replicate_completes_is_complete(tmp_path):
+    record = Record.at(str(tmp_path))
+    run = TrialRun(a_config(), DATA, range(2), record)
+    run.advance()
+    run.trainer.groups[0].model.parameters.flat.fill_(float("nan"))
+    finish(run)
+    result = record.result()
+    assert result["state"] == record.state(2) == "complete"
+    states = {index: r["state"] for index, r in result["replicates"].items()}
+    assert states == {"0": "diverged", "1": "complete"}
+
+
+def test_a_trial_runs_in_any_file_system():
+    record = RecordStore("mock:///results").record("trial")
+    finish(TrialRun(a_config(), DATA, range(2), record))
+    assert record.state(2) == "complete"
+    assert record.metrics().num_rows > 0
+
+
+def test_a_trial_on_images_leaves_a_picture_of_samples(tmp_path):
+    from PIL import Image
+
+    pictures = a_dataset(image_shape=(2, 3))
+    record = Record.at(str(tmp_path))
+    finish(TrialRun(a_config(), pictures, range(1), record))
+    with Image.open(io.BytesIO(record.read_file("pictures/samples.png"))) as image:
+        assert image.format == "PNG"
+        assert len(image.getcolors(maxcolors=1000)) > 2
+
+
+def test_progress_counts_epochs_up_to_the_result(tmp_path):
+    seen = []
+    run_once(a_config(), DATA, 2, tmp_path, device="cpu", watch=seen.append)
+    training = [progress for progress in seen if progress.phase == "training"]
+    assert [progress.epoch for progress in training] == list(range(1, len(training) + 1))
+    assert all(progress.epoch <= progress.max_epochs for progress in seen)
+    assert [progress.bound for progress in seen] == sorted(progress.bound for progress in seen)
+    assert seen[-1].phase == "complete"
+    assert seen[-1].seconds_left == 0.0
+
+
+def test_running_once_gives_the_same_figures_with_and_without_a_folder(tmp_path):
+    kept = run_once(a_config(), DATA, 1, tmp_path / "kept", device="cpu")
+    dropped = run_once(a_config(), DATA, 1, device="cpu")
+    assert kept["replicates"]["0"]["metrics"] == dropped["replicates"]["0"]["metrics"]
+    assert (tmp_path / "kept" / "result.json").is_file()
+
+
+def test_running_once_again_goes_on_where_the_folder_stands(tmp_path, epochs_trained):
+    first = run_once(a_config(), DATA, 1, tmp_path, device="cpu")
+    epochs_trained.clear()
+    again = run_once(a_config(), DATA, 1, tmp_path, device="cpu")
+    assert epochs_trained == []
+    assert again["replicates"] == first["replicates"]
+    run_once(a_config(), DATA, 2, tmp_path, device="cpu")
+    assert set(epochs_trained) == {1}
+
+
+def test_a_folder_with_another_trial_is_refused_and_left_alone(tmp_path):
+    run_once(a_config(), DATA, 1, tmp_path, device="cpu")
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    with pytest.raises(InputError, match=r"^output: .*another") as refusal:
+        run_once(a_config(seed=1), DATA, 1, tmp_path, device="cpu")
+    assert str(tmp_path) in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+    after = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    assert after == before
+
+
+def test_a_file_is_no_folder_to_write_a_record_to(tmp_path):
+    (tmp_path / "results.txt").write_text("mine")
+    with pytest.raises(InputError, match=r"results\.txt"):
+        run_once(a_config(), DATA, 1, tmp_path / "results.txt", device="cpu")
+
+
+def test_a_device_that_is_not_there_is_refused(monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    assert choose_device("auto") == choose_device("cpu") == "cpu"
+    for name in ("cuda", "tpu"):
+        with pytest.raises(InputError, match=f"^device: '{name}'.*cpu"):
+            choose_device(name)
