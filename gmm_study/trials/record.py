@@ -162,6 +162,8 @@ def _resolve(storage: str) -> tuple[pyarrow.fs.FileSystem, str]:
         file_system, path = pyarrow.fs.FileSystem.from_uri(_address(storage))
     except (pa.ArrowInvalid, OSError) as error:
         raise InputError(f"storage: '{storage}' is no folder or address: {error}") from None
+    if isinstance(file_system, pyarrow.fs.LocalFileSystem) and Path(path).is_file():
+        raise InputError(f"storage: '{storage}' is a file; give a folder")
     return file_system, path.rstrip("/")
 
 

@@ -1,6 +1,7 @@
 """A checkpoint is for anyone to read: two files, and no need of this project."""
 
 import json
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -59,7 +60,7 @@ def test_numpy_and_safetensors_alone_give_the_log_probabilities(tmp_path, determ
     for row in range(len(meta["replicates"])):
         log_p = log_bernoulli(states[-1], tensors["generative.top.logits"][row])
         log_q = 0.0
-        for layer, (below, above) in enumerate(zip(states[:-1], states[1:], strict=True)):
+        for layer, (below, above) in enumerate(pairwise(states)):
             log_p = log_p + log_bernoulli(below, logits(f"generative.{layer}", above, row))
             log_q = log_q + log_bernoulli(above, logits(f"inference.{layer}", below, row))
         np.testing.assert_allclose(found_p[row], log_p, rtol=1e-4)

@@ -158,12 +158,19 @@ def test_a_folder_may_have_any_name(tmp_path, name):
     assert RecordStore(store.storage).trial_ids() == [CONFIG.trial_id]
 
 
-@pytest.mark.parametrize("storage", ["nosuch://bucket/results", "file://", "s3://"])
+@pytest.mark.parametrize("storage", ["nosuch://bucket/results", "file://", "no scheme://here"])
 def test_an_address_that_is_none_is_refused_in_one_line(storage):
     with pytest.raises(InputError) as refusal:
         RecordStore(storage)
     assert "\n" not in str(refusal.value)
     assert storage in str(refusal.value)
+
+
+def test_a_file_is_no_place_for_records(tmp_path):
+    (tmp_path / "results.txt").write_text("mine")
+    for build in (RecordStore, Record.at):
+        with pytest.raises(InputError, match=r"results\.txt' is a file"):
+            build(str(tmp_path / "results.txt"))
 
 
 def test_another_kind_of_file_system_keeps_the_same_record():

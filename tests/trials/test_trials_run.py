@@ -286,12 +286,6 @@ def test_a_folder_with_another_trial_is_refused_and_left_alone(tmp_path):
     assert after == before
 
 
-def test_a_file_is_no_folder_to_write_a_record_to(tmp_path):
-    (tmp_path / "results.txt").write_text("mine")
-    with pytest.raises(InputError, match=r"results\.txt"):
-        run_once(a_config(), DATA, 1, tmp_path / "results.txt", device="cpu")
-
-
 def test_a_device_that_is_not_there_is_refused(monkeypatch):
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     assert choose_device("auto") == choose_device("cpu") == "cpu"
