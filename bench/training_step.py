@@ -11,10 +11,9 @@ import torch
 from tabulate import tabulate
 
 from bench.plain_autograd import PlainGmm
-from gmm_study.models import RandomStreams
+from gmm_study.models import RandomStreams, SigmoidBeliefNetwork
 from gmm_study.objectives import GeometricMeanMatching
 from gmm_study.training.hyperparameters import Hyperparameters
-from gmm_study.training.methods import build_model
 from gmm_study.training.optimizers import build_optimizer
 
 MODELS = {
@@ -27,10 +26,9 @@ BATCH, SAMPLES = 100, 10
 
 def our_step(data_dims: int, sizes: list[int], batch: torch.Tensor) -> Callable[[], object]:
     """A training step by hand, gradient and optimiser."""
-    hyperparameters = Hyperparameters(layers=tuple(sizes))
-    model = build_model(hyperparameters, data_dims, [0])
+    model = SigmoidBeliefNetwork(data_dims, sizes, replicates=1)
     model.initialise(RandomStreams(0, [0], "initialisation"))
-    optimizer = build_optimizer(hyperparameters, model.parameters)
+    optimizer = build_optimizer(Hyperparameters(), model.parameters)
     objective, streams = GeometricMeanMatching(SAMPLES), RandomStreams(0, [0], "noise")
 
     @torch.no_grad()

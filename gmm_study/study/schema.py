@@ -231,8 +231,9 @@ class StudyFile(_Section):
 
     @property
     def x(self) -> str | None:
-        """The axis that the report runs along: as declared, else the first of the space."""
-        return self.report.x or next(iter(self.space), None)
+        """The axis that the report runs along: as declared, else the first that has values."""
+        with_values = (name for name, axis in self.space.items() if axis.values)
+        return self.report.x or next(with_values, None)
 
     def hyperparameters(self, method: str, axes: Mapping[str, Any]) -> Hyperparameters:
         """The configuration of a method at one value for each axis."""

@@ -161,6 +161,7 @@ def test_an_axis_drawn_from_a_range_has_points_and_no_line_and_no_verdict(lab, f
     plan = lab.plan(
         space={"learning_rate": {"log_uniform": [1e-4, 1e-1]}},
         search={"kind": "random", "trials": 4},
+        report={"x": "learning_rate"},
     )
     for trial in plan.trials:
         lab.write(trial.config, *[figures(-21.0, -20.0)] * 3)

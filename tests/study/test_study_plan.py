@@ -209,3 +209,10 @@ def test_a_study_may_have_thousands_of_trials(plan):
         f"space: {{seed: {{grid: {list(range(2500))}}}, samples: {{grid: [1, 2]}}}}", "method=gmm"
     )
     assert len(set(ids(expanded))) == 5000
+
+
+def test_a_report_runs_along_the_first_axis_that_has_values_not_along_a_drawn_one(plan):
+    space = "space: {learning_rate: {log_uniform: [1e-4, 1e-2]}, samples: {grid: [1, 5]}}\n"
+    assert plan(space + "search: {kind: random, trials: 2}", "method=gmm").x == "samples"
+    drawn = "space: {learning_rate: {log_uniform: [1e-4, 1e-2]}}\n"
+    assert plan(drawn + "search: {kind: random, trials: 2}", "method=gmm").x is None
