@@ -171,7 +171,10 @@ class StudyRuns:
         artifacts = None
         if not os.environ.get("MLFLOW_TRACKING_URI"):
             artifacts = (Path(DEFAULT_ARTIFACTS) / self.study).resolve().as_uri()
-        tags = {"mlflow.note.content": question}
+        tags = {
+            "mlflow.note.content": question,
+            "mlflow.experimentKind": "custom_model_development",
+        }
         return str(self.client.create_experiment(self.study, artifacts, tags))
 
     def _known_runs(self) -> dict[str, _TrialRuns]:
@@ -210,7 +213,17 @@ def serve(host: str, port: int) -> None:
     from mlflow.cli import cli
 
     cli.main(
-        ["ui", "--backend-store-uri", tracking_uri(), "--host", host, "--port", str(port)],
+        [
+            "ui",
+            "--backend-store-uri",
+            tracking_uri(),
+            "--host",
+            host,
+            "--port",
+            str(port),
+            "--workers",
+            "1",
+        ],
         standalone_mode=False,
     )
 

@@ -37,9 +37,11 @@ def some_hyperparameters(**settings: Any) -> Hyperparameters:
 
 def train(trainer: Trainer, epochs: int | None = None) -> Trainer:
     """Train for some epochs, or to the end."""
-    while not trainer.finished and epochs != 0:
+    for _ in range(200 if epochs is None else epochs):
+        if trainer.finished:
+            return trainer
         trainer.train_epoch()
-        epochs = None if epochs is None else epochs - 1
+    assert epochs is not None, "training comes to no end"
     return trainer
 
 

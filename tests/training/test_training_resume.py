@@ -55,8 +55,19 @@ def test_it_does_not_matter_when_or_how_often_training_was_stopped(stops):
     settings = some_hyperparameters()
     trainer = Trainer(settings, DATA, [0, 1])
     for epochs in stops:
-        trainer = stopped_and_resumed(train(trainer, epochs))
+        stopped = train(trainer, epochs)
+        trainer = stopped_and_resumed(stopped)
+        assert_same_progress(trainer, stopped)
     assert_same_progress(train(trainer), train(Trainer(settings, DATA, [0, 1])))
+
+
+@pytest.mark.parametrize("kind", [Trainer, SideBySide])
+def test_the_best_epoch_before_the_stop_is_remembered(kind):
+    settings = some_hyperparameters(learning_rate=0.3, max_epochs=30, patience=30)
+    trainer = kind(settings, DATA, [0, 1])
+    while not all(r.best_epoch < r.epoch for r in trainer.replicates.values()):
+        trainer.train_epoch()
+    assert_same_progress(stopped_and_resumed(trainer), trainer)
 
 
 def impatient(**settings) -> Hyperparameters:

@@ -12,15 +12,21 @@ from tests.estimators.enumeration import DIMS, SIZES, a_network, enumerate_state
 SAMPLES = 2000
 
 
+ROWS = np.random.RandomState(3).randint(2, size=(60, DIMS))
+DATA = Dataset.from_splits("bits", {"train": ROWS, "valid": ROWS, "test": ROWS})
+
+
+def evaluate(model, samples, replicate=0):
+    hyperparameters = Hyperparameters(method="gmm", layers=SIZES, evaluation_samples=samples)
+    return evaluate_on_test(hyperparameters, model, DATA, replicate, 4000)
+
+
 @pytest.fixture(scope="module")
 def evaluated():
-    """A float32 network, 60 datapoints, their exact figures, and what the evaluation found."""
+    """The exact figures of every datapoint, what the evaluation found, and those of every x."""
     model = a_network(dtype=torch.float32)
-    rows = np.random.RandomState(3).randint(2, size=(60, DIMS))
-    data = Dataset.from_splits("bits", {"train": rows, "valid": rows, "test": rows})
-    hyperparameters = Hyperparameters(method="gmm", layers=SIZES, evaluation_samples=SAMPLES)
-    metrics = evaluate_on_test(hyperparameters, model, data, 0, 4000)
-    return enumerate_states(model, torch.from_numpy(rows)), metrics, enumerate_states(model)
+    metrics = evaluate(model, SAMPLES)
+    return enumerate_states(model, torch.from_numpy(ROWS)), metrics, enumerate_states(model)
 
 
 def errors_of_sampling(exact, name):
@@ -68,3 +74,11 @@ def test_the_figures_are_ordered_as_the_theory_says(evaluated):
     assert metrics["test/log_p_tilde"] < metrics["test/log_p_star"]
     assert metrics["test/bound"] < metrics["test/log_p_tilde"]
     assert 0.0 < metrics["test/ess"] < metrics["test/ess_star"] < 1.0
+
+
+def test_every_replicate_is_evaluated_with_noise_of_its_own_and_the_same_each_time():
+    model = a_network(dtype=torch.float32)
+    first, again, another = (evaluate(model, 10, replicate) for replicate in (0, 0, 1))
+    assert first == again
+    assert first["test/log_p"] != another["test/log_p"]
+    assert first["test/log_z2"] != another["test/log_z2"]
