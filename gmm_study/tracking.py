@@ -9,13 +9,14 @@ import os
 import tempfile
 import time
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import nan
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
-from mlflow.entities import Metric, Param, RunStatus, RunTag
+from mlflow.entities import LifecycleStage, Metric, Param, RunTag
 from mlflow.tracking import MlflowClient
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
 
@@ -32,7 +33,15 @@ ARTIFACTS = (
     "checkpoint/meta.json",
     "pictures/samples.png",
 )
-STATUS = {"complete": "FINISHED", "diverged": "FAILED", "failed": "FAILED"}
+STATUS = {
+    "pending": "SCHEDULED",
+    "running": "RUNNING",
+    "complete": "FINISHED",
+    "diverged": "FAILED",
+    "failed": "FAILED",
+}
+"""MLflow's word for each state of a trial."""
+ENDED = ("complete", "diverged")
 
 
 def tracking_uri() -> str:
@@ -42,9 +51,13 @@ def tracking_uri() -> str:
 
 @dataclass
 class _Run:
+    """A run in MLflow and what it already says."""
+
     run_id: str
     state: str = "running"
     last_epoch: int = 0
+    replicates: str = ""
+    """Of a trial's run: the replicates whose final figures it averages."""
 
 
 @dataclass
@@ -65,24 +78,27 @@ class StudyRuns:
         self.trials = self._known_runs()
 
     def sync(self, label: str, config: TrialConfig, record: Record, replicates: int) -> None:
-        """Add to MLflow whatever the trial's record holds that it lacks."""
-        state = record.state(replicates)
+        """Add to MLflow whatever the trial's record holds that it lacks; nothing twice."""
+        state, result = record.state(replicates), record.result() or {"replicates": {}}
+        ended = {
+            index: result["replicates"][str(index)]
+            for index in range(replicates)
+            if str(index) in result["replicates"]
+        }
         known = self.trials.get(config.trial_id)
-        if (
-            known
-            and known.parent.state == state == "complete"
-            and len(known.replicates) == replicates
-        ):
+        averaged = ",".join(map(str, ended))
+        if known and known.parent.state == state in ENDED and known.parent.replicates == averaged:
             return
-        result = record.result() or {"replicates": {}}
         if known is None:
-            parent = self._create_run(label, config, {"state": state}, parent=None)
-            known = self.trials[config.trial_id] = _TrialRuns(parent)
+            known = self.trials[config.trial_id] = _TrialRuns(self._create_run(label, config, {}))
         curves = _curves(record)
         for index in range(replicates):
-            ended = result["replicates"].get(str(index))
-            self._sync_replicate(config, known, index, curves[index], ended)
-        self._close_parent(known.parent, record, result, state)
+            self._sync_replicate(config, known, index, curves[index], ended.get(index), state)
+        if state in ENDED:
+            self._end_parent(known.parent, record, result, ended, state)
+        else:
+            error = record.status().get("error") if state == "failed" else None
+            self._move(known.parent, state, {"error": error} if error else {})
 
     def _sync_replicate(
         self,
@@ -91,13 +107,13 @@ class StudyRuns:
         index: int,
         curve: list[dict[str, Any]],
         ended: dict[str, Any] | None,
+        trial_state: str,
     ) -> None:
-        run = known.replicates.get(index)
-        if run is None:
-            tags = {"state": "running", "replicate": str(index)}
-            run = self._create_run(f"replicate {index}", config, tags, known.parent.run_id)
-            known.replicates[index] = run
-        if run.state == "complete":
+        if index not in known.replicates:
+            tags = {"replicate": str(index), MLFLOW_PARENT_RUN_ID: known.parent.run_id}
+            known.replicates[index] = self._create_run(f"replicate {index}", config, tags)
+        run = known.replicates[index]
+        if run.state in ENDED:
             return
         now = int(time.time() * 1000)
         metrics = [
@@ -105,32 +121,63 @@ class StudyRuns:
             for row in curve
             if row["epoch"] > run.last_epoch
         ]
-        if ended:
-            metrics += [
-                Metric(name, nan if value is None else value, now, ended["best_epoch"])
-                for name, value in ended["metrics"].items()
-                if not name.startswith("valid/")
-            ]
         for start in range(0, len(metrics), BATCH):
             self.client.log_batch(run.run_id, metrics=metrics[start : start + BATCH])
         run.last_epoch = max([row["epoch"] for row in curve], default=run.last_epoch)
-        if ended:
-            self._end(run, ended["state"])
-
-    def _close_parent(self, run: _Run, record: Record, result: dict[str, Any], state: str) -> None:
-        if state not in STATUS or run.state == state:
+        if ended is None:
+            self._move(run, trial_state)
             return
-        now = int(time.time() * 1000)
-        means = _means_over_replicates(result)
-        self.client.log_batch(
-            run.run_id,
-            metrics=[Metric(name, value, now, 0) for name, value in means.items()],
-            tags=[RunTag("git_commit", str(result.get("git_commit")))],
-        )
-        if state == "failed":
-            self.client.set_tag(run.run_id, "error", record.status().get("error", ""))
+        final = [
+            Metric(name, nan if value is None else value, now, ended["best_epoch"])
+            for name, value in ended["metrics"].items()
+            if name.startswith("test/")
+        ]
+        self._move(run, ended["state"], {"git_commit": ended.get("git_commit")}, final)
+
+    def _end_parent(
+        self,
+        run: _Run,
+        record: Record,
+        result: dict[str, Any],
+        ended: dict[int, dict[str, Any]],
+        state: str,
+    ) -> None:
         self._log_artifacts(run, record)
-        self._end(run, state)
+        now = int(time.time() * 1000)
+        means = _means_over_replicates(list(ended.values()))
+        # The step counts replicates, so that of two averages the later one is shown.
+        metrics = [Metric(name, value, now, len(ended)) for name, value in means.items()]
+        run.replicates = ",".join(map(str, ended))
+        tags = {"git_commit": result.get("git_commit"), "replicates": run.replicates}
+        self._move(run, state, tags, metrics)
+
+    def _move(
+        self,
+        run: _Run,
+        state: str,
+        tags: Mapping[str, str | None] | None = None,
+        metrics: Sequence[Metric] = (),
+    ) -> None:
+        """Log a state with what belongs to it, in one request, then MLflow's own status."""
+        if run.state == state and not (tags or metrics):
+            return
+        said = {"state": state, **{name: text for name, text in (tags or {}).items() if text}}
+        run_tags = [RunTag(name, text) for name, text in said.items()]
+        self.client.log_batch(run.run_id, metrics=list(metrics), tags=run_tags)
+        if run.state == "failed" and state != "failed":
+            self._forget(run, "error")
+        self._set_status(run.run_id, state)
+        run.state = state
+
+    def _set_status(self, run_id: str, state: str) -> None:
+        if state in (*ENDED, "failed"):
+            self.client.set_terminated(run_id, STATUS[state])
+        else:
+            self.client.update_run(run_id, STATUS[state])
+
+    def _forget(self, run: _Run, tag: str) -> None:
+        if tag in self.client.get_run(run.run_id).data.tags:
+            self.client.delete_tag(run.run_id, tag)
 
     def _log_artifacts(self, run: _Run, record: Record) -> None:
         with tempfile.TemporaryDirectory() as folder:
@@ -142,31 +189,24 @@ class StudyRuns:
                     target.write_bytes(content)
             self.client.log_artifacts(run.run_id, folder)
 
-    def _end(self, run: _Run, state: str) -> None:
-        self.client.set_tag(run.run_id, "state", state)
-        self.client.set_terminated(run.run_id, STATUS[state])
-        run.state = state
-
-    def _create_run(
-        self, name: str, config: TrialConfig, tags: dict[str, str], parent: str | None
-    ) -> _Run:
-        all_tags = {
+    def _create_run(self, name: str, config: TrialConfig, tags: dict[str, str]) -> _Run:
+        common = {
             "study": self.study,
             "trial_id": config.trial_id,
             "dataset_sha256": config.dataset_sha256,
+            "state": "running",
             MLFLOW_RUN_NAME: name,
-            **tags,
         }
-        if parent:
-            all_tags[MLFLOW_PARENT_RUN_ID] = parent
-        run_id = self.client.create_run(self.experiment_id, tags=all_tags).info.run_id
+        run = self.client.create_run(self.experiment_id, tags=common | tags)
         params = [Param(name, str(value)) for name, value in config.flat().items()]
-        self.client.log_batch(run_id, params=params)
-        return _Run(run_id)
+        self.client.log_batch(run.info.run_id, params=params)
+        return _Run(run.info.run_id)
 
     def _experiment(self, question: str) -> str:
         experiment = self.client.get_experiment_by_name(self.study)
         if experiment is not None:
+            if experiment.lifecycle_stage == LifecycleStage.DELETED:
+                self.client.restore_experiment(experiment.experiment_id)
             return str(experiment.experiment_id)
         artifacts = None
         if not os.environ.get("MLFLOW_TRACKING_URI"):
@@ -178,19 +218,24 @@ class StudyRuns:
         return str(self.client.create_experiment(self.study, artifacts, tags))
 
     def _known_runs(self) -> dict[str, _TrialRuns]:
-        """The runs that MLflow has already, by trial id."""
+        """The runs that MLflow has already, by trial id; half-made ones are deleted."""
         parents: dict[str, _Run] = {}
         children: dict[str, dict[int, _Run]] = defaultdict(dict)
         for run in self._all_runs():
-            tags = run.data.tags
+            tags, run_id = run.data.tags, run.info.run_id
             if "trial_id" not in tags:
                 continue
-            found = _Run(run.info.run_id, tags.get("state", "running"))
+            if not run.data.params:
+                self.client.delete_run(run_id)
+                continue
+            found = _Run(run_id, tags["state"], replicates=tags.get("replicates", ""))
+            if run.info.status != STATUS[found.state]:
+                self._set_status(run_id, found.state)
             if "replicate" not in tags:
                 parents[tags["trial_id"]] = found
                 continue
-            if run.info.status == RunStatus.to_string(RunStatus.RUNNING):
-                history = self.client.get_metric_history(run.info.run_id, "valid/bound")
+            if found.state not in ENDED:
+                history = self.client.get_metric_history(run_id, "valid/bound")
                 found.last_epoch = max((metric.step for metric in history), default=0)
             children[tags["trial_id"]][int(tags["replicate"])] = found
         return {
@@ -235,9 +280,9 @@ def _curves(record: Record) -> dict[int, list[dict[str, Any]]]:
     return curves
 
 
-def _means_over_replicates(result: dict[str, Any]) -> dict[str, float]:
-    """Mean of every final figure over the complete replicates, and the error of the main ones."""
-    complete = [r["metrics"] for r in result["replicates"].values() if r["state"] == "complete"]
+def _means_over_replicates(replicates: list[dict[str, Any]]) -> dict[str, float]:
+    """Mean of every final figure over the complete replicates, with its standard error (n - 1)."""
+    complete = [fields["metrics"] for fields in replicates if fields["state"] == "complete"]
     means: dict[str, float] = {}
     for name in complete[0] if complete else ():
         values = [metrics[name] for metrics in complete]

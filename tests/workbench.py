@@ -20,6 +20,7 @@ fixed: {{max_epochs: {epochs}, patience: 1000, batch_size: 50}}
 space:
   layers: {{grid: [[6], [6, 3]]}}
 evaluation: {{samples: 20}}
+resources: {{checkpoint_seconds: 0.2}}
 """
 
 

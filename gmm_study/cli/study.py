@@ -1,5 +1,6 @@
 """The commands of a study: plan, run, status, report, tables, sync."""
 
+import shlex
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -11,16 +12,20 @@ import rich_click as click
 from rich.console import Console
 from rich.table import Table
 
+from gmm_study.errors import InputError
+
 if TYPE_CHECKING:
     from gmm_study.data import Dataset
     from gmm_study.study import PlannedTrial
+    from gmm_study.trials.record import Record
 
 INTERRUPTED = 130
+RESULTS = "results"
 
 
 _storage_option = click.option(
     "--storage",
-    default="results",
+    default=RESULTS,
     show_default=True,
     help="Where the records are: a folder or the address of a bucket.",
 )
@@ -69,8 +74,9 @@ class _Opened:
         from gmm_study.study import load_study, make_plan
         from gmm_study.trials.record import RecordStore
 
-        options = [*(["--small"] if small else []), *(f"--set {text}" for text in overrides)]
-        self.command = " ".join(["gmm-study run", name, *options])
+        words = ["gmm-study", "run", name, *(["--small"] if small else [])]
+        words += [word for text in overrides for word in ("--set", text)]
+        self.command = shlex.join([*words, *(["--storage", storage] if storage != RESULTS else [])])
         study = load_study(name, overrides, small)
         loaded = {dataset: load_dataset(dataset) for dataset in study.datasets}
         self.plan = make_plan(study, {key: data.sha256 for key, data in loaded.items()})
@@ -138,7 +144,8 @@ def run(opened: _Opened, retry_failed: bool) -> None:
         states = ", ".join(f"{count} {state}" for state, count in outcome.states.items())
         console.print(f"trained {_plural(len(missing), 'trial')}: {states or 'none'}")
     if outcome.mlflow_problem:
-        console.print(f"MLflow lacks runs, `gmm-study sync` adds them: {outcome.mlflow_problem}")
+        line = f"MLflow lacks runs, `gmm-study sync` adds them: {outcome.mlflow_problem}"
+        console.print(line, markup=False)
     if outcome.interrupted:
         console.print("interrupted; what was reached is kept, the same command goes on")
         sys.exit(INTERRUPTED)
@@ -156,12 +163,13 @@ def status(opened: _Opened) -> None:
     for trial in opened.plan.trials:
         trial_id = trial.config.trial_id
         state = opened.states[trial_id]
-        details = opened.store.record(trial_id).status()
         if state == "running":
+            details = opened.store.record(trial_id).status()
             epochs = f"epoch {details['epoch']} of at most {details['max_epochs']}"
-            console.print(f"running: {trial.label}, {epochs}", highlight=False)
+            console.print(f"running: {trial.label}, {epochs}", markup=False, highlight=False)
         elif state == "failed":
-            console.print(f"failed: {trial.label}: {details['error']}", highlight=False)
+            reason = _failure(opened.store.record(trial_id))
+            console.print(f"failed: {trial.label}: {reason}", markup=False, highlight=False)
 
 
 @click.command()
@@ -174,10 +182,14 @@ def report(opened: _Opened) -> None:
 @click.command()
 @_storage_option
 def tables(storage: str) -> None:
-    """Write the reports of all studies that have records again."""
+    """Write the reports of all studies, as their files declare them, that have records."""
     console = Console()
     for path in sorted(Path("studies").glob("*.yaml")):
-        opened = _Opened(path.stem, (), False, storage)
+        try:
+            opened = _Opened(path.stem, (), False, storage)
+        except InputError as error:
+            console.print(f"{path.stem}: no tables: {error}", markup=False)
+            continue
         if set(opened.states.values()) == {"pending"}:
             console.print(f"{path.stem}: no records yet")
         else:
@@ -193,8 +205,17 @@ def sync(opened: _Opened) -> None:
     mirror = Mirror(opened.plan, opened.store)
     mirror.close()
     if mirror.problem:
-        Console().print(f"MLflow: {mirror.problem}")
+        Console().print(f"MLflow: {mirror.problem}", markup=False)
         sys.exit(1)
+
+
+def _failure(record: "Record") -> str:
+    """Why a trial failed: what it said, or what of its record cannot be read."""
+    try:
+        record.result()
+        return str(record.status().get("error", "unknown"))
+    except ValueError as error:
+        return str(error)
 
 
 def _report(opened: _Opened, console: Console) -> None:

@@ -128,4 +128,5 @@ def _print_result(result: dict[str, Any], trial_id: str) -> None:
             if name.endswith("_se"):
                 continue
             error = metrics.get(f"{name}_se")
-            print(f"  {name:18} {value:10.4f}" + (f" +- {error:.4f}" if error else ""))
+            shown = "not finite" if value is None else f"{value:10.4f}"
+            print(f"  {name:18} {shown}" + (f" +- {error:.4f}" if error else ""))

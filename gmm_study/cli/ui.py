@@ -8,7 +8,10 @@ import rich_click as click
 @click.option("--port", default=5000, show_default=True, help="Port to listen on.")
 def ui(host: str, port: int) -> None:
     """Serve the MLflow UI and print its address."""
-    print(f"MLflow UI: http://{host}:{port} (Ctrl-C ends it)", flush=True)
-    from gmm_study.tracking import serve
+    from gmm_study.tracking import serve, tracking_uri
 
+    if tracking_uri().startswith("http"):
+        print(f"MLflow UI: {tracking_uri()} (served there already)")
+        return
+    print(f"MLflow UI: http://{host}:{port} (Ctrl-C ends it)", flush=True)
     serve(host, port)

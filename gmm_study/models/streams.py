@@ -55,12 +55,6 @@ class RandomStreams:
             ]
         )
 
-    def select(self, rows: Sequence[int]) -> "RandomStreams":
-        """The streams of some rows, going on where they stand."""
-        chosen = RandomStreams(0, [], "", self.device, self.dtype)
-        chosen.generators = [self.generators[row] for row in rows]
-        return chosen
-
 
 def _stream_seed(seed: int, replicate: int, purpose: str) -> int:
     digest = hashlib.sha256(f"{seed}/{replicate}/{purpose}".encode()).digest()

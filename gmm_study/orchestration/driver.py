@@ -76,20 +76,15 @@ def run_trials(
     """
     outcome = Outcome()
     mirror = Mirror(plan, store)
-    try:
-        if missing:
-            view = LiveView(
-                console,
-                {trial.config.trial_id: trial.label for trial in missing},
-                len(plan.trials) - len(missing),
-            )
-            with Interrupt().watched() as interrupt, view:
-                _tune(plan, missing, datasets, store, view, mirror, interrupt)
-            outcome.interrupted = interrupt.pressed
-            outcome.states = view.ended
-    finally:
-        with console.status("bringing MLflow up to date"):
-            mirror.close()
+    if missing:
+        labels = {trial.config.trial_id: trial.label for trial in missing}
+        view = LiveView(console, labels, len(plan.trials) - len(missing))
+        with Interrupt().watched() as interrupt, view:
+            _tune(plan, missing, datasets, store, view, mirror, interrupt)
+        outcome.interrupted = interrupt.pressed
+        outcome.states = view.ended
+    with console.status("bringing MLflow up to date"):
+        mirror.close()
     outcome.mlflow_problem = mirror.problem
     return outcome
 
@@ -104,47 +99,54 @@ def _tune(
     interrupt: Interrupt,
 ) -> None:
     os.environ.update({name: os.environ.get(name, value) for name, value in QUIET_RAY.items()})
-    import ray
     from ray import tune
 
     from gmm_study.orchestration.following import Follower, StopOnInterrupt
     from gmm_study.orchestration.trainable import TrialTrainable
 
-    logging.getLogger("ray").setLevel(logging.ERROR)
-    resources = plan.study.resources
-    address = os.environ.get("RAY_ADDRESS", "local")
-    ray.init(address, log_to_driver=False, logging_level=logging.ERROR, include_dashboard=False)
-    try:
-        _check_resources(resources, ray.cluster_resources())
+    study = plan.study
+    resources = study.resources
+    jobs = [{"trial": trial.config.to_json(), "replicates": study.replicates} for trial in missing]
+    with _ray(resources), tempfile.TemporaryDirectory(prefix="gmm-study-") as scratch:
+        store.check_writable()
         trainable = tune.with_parameters(
             TrialTrainable,
             datasets=dict(datasets),
             storage=store.storage,
-            threads=max(1, int(resources.cpus)),
+            threads=resources.cpus,
             device="cuda" if resources.gpus else "cpu",
-            chunk_rows=plan.study.evaluation.chunk_rows,
+            chunk_rows=study.evaluation.chunk_rows,
+            checkpoint_seconds=resources.checkpoint_seconds,
         )
-        jobs = [
-            {"trial": trial.config.to_json(), "replicates": plan.study.replicates}
-            for trial in missing
-        ]
-        with tempfile.TemporaryDirectory(prefix="gmm-study-") as scratch:
-            tune.Tuner(
-                tune.with_resources(trainable, {"cpu": resources.cpus, "gpu": resources.gpus}),
-                param_space={"job": tune.grid_search(jobs)},
-                tune_config=tune.TuneConfig(
-                    reuse_actors=True, max_concurrent_trials=resources.concurrent
-                ),
-                run_config=tune.RunConfig(
-                    name=plan.study.name,
-                    storage_path=scratch,
-                    verbose=0,
-                    stop=StopOnInterrupt(interrupt),
-                    callbacks=[Follower(store, view, mirror)],
-                    checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
-                    failure_config=tune.FailureConfig(max_failures=WORKER_CRASHES),
-                ),
-            ).fit()
+        tune.Tuner(
+            tune.with_resources(trainable, {"cpu": resources.cpus, "gpu": resources.gpus}),
+            param_space={"job": tune.grid_search(jobs)},
+            tune_config=tune.TuneConfig(
+                reuse_actors=True, max_concurrent_trials=resources.concurrent
+            ),
+            run_config=tune.RunConfig(
+                name=study.name,
+                storage_path=scratch,
+                verbose=0,
+                stop=StopOnInterrupt(interrupt),
+                callbacks=[Follower(store, view, mirror)],
+                checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
+                failure_config=tune.FailureConfig(max_failures=WORKER_CRASHES),
+            ),
+        ).fit()
+
+
+@contextmanager
+def _ray(resources: Resources) -> Iterator[None]:
+    """A quiet Ray, started or joined, that has what a trial asks for."""
+    import ray
+
+    logging.getLogger("ray").setLevel(logging.ERROR)
+    address = os.environ.get("RAY_ADDRESS", "local")
+    ray.init(address, log_to_driver=False, logging_level=logging.ERROR, include_dashboard=False)
+    try:
+        _check_resources(resources, ray.cluster_resources())
+        yield
     finally:
         ray.shutdown()
 

@@ -1,5 +1,6 @@
 """What the driver hears from Ray Tune about the trials, and tells it."""
 
+from contextlib import suppress
 from typing import Any, Protocol
 
 from ray.tune import Callback, Stopper
@@ -39,7 +40,8 @@ class Follower(_StaysInTheDriver, Callback):
         trial_id = trial.config["job"]["trial"]["trial_id"]
         lines = str(trial.get_error()).strip().splitlines()
         reason = lines[-1] if lines else "the worker died"
-        self.store.record(trial_id).write_status("failed", error=reason)
+        with suppress(OSError):
+            self.store.record(trial_id).write_status("failed", error=reason)
         self.view.update({"trial": trial_id, "state": "failed", "error": reason})
         self.mirror.tell(trial_id)
 

@@ -44,13 +44,14 @@ class LiveView:
     def update(self, report: Mapping[str, Any]) -> None:
         """Take a trial's report: its `trial` id, `state`, epoch, bound and seconds left."""
         trial_id = report["trial"]
-        if report["state"] == "running":
+        if report["state"] in ("running", "waiting"):
             self.running[trial_id] = dict(report)
         else:
             self.running.pop(trial_id, None)
             self.ended[report["state"]] += 1
             if report["state"] == "failed":
-                self.console.print(f"failed: {self.labels[trial_id]}: {report['error']}")
+                line = f"failed: {self.labels[trial_id]}: {report['error']}"
+                self.console.print(line, markup=False)
         if not self.console.is_terminal and time.monotonic() - self._last_line > PLAIN_LINE_EVERY:
             self.console.print(self.counts())
             self._last_line = time.monotonic()
@@ -73,7 +74,7 @@ class LiveView:
         """By the pace of the trials so far, those that run counted by their epochs."""
         partly = sum(
             report["epoch"] / report["max_epochs"]
-            for report in self.running.values()
+            for report in list(self.running.values())
             if report.get("max_epochs")
         )
         done = sum(self.ended.values()) + partly
@@ -86,11 +87,12 @@ class LiveView:
         for heading in ("trial", "", "epoch", "bound (nats)", "at most left"):
             table.add_column(heading, justify="left" if heading in ("trial", "") else "right")
         for trial_id, report in list(self.running.items())[:MOST_ROWS]:
-            if "epoch" not in report:
+            if report["state"] == "waiting":
+                table.add_row(Text(self.labels[trial_id]), "trained by another process")
                 continue
             bound = f"{report['bound']:.3f}" if isfinite(report["bound"]) else "-"
             table.add_row(
-                self.labels[trial_id],
+                Text(self.labels[trial_id]),
                 ProgressBar(total=report["max_epochs"], completed=report["epoch"], width=20),
                 f"{report['epoch']}/{report['max_epochs']}",
                 bound,

@@ -1,8 +1,10 @@
 """Keeps MLflow up to date in a thread of the driver, so that no trial ever waits for it."""
 
+import os
 import queue
 import threading
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from gmm_study.study import Plan, PlannedTrial
@@ -13,6 +15,8 @@ if TYPE_CHECKING:
 
 SYNC_EVERY = 5.0
 """Seconds between two looks at the records of running trials."""
+PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2", "MLFLOW_HTTP_REQUEST_TIMEOUT": "20"}
+"""How long a server is waited for, unless the user says otherwise: what is missing comes later."""
 
 
 class Mirror:
@@ -47,22 +51,33 @@ class Mirror:
         self._thread.join()
 
     def _run(self) -> None:
+        runs: StudyRuns | None = None
         self._wanted.wait()
-        try:
-            from gmm_study.tracking import StudyRuns
+        while True:
+            closing = self._closing.wait(SYNC_EVERY)
+            news = self._trials if closing else self._collect()
+            try:
+                runs = runs or self._open()
+                self._sync(runs, news)
+                self.problem = None
+            except Exception as error:
+                self.problem = f"{type(error).__name__}: {error}".splitlines()[0]
+            if closing:
+                return
 
-            runs = StudyRuns(self.plan.study.name, self.plan.study.question)
-            while not self._closing.wait(SYNC_EVERY):
-                self._sync(runs, self._collect())
-            self._sync(runs, self._trials)
-        except Exception as error:
-            self.problem = f"{type(error).__name__}: {error}".splitlines()[0]
+    def _open(self) -> "StudyRuns":
+        for setting, value in PATIENCE.items():
+            os.environ.setdefault(setting, value)
+        from gmm_study.tracking import StudyRuns
+
+        return StudyRuns(self.plan.study.name, self.plan.study.question)
 
     def _sync(self, runs: "StudyRuns", trial_ids: Iterable[str]) -> None:
         for trial_id in trial_ids:
             trial, record = self._trials[trial_id], self.store.record(trial_id)
-            if record.config() is not None:
-                runs.sync(trial.label, trial.config, record, self.plan.study.replicates)
+            with suppress(ValueError):  # a record that cannot be read must not cost the others
+                if record.config() is not None:
+                    runs.sync(trial.label, trial.config, record, self.plan.study.replicates)
 
     def _collect(self) -> Iterable[str]:
         """The trials with news since the last call, each once."""

@@ -2,6 +2,7 @@
 
 import time
 import traceback
+from contextlib import suppress
 from typing import Any
 
 import torch
@@ -19,8 +20,9 @@ REPORT_EVERY = 1.0
 class TrialTrainable(tune.Trainable):
     """Trains one trial into its record; the actor then takes the next trial.
 
-    The record holds the checkpoint, so a trial that starts again goes on from there. An error of
-    a trial is written into its record and ends that trial alone.
+    The record holds the checkpoint, so a trial that starts again goes on from there. A trial that
+    another process is training is waited for. An error of a trial is written into its record and
+    ends that trial alone.
     """
 
     current: TrialRun | None = None
@@ -33,6 +35,7 @@ class TrialTrainable(tune.Trainable):
         threads: int,
         device: str,
         chunk_rows: int,
+        checkpoint_seconds: float,
     ) -> None:
         """Take the first trial; the data come through Ray's object store, once a node."""
         torch.set_num_threads(threads)
@@ -40,6 +43,7 @@ class TrialTrainable(tune.Trainable):
         self.store = RecordStore(storage)
         self.device = device
         self.chunk_rows = chunk_rows
+        self.checkpoint_seconds = checkpoint_seconds
         self._begin(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
@@ -53,22 +57,26 @@ class TrialTrainable(tune.Trainable):
             return self._work()
         except Exception as error:
             reason = "".join(traceback.format_exception_only(error)).strip().splitlines()[-1]
-            record = self.store.record(self.trial_config.trial_id)
-            record.write_status("failed", error=reason, traceback=traceback.format_exc())
+            with suppress(OSError):
+                self.record.write_status("failed", error=reason, traceback=traceback.format_exc())
             self.current = None
             return self._report("failed", error=reason, done=True)
 
     def cleanup(self) -> None:
         """Keep what an unfinished trial has reached."""
         if self.current is not None and not self.current.finished:
-            self.current.save()
+            self.current.pause()
 
     def _begin(self, config: dict[str, Any]) -> None:
         self.trial_config = TrialConfig.from_json(config["job"]["trial"])
+        self.record = self.store.record(self.trial_config.trial_id)
         self.replicates = config["job"]["replicates"]
         self.current = None
 
     def _work(self) -> dict[str, Any]:
+        if self.current is None and self.record.trained_elsewhere():
+            time.sleep(REPORT_EVERY)
+            return self._report("waiting", done=False)
         run = self.current = self.current or self._open()
         until = time.monotonic() + REPORT_EVERY
         progress = run.progress()
@@ -82,9 +90,10 @@ class TrialTrainable(tune.Trainable):
             self.trial_config,
             self.datasets[self.trial_config.dataset_sha256],
             range(self.replicates),
-            self.store.record(self.trial_config.trial_id),
+            self.record,
             self.device,
             self.chunk_rows,
+            self.checkpoint_seconds,
         )
 
     def _report(self, state: str, **details: Any) -> dict[str, Any]:

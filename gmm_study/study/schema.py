@@ -154,6 +154,8 @@ class Resources(_Section):
     gpus: Annotated[StrictFloat, Field(ge=0, le=1)] = 0.0
     concurrent: AtLeastOne | None = None
     """None: as many as fit."""
+    checkpoint_seconds: Annotated[FiniteFloat, Field(gt=0)] = 10.0
+    """Time between two checkpoints of a trial."""
 
 
 class Report(_Section):

@@ -4,7 +4,7 @@
     meta.json              what is needed to rebuild the model and to read the tensors
     training.safetensors   all replicates' progress, parameters, moments and random streams
 
-Each file is complete in itself, so files of two moments never mix. Nothing is unpickled.
+Training goes on from the last file alone, so files of two moments never mix. Nothing is unpickled.
 """
 
 import json

@@ -18,7 +18,7 @@ class ReplicateGroup:
     """The parameters, optimiser and random streams of some replicates at the same epoch.
 
     Data are `[N, D]` tensors of 0/1 on the device. Each replicate has its own order of the data
-    and its own noise; what one row computes does not depend on which others are there.
+    and its own noise, which do not depend on what other replicates are there.
     """
 
     def __init__(

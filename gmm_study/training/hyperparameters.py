@@ -125,6 +125,9 @@ class Hyperparameters:
         values = {spec.name: getattr(self, spec.name) for spec in fields(self)}
         values["layers"] = list(self.layers)
         values["samples"] = self.samples_per_datapoint
+        values |= {
+            spec.name: float(values[spec.name]) for spec in fields(self) if spec.type is float
+        }
         return {
             spec.name: values[spec.name] for spec in fields(self) if not self._unread_because(spec)
         }
@@ -196,6 +199,10 @@ def _convert(spec: Field, value: Any) -> Any:
 
 
 def _whole(name: str, value: Any) -> int:
+    if isinstance(value, str) and value.strip().lstrip("+-").isdigit():
+        return int(value)  # exact, where a float would round
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
     number = _number(name, value)
     if number != int(number):
         raise InputError(f"{name}: {value!r} must be a whole number")

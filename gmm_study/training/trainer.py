@@ -38,7 +38,8 @@ class Trainer:
     """Trains R replicates of one configuration, epoch by epoch.
 
     On a CPU the replicates step one at a time, where a batched product would leave the cache; on
-    a GPU all together. The numbers are the same. A replicate that has stopped costs nothing more.
+    a GPU all together; the random numbers are the same. A replicate that has stopped costs nothing
+    more.
     """
 
     def __init__(

@@ -40,9 +40,18 @@ def run_once(
                 f"output: '{output}' holds trial {held.trial_id} of another configuration; "
                 "give another folder"
             )
+        if record.trained_elsewhere():
+            raise InputError(f"output: '{output}' is being trained by another process; wait for it")
+        record.check_writable()
         run = TrialRun(config, dataset, range(replicates), record, chosen)
-        while not run.finished:
-            watch(run.advance())
+        if run.finished:
+            return record.result() or {}
+        try:
+            while not run.finished:
+                watch(run.advance())
+        except BaseException:
+            run.pause()
+            raise
         return run.result()
 
 

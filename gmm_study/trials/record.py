@@ -35,8 +35,8 @@ METRICS_SCHEMA = pa.schema(
         ("value", pa.float64()),
     ]
 )
-STALE_AFTER = 60.0
-"""Seconds without a sign of life after which a running trial counts as stopped."""
+SILENT_FOR = 600.0
+"""Seconds without news after which a trial that runs on another host counts as stopped."""
 
 
 class RecordStore:
@@ -45,6 +45,10 @@ class RecordStore:
     def __init__(self, storage: str) -> None:
         self.storage = _address(storage)
         self.file_system, self.root = _resolve(storage)
+
+    def check_writable(self) -> None:
+        """Raise `InputError` if no record could be written here."""
+        Record(self.file_system, self.root).check_writable()
 
     def record(self, trial_id: str) -> "Record":
         """The record of a trial, whether it exists yet or not."""
@@ -71,6 +75,14 @@ class Record:
         """The record in a folder of its own, outside any store."""
         return cls(*_resolve(folder))
 
+    def check_writable(self) -> None:
+        """Raise `InputError` if the record could not be written."""
+        try:
+            self.write_file(".writable", b"")
+            self.file_system.delete_file(f"{self.path}/.writable")
+        except OSError as error:
+            raise InputError(f"storage: '{self.path}' cannot be written: {error}") from None
+
     def write_config(self, config: TrialConfig) -> None:
         """Create the record."""
         self._write_json("config.json", config.to_json())
@@ -81,7 +93,7 @@ class Record:
         return None if document is None else TrialConfig.from_json(document)
 
     def write_status(self, state: str, **details: Any) -> None:
-        """Say that the trial is `running` or has `failed`, now, with what else is known."""
+        """Say that the trial is `running`, `pending` or has `failed`, with what else is known."""
         process = {"host": socket.gethostname(), "pid": os.getpid()}
         self._write_json("status.json", {"state": state, "time": time.time(), **process, **details})
 
@@ -89,24 +101,38 @@ class Record:
         """What was last said of the trial; empty where nothing was."""
         return self._read_json("status.json") or {}
 
+    def trained_elsewhere(self) -> bool:
+        """Whether another living process is training the trial."""
+        status = self.status()
+        if status.get("state") != "running":
+            return False
+        if status["host"] == socket.gethostname():
+            return status["pid"] != os.getpid() and _is_alive(status["pid"])
+        return bool(time.time() - status["time"] < SILENT_FOR)
+
     def write_result(self, result: Mapping[str, Any]) -> None:
         """State which replicates have ended and their final figures."""
         self._write_json("result.json", dict(result))
 
     def result(self) -> dict[str, Any] | None:
-        """The result, None where no replicate has one yet."""
+        """The result, None where no replicate has one yet. Raises `ValueError` if unreadable."""
         return self._read_json("result.json")
 
     def state(self, replicates: int) -> str:
-        """`pending`, `running`, `complete`, `diverged` or `failed`, given the replicates wanted."""
-        result, status = self.result(), self.status()
-        if result and all(
-            str(replicate) in result["replicates"] for replicate in range(replicates)
-        ):
-            return str(result["state"])
-        if status.get("state") == "running" and time.time() - status["time"] > STALE_AFTER:
-            return "pending"
-        return str(status.get("state", "pending"))
+        """`pending`, `running`, `complete`, `diverged` or `failed`, given the replicates wanted.
+
+        A record that cannot be read counts as failed.
+        """
+        try:
+            result, status = self.result() or {"replicates": {}}, self.status()
+            if all(str(replicate) in result["replicates"] for replicate in range(replicates)):
+                return str(result["state"])
+            state = str(status.get("state", "pending"))
+            if state == "running" and status["pid"] != os.getpid():
+                return "running" if self.trained_elsewhere() else "pending"
+            return state
+        except (ValueError, LookupError, TypeError):
+            return "failed"
 
     def write_metrics(self, rows: Iterable[Mapping[str, Any]]) -> None:
         """Replace the curves: rows of replicate, epoch, split, metric, value."""
@@ -136,9 +162,14 @@ class Record:
                 stream.write(content)
             return
         partial = f"{target}.{uuid.uuid4().hex[:8]}.partial"
-        with self.file_system.open_output_stream(partial) as stream:
-            stream.write(content)
-        self.file_system.move(partial, target)
+        try:
+            with open(partial, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(partial, target)
+        finally:
+            Path(partial).unlink(missing_ok=True)
 
     def read_file(self, name: str) -> bytes | None:
         """The content of one file, None where there is none."""
@@ -154,7 +185,23 @@ class Record:
 
     def _read_json(self, name: str) -> dict[str, Any] | None:
         content = self.read_file(name)
-        return None if content is None else json.loads(content)
+        if content is None:
+            return None
+        try:
+            document = json.loads(content)
+        except ValueError as error:
+            raise ValueError(f"{self.path}/{name} cannot be read: {error}") from None
+        return dict(document)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
 
 
 def _resolve(storage: str) -> tuple[pyarrow.fs.FileSystem, str]:

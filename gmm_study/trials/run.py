@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from math import isfinite, nan
 from typing import Any
 
+from safetensors import SafetensorError
+
 from gmm_study.data import Dataset
 from gmm_study.models import RandomStreams
 from gmm_study.training.checkpoint import TRAINING_FILE, checkpoint_files, resume_training
@@ -16,7 +18,7 @@ from gmm_study.trials.pictures import sample_grid_png
 from gmm_study.trials.provenance import provenance
 from gmm_study.trials.record import Record
 
-SAVE_EVERY = 10.0
+CHECKPOINT_SECONDS = 10.0
 """Seconds between checkpoints."""
 
 
@@ -49,20 +51,19 @@ class TrialRun:
         record: Record,
         device: str = "cpu",
         chunk_rows: int = 4000,
+        checkpoint_seconds: float = CHECKPOINT_SECONDS,
     ) -> None:
         self.config = config
         self.record = record
         self.chunk_rows = chunk_rows
-        result = record.result() or {"replicates": {}}
-        self.ended: dict[str, Any] = result["replicates"]
-        record.write_config(config)
+        self.checkpoint_seconds = checkpoint_seconds
         self.trainer = Trainer(config.hyperparameters, dataset, replicates, device)
-        content = record.read_file(f"checkpoint/{TRAINING_FILE}")
-        if content is not None:
-            resume_training(self.trainer, content)
+        self.ended = self._resume()
         self._saved_at = time.monotonic()
         self._epochs_here, self._seconds_here = 0, 0.0
-        record.write_status(RUNNING, epoch=self.progress().epoch)
+        if not self.finished:
+            record.write_config(config)
+            self._write_status(RUNNING)
 
     @property
     def finished(self) -> bool:
@@ -82,7 +83,7 @@ class TrialRun:
             self.save()
             self._write_picture()
             self.record.write_result(self.result())
-        elif time.monotonic() - self._saved_at > SAVE_EVERY:
+        elif time.monotonic() - self._saved_at > self.checkpoint_seconds:
             self.save()
         return self.progress()
 
@@ -94,9 +95,13 @@ class TrialRun:
             for replicate in self.trainer.replicates.values()
             for row in replicate.curve
         )
-        progress = self.progress()
-        self.record.write_status(RUNNING, epoch=progress.epoch, max_epochs=progress.max_epochs)
+        self._write_status(RUNNING)
         self._saved_at = time.monotonic()
+
+    def pause(self) -> None:
+        """Save, and say that nobody trains the trial any more."""
+        self.save()
+        self._write_status("pending")
 
     def progress(self) -> Progress:
         """How far the trial is."""
@@ -126,6 +131,24 @@ class TrialRun:
             "finished": time.time(),
             **provenance(),
         }
+
+    def _resume(self) -> dict[str, Any]:
+        """Take up what the record holds; gives the figures of the replicates that have ended.
+
+        What cannot be read is trained, or evaluated, again.
+        """
+        content = self.record.read_file(f"checkpoint/{TRAINING_FILE}")
+        try:
+            result = self.record.result() or {}
+            if content is not None:
+                resume_training(self.trainer, content)
+        except (ValueError, SafetensorError):
+            return {}
+        return dict(result.get("replicates", {}))
+
+    def _write_status(self, state: str) -> None:
+        progress = self.progress()
+        self.record.write_status(state, epoch=progress.epoch, max_epochs=progress.max_epochs)
 
     def _write_picture(self) -> None:
         dataset = self.trainer.dataset
@@ -160,4 +183,5 @@ class TrialRun:
             "metrics": {
                 name: value if isfinite(value) else None for name, value in metrics.items()
             },
+            "git_commit": provenance()["git_commit"],
         }

@@ -26,7 +26,7 @@ def all_hidden_states(sizes=SIZES) -> list[Tensor]:
     return list(all_states(sum(sizes)).split(list(sizes), dim=1))
 
 
-def a_network(repetitions=1, deterministic_layers=0, spread=0.5, seed=11, dtype=torch.float64):
+def a_network(repetitions=1, deterministic_layers=0, spread=0.4, seed=11, dtype=torch.float64):
     """A network far from its initial parameters, the same ones in every replicate.
 
     Equal replicates with streams of their own are independent repetitions of an estimate.

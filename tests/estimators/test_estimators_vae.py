@@ -22,7 +22,7 @@ GRID = torch.linspace(-14.0, 14.0, 8001, dtype=torch.float64)
 def an_autoencoder(repetitions=1):
     model = VariationalAutoencoder(DIMS, SIZES, repetitions, dtype=torch.float64)
     noise = RandomStreams(21, [0] * repetitions, "perturbation", dtype=torch.float64)
-    model.parameters.flat += 0.5 * noise.normal(model.parameters.flat.shape[1])
+    model.parameters.flat += 0.3 * noise.normal(model.parameters.flat.shape[1])
     return model
 
 

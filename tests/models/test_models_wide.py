@@ -6,7 +6,7 @@ import torch
 from gmm_study.models import RandomStreams, SigmoidBeliefNetwork, VariationalAutoencoder
 from tests.reference import log_p_and_q
 
-WIDTH = 1500
+WIDTH = 800
 
 
 def a_wide_network(spread, dtype):

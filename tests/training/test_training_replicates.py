@@ -79,8 +79,8 @@ def test_the_selected_rows_of_a_group_go_on_where_they_stood(optimizer):
 @pytest.mark.parametrize("method", METHODS)
 def test_a_whole_training_side_by_side_ends_as_one_at_a_time(method):
     settings = some_hyperparameters(method=method, patience=2, max_epochs=15, learning_rate=0.03)
-    one_at_a_time = train(Trainer(settings, DATA, [0, 1, 2, 3]))
-    side_by_side = train(SideBySide(settings, DATA, [0, 1, 2, 3]))
+    one_at_a_time = train(Trainer(settings, DATA, range(6)))
+    side_by_side = train(SideBySide(settings, DATA, range(6)))
     for index, expected in one_at_a_time.replicates.items():
         found = side_by_side.replicates[index]
         assert (found.state, found.epoch, found.best_epoch) == (

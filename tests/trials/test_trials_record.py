@@ -1,8 +1,14 @@
 """A record is one folder, and every file in it is replaced whole or not at all."""
 
 import math
+import os
+import resource
+import socket
+import subprocess
+import sys
 import time
-from pathlib import Path
+from contextlib import contextmanager
+from threading import Event, Thread
 
 import pyarrow.fs
 import pytest
@@ -19,26 +25,15 @@ ROWS = [
 ]
 
 
-class BreakingDisk(pyarrow.fs.LocalFileSystem):
-    """Writes half of every file, then fails."""
-
-    def open_output_stream(self, path):
-        return BreakingStream(pyarrow.fs.LocalFileSystem().open_output_stream(path))
-
-
-class BreakingStream:
-    def __init__(self, stream):
-        self.stream = stream
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *error):
-        self.stream.close()
-
-    def write(self, content):
-        self.stream.write(content[: len(content) // 2])
-        raise OSError("no space left on device")
+@contextmanager
+def a_full_disk(room: int):
+    """Every file that is written ends after `room` bytes, with an OSError."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_what_is_written_is_read_back(tmp_path):
@@ -65,56 +60,45 @@ def test_a_record_that_does_not_exist_is_empty_and_reading_it_creates_nothing(tm
     assert list(tmp_path.iterdir()) == []
 
 
-def contents(folder: Path) -> dict[str, bytes]:
-    """What a reader finds under the names that a record has."""
-    return {
-        str(path.relative_to(folder)): path.read_bytes()
-        for path in folder.rglob("*")
-        if path.is_file() and path.suffix != ".partial"
-    }
-
-
 def test_a_write_that_fails_half_way_leaves_every_file_as_it_was(tmp_path):
-    whole = Record.at(str(tmp_path))
-    whole.write_config(CONFIG)
-    whole.write_status("running", epoch=3)
-    whole.write_metrics(ROWS)
-    whole.write_checkpoint({"training.safetensors": bytes(1000)})
-    before = contents(tmp_path)
-    broken = Record(BreakingDisk(), whole.path)
-    for write in (
-        lambda: broken.write_config(CONFIG),
-        lambda: broken.write_status("running", epoch=4),
-        lambda: broken.write_metrics(ROWS * 5),
-        lambda: broken.write_checkpoint({"training.safetensors": b"1" * 2000}),
-        lambda: broken.write_result({"state": "complete", "replicates": {}}),
-    ):
-        with pytest.raises(OSError, match="no space"):
-            write()
-    assert contents(tmp_path) == before
-    assert whole.result() is None
-    assert whole.status()["epoch"] == 3
-
-
-def test_a_reader_during_a_write_sees_the_old_content(tmp_path):
     record = Record.at(str(tmp_path))
-    record.write_file("status.json", b"old")
-    seen = []
+    record.write_config(CONFIG)
+    record.write_status("running", epoch=3)
+    record.write_metrics(ROWS)
+    record.write_checkpoint({"training.safetensors": bytes(1000)})
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    for write in (
+        lambda: record.write_config(CONFIG),
+        lambda: record.write_status("running", epoch=4),
+        lambda: record.write_metrics(ROWS * 5),
+        lambda: record.write_checkpoint({"training.safetensors": b"1" * 2000}),
+        lambda: record.write_result({"state": "complete", "replicates": {}}),
+    ):
+        with a_full_disk(20), pytest.raises(OSError, match="large"):
+            write()
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+    assert record.result() is None
+    assert record.status()["epoch"] == 3
 
-    class SlowDisk(pyarrow.fs.LocalFileSystem):
-        def open_output_stream(self, path):
-            return SlowStream(pyarrow.fs.LocalFileSystem().open_output_stream(path))
 
-    class SlowStream(BreakingStream):
-        def write(self, content):
-            for part in (content[:2], content[2:]):
-                self.stream.write(part)
-                self.stream.flush()
-                seen.append(record.read_file("status.json"))
+def test_a_reader_during_a_write_sees_the_old_content_or_the_new(tmp_path):
+    record = Record.at(str(tmp_path))
+    versions = [letter * 400_000 for letter in (b"a", b"b", b"c")]
+    record.write_file("metrics.parquet", versions[0])
+    stop, seen = Event(), []
 
-    Record(SlowDisk(), record.path).write_file("status.json", b"brand new")
-    assert seen == [b"old", b"old"]
-    assert record.read_file("status.json") == b"brand new"
+    def read():
+        while not stop.is_set():
+            seen.append(record.read_file("metrics.parquet"))
+
+    reader = Thread(target=read)
+    reader.start()
+    for turn in range(60):
+        record.write_file("metrics.parquet", versions[turn % 3])
+    stop.set()
+    reader.join()
+    assert len(seen) > 1
+    assert all(content in versions for content in seen)
 
 
 def test_a_figure_that_is_no_number_is_never_written_as_one(tmp_path):
@@ -224,9 +208,55 @@ def test_a_failed_trial_says_why_until_it_runs_again(tmp_path):
     assert record.state(1) == "running"
 
 
-def test_a_trial_that_has_given_no_sign_of_life_for_a_day_is_pending(tmp_path, monkeypatch):
+@pytest.fixture
+def said_by(monkeypatch):
+    """Write that a trial runs, as another process or another machine would."""
+
+    def write(record, pid=None, host=None):
+        with monkeypatch.context() as elsewhere:
+            if pid is not None:
+                elsewhere.setattr(os, "getpid", lambda: pid)
+            if host is not None:
+                elsewhere.setattr(socket, "gethostname", lambda: host)
+            record.write_status("running", epoch=5)
+
+    return write
+
+
+def test_a_trial_runs_as_long_as_the_process_that_trains_it(tmp_path, said_by):
     record = Record.at(str(tmp_path))
-    record.write_status("running", epoch=5)
+    said_by(record, pid=os.getppid())
+    assert record.state(1) == "running"
+    assert record.trained_elsewhere()
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        ended.wait()
+    said_by(record, pid=ended.pid)
+    assert record.state(1) == "pending"
+    assert not record.trained_elsewhere()
+
+
+def test_a_trial_of_another_machine_runs_until_it_has_been_silent_for_a_day(
+    tmp_path, said_by, monkeypatch
+):
+    record = Record.at(str(tmp_path))
+    said_by(record, pid=1, host="another-machine")
+    assert record.state(1) == "running"
+    assert record.trained_elsewhere()
     tomorrow = time.time() + 86_400.0
     monkeypatch.setattr(time, "time", lambda: tomorrow)
     assert record.state(1) == "pending"
+    assert not record.trained_elsewhere()
+
+
+def test_a_record_that_cannot_be_read_counts_as_failed(tmp_path):
+    (tmp_path / "result.json").write_text('{"state": "comp')
+    assert Record.at(str(tmp_path)).state(1) == "failed"
+
+
+def test_a_folder_that_cannot_be_written_is_refused_before_anything_is_trained(tmp_path):
+    (tmp_path / "results.txt").write_text("mine")
+    record = Record(pyarrow.fs.LocalFileSystem(), f"{tmp_path}/results.txt/trial")
+    with pytest.raises(InputError, match=r"^storage: .*results\.txt"):
+        record.check_writable()
+    Record.at(str(tmp_path / "new")).check_writable()
+    assert list((tmp_path / "new").iterdir()) == []

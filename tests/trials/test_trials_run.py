@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 
 import numpy as np
 import pytest
@@ -83,6 +84,20 @@ def test_a_finished_record_holds_all_its_files_and_figures(tmp_path, method):
         assert replicate["state"] == "complete"
         assert replicate["seconds"] > 0.0
     assert record.state(2) == "complete"
+
+
+def test_the_result_is_written_last_and_only_when_all_else_is_there(tmp_path, monkeypatch):
+    written, original = [], Record.write_file
+
+    def write_file(record, name, content):
+        written.append(name)
+        original(record, name, content)
+
+    monkeypatch.setattr(Record, "write_file", write_file)
+    finish(TrialRun(a_config(), DATA, range(2), Record.at(str(tmp_path))))
+    assert written[0] == "config.json"
+    assert written[-1] == "result.json"
+    assert written.count("result.json") == 1
 
 
 def test_the_curves_are_tidy_and_agree_with_the_result(tmp_path):
@@ -286,6 +301,41 @@ def test_a_folder_with_another_trial_is_refused_and_left_alone(tmp_path):
     assert "\n" not in str(refusal.value)
     after = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     assert after == before
+
+
+def test_a_folder_that_another_process_trains_into_is_refused(tmp_path, monkeypatch):
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr(os, "getpid", os.getppid)
+        TrialRun(a_config(), DATA, range(1), Record.at(str(tmp_path))).advance()
+    with pytest.raises(InputError, match=r"^output: .*another process"):
+        run_once(a_config(), DATA, 1, tmp_path, device="cpu")
+
+
+def test_a_trial_that_is_interrupted_keeps_what_it_reached_and_waits(tmp_path):
+    def interrupt(progress):
+        if progress.epoch == 3:
+            raise KeyboardInterrupt
+
+    record = Record.at(str(tmp_path))
+    with pytest.raises(KeyboardInterrupt):
+        run_once(a_config(), DATA, 2, tmp_path, device="cpu", watch=interrupt)
+    assert record.state(2) == "pending"
+    assert TrialRun(a_config(), DATA, range(2), record).progress().epoch == 3
+    resumed = run_once(a_config(), DATA, 2, tmp_path, device="cpu")
+    unstopped = run_once(a_config(), DATA, 2, device="cpu")
+    for index, replicate in unstopped["replicates"].items():
+        assert resumed["replicates"][index]["metrics"] == replicate["metrics"]
+
+
+@pytest.mark.parametrize("name", ["result.json", "checkpoint/training.safetensors"])
+def test_what_cannot_be_read_is_made_again(tmp_path, name):
+    config, record = a_config(), Record.at(str(tmp_path))
+    finish(TrialRun(config, DATA, range(2), record))
+    before = final_figures(record)
+    content = record.read_file(name)
+    record.write_file(name, content[: len(content) // 2])
+    finish(TrialRun(config, DATA, range(2), record))
+    assert final_figures(record) == before
 
 
 def test_a_device_that_is_not_there_is_refused(monkeypatch):

@@ -1,0 +1,156 @@
+"""MLflow shows what the records hold, however often and at whatever moment it is synced."""
+
+from dataclasses import replace
+
+import pytest
+
+from gmm_study.tracking import StudyRuns
+from gmm_study.training.hyperparameters import Hyperparameters
+from gmm_study.trials.config import TrialConfig
+from gmm_study.trials.record import Record
+from gmm_study.trials.run import TrialRun
+from tests.training.small import a_dataset
+
+DATA = a_dataset()
+SETTINGS = Hyperparameters(layers=(4,), max_epochs=3, evaluation_samples=5)
+
+
+class Trial:
+    """A trial with a record, and MLflow beside it."""
+
+    def __init__(self, folder, hyperparameters=SETTINGS):
+        self.uri = f"sqlite:///{folder}/mlflow.db"
+        self.record = Record.at(str(folder / "record"))
+        self.config = TrialConfig(hyperparameters, DATA.name, DATA.sha256)
+
+    def train(self, replicates=2, epochs=None):
+        run = TrialRun(self.config, DATA, range(replicates), self.record)
+        for _ in range(epochs or 1000):
+            if run.finished:
+                break
+            run.advance()
+        if not run.finished:
+            run.save()
+        return run
+
+    def sync(self, replicates=2):
+        """Sync as a process does that has just started."""
+        StudyRuns("a study", "why?", self.uri).sync("label", self.config, self.record, replicates)
+
+    def runs(self):
+        view = StudyRuns("a study", "why?", self.uri)
+        self.client = view.client
+        return view.client.search_runs([view.experiment_id])
+
+    def content(self):
+        """What MLflow says of every run: status, tags that tell the state, metrics, histories."""
+        told = {}
+        for run in self.runs():
+            names = ("state", "git_commit", "replicates", "error")
+            tags = {name: run.data.tags.get(name) for name in names}
+            replicate = run.data.tags.get("replicate")
+            history = self.client.get_metric_history(run.info.run_id, "valid/bound")
+            steps = [(point.step, point.value) for point in history] if replicate else []
+            told[replicate] = (run.info.status, tags, run.data.metrics, steps, run.data.params)
+        return told
+
+
+@pytest.fixture
+def trial(tmp_path):
+    return Trial(tmp_path)
+
+
+def rebuilt(trial, folder, replicates=2):
+    """What an MLflow that knows nothing says after one sync of the same record."""
+    fresh = Trial(folder)
+    fresh.record, fresh.config = trial.record, trial.config
+    fresh.uri = f"sqlite:///{folder}/other.db"
+    fresh.sync(replicates)
+    return fresh.content()
+
+
+def test_syncing_while_a_trial_runs_ends_in_what_one_sync_of_the_record_gives(trial, tmp_path):
+    trial.train(epochs=1)
+    trial.sync()
+    assert {status for status, *_ in trial.content().values()} == {"RUNNING"}
+    trial.train(epochs=2)
+    trial.sync()
+    trial.train()
+    trial.sync()
+    trial.sync()
+    content = trial.content()
+    assert content == rebuilt(trial, tmp_path)
+    assert {status for status, *_ in content.values()} == {"FINISHED"}
+    assert [step for step, _ in content["0"][3]] == [1, 2, 3]
+
+
+def test_raising_the_replicates_of_a_complete_trial_brings_its_run_up_to_date(trial, tmp_path):
+    trial.train(replicates=2)
+    trial.sync(2)
+    run = TrialRun(trial.config, DATA, range(3), trial.record)
+    run.advance()
+    run.save()
+    trial.sync(3)
+    assert trial.content()[None][0] == "RUNNING"
+    trial.train(replicates=3)
+    trial.sync(3)
+    content = trial.content()
+    assert content == rebuilt(trial, tmp_path, 3)
+    assert content[None][1]["replicates"] == "0,1,2"
+    assert content["2"][0] == "FINISHED"
+
+
+def test_a_sync_that_dies_half_way_is_completed_by_the_next(trial, tmp_path, monkeypatch):
+    trial.train()
+    requests, original = [], StudyRuns._move
+
+    def dying(self, *arguments):
+        requests.append(arguments)
+        if len(requests) == 2:
+            raise ConnectionError("gone")
+        return original(self, *arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(StudyRuns, "_move", dying)
+        with pytest.raises(ConnectionError):
+            trial.sync()
+    trial.sync()
+    assert trial.content() == rebuilt(trial, tmp_path)
+
+
+def test_a_diverged_replicate_is_told_once_and_its_figures_are_not_averaged(tmp_path):
+    wild = replace(SETTINGS, learning_rate=1e38, optimizer="sgd", max_epochs=50, patience=50)
+    trial = Trial(tmp_path, wild)
+    trial.train()
+    assert trial.record.state(2) == "diverged"
+    for _ in range(3):
+        trial.sync()
+    content = trial.content()
+    steps = [step for step, _ in content["0"][3]]
+    assert len(steps) == len(set(steps)) > 0
+    assert content[None][0] == "FAILED"
+    assert content[None][1]["state"] == "diverged"
+    assert "test/log_p" not in content[None][2]
+
+
+def test_a_failed_trial_says_why_and_forgets_it_when_it_is_complete(trial, tmp_path):
+    trial.train(epochs=1)
+    trial.record.write_status("failed", error="no memory")
+    trial.sync()
+    content = trial.content()
+    assert {status for status, *_ in content.values()} == {"FAILED"}
+    assert content[None][1]["error"] == "no memory"
+    assert content[None][1]["git_commit"] is None
+    trial.train()
+    trial.sync()
+    assert trial.content() == rebuilt(trial, tmp_path)
+
+
+def test_an_experiment_deleted_by_hand_is_restored(trial):
+    trial.train()
+    trial.sync()
+    before = trial.content()
+    view = StudyRuns("a study", "why?", trial.uri)
+    view.client.delete_experiment(view.experiment_id)
+    trial.sync()
+    assert trial.content() == before
