@@ -9,6 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 ORDER = ["errors", "data", "models", "objectives", "estimators", "training", "trials", "study"]
+ORDER += ["tracking", "orchestration", "cli"]
 CORE = ["data", "models", "objectives", "estimators", "training"]
 
 
@@ -28,11 +29,11 @@ def files_of(*parts):
 
 @pytest.mark.parametrize("room", ORDER)
 def test_a_room_imports_only_rooms_below_it(room):
-    above = {*ORDER[ORDER.index(room) + 1 :], "orchestration", "tracking", "cli"}
+    above = ORDER[ORDER.index(room) + 1 :]
     for path in files_of("gmm_study", room):
         for module in imported_by(path):
             parts = module.split(".")
-            assert parts[0] != "analysis", f"{path} imports {module}"
+            assert parts[0] != "analysis" or room == "cli", f"{path} imports {module}"
             if parts[0] == "gmm_study" and len(parts) > 1:
                 assert parts[1] not in above, f"{path} imports {module}"
 

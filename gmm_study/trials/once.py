@@ -34,15 +34,7 @@ def run_once(
         torch.set_num_threads(threads)
     with tempfile.TemporaryDirectory() as scratch:
         record = Record.at(str(output or scratch))
-        held = record.config()
-        if held is not None and held.trial_id != config.trial_id:
-            raise InputError(
-                f"output: '{output}' holds trial {held.trial_id} of another configuration; "
-                "give another folder"
-            )
-        if record.trained_elsewhere():
-            raise InputError(f"output: '{output}' is being trained by another process; wait for it")
-        record.check_writable()
+        _check_output(record, config, replicates)
         run = TrialRun(config, dataset, range(replicates), record, chosen)
         if run.finished:
             return record.result() or {}
@@ -53,6 +45,23 @@ def run_once(
             run.pause()
             raise
         return run.result()
+
+
+def _check_output(record: Record, config: TrialConfig, replicates: int) -> None:
+    try:
+        held = record.config()
+        busy = record.trained_elsewhere()
+    except (ValueError, LookupError) as error:
+        raise InputError(f"output: {error}; give another folder") from None
+    if held is not None and held.trial_id != config.trial_id:
+        raise InputError(
+            f"output: '{record.path}' holds trial {held.trial_id} of another configuration; "
+            "give another folder"
+        )
+    if busy:
+        raise InputError(f"output: '{record.path}' is being trained by another process; wait")
+    if record.state(replicates) not in ("complete", "diverged"):
+        record.check_writable()
 
 
 def choose_device(name: str) -> str:

@@ -150,7 +150,7 @@ def test_a_running_trial_is_running_until_it_shows_no_sign_of_life(lab):
     assert set(join(plan, load(lab.store))["state"]) == {"running"}
 
     path = Path(record.path) / "status.json"
-    path.write_text(json.dumps({"state": "running", "time": 0.0}))
+    path.write_text(json.dumps({"state": "running", "time": 0.0, "host": "elsewhere", "pid": 1}))
     assert set(join(plan, load(lab.store))["state"]) == {"pending"}
 
 

@@ -1,8 +1,10 @@
 """MLflow shows what the records hold, however often and at whatever moment it is synced."""
 
+import shutil
 from dataclasses import replace
 
 import pytest
+from mlflow.tracking import MlflowClient
 
 from gmm_study.tracking import StudyRuns
 from gmm_study.training.hyperparameters import Hyperparameters
@@ -18,7 +20,9 @@ SETTINGS = Hyperparameters(layers=(4,), max_epochs=3, evaluation_samples=5)
 class Trial:
     """A trial with a record, and MLflow beside it."""
 
-    def __init__(self, folder, hyperparameters=SETTINGS):
+    def __init__(self, folder, database, hyperparameters=SETTINGS):
+        shutil.copy(database, folder / "mlflow.db")
+        self.database = database
         self.uri = f"sqlite:///{folder}/mlflow.db"
         self.record = Record.at(str(folder / "record"))
         self.config = TrialConfig(hyperparameters, DATA.name, DATA.sha256)
@@ -55,16 +59,24 @@ class Trial:
         return told
 
 
+@pytest.fixture(scope="module")
+def database(tmp_path_factory):
+    """An MLflow database without a study; MLflow takes seconds to make one."""
+    path = tmp_path_factory.mktemp("mlflow") / "empty.db"
+    MlflowClient(f"sqlite:///{path}").search_experiments()
+    return path
+
+
 @pytest.fixture
-def trial(tmp_path):
-    return Trial(tmp_path)
+def trial(tmp_path, database):
+    return Trial(tmp_path, database)
 
 
 def rebuilt(trial, folder, replicates=2):
     """What an MLflow that knows nothing says after one sync of the same record."""
-    fresh = Trial(folder)
+    (folder / "fresh").mkdir()
+    fresh = Trial(folder / "fresh", trial.database)
     fresh.record, fresh.config = trial.record, trial.config
-    fresh.uri = f"sqlite:///{folder}/other.db"
     fresh.sync(replicates)
     return fresh.content()
 
@@ -118,9 +130,9 @@ def test_a_sync_that_dies_half_way_is_completed_by_the_next(trial, tmp_path, mon
     assert trial.content() == rebuilt(trial, tmp_path)
 
 
-def test_a_diverged_replicate_is_told_once_and_its_figures_are_not_averaged(tmp_path):
+def test_a_diverged_replicate_is_told_once_and_its_figures_are_not_averaged(tmp_path, database):
     wild = replace(SETTINGS, learning_rate=1e38, optimizer="sgd", max_epochs=50, patience=50)
-    trial = Trial(tmp_path, wild)
+    trial = Trial(tmp_path, database, wild)
     trial.train()
     assert trial.record.state(2) == "diverged"
     for _ in range(3):
