@@ -77,9 +77,10 @@ class Workbench:
 
 
 def figures(result: dict) -> dict:
-    """What of a result is the same on every machine and at every time."""
+    """What of a result hangs on neither the clock nor the commit."""
+    names = ("state", "epochs", "best_epoch", "metrics")
     return {
-        index: {name: value for name, value in replicate.items() if name != "seconds"}
+        index: {name: replicate[name] for name in names}
         for index, replicate in result["replicates"].items()
     }
 
