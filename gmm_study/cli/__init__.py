@@ -29,7 +29,11 @@ for command in (plan, run, status, report, tables, sync, ui, train, data):
 def main() -> None:
     """Run the command line; exit status 2 and one line for input that cannot be used."""
     try:
-        cli()
-    except InputError as error:
-        print(f"gmm-study: {error}", file=sys.stderr)
+        sys.exit(cli(standalone_mode=False) or 0)
+    except (InputError, click.ClickException) as error:
+        message = error.format_message() if isinstance(error, click.ClickException) else error
+        print(f"gmm-study: {message}", file=sys.stderr)
         sys.exit(2)
+    except click.Abort:
+        print("gmm-study: interrupted; what was reached is kept", file=sys.stderr)
+        sys.exit(130)

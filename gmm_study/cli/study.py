@@ -82,8 +82,13 @@ class _Opened:
         self.plan = make_plan(study, {key: data.sha256 for key, data in loaded.items()})
         self.datasets: dict[str, Dataset] = {data.sha256: data for data in loaded.values()}
         self.store = RecordStore(storage)
-        self.states = {
-            trial.config.trial_id: self.store.record(trial.config.trial_id).state(study.replicates)
+        self.states = self.read_states()
+
+    def read_states(self) -> dict[str, str]:
+        """The state of every trial by its id, as the records say now."""
+        replicates = self.plan.study.replicates
+        return {
+            trial.config.trial_id: self.store.record(trial.config.trial_id).state(replicates)
             for trial in self.plan.trials
         }
 
@@ -110,11 +115,11 @@ class _Opened:
 def plan(opened: _Opened) -> None:
     """Show the trials of a study and which would be trained; runs nothing."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("trial", "id", "state"):
-        table.add_column(heading, no_wrap=True)
+    for heading in ("state", "id", "trial"):
+        table.add_column(heading, no_wrap=heading != "trial", overflow="fold")
     for trial in opened.plan.trials:
         trial_id = trial.config.trial_id
-        table.add_row(trial.label, trial_id, opened.states[trial_id])
+        table.add_row(opened.states[trial_id], trial_id, trial.label)
     console = Console()
     console.print(opened.plan.study.question)
     console.print(table)
@@ -142,7 +147,8 @@ def run(opened: _Opened, retry_failed: bool) -> None:
     outcome = run_trials(opened.plan, missing, opened.datasets, opened.store, console)
     if missing:
         states = ", ".join(f"{count} {state}" for state, count in outcome.states.items())
-        console.print(f"trained {_plural(len(missing), 'trial')}: {states or 'none'}")
+        ended = f"{outcome.states.total()} of {_plural(len(missing), 'trial')}"
+        console.print(f"trained {ended}" + (f": {states}" if states else ""))
     if outcome.mlflow_problem:
         line = f"MLflow lacks runs, `gmm-study sync` adds them: {outcome.mlflow_problem}"
         console.print(line, markup=False)
@@ -150,7 +156,7 @@ def run(opened: _Opened, retry_failed: bool) -> None:
         console.print("interrupted; what was reached is kept, the same command goes on")
         sys.exit(INTERRUPTED)
     _report(opened, console)
-    if outcome.states["failed"]:
+    if "failed" in opened.read_states().values():
         sys.exit(1)
 
 
@@ -191,7 +197,7 @@ def tables(storage: str) -> None:
             console.print(f"{path.stem}: no tables: {error}", markup=False)
             continue
         if set(opened.states.values()) == {"pending"}:
-            console.print(f"{path.stem}: no records yet")
+            console.print(f"{path.stem}: no records of it as its file declares it")
         else:
             _report(opened, console)
 
@@ -207,6 +213,7 @@ def sync(opened: _Opened) -> None:
     if mirror.problem:
         Console().print(f"MLflow: {mirror.problem}", markup=False)
         sys.exit(1)
+    Console().print(f"MLflow is up to date; {opened.counts()}", highlight=False)
 
 
 def _failure(record: "Record") -> str:

@@ -30,6 +30,7 @@ QUIET_RAY = {
     "TUNE_GLOBAL_CHECKPOINT_S": "3600",
     "TUNE_WARN_INSUFFICENT_RESOURCE_THRESHOLD_S": "600",
 }
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 WORKER_CRASHES = 3
 """How often a trial whose worker died is taken up again from its record."""
 
@@ -44,23 +45,24 @@ class Outcome:
 
 
 class Interrupt:
-    """Whether the user pressed Ctrl-C; a second one is an ordinary KeyboardInterrupt."""
+    """Whether Ctrl-C or SIGTERM asked to stop; a second one is an ordinary KeyboardInterrupt."""
 
     def __init__(self) -> None:
         self.pressed = False
 
     @contextmanager
     def watched(self) -> Iterator["Interrupt"]:
-        """Take the first Ctrl-C as a request to stop cleanly."""
-        before = signal.signal(signal.SIGINT, self._press)
+        """Take the first signal as a request to stop cleanly."""
+        before = {number: signal.signal(number, self._press) for number in STOP_SIGNALS}
         try:
             yield self
         finally:
-            signal.signal(signal.SIGINT, before)
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
     def _press(self, number: int, frame: FrameType | None) -> None:
         self.pressed = True
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(number, signal.default_int_handler)
 
 
 def run_trials(
@@ -141,7 +143,7 @@ def _ray(resources: Resources) -> Iterator[None]:
     """A quiet Ray, started or joined, that has what a trial asks for."""
     import ray
 
-    logging.getLogger("ray").setLevel(logging.ERROR)
+    logging.getLogger("ray").setLevel(logging.CRITICAL)
     address = os.environ.get("RAY_ADDRESS", "local")
     ray.init(address, log_to_driver=False, logging_level=logging.ERROR, include_dashboard=False)
     try:

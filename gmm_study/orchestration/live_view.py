@@ -61,7 +61,11 @@ class LiveView:
         done = sum(self.ended.values())
         total = len(self.labels)
         states = [f"{count} {state}" for state, count in self.ended.items() if state != "complete"]
-        parts = [f"{done} of {total} trials", *states, f"{len(self.running)} running"]
+        waiting = sum(report["state"] == "waiting" for report in list(self.running.values()))
+        running = len(self.running) - waiting
+        parts = [f"{done} of {total} trials", *states, f"{running} running"]
+        if waiting:
+            parts.append(f"{waiting} trained by another process")
         if self.skipped:
             parts.append(f"{self.skipped} from before")
         parts.append(f"{_clock(time.monotonic() - self.started)} gone")

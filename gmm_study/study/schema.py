@@ -233,9 +233,9 @@ class StudyFile(_Section):
 
     @property
     def x(self) -> str | None:
-        """The axis that the report runs along: as declared, else the first that has values."""
-        with_values = (name for name, axis in self.space.items() if axis.values)
-        return self.report.x or next(with_values, None)
+        """The axis that the report runs along: as declared, else the first that is a grid."""
+        grids = (name for name, axis in self.space.items() if axis.grid)
+        return self.report.x or next(grids, None)
 
     def hyperparameters(self, method: str, axes: Mapping[str, Any]) -> Hyperparameters:
         """The configuration of a method at one value for each axis."""

@@ -1,5 +1,7 @@
 """The final figures of one replicate: the best epoch's model on the test set."""
 
+from math import nan
+
 import torch
 from torch import Tensor
 
@@ -45,7 +47,6 @@ def evaluate_on_test(
 
 
 def _mean_and_error(name: str, values: Tensor) -> dict[str, float]:
-    return {
-        name: values.mean().item(),
-        f"{name}_se": (values.std() / values.shape[1] ** 0.5).item(),
-    }
+    count = values.shape[1]
+    error = (values.std() / count**0.5).item() if count > 1 else nan
+    return {name: values.mean().item(), f"{name}_se": error}

@@ -51,7 +51,7 @@ def _check_output(record: Record, config: TrialConfig, replicates: int) -> None:
     try:
         held = record.config()
         busy = record.trained_elsewhere()
-    except (ValueError, LookupError) as error:
+    except (OSError, ValueError, LookupError) as error:
         raise InputError(f"output: {error}; give another folder") from None
     if held is not None and held.trial_id != config.trial_id:
         raise InputError(

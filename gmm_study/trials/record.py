@@ -130,7 +130,7 @@ class Record:
             state = str(status.get("state", "pending"))
             if state == "running" and status["pid"] != os.getpid():
                 return "running" if self.trained_elsewhere() else "pending"
-            return state
+            return state if state in ("running", "failed") else "pending"
         except (ValueError, LookupError, TypeError):
             return "failed"
 

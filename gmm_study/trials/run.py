@@ -82,7 +82,9 @@ class TrialRun:
         if self.finished:
             self.save()
             self._write_picture()
-            self.record.write_result(self.result())
+            result = self.result()
+            self._write_status(result["state"])
+            self.record.write_result(result)
         elif time.monotonic() - self._saved_at > self.checkpoint_seconds:
             self.save()
         return self.progress()

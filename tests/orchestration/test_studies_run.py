@@ -202,7 +202,7 @@ evaluation: {samples: 20}
     assert len(bench.results()) == 1
     assert "1 complete, 1 failed" in output
     assert "samples=1000000000000" in bench.run("status", "tiny").stdout
-    again = bench.run("run", "tiny").stdout
+    again = bench.run("run", "tiny", status=1).stdout
     assert "nothing to train" in again
     assert "--retry-failed" in again
     bench.run("run", "tiny", "--retry-failed", status=1)
