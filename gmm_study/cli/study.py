@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 INTERRUPTED = 130
 RESULTS = "results"
+PIPE_WIDTH = 120
 
 
 _storage_option = click.option(
@@ -120,7 +121,7 @@ def plan(opened: _Opened) -> None:
     for trial in opened.plan.trials:
         trial_id = trial.config.trial_id
         table.add_row(opened.states[trial_id], trial_id, trial.label)
-    console = Console()
+    console = _console()
     console.print(opened.plan.study.question)
     console.print(table)
     console.print(opened.counts(), highlight=False)
@@ -134,7 +135,7 @@ def run(opened: _Opened, retry_failed: bool) -> None:
 
     Ctrl-C ends cleanly; the same command goes on.
     """
-    console = Console()
+    console = _console()
     missing = opened.missing(retry_failed)
     console.print(opened.plan.study.question)
     console.print(opened.counts(), highlight=False)
@@ -164,7 +165,7 @@ def run(opened: _Opened, retry_failed: bool) -> None:
 @_on_a_study
 def status(opened: _Opened) -> None:
     """Count a study's trials by state; list the running and the failed ones."""
-    console = Console()
+    console = _console()
     console.print(opened.counts(), highlight=False)
     for trial in opened.plan.trials:
         trial_id = trial.config.trial_id
@@ -182,14 +183,14 @@ def status(opened: _Opened) -> None:
 @_on_a_study
 def report(opened: _Opened) -> None:
     """Write a study's tables and figure from its records, and print the table."""
-    _report(opened, Console())
+    _report(opened, _console())
 
 
 @click.command()
 @_storage_option
 def tables(storage: str) -> None:
     """Write the reports of all studies, as their files declare them, that have records."""
-    console = Console()
+    console = _console()
     for path in sorted(Path("studies").glob("*.yaml")):
         try:
             opened = _Opened(path.stem, (), False, storage)
@@ -211,9 +212,9 @@ def sync(opened: _Opened) -> None:
     mirror = Mirror(opened.plan, opened.store)
     mirror.close()
     if mirror.problem:
-        Console().print(f"MLflow: {mirror.problem}", markup=False)
+        _console().print(f"MLflow: {mirror.problem}", markup=False)
         sys.exit(1)
-    Console().print(f"MLflow is up to date; {opened.counts()}", highlight=False)
+    _console().print(f"MLflow is up to date; {opened.counts()}", highlight=False)
 
 
 def _failure(record: "Record") -> str:
@@ -231,6 +232,12 @@ def _report(opened: _Opened, console: Console) -> None:
     study = opened.plan.study
     folder = Path("reports") / study.name / study.variant
     console.print(write_report(opened.plan, opened.store, folder, opened.command))
+
+
+def _console() -> Console:
+    """A terminal's own width; wide enough for the tables where the output is a file or a pipe."""
+    console = Console()
+    return console if console.is_terminal else Console(width=max(console.width, PIPE_WIDTH))
 
 
 def _plural(count: int, noun: str) -> str:
