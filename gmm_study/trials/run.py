@@ -141,12 +141,11 @@ class TrialRun:
         """
         content = self.record.read_file(f"checkpoint/{TRAINING_FILE}")
         try:
-            result = self.record.result() or {}
             if content is not None:
                 resume_training(self.trainer, content)
+            return dict((self.record.result() or {}).get("replicates", {}))
         except (ValueError, SafetensorError):
             return {}
-        return dict(result.get("replicates", {}))
 
     def _write_status(self, state: str) -> None:
         progress = self.progress()
