@@ -4,9 +4,10 @@ A binary state is `[R, B, S, n]`: R replicates, B datapoints, S samples a datapo
 data themselves, so that what depends on the data alone is computed on B rows and not on B * K.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from math import sqrt
+from math import log, sqrt
 
 import torch
 from torch import Tensor
@@ -14,7 +15,6 @@ from torch import Tensor
 from gmm_study.models.parameters import Parameters
 from gmm_study.models.streams import RandomStreams
 
-INITIAL_BIAS = -1.0
 MOST_FACTORS = 100
 """Factors in [1/2, 1] whose product is surely a normal number in single precision."""
 
@@ -27,6 +27,20 @@ class Activations:
     """The input of every layer of the network: the state itself, then tanh layers."""
     logits: Tensor
     probabilities: Tensor
+    unclipped: Tensor | None = None
+    """Where the logits are inside their limits, if there are any: no gradient flows elsewhere."""
+
+    @classmethod
+    def of(
+        cls, logits: Tensor, inputs: Sequence[Tensor] = (), probability_clip: float = 0.0
+    ) -> "Activations":
+        """From logits; probabilities are kept in [clip, 1 - clip]."""
+        unclipped = None
+        if probability_clip:
+            limit = log((1.0 - probability_clip) / probability_clip)
+            unclipped = logits.abs() < limit
+            logits = logits.clamp(-limit, limit)
+        return cls(list(inputs), logits, logits.sigmoid(), unclipped)
 
     def log_prob(self, target: Tensor) -> Tensor:
         """log p(target | state) in nats, `[R, B, K]`; one row of either serves all samples."""
@@ -39,18 +53,31 @@ class Activations:
         _, datapoints, rows, units = self.logits.shape
         return streams.uniform(datapoints, max(rows, samples), units).lt_(self.probabilities)
 
+    def stop_clipped(self, delta: Tensor) -> Tensor:
+        """The gradient with respect to the logits before they were clipped."""
+        return delta if self.unclipped is None else delta * self.unclipped
+
 
 class BernoulliConditional:
     """`Bernoulli(sigmoid(f(state)))`, f an affine map with tanh hidden layers before it if asked.
 
     The states are constants to the gradient, so each conditional's gradient is the delta rule:
-    input times (target - probability), weighted a sample.
+    input times (target - probability), weighted a sample. Probabilities are kept in
+    [probability_clip, 1 - probability_clip].
     """
 
-    def __init__(self, name: str, inputs: int, outputs: int, deterministic_layers: int = 0) -> None:
+    def __init__(
+        self,
+        name: str,
+        inputs: int,
+        outputs: int,
+        deterministic_layers: int = 0,
+        probability_clip: float = 0.0,
+    ) -> None:
         hidden = [(inputs + outputs) // 2] * deterministic_layers
         self.name = name
         self.sizes = [inputs, *hidden, outputs]
+        self.probability_clip = probability_clip
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """The shapes of its parameters, without the replicate dimension."""
@@ -60,14 +87,17 @@ class BernoulliConditional:
             shapes[f"{self.name}.{layer}.bias"] = (fan_out,)
         return shapes
 
-    def initialise(self, parameters: Parameters, streams: RandomStreams) -> None:
-        """Weights uniform in +- sqrt(6 / (fan_in + fan_out)) / fan_in, every bias -1."""
+    def initialise(
+        self, parameters: Parameters, streams: RandomStreams, rule: str, bias: float
+    ) -> None:
+        """Weights uniform in +- sqrt(6 / (fan_in + fan_out)), `authors` divides that by fan_in."""
         for layer, (fan_in, fan_out) in enumerate(self._fans()):
-            scale = sqrt(6.0 / (fan_in + fan_out)) / fan_in
+            glorot = sqrt(6.0 / (fan_in + fan_out))
+            scale = {"authors": glorot / fan_in, "glorot": glorot}[rule]
             weight = parameters[f"{self.name}.{layer}.weight"]
             draws = streams.uniform(fan_in, fan_out).to(weight.device)
             weight.copy_((2.0 * draws - 1.0) * scale)
-            parameters[f"{self.name}.{layer}.bias"].fill_(INITIAL_BIAS)
+            parameters[f"{self.name}.{layer}.bias"].fill_(bias)
 
     def __call__(self, parameters: Parameters, state: Tensor) -> Activations:
         """Logits and probabilities `[R, B, S, n_out]` given a state `[R, B, S, n_in]`."""
@@ -75,7 +105,7 @@ class BernoulliConditional:
         for layer in range(len(self.sizes) - 2):
             inputs.append(self._affine(parameters, layer, inputs[-1]).tanh_())
         logits = self._affine(parameters, len(self.sizes) - 2, inputs[-1])
-        return Activations(inputs, logits, logits.sigmoid())
+        return Activations.of(logits, inputs, self.probability_clip)
 
     def add_gradient(
         self, parameters: Parameters, activations: Activations, target: Tensor, weights: Tensor
@@ -90,12 +120,13 @@ class BernoulliConditional:
         if state.shape[2] < weights.shape[2]:  # one row a datapoint serves all its samples
             expected = weights.unsqueeze(2) @ target
             delta = expected - weights.sum(2)[..., None, None] * probabilities
+            delta = activations.stop_clipped(delta)
             self._add_affine(parameters, last, state, delta)
         elif last > 0 or self.sizes[last] > self.sizes[last + 1]:
-            delta = (target - probabilities).mul_(weights.unsqueeze(3))
+            delta = activations.stop_clipped(target - probabilities).mul_(weights.unsqueeze(3))
             self._add_affine(parameters, last, state, delta)
         else:  # weight the narrower side of the outer product
-            residual = target - probabilities
+            residual = activations.stop_clipped(target - probabilities)
             self._add_affine(parameters, last, state * weights.unsqueeze(3), residual, weights)
         for layer in range(last, 0, -1):
             weight = parameters[f"{self.name}.{layer}.weight"]

@@ -6,13 +6,8 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor
-from torch.nn.functional import softplus
 
-from gmm_study.models.conditional import (
-    INITIAL_BIAS,
-    Activations,
-    BernoulliConditional,
-)
+from gmm_study.models.conditional import Activations, BernoulliConditional
 from gmm_study.models.parameters import Parameters
 from gmm_study.models.streams import RandomStreams
 
@@ -39,7 +34,10 @@ class SigmoidBeliefNetwork:
     flows between the layers. See Bornschein et al., arXiv 1506.03877, section 2.
 
     `sizes` are the latent layers' units from the data up; `deterministic_layers` puts that many
-    tanh layers of (n_in + n_out) // 2 units inside each conditional.
+    tanh layers of (n_in + n_out) // 2 units inside each conditional. The other options are the
+    details on which a reproduction hangs: the rule of the initial weights (`authors` or `glorot`),
+    the initial bias of every unit, whether the top prior is learned or fixed at 1/2 a unit, and
+    [probability_clip, 1 - probability_clip], in which every conditional's probabilities are kept.
     """
 
     def __init__(
@@ -50,15 +48,24 @@ class SigmoidBeliefNetwork:
         deterministic_layers: int = 0,
         device: torch.device | str = "cpu",
         dtype: torch.dtype = torch.float32,
+        *,
+        initialisation: str = "authors",
+        initial_bias: float = -1.0,
+        top_prior: str = "learned",
+        probability_clip: float = 0.0,
     ) -> None:
+        self.initialisation, self.initial_bias = initialisation, initial_bias
+        self.learns_top_prior = top_prior == "learned"
+        self.probability_clip = probability_clip
         widths = [data_dims, *sizes]
         pairs = list(enumerate(pairwise(widths)))
+        options = (deterministic_layers, probability_clip)
         self.generative = [
-            BernoulliConditional(f"generative.{layer}", above, below, deterministic_layers)
+            BernoulliConditional(f"generative.{layer}", above, below, *options)
             for layer, (below, above) in pairs
         ]
         self.inference = [
-            BernoulliConditional(f"inference.{layer}", below, above, deterministic_layers)
+            BernoulliConditional(f"inference.{layer}", below, above, *options)
             for layer, (below, above) in pairs
         ]
         shapes: dict[str, tuple[int, ...]] = {TOP_PRIOR: (widths[-1],)}
@@ -67,10 +74,16 @@ class SigmoidBeliefNetwork:
         self.parameters = Parameters(shapes, replicates, device, dtype)
 
     def initialise(self, streams: RandomStreams) -> None:
-        """Draw the initial parameters, SPEC section 1; the top prior's logits at -1."""
-        self.parameters[TOP_PRIOR].fill_(INITIAL_BIAS)
+        """Draw the initial parameters; the authors' rule is that of SPEC section 1."""
+        bias, rule = self.initial_bias, self.initialisation
+        self.parameters[TOP_PRIOR].fill_(bias if self.learns_top_prior else 0.0)
         for conditional in [*self.generative, *self.inference]:
-            conditional.initialise(self.parameters, streams)
+            conditional.initialise(self.parameters, streams, rule, bias)
+
+    def top_prior(self) -> Activations:
+        """p(h_L), which hangs on nothing: `[R, 1, 1, n_L]`."""
+        logits = self.parameters[TOP_PRIOR][:, None, None, :]
+        return Activations.of(logits, probability_clip=self.probability_clip)
 
     def infer(self, data: Tensor, samples: int, streams: RandomStreams) -> Pass:
         """Sample h ~ q(h | x) bottom-up, `samples` a datapoint; `data` is `[R, B, D]` of 0/1."""
@@ -85,9 +98,10 @@ class SigmoidBeliefNetwork:
 
     def generate(self, datapoints: int, streams: RandomStreams) -> Pass:
         """Sample (x, h) ~ p ancestrally, one h a datapoint; states are `[R, B, 1, n]`."""
-        logits = self.parameters[TOP_PRIOR][:, None, None, :].expand(-1, datapoints, -1, -1)
-        prior = Activations([], logits, logits.sigmoid())
-        states, activations = [prior.sample(1, streams)], list[Activations]()
+        prior = self.top_prior()
+        units = prior.logits.shape[3]
+        top = streams.uniform(datapoints, 1, units).lt_(prior.probabilities)
+        states, activations = [top], list[Activations]()
         log_p = prior.log_prob(states[0])
         for conditional in reversed(self.generative):
             layer = conditional(self.parameters, states[0])
@@ -102,10 +116,7 @@ class SigmoidBeliefNetwork:
 
     def score_generative(self, states: list[Tensor]) -> Pass:
         """log p(x, h) `[R, B, K]` of given states, the top prior included."""
-        prior = self.parameters[TOP_PRIOR]
-        top = states[-1]
-        log_p = top @ prior[:, None, :, None] - softplus(prior).sum(1)[:, None, None, None]
-        log_p = log_p.squeeze(3)
+        log_p = self.top_prior().log_prob(states[-1])
         activations = []
         for conditional, below, above in zip(self.generative, states[:-1], states[1:], strict=True):
             activations.append(conditional(self.parameters, above))
@@ -128,11 +139,8 @@ class SigmoidBeliefNetwork:
 
     def add_generative_gradient(self, scored: Pass, weights: Tensor) -> None:
         """Add the gradient of sum_bk weights_bk log p(x_b, h_bk); `weights` is `[R, B, K]`."""
-        prior = self.parameters[TOP_PRIOR]
-        top = scored.states[-1]
-        expected = (weights.unsqueeze(2) @ top).sum((1, 2))
-        total = weights.sum((1, 2)).unsqueeze(1)
-        self.parameters.gradient(TOP_PRIOR).add_(expected - total * prior.sigmoid())
+        if self.learns_top_prior:
+            self._add_top_prior_gradient(scored.states[-1], weights)
         for conditional, activations, below in zip(
             self.generative, scored.activations, scored.states[:-1], strict=True
         ):
@@ -144,3 +152,10 @@ class SigmoidBeliefNetwork:
             self.inference, scored.activations, scored.states[1:], strict=True
         ):
             conditional.add_gradient(self.parameters, activations, above, weights)
+
+    def _add_top_prior_gradient(self, top: Tensor, weights: Tensor) -> None:
+        prior = self.top_prior()
+        expected = (weights.unsqueeze(2) @ top).sum(1, keepdim=True)
+        total = weights.sum((1, 2))[:, None, None, None]
+        delta = prior.stop_clipped(expected - total * prior.probabilities)
+        self.parameters.gradient(TOP_PRIOR).add_(delta.flatten(1))

@@ -8,6 +8,8 @@ Training goes on from the last file alone, so files of two moments never mix. No
 """
 
 import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -55,34 +57,92 @@ def resume_training(trainer: Trainer, content: bytes) -> None:
     trainer.resume(replicates, states)
 
 
-def load_model(folder: str | Path, device: torch.device | str = "cpu") -> Model:
-    """The model of a checkpoint's folder, all replicates. Raises `InputError` if unreadable."""
-    try:
-        meta = json.loads((Path(folder) / "meta.json").read_text())
-        tensors = load((Path(folder) / "model.safetensors").read_bytes())
-        hyperparameters = Hyperparameters.from_mapping(meta["hyperparameters"])
-        model = build_model(hyperparameters, meta["data_dims"], meta["replicates"], device)
+@dataclass(frozen=True)
+class Checkpoint:
+    """A checkpoint as it was read: what was trained on what, and the best models."""
+
+    folder: Path
+    hyperparameters: Hyperparameters
+    dataset_name: str
+    dataset_sha256: str
+    data_dims: int
+    image_shape: tuple[int, int] | None
+    """(height, width) of a datapoint that is a picture."""
+    replicates: tuple[int, ...]
+    _tensors: Mapping[str, Tensor]
+
+    def model(
+        self, replicates: Sequence[int] | None = None, device: torch.device | str = "cpu"
+    ) -> Model:
+        """The model of some replicates, or of all. `InputError` for one that is not there."""
+        chosen = list(self.replicates if replicates is None else replicates)
+        for index in chosen:
+            if index not in self.replicates:
+                known = ", ".join(map(str, self.replicates))
+                raise InputError(f"replicate: {index} is not in '{self.folder}'; it holds {known}")
+        model = build_model(self.hyperparameters, self.data_dims, chosen, device)
+        rows = [self.replicates.index(index) for index in chosen]
         for name in model.parameters:
-            _fill(name, model.parameters[name], tensors[name])
+            model.parameters[name].copy_(self._tensors[name][rows])
+        return model
+
+
+def open_checkpoint(folder: str | Path) -> Checkpoint:
+    """The checkpoint in a folder, or in the folder `checkpoint` of a trial's record.
+
+    Raises `InputError` if there is none or it cannot be read.
+    """
+    inner = Path(folder) / "checkpoint"
+    chosen = inner if (inner / "meta.json").exists() else Path(folder)
+    try:
+        meta = json.loads((chosen / "meta.json").read_text())
+        if meta["format"] != FORMAT:
+            raise ValueError(f"format {meta['format']!r} must be {FORMAT}")
+        tensors = load((chosen / "model.safetensors").read_bytes())
+        hyperparameters = Hyperparameters.from_mapping(meta["hyperparameters"])
+        dataset, replicates = meta["dataset"], tuple(meta["replicates"])
+        image_shape = dataset.get("image_shape")
+        checkpoint = Checkpoint(
+            chosen,
+            hyperparameters,
+            dataset["name"],
+            dataset["sha256"],
+            meta["data_dims"],
+            None if image_shape is None else tuple(image_shape),
+            replicates,
+            tensors,
+        )
+        _check_tensors(checkpoint, tensors)
+    except FileNotFoundError:
+        raise InputError(
+            f"checkpoint: '{folder}' holds no meta.json and model.safetensors; "
+            "give a trial's record or its folder 'checkpoint'"
+        ) from None
     except KeyError as error:
         raise InputError(f"checkpoint: '{folder}' has no {error}") from None
-    except (OSError, TypeError, ValueError, SafetensorError) as error:
+    except (OSError, TypeError, ValueError, AttributeError, SafetensorError) as error:
         raise InputError(f"checkpoint: '{folder}' cannot be read: {error}") from None
-    return model
+    return checkpoint
 
 
-def _fill(name: str, target: Tensor, source: Tensor) -> None:
-    if source.shape != target.shape:
-        shapes = f"{list(source.shape)}, not the {list(target.shape)} of meta.json"
-        raise ValueError(f"tensor '{name}' has shape {shapes}")
-    target.copy_(source)
+def _check_tensors(checkpoint: Checkpoint, tensors: Mapping[str, Tensor]) -> None:
+    model = build_model(checkpoint.hyperparameters, checkpoint.data_dims, checkpoint.replicates)
+    for name in model.parameters:
+        expected, found = model.parameters[name].shape, tensors[name].shape
+        if found != expected:
+            shapes = f"{list(found)}, not the {list(expected)} of meta.json"
+            raise ValueError(f"tensor '{name}' has shape {shapes}")
 
 
 def _meta(trainer: Trainer, model: Model) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "hyperparameters": trainer.hyperparameters.canonical(),
-        "dataset": {"name": trainer.dataset.name, "sha256": trainer.dataset.sha256},
+        "dataset": {
+            "name": trainer.dataset.name,
+            "sha256": trainer.dataset.sha256,
+            "image_shape": trainer.dataset.image_shape,
+        },
         "data_dims": trainer.dataset.dims,
         "replicates": list(trainer.replicates),
         "tensors": {name: ["replicate", *shape] for name, shape in model.parameters.shapes.items()},

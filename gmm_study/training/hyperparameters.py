@@ -20,10 +20,13 @@ def setting(
     above: float | None = None,
     below: float | None = None,
     read_by: Mapping[str, tuple[str, ...]] | None = None,
+    in_identity_at_default: bool = True,
 ) -> Any:
     """A field of `Hyperparameters` with all that the command line and the checks say of it.
 
-    `read_by` names another setting and the values of it under which this one has a meaning.
+    `read_by` names another setting and the values of it under which this one has a meaning. A
+    setting that came after the first records does not count for the id at its default, so that
+    their trials keep their ids.
     """
     facts = {
         "help": help,
@@ -33,6 +36,7 @@ def setting(
         "above": above,
         "below": below,
         "read_by": read_by or {},
+        "in_identity_at_default": in_identity_at_default,
     }
     return field(default=default, metadata=facts)
 
@@ -51,6 +55,39 @@ class Hyperparameters:
     )
     deterministic_layers: int = setting(
         0, "tanh layers inside each conditional.", group="Model", at_least=0, read_by=SIGMOID_BELIEF
+    )
+    initialisation: str = setting(
+        "authors",
+        "Initial weights, uniform in +-g: glorot's g is sqrt(6 / (fan_in + fan_out)), "
+        "the authors' is that over fan_in.",
+        group="Model",
+        choices=("authors", "glorot"),
+        read_by=SIGMOID_BELIEF,
+        in_identity_at_default=False,
+    )
+    initial_bias: float = setting(
+        -1.0,
+        "Initial bias of every unit, the top prior's logits included.",
+        group="Model",
+        read_by=SIGMOID_BELIEF,
+        in_identity_at_default=False,
+    )
+    top_prior: str = setting(
+        "learned",
+        "Whether p of the top layer is learned, or fixed at 1/2 a unit.",
+        group="Model",
+        choices=("learned", "fixed"),
+        read_by=SIGMOID_BELIEF,
+        in_identity_at_default=False,
+    )
+    probability_clip: float = setting(
+        0.0,
+        "Probabilities of units are kept in [clip, 1 - clip]; the authors' code has 1e-6.",
+        group="Model",
+        at_least=0,
+        below=0.5,
+        read_by=SIGMOID_BELIEF,
+        in_identity_at_default=False,
     )
     samples: int | None = setting(
         None, "K, the samples per datapoint [10; vae: 1].", group="Objective", at_least=1
@@ -131,6 +168,12 @@ class Hyperparameters:
         return {
             spec.name: values[spec.name] for spec in fields(self) if not self._unread_because(spec)
         }
+
+    def identity(self) -> dict[str, Any]:
+        """What of the canonical settings a trial's id hangs on."""
+        late = {spec for spec in fields(self) if not spec.metadata["in_identity_at_default"]}
+        omitted = {spec.name for spec in late if getattr(self, spec.name) == spec.default}
+        return {name: value for name, value in self.canonical().items() if name not in omitted}
 
     @property
     def samples_per_datapoint(self) -> int:

@@ -25,8 +25,18 @@ def build_model(
     count, layers = len(replicates), hyperparameters.layers
     if hyperparameters.method == "vae":
         return VariationalAutoencoder(data_dims, layers, count, device, dtype)
-    inside = hyperparameters.deterministic_layers
-    return SigmoidBeliefNetwork(data_dims, layers, count, inside, device, dtype)
+    return SigmoidBeliefNetwork(
+        data_dims,
+        layers,
+        count,
+        hyperparameters.deterministic_layers,
+        device,
+        dtype,
+        initialisation=hyperparameters.initialisation,
+        initial_bias=hyperparameters.initial_bias,
+        top_prior=hyperparameters.top_prior,
+        probability_clip=hyperparameters.probability_clip,
+    )
 
 
 def build_objective(hyperparameters: Hyperparameters) -> Objective:

@@ -30,7 +30,7 @@ class TrialConfig:
         identity = {
             "schema": SCHEMA,
             "dataset_sha256": self.dataset_sha256,
-            "hyperparameters": self.hyperparameters.canonical(),
+            "hyperparameters": self.hyperparameters.identity(),
         }
         text = json.dumps(identity, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:16]

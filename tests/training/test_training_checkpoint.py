@@ -11,7 +11,7 @@ import torch
 from gmm_study.errors import InputError
 from gmm_study.estimators import estimate_log_p
 from gmm_study.models import RandomStreams
-from gmm_study.training.checkpoint import checkpoint_files, load_model
+from gmm_study.training.checkpoint import checkpoint_files, open_checkpoint
 from gmm_study.training.trainer import Trainer
 from tests.training.small import METHODS, a_dataset, some_hyperparameters, train
 
@@ -75,7 +75,11 @@ def test_the_meta_file_names_every_tensor_its_replicates_and_the_data(tmp_path, 
     meta = json.loads((tmp_path / "meta.json").read_text())
     assert meta["replicates"] == [0, 1, 4]
     assert meta["data_dims"] == DATA.dims
-    assert meta["dataset"] == {"name": DATA.name, "sha256": DATA.sha256}
+    assert meta["dataset"] == {
+        "name": DATA.name,
+        "sha256": DATA.sha256,
+        "image_shape": None,
+    }
     assert set(meta["tensors"]) == set(tensors)
     for name, tensor in tensors.items():
         assert tensor.shape == (3, *meta["tensors"][name][1:])
@@ -86,7 +90,7 @@ def test_a_model_read_back_is_the_one_of_the_best_epoch(tmp_path, method):
     settings = some_hyperparameters(method=method, learning_rate=0.2, max_epochs=12, patience=12)
     trainer = train(Trainer(settings, DATA, [0, 1, 2]))
     write_checkpoint(tmp_path, trainer)
-    model = load_model(tmp_path)
+    model = open_checkpoint(tmp_path).model()
     for row, replicate in enumerate(trainer.replicates.values()):
         assert torch.equal(model.parameters.flat[row], replicate.best_parameters)
     assert any(r.best_epoch < r.epoch for r in trainer.replicates.values())
@@ -136,9 +140,9 @@ def keep_one_replicate(folder):
 @pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE.keys())
 def test_a_folder_that_holds_no_checkpoint_is_refused_in_one_line(tmp_path, damage):
     write_checkpoint(tmp_path, train(Trainer(some_hyperparameters(), DATA, [0, 1]), 1))
-    load_model(tmp_path)
+    open_checkpoint(tmp_path)
     damage(tmp_path)
     with pytest.raises(InputError) as refusal:
-        load_model(tmp_path)
+        open_checkpoint(tmp_path)
     assert "\n" not in str(refusal.value)
     assert str(tmp_path) in str(refusal.value)

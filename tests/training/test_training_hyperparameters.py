@@ -18,6 +18,7 @@ def canonical(**settings):
         {"method": "rws", "optimizer": "rmsprop", "momentum": 0.5},
         {"method": "vae", "deterministic_layers": 2},
         {"method": "vae", "q_baseline": "none"},
+        {"method": "vae", "top_prior": "fixed"},
         {"method": "vae", "l1": 0.1, "l2": 0.1},
     ],
 )
@@ -36,6 +37,8 @@ def test_a_setting_that_is_not_read_makes_no_difference(unread):
         {"optimizer": "sgd", "momentum": 0.5},
         {"method": "rws", "deterministic_layers": 2},
         {"q_baseline": "none"},
+        {"initialisation": "glorot"},
+        {"top_prior": "fixed"},
         {"l1": 0.1},
         {"l2": 0.1},
         {"samples": 3},

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from gmm_study.training.hyperparameters import Hyperparameters
 from gmm_study.trials.config import TrialConfig
 from tests.training.small import a_dataset, some_hyperparameters
 
@@ -34,6 +35,10 @@ def test_the_id_changes_with_every_setting_that_matters():
         {"layers": [5]},
         {"layers": [3, 5]},
         {"deterministic_layers": 1},
+        {"initialisation": "glorot"},
+        {"initial_bias": 0},
+        {"top_prior": "fixed"},
+        {"probability_clip": 1e-6},
         {"samples": 5},
         {"q_baseline": "none"},
         {"l1": 1e-5},
@@ -82,3 +87,10 @@ def test_the_flat_row_has_plain_values_and_the_depth():
     row = a_config(layers=[8, 4, 2]).flat()
     assert (row["dataset"], row["depth"], row["layers"]) == (DATA.name, 3, "8,4,2")
     assert all(isinstance(value, str | int | float) for value in row.values())
+
+
+def test_a_setting_added_later_leaves_the_ids_of_earlier_records_as_they_are():
+    earlier = TrialConfig(Hyperparameters(), "digits", "0" * 64)
+    assert earlier.trial_id == "5a7381c7aae1fcdb"
+    later = {"initialisation", "initial_bias", "top_prior", "probability_clip"}
+    assert later <= set(earlier.flat())

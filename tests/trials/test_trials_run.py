@@ -9,7 +9,7 @@ import pytest
 import safetensors.numpy
 
 from gmm_study.errors import InputError
-from gmm_study.training.checkpoint import load_model
+from gmm_study.training.checkpoint import open_checkpoint
 from gmm_study.training.group import ReplicateGroup
 from gmm_study.trials.config import TrialConfig
 from gmm_study.trials.once import choose_device, run_once
@@ -127,7 +127,7 @@ def test_the_model_of_the_record_is_readable_and_has_one_row_a_replicate(tmp_pat
     tensors = safetensors.numpy.load_file(tmp_path / "checkpoint" / "model.safetensors")
     assert {tensor.shape[0] for tensor in tensors.values()} == {3}
     assert all(np.isfinite(tensor).all() for tensor in tensors.values())
-    assert load_model(tmp_path / "checkpoint").parameters.replicates == 3
+    assert open_checkpoint(tmp_path / "checkpoint").model().parameters.replicates == 3
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "sgd", "rmsprop"])
