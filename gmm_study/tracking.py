@@ -32,6 +32,8 @@ ARTIFACTS = (
     "checkpoint/model.safetensors",
     "checkpoint/meta.json",
     "pictures/samples.png",
+    "pictures/samples_p_star.png",
+    "pictures/inpainting.png",
 )
 STATUS = {
     "pending": "SCHEDULED",

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-ORDER = ["errors", "data", "models", "objectives", "estimators", "training", "trials", "study"]
-ORDER += ["tracking", "orchestration", "cli"]
-CORE = ["data", "models", "objectives", "estimators", "training"]
+ORDER = ["errors", "data", "models", "objectives", "exact", "estimators", "sampling", "training"]
+ORDER += ["trials", "study", "tracking", "orchestration", "cli"]
+CORE = ["data", "models", "objectives", "exact", "estimators", "sampling", "training"]
 
 
 def imported_by(path):

@@ -6,9 +6,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import chdir, redirect_stderr, redirect_stdout
+from io import StringIO
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
+import pytest
 
 GMM_STUDY = Path(sys.executable).with_name("gmm-study")
 STUDY = """
@@ -60,6 +64,23 @@ class Workbench:
         out, err = process.communicate(timeout=300)
         assert process.returncode == status, out + err
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+    def call(self, *arguments: str, status: int = 0) -> subprocess.CompletedProcess[str]:
+        """The same as `run`, in this process: quicker where it does not matter which."""
+        from gmm_study.cli import main
+
+        out, err = StringIO(), StringIO()
+        with (
+            chdir(self.folder),
+            patch.object(sys, "argv", ["gmm-study", *arguments]),
+            redirect_stdout(out),
+            redirect_stderr(err),
+            pytest.raises(SystemExit) as end,
+        ):
+            main()
+        code = end.value.code or 0
+        assert code == status, out.getvalue() + err.getvalue()
+        return subprocess.CompletedProcess(arguments, int(code), out.getvalue(), err.getvalue())
 
     def files(self) -> set[str]:
         """Every file below the folder."""

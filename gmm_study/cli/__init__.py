@@ -5,6 +5,9 @@ import sys
 import rich_click as click
 
 from gmm_study.cli.data import data
+from gmm_study.cli.evaluate import evaluate
+from gmm_study.cli.inpaint import inpaint
+from gmm_study.cli.sample import sample
 from gmm_study.cli.study import plan, report, run, status, sync, tables
 from gmm_study.cli.train import train
 from gmm_study.cli.ui import ui
@@ -22,7 +25,20 @@ def cli() -> None:
     """
 
 
-for command in (plan, run, status, report, tables, sync, ui, train, data):
+for command in (
+    plan,
+    run,
+    status,
+    report,
+    tables,
+    sync,
+    ui,
+    train,
+    evaluate,
+    sample,
+    inpaint,
+    data,
+):
     cli.add_command(command)
 
 

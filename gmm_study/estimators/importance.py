@@ -4,7 +4,7 @@ The sums over K are kept as running logarithms of sums, so that memory is bounde
 one chunk (datapoints times samples), whatever K and the number of datapoints.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from math import log
 
 import torch
@@ -18,17 +18,22 @@ SUMS = {"w": 1.0, "w^2": 2.0, "sqrt w": 0.5}
 
 @torch.no_grad()
 def estimate_log_p(
-    model: Model, data: Tensor, samples: int, streams: RandomStreams, chunk_rows: int = 4000
+    model: Model,
+    data: Tensor,
+    samples: int,
+    streams: RandomStreams,
+    chunk_rows: int = 4000,
+    watch: Callable[[int], object] = lambda rows: None,
 ) -> dict[str, Tensor]:
     """Estimates of every datapoint of `data` `[N, D]`, each `[R, N]` in float64.
 
     `log_p` (nats, a lower bound in expectation) and `ess` (fraction of K); with binary latent
     layers also `log_p_tilde` and `ess_star`, SPEC section 3. `chunk_rows` bounds the sample rows
-    that are in memory at a time.
+    that are in memory at a time; `watch` is told of each chunk's rows when they are done.
     """
     datapoints = max(1, chunk_rows // samples)
     parts = [
-        _chunk_sums(model, chunk, samples, streams, max(1, chunk_rows // len(chunk)))
+        _chunk_sums(model, chunk, samples, streams, max(1, chunk_rows // len(chunk)), watch)
         for chunk in data.split(datapoints)
     ]
     log_sums = {name: torch.cat([part[name] for part in parts], dim=1) for name in SUMS}
@@ -43,7 +48,12 @@ def estimate_log_p(
 
 
 def _chunk_sums(
-    model: Model, chunk: Tensor, samples: int, streams: RandomStreams, samples_at_a_time: int
+    model: Model,
+    chunk: Tensor,
+    samples: int,
+    streams: RandomStreams,
+    samples_at_a_time: int,
+    watch: Callable[[int], object],
 ) -> dict[str, Tensor]:
     batch = chunk.to(model.parameters.flat.dtype).expand(len(streams), -1, -1)
     totals: dict[str, Tensor] = {}
@@ -52,6 +62,7 @@ def _chunk_sums(
         for name, power in SUMS.items():
             new = (power * log_weights).logsumexp(-1)
             totals[name] = torch.logaddexp(totals[name], new) if name in totals else new
+        watch(len(chunk) * part)
     return totals
 
 

@@ -1,5 +1,6 @@
 """2 log Z of geometric mean matching, by sampling from the generative model."""
 
+from collections.abc import Callable
 from math import log
 
 import torch
@@ -13,12 +14,17 @@ INNER_SAMPLES = 10
 
 @torch.no_grad()
 def estimate_log_z2(
-    model: SigmoidBeliefNetwork, samples: int, streams: RandomStreams, chunk_rows: int = 4000
+    model: SigmoidBeliefNetwork,
+    samples: int,
+    streams: RandomStreams,
+    chunk_rows: int = 4000,
+    watch: Callable[[int], object] = lambda rows: None,
 ) -> tuple[Tensor, Tensor]:
     """2 log Z in nats and its standard error by the delta method, each `[R]` in float64.
 
     The log mean over (x, h) ~ p of sqrt(ptilde_M(x) q(h | x) / p(x, h)), with ptilde_M(x) from M =
-    10 further samples of q(. | x); arXiv 1506.03877, section 2.4.
+    10 further samples of q(. | x); arXiv 1506.03877, section 2.4. `watch` is told of each chunk's
+    rows (samples times M) when they are done.
     """
     log_terms, left = [], samples
     while left > 0:
@@ -29,6 +35,7 @@ def estimate_log_z2(
         log_ratio = log_p_tilde(inner) + log_q - joint.log_prob.squeeze(2)
         log_terms.append(0.5 * log_ratio.double())
         left -= count
+        watch(count * INNER_SAMPLES)
     terms = torch.cat(log_terms, dim=1)
     log_mean = terms.logsumexp(1) - log(samples)
     relative = (terms - log_mean.unsqueeze(1)).exp()

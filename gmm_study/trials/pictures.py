@@ -1,38 +1,78 @@
-"""Pictures of what a trained model generates, for data that are images."""
+"""The pictures that a trial on images leaves in its record.
 
-from io import BytesIO
-from math import ceil, sqrt
+    pictures/samples.png          the means p(x | h) of ancestral samples of p
+    pictures/samples_p_star.png   the means p(x | h_1) of samples of p* (gmm)
+    pictures/inpainting.png       test images, their upper halves hidden, completed by p* (gmm)
+
+They hang on the seed, the replicate and the model alone. The chains of p* are few and short, and
+shorter for a large model, so that they cost seconds; `gmm-study sample` and `gmm-study inpaint`
+run longer ones.
+"""
 
 import numpy as np
 import torch
-from torch import Tensor
+from numpy.typing import NDArray
 
-from gmm_study.models import Model, RandomStreams
+from gmm_study.data import Dataset
+from gmm_study.models import Model, RandomStreams, SigmoidBeliefNetwork
+from gmm_study.sampling import (
+    CANDIDATES,
+    GibbsChain,
+    inpainting_chain,
+    occluded_dims,
+    sample_p,
+)
+from gmm_study.sampling.images import completions_grid, grid, png
+from gmm_study.training.hyperparameters import Hyperparameters
+from gmm_study.trials.record import Record
 
 SAMPLES = 100
+P_STAR_SAMPLES, COMPLETED, COMPLETIONS = 36, 8, 5
+LEAST_SWEEPS, MOST_SWEEPS = 10, 60
+MOST_PRODUCTS = 2e10
+"""Multiplications of parameters with states, about, that one picture of p* may cost."""
 
 
-@torch.no_grad()
-def sample_grid_png(model: Model, image_shape: tuple[int, int], streams: RandomStreams) -> bytes:
-    """A PNG grid of p(x | h) for `SAMPLES` ancestral samples of the first replicate."""
-    return _grid_png(model.generate_means(SAMPLES, streams)[0], image_shape)
+def write_pictures(
+    record: Record,
+    hyperparameters: Hyperparameters,
+    model: Model,
+    dataset: Dataset,
+    replicate: int,
+) -> None:
+    """Write the pictures of a model of one replicate; none if the data are no images."""
+    if dataset.image_shape is None:
+        return
+    shape, seed, device = dataset.image_shape, hyperparameters.seed, model.parameters.flat.device
+    streams = RandomStreams(seed, [replicate], "pictures", device)
+    _, means = sample_p(model, SAMPLES, streams)
+    record.write_file("pictures/samples.png", png(grid(means[0], shape)))
+    if not isinstance(model, SigmoidBeliefNetwork) or hyperparameters.method != "gmm":
+        return
+    chain = _run(GibbsChain.from_generated(model, P_STAR_SAMPLES, streams))
+    record.write_file("pictures/samples_p_star.png", png(grid(chain.means()[0], shape)))
+    picture = _inpainting(model, dataset.test, shape, streams)
+    record.write_file("pictures/inpainting.png", picture)
 
 
-def _grid_png(images: Tensor, image_shape: tuple[int, int], gap: int = 2) -> bytes:
-    """`images` `[N, D]` in [0, 1] as a square grid, white on black, small images enlarged."""
-    from PIL import Image
+def _inpainting(
+    model: SigmoidBeliefNetwork,
+    test: NDArray[np.uint8],
+    shape: tuple[int, int],
+    streams: RandomStreams,
+) -> bytes:
+    flat = model.parameters.flat
+    rows = streams.permutations(len(test))[0, :COMPLETED].cpu().numpy()
+    data = torch.from_numpy(test[rows]).to(flat.device, flat.dtype)
+    occluded = occluded_dims("top", len(data), data.shape[1], shape, streams).to(flat.device)
+    chain = _run(inpainting_chain(model, data[None], occluded, COMPLETIONS, streams))
+    completions = chain.means()[0].unflatten(0, (-1, COMPLETIONS))
+    return png(completions_grid(data, occluded, completions, shape))
 
-    height, width = image_shape
-    columns = ceil(sqrt(len(images)))
-    rows = ceil(len(images) / columns)
-    canvas = np.full((rows * (height + gap) + gap, columns * (width + gap) + gap), 64, np.uint8)
-    pixels = (images.reshape(-1, height, width).cpu().numpy() * 255).astype(np.uint8)
-    for index, image in enumerate(pixels):
-        top = gap + index // columns * (height + gap)
-        left = gap + index % columns * (width + gap)
-        canvas[top : top + height, left : left + width] = image
-    enlarge = max(1, 600 // canvas.shape[1])
-    size = (canvas.shape[1] * enlarge, canvas.shape[0] * enlarge)
-    stream = BytesIO()
-    Image.fromarray(canvas).resize(size, Image.Resampling.NEAREST).save(stream, format="PNG")
-    return stream.getvalue()
+
+def _run(chain: GibbsChain) -> GibbsChain:
+    """As many sweeps as the model's size allows."""
+    products = chain.states[0].shape[1] * CANDIDATES * chain.model.parameters.flat.shape[1]
+    for _ in range(min(MOST_SWEEPS, max(LEAST_SWEEPS, int(MOST_PRODUCTS / products)))):
+        chain.sweep()
+    return chain

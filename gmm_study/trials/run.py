@@ -1,5 +1,6 @@
 """Running one trial into its record: train, evaluate, resume; without Ray, without MLflow."""
 
+import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,14 +10,15 @@ from typing import Any
 from safetensors import SafetensorError
 
 from gmm_study.data import Dataset
-from gmm_study.models import RandomStreams
 from gmm_study.training.checkpoint import TRAINING_FILE, checkpoint_files, resume_training
 from gmm_study.training.trainer import COMPLETE, DIVERGED, RUNNING, Replicate, Trainer
 from gmm_study.trials.config import SCHEMA, TrialConfig
 from gmm_study.trials.evaluation import evaluate_on_test
-from gmm_study.trials.pictures import sample_grid_png
+from gmm_study.trials.pictures import write_pictures
 from gmm_study.trials.provenance import provenance
 from gmm_study.trials.record import Record
+
+logger = logging.getLogger(__name__)
 
 CHECKPOINT_SECONDS = 10.0
 """Seconds between checkpoints."""
@@ -81,7 +83,7 @@ class TrialRun:
             self._end(self._unevaluated()[0])
         if self.finished:
             self.save()
-            self._write_picture()
+            self._write_pictures()
             result = self.result()
             self._write_status(result["state"])
             self.record.write_result(result)
@@ -151,15 +153,16 @@ class TrialRun:
         progress = self.progress()
         self.record.write_status(state, epoch=progress.epoch, max_epochs=progress.max_epochs)
 
-    def _write_picture(self) -> None:
-        dataset = self.trainer.dataset
+    def _write_pictures(self) -> None:
+        """Draw what the first complete replicate generates; never at the cost of the result."""
         best = [r.index for r in self.trainer.replicates.values() if r.state == COMPLETE][:1]
-        if dataset.image_shape is None or not best:
-            return
-        seed, device = self.config.hyperparameters.seed, self.trainer.device
-        streams = RandomStreams(seed, best, "pictures", device)
-        picture = sample_grid_png(self.trainer.best_model(best), dataset.image_shape, streams)
-        self.record.write_file("pictures/samples.png", picture)
+        try:
+            for replicate in best:
+                model, dataset = self.trainer.best_model([replicate]), self.trainer.dataset
+                hyperparameters = self.config.hyperparameters
+                write_pictures(self.record, hyperparameters, model, dataset, replicate)
+        except Exception as error:
+            logger.warning("trial %s lacks pictures: %s", self.config.trial_id, error)
 
     def _unevaluated(self) -> list[Replicate]:
         replicates = self.trainer.replicates.values()

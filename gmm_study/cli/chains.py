@@ -1,0 +1,184 @@
+"""What `sample` and `inpaint` share: options, the model they open, sweeps with a bar, files."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import rich_click as click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from gmm_study.cli.trained import dataset_of
+from gmm_study.errors import InputError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from gmm_study.data import Dataset
+    from gmm_study.models import Model, RandomStreams
+    from gmm_study.sampling import GibbsChain
+    from gmm_study.training.checkpoint import Checkpoint
+
+SWEEPS, MOST_FRAMES = 250, 60
+PICTURE, TABLES = ".png", (".npz", ".csv")
+
+
+def chain_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options of a model and of its chains."""
+    options = [
+        click.option(
+            "--sweeps",
+            type=click.IntRange(1),
+            help=f"Sweeps of the Gibbs chains of p*. [default: {SWEEPS}]",
+        ),
+        click.option(
+            "--candidates",
+            type=click.IntRange(2),
+            help="States among which each update of a layer chooses. [default: 10]",
+        ),
+        click.option(
+            "--animate",
+            type=click.Path(dir_okay=False, path_type=Path),
+            help=f"Also write the chains as they move, a .gif of at most {MOST_FRAMES} frames.",
+        ),
+        click.option("--binary", is_flag=True, help="Show states of 0/1, not the means p(x | h1)."),
+        click.option(
+            "--replicate", type=click.IntRange(0), help="Whose model. [default: the first]"
+        ),
+        click.option("--seed", type=click.IntRange(0), default=0, show_default=True),
+        click.option("--device", default="auto", show_default=True, metavar="auto|cpu|cuda"),
+        click.option("--threads", type=click.IntRange(1), help="Threads on a CPU. [default: all]"),
+        click.option(
+            "--json", "as_json", is_flag=True, help="Print what was written as one JSON line."
+        ),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@dataclass
+class OpenedModel:
+    """One replicate of a checkpoint."""
+
+    checkpoint: "Checkpoint"
+    model: "Model"
+    replicate: int
+    seed: int
+
+    @classmethod
+    def at(
+        cls, path: str, replicate: int | None, seed: int, device: str, threads: int | None
+    ) -> "OpenedModel":
+        """The model in a checkpoint's or record's folder. `InputError` if there is none."""
+        import torch
+
+        from gmm_study.training.checkpoint import open_checkpoint
+        from gmm_study.trials.once import choose_device
+
+        checkpoint = open_checkpoint(path)
+        if threads is not None:
+            torch.set_num_threads(threads)
+        index = checkpoint.replicates[0] if replicate is None else replicate
+        model = checkpoint.model([index], choose_device(device))
+        if not model.parameters.flat.isfinite().all():
+            raise InputError(f"replicate: {index} of '{path}' diverged and has no model")
+        return cls(checkpoint, model, index, seed)
+
+    @property
+    def method(self) -> str:
+        """`gmm`, `rws` or `vae`."""
+        return self.checkpoint.hyperparameters.method
+
+    def streams(self, purpose: str) -> "RandomStreams":
+        """The random stream of this seed and replicate for a purpose."""
+        from gmm_study.models import RandomStreams
+
+        device = self.model.parameters.flat.device
+        return RandomStreams(self.seed, [self.replicate], purpose, device)
+
+    def dataset(self, name: str | None) -> "Dataset":
+        """The data set that is named, or the training's. Raises `InputError` as `dataset_of`."""
+        return dataset_of(self.checkpoint, name)
+
+
+def output_path(given: Path | None, stem: str, image_shape: tuple[int, int] | None) -> Path:
+    """Where to write: as given, or STEM.png for pictures, STEM.npz for other data.
+
+    Raises `InputError` for an ending that does not fit the data, and for a folder that is not
+    there.
+    """
+    endings = TABLES if image_shape is None else (PICTURE, *TABLES)
+    path = given or Path(stem + (TABLES[0] if image_shape is None else PICTURE))
+    known = " or ".join(endings)
+    if path.suffix == PICTURE and image_shape is None:
+        raise InputError(f"output: '{path}' is a picture, and the data are none; {known}")
+    if path.suffix not in endings:
+        raise InputError(f"output: '{path}' must end in {known}")
+    _check_folder("output", path)
+    return path
+
+
+def check_animation(path: Path | None, image_shape: tuple[int, int] | None) -> None:
+    """Raise `InputError` unless an animation can be written there, or none is asked for."""
+    if path is None:
+        return
+    if image_shape is None:
+        raise InputError(f"animate: '{path}' would be pictures, and the data are none")
+    if path.suffix != ".gif":
+        raise InputError(f"animate: '{path}' must end in .gif")
+    _check_folder("animate", path)
+
+
+def write(path: Path, content: bytes) -> None:
+    """Write a file, or say in a line why not."""
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        raise InputError(f"output: '{path}' cannot be written: {error}") from None
+
+
+def csv_lines(rows: "NDArray[Any]", heads: Iterator[str] | None = None) -> bytes:
+    """Rows of 0/1 as comma separated lines, each behind its head if there are heads."""
+    lines = (",".join(map(str, row)) for row in rows.tolist())
+    if heads is not None:
+        lines = (f"{head},{line}" for head, line in zip(heads, lines, strict=True))
+    return "".join(f"{line}\n" for line in lines).encode()
+
+
+def run_chain(
+    chain: "GibbsChain",
+    sweeps: int,
+    draw: "Callable[[], NDArray[Any]] | None",
+) -> "tuple[list[float], list[NDArray[Any]]]":
+    """Sweep on, with a bar on a terminal.
+
+    Gives the mean fraction of updates that moved a chain, a layer from the data up, and the
+    frames that `draw` gives at evenly spaced sweeps, the start and the last among them.
+    """
+    import torch
+
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    frames = [] if draw is None else [draw()]
+    every = max(1, -(-sweeps // (MOST_FRAMES - 1)))
+    moved = []
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        for done in progress.track(range(1, sweeps + 1), description="sweeps"):
+            moved.append(chain.sweep())
+            if draw is not None and (done % every == 0 or done == sweeps):
+                frames.append(draw())
+    means = torch.stack(moved).mean(0)[0].tolist()
+    return [round(value, 4) for value in means], frames
+
+
+def _check_folder(option: str, path: Path) -> None:
+    if path.is_dir() or not path.parent.is_dir():
+        problem = "is a folder" if path.is_dir() else f"needs the folder '{path.parent}'"
+        raise InputError(f"{option}: '{path}' {problem}")

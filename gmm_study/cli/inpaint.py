@@ -1,0 +1,220 @@
+"""`gmm-study inpaint`: datapoints with a part hidden, completed by chains of p*."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import rich_click as click
+
+from gmm_study.cli.chains import (
+    PICTURE,
+    SWEEPS,
+    OpenedModel,
+    chain_options,
+    check_animation,
+    csv_lines,
+    output_path,
+    run_chain,
+    write,
+)
+from gmm_study.errors import InputError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from gmm_study.data import Dataset
+
+
+@click.command()
+@click.argument("checkpoint")
+@click.option("--dataset", help="A name or a path. [default: what the model was trained on]")
+@click.option(
+    "--split", type=click.Choice(["train", "valid", "test"]), default="test", show_default=True
+)
+@click.option(
+    "--datapoints",
+    type=click.IntRange(1),
+    default=10,
+    show_default=True,
+    help="Datapoints, drawn from the split by the seed.",
+)
+@click.option(
+    "--chains", type=click.IntRange(1), default=10, show_default=True, help="Chains a datapoint."
+)
+@click.option(
+    "--occlude",
+    metavar="WHAT",
+    help="What is hidden: top, bottom, left, right or center of an image; a fraction of the "
+    "dimensions at random, as 0.5; or dimensions counted from 0, as 0,3,10-19. "
+    "[default: top; 0.5 for data that are no images]",
+)
+@click.option(
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="A .png of images, or .npz or .csv. [default: inpainted.png; inpainted.npz for data that "
+    "are no images]",
+)
+@chain_options
+def inpaint(
+    checkpoint: str,
+    dataset: str | None,
+    split: str,
+    datapoints: int,
+    chains: int,
+    occlude: str | None,
+    output: Path | None,
+    sweeps: int | None,
+    candidates: int | None,
+    animate: Path | None,
+    binary: bool,
+    replicate: int | None,
+    seed: int,
+    device: str,
+    threads: int | None,
+    as_json: bool,
+) -> None:
+    """Complete datapoints of which a part is hidden, by Gibbs chains of p* with the rest held.
+
+    CHECKPOINT is a trial's record, or its folder `checkpoint`. A picture has a column a datapoint:
+    the original, the occluded one with the hidden part grey, then what each chain makes of it, as
+    Bernoulli means p(x | h1) or with --binary as states. .npz holds `index` [datapoints] in the
+    split, `original` and `occluded` [datapoints, dims] and `completions` [datapoints, chains,
+    dims]; .csv the rows of the picture, each behind the datapoint's index and `original`,
+    `occluded` (1 where hidden) or the chain's number.
+
+    Example: gmm-study inpaint results/5a7381c7aae1fcdb --occlude left --animate inpaint.gif
+    """
+    from gmm_study.sampling import CANDIDATES
+
+    opened = OpenedModel.at(checkpoint, replicate, seed, device, threads)
+    if opened.method == "vae":
+        raise InputError("checkpoint: a vae has no p*, which inpainting follows; give gmm or rws")
+    loaded = opened.dataset(dataset)
+    path = output_path(output, "inpainted", loaded.image_shape)
+    check_animation(animate, loaded.image_shape)
+    if binary and path.suffix != PICTURE:
+        raise InputError(f"binary: '{path}' holds states of 0/1 in any case; it is for pictures")
+    how = occlude or ("0.5" if loaded.image_shape is None else "top")
+    task = _Task.of(opened, loaded, split, datapoints, how)
+    settings: dict[str, Any] = {
+        "split": split,
+        "datapoints": task.index.tolist(),
+        "chains": chains,
+        "occlude": how,
+        "sweeps": sweeps or SWEEPS,
+        "candidates": candidates or CANDIDATES,
+    }
+    completions, shown, moved = _complete(opened, task, settings, animate, binary)
+    write(path, task.content(path, completions, shown))
+    if as_json:
+        written = {"output": str(path), **({"animation": str(animate)} if animate else {})}
+        written |= {"checkpoint": str(opened.checkpoint.folder), "dataset": loaded.name}
+        settings |= {"moved": moved, "shown": _shown(path, binary)}
+        print(json.dumps({**written, "replicate": opened.replicate, "seed": seed, **settings}))
+        return
+    print(
+        f"{path}: {len(task.index)} datapoints of {loaded.name}, {split}, {how} hidden, "
+        f"{chains} chains each after {settings['sweeps']} sweeps"
+    )
+    if animate:
+        print(f"{animate}: the same chains as they move")
+
+
+@dataclass
+class _Task:
+    """The datapoints and what of them is hidden."""
+
+    index: "NDArray[Any]"
+    """Rows in the split, `[N]`."""
+    data: "Tensor"
+    """`[N, D]` of 0/1."""
+    occluded: "Tensor"
+    """Bool, `[N, D]`."""
+    image_shape: tuple[int, int] | None
+
+    @classmethod
+    def of(
+        cls, opened: OpenedModel, dataset: "Dataset", split: str, datapoints: int, how: str
+    ) -> "_Task":
+        import torch
+
+        from gmm_study.sampling import occluded_dims
+
+        rows = getattr(dataset, split)
+        if datapoints > len(rows):
+            raise InputError(
+                f"datapoints: {datapoints} must be at most {len(rows)}, all of {split}"
+            )
+        flat = opened.model.parameters.flat
+        streams = opened.streams("occluded datapoints")
+        index = streams.permutations(len(rows))[0, :datapoints].sort().values.cpu().numpy()
+        data = torch.from_numpy(rows[index]).to(flat.device, flat.dtype)
+        hidden = occluded_dims(how, datapoints, dataset.dims, dataset.image_shape, streams)
+        return cls(index, data, hidden.to(flat.device), dataset.image_shape)
+
+    def picture(self, completions: "Tensor") -> "NDArray[Any]":
+        """Pixels of the grid with completions `[N, chains, D]`."""
+        from gmm_study.sampling.images import completions_grid
+
+        assert self.image_shape is not None
+        return completions_grid(self.data, self.occluded, completions, self.image_shape)
+
+    def content(self, path: Path, completions: "Tensor", shown: "Tensor") -> bytes:
+        """The file: a picture of `shown`, or the states, both `[N, chains, D]`."""
+        import numpy as np
+
+        from gmm_study.sampling.images import png
+
+        if path.suffix == PICTURE:
+            return png(self.picture(shown))
+        arrays = [t.cpu().numpy().astype(np.uint8) for t in (self.data, self.occluded, completions)]
+        original, occluded, completed = arrays
+        if path.suffix == ".csv":
+            rows = np.concatenate([original[:, None], occluded[:, None], completed], axis=1)
+            return csv_lines(rows.reshape(-1, rows.shape[2]), self._heads(completed.shape[1]))
+        stream = BytesIO()
+        np.savez_compressed(
+            stream, index=self.index, original=original, occluded=occluded, completions=completed
+        )
+        return stream.getvalue()
+
+    def _heads(self, chains: int) -> Iterator[str]:
+        for index in self.index:
+            for row in ("original", "occluded", *map(str, range(chains))):
+                yield f"{index},{row}"
+
+
+def _complete(
+    opened: OpenedModel, task: _Task, settings: dict[str, Any], animate: Path | None, binary: bool
+) -> "tuple[Tensor, Tensor, list[float]]":
+    """States and what is shown of them, `[N, chains, D]`, and the moved fractions."""
+    from gmm_study.sampling import inpainting_chain
+    from gmm_study.sampling.images import gif
+
+    model: Any = opened.model
+    chain = inpainting_chain(
+        model,
+        task.data[None],
+        task.occluded,
+        settings["chains"],
+        opened.streams("inpainting"),
+        settings["candidates"],
+    )
+
+    def shown() -> "Tensor":
+        states = (chain.data if binary else chain.means())[0]
+        return states.unflatten(0, (-1, settings["chains"]))
+
+    draw = (lambda: task.picture(shown())) if animate else None
+    moved, frames = run_chain(chain, settings["sweeps"], draw)
+    if animate:
+        write(animate, gif(frames))
+    return chain.data[0].unflatten(0, (-1, settings["chains"])), shown(), moved
+
+
+def _shown(path: Path, binary: bool) -> str:
+    return "states" if binary or path.suffix != PICTURE else "means"

@@ -1,0 +1,141 @@
+"""`gmm-study sample`: what a trained model generates, as a picture or as rows of 0/1."""
+
+import json
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import rich_click as click
+
+from gmm_study.cli.chains import (
+    PICTURE,
+    SWEEPS,
+    OpenedModel,
+    chain_options,
+    check_animation,
+    csv_lines,
+    output_path,
+    run_chain,
+    write,
+)
+from gmm_study.errors import InputError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@click.command()
+@click.argument("checkpoint")
+@click.option(
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="A .png of images, or the samples as .npz (key `samples`) or .csv. "
+    "[default: samples.png; samples.npz for data that are no images]",
+)
+@click.option("--count", type=click.IntRange(1), default=100, show_default=True, help="Samples.")
+@click.option(
+    "--from",
+    "source",
+    type=click.Choice(["p", "p_star"]),
+    help="p: ancestral samples. p_star: Gibbs samples of p*, from those on. "
+    "[default: p_star for gmm, else p]",
+)
+@chain_options
+def sample(
+    checkpoint: str,
+    output: Path | None,
+    count: int,
+    source: str | None,
+    sweeps: int | None,
+    candidates: int | None,
+    animate: Path | None,
+    binary: bool,
+    replicate: int | None,
+    seed: int,
+    device: str,
+    threads: int | None,
+    as_json: bool,
+) -> None:
+    """Sample from a trained model.
+
+    CHECKPOINT is a trial's record, or its folder `checkpoint`. A picture shows the Bernoulli means
+    p(x | h1) of the samples, or with --binary their states; .npz and .csv hold states of 0/1,
+    [count, dims].
+
+    Example: gmm-study sample results/5a7381c7aae1fcdb --output samples.png --animate chain.gif
+    """
+    opened = OpenedModel.at(checkpoint, replicate, seed, device, threads)
+    image_shape = opened.checkpoint.image_shape
+    source = source or ("p_star" if opened.method == "gmm" else "p")
+    if source == "p_star" and opened.method == "vae":
+        raise InputError("from: a vae has no p*, which needs binary latent layers; use --from p")
+    path = output_path(output, "samples", image_shape)
+    check_animation(animate, image_shape)
+    if binary and path.suffix != PICTURE:
+        raise InputError(f"binary: '{path}' holds states of 0/1 in any case; it is for pictures")
+    settings: dict[str, Any] = {"from": source, "count": count}
+    if source == "p":
+        chain_only = {"sweeps": sweeps, "candidates": candidates, "animate": animate}
+        for name, value in chain_only.items():
+            if value is not None:
+                raise InputError(f"{name}: '{value}' would not be read; it needs --from p_star")
+        from gmm_study.sampling import sample_p
+
+        data, means = sample_p(opened.model, count, opened.streams("samples"))
+        samples, shown = data[0], data[0] if binary else means[0]
+    else:
+        from gmm_study.sampling import CANDIDATES
+
+        settings |= {"sweeps": sweeps or SWEEPS, "candidates": candidates or CANDIDATES}
+        samples, shown, moved = _sample_p_star(opened, settings, animate, binary)
+        settings["moved"] = moved
+    write(path, _content(path, samples, shown, image_shape))
+    written = {"output": str(path), **({"animation": str(animate)} if animate else {})}
+    settings |= {"shown": "states" if binary or path.suffix != PICTURE else "means"}
+    if as_json:
+        more = {"checkpoint": str(opened.checkpoint.folder), "replicate": opened.replicate}
+        print(json.dumps({**written, **more, "seed": seed, **settings}))
+        return
+    what = "states of 0/1" if settings["shown"] == "states" else "means p(x | h1)"
+    law = "p* after " + f"{settings['sweeps']} sweeps" if source == "p_star" else "p"
+    print(f"{path}: {count} samples of {law}, {what}")
+    if animate:
+        print(f"{animate}: the same chains as they move")
+
+
+def _sample_p_star(
+    opened: OpenedModel, settings: dict[str, Any], animate: Path | None, binary: bool
+) -> "tuple[Tensor, Tensor, list[float]]":
+    """States and what is shown of them, each `[count, D]`, and the moved fractions."""
+    from gmm_study.sampling import GibbsChain
+    from gmm_study.sampling.images import gif, grid
+
+    model: Any = opened.model
+    streams, shape = opened.streams("samples"), opened.checkpoint.image_shape
+    chain = GibbsChain.from_generated(model, settings["count"], streams, settings["candidates"])
+
+    def shown() -> "Tensor":
+        return (chain.data if binary else chain.means())[0]
+
+    draw = (lambda: grid(shown(), shape)) if animate and shape else None
+    moved, frames = run_chain(chain, settings["sweeps"], draw)
+    if animate:
+        write(animate, gif(frames))
+    return chain.data[0], shown(), moved
+
+
+def _content(
+    path: Path, samples: "Tensor", shown: "Tensor", image_shape: tuple[int, int] | None
+) -> bytes:
+    import numpy as np
+
+    from gmm_study.sampling.images import grid, png
+
+    if path.suffix == PICTURE and image_shape is not None:
+        return png(grid(shown, image_shape))
+    rows = samples.cpu().numpy().astype(np.uint8)
+    if path.suffix == ".csv":
+        return csv_lines(rows)
+    stream = BytesIO()
+    np.savez_compressed(stream, samples=rows)
+    return stream.getvalue()

@@ -1,0 +1,79 @@
+"""What can be enumerated, and one line that says why the rest cannot."""
+
+from torch import Tensor
+
+from gmm_study.errors import InputError
+from gmm_study.models import Model, SigmoidBeliefNetwork
+
+MOST_STATE_BITS = 22
+"""At most 2^22 states of all latent layers together, and as many of the data."""
+MOST_PAIR_BITS = 30
+"""At most 2^30 pairs of a state of the data and one of latent layers."""
+MOST_ENTRIES = 2**26
+"""Numbers in an answer that lists every latent state of every datapoint: half a gigabyte."""
+
+
+def why_not_exact(model: Model) -> str | None:
+    """Why log p(x) and log ptilde(x) of a model cannot be had exactly, or None where they can."""
+    if not isinstance(model, SigmoidBeliefNetwork):
+        return "latents are continuous: there are no states to enumerate"
+    units = sum(latent_sizes(model))
+    if units > MOST_STATE_BITS:
+        return _too_many("exact values need the sum", units, f"{units} latent units")
+    return None
+
+
+def why_no_exact_z(model: Model) -> str | None:
+    """Why log Z, and with it log p*(x), cannot be had exactly, or None where they can."""
+    reason = why_not_exact(model)
+    if reason is not None or not isinstance(model, SigmoidBeliefNetwork):
+        return reason
+    dims, first = data_dims(model), latent_sizes(model)[0]
+    if dims > MOST_STATE_BITS:
+        return _too_many("log Z needs the sum", dims, f"{dims} dims")
+    if dims + first > MOST_PAIR_BITS:
+        what = f"{dims} dims and {first} units of the first layer"
+        return _too_many("log Z needs the sum", dims + first, what, MOST_PAIR_BITS)
+    return None
+
+
+def why_no_exact_dreams(model: SigmoidBeliefNetwork) -> str | None:
+    """Why no sum over all (x, h) can be taken state by state, or None where it can."""
+    bits = data_dims(model) + sum(latent_sizes(model))
+    if bits > MOST_PAIR_BITS:
+        what = f"{bits} dims and latent units"
+        return _too_many("the sleep update needs the sum", bits, what, MOST_PAIR_BITS)
+    return why_no_exact_z(model)
+
+
+def enumerable(model: Model, data: Tensor | None = None) -> SigmoidBeliefNetwork:
+    """The model, now known to be a belief network that can be enumerated.
+
+    Raises `InputError` where it is not, or where `data` is not `[N, D]`.
+    """
+    refuse(why_not_exact(model))
+    assert isinstance(model, SigmoidBeliefNetwork)
+    if data is not None and (data.ndim != 2 or data.shape[1] != data_dims(model)):
+        shape = list(data.shape)
+        raise InputError(f"data: shape {shape}; the model needs [N, {data_dims(model)}]")
+    return model
+
+
+def refuse(reason: str | None) -> None:
+    """Raise `InputError` with the reason, where there is one."""
+    if reason is not None:
+        raise InputError(reason)
+
+
+def data_dims(model: SigmoidBeliefNetwork) -> int:
+    """D."""
+    return model.inference[0].sizes[0]
+
+
+def latent_sizes(model: SigmoidBeliefNetwork) -> list[int]:
+    """Units n_1 .. n_L of the latent layers."""
+    return [conditional.sizes[-1] for conditional in model.inference]
+
+
+def _too_many(needs: str, bits: int, what: str, most: int = MOST_STATE_BITS) -> str:
+    return f"{needs} over 2^{bits} states of {what}, at most 2^{most} can be enumerated"

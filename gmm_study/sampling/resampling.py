@@ -1,0 +1,81 @@
+"""A Markov step on binary vectors that leaves a target of four Bernoulli factors invariant.
+
+Iterated sampling importance resampling (Andrieu, Lee and Vihola, Bernoulli 2018): fresh proposals
+and the current state are candidates, and one of them is taken with probability proportional to
+target over proposal density. The step is exact for any number of candidates, at least two.
+
+A step moves all units, or only a half or a quarter of them, drawn without looking at the state and
+so exact as well: a wide layer's proposals are rarely taken whole. With 12 layers on images of 784
+pixels, completions came to agree with the hidden pixels in half as many sweeps.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.nn.functional import softplus
+
+from gmm_study.models import RandomStreams
+
+SHARES = (1.0, 0.5, 0.25)
+"""Of the units that a step may change, with equal chances."""
+
+
+def resample(
+    current: Tensor,
+    logits: tuple[Tensor, Tensor],
+    log_rest: Callable[[Tensor], Tensor],
+    candidates: int,
+    streams: RandomStreams,
+    free: Tensor | None = None,
+) -> tuple[Tensor, Tensor]:
+    """One step from `current` `[R, B, 1, n]`, and whether it changed anything, `[R, B]`.
+
+    The target is proportional to sqrt(b_1(h) b_2(h)) exp(log_rest(h)), where b_1 and b_2 are
+    Bernoulli with the two `logits`, each `[R, B, 1, n]`, and `log_rest` takes `[R, B, M, n]` to
+    `[R, B, M]` in nats. Proposals come from b_1, b_2 and their geometric mean with equal chances;
+    their density is that of the mixture, over the units that may change in this step. Units that
+    are not `free`, `[R, B, 1, n]` or broadcast to it, never change.
+    """
+    mixture = torch.cat(torch.broadcast_tensors(*logits), dim=2)
+    mixture = torch.cat([mixture, mixture.mean(2, keepdim=True)], dim=2)
+    moving = _units_to_move(current.shape, streams)
+    if free is not None:
+        moving = moving & free
+    fresh = torch.where(moving, _propose(mixture, candidates - 1, streams), current)
+    pool = torch.cat([current, fresh], dim=2)
+    log_densities = _log_densities(pool, mixture, moving)
+    log_weights = log_densities[..., -1] - log_densities.logsumexp(3) + log_rest(pool)
+    index = _choose(log_weights, streams)[..., None, None].expand(-1, -1, -1, pool.shape[3])
+    chosen = pool.gather(2, index)
+    return chosen, (chosen != current).any(3).squeeze(2)
+
+
+def _units_to_move(shape: torch.Size, streams: RandomStreams) -> Tensor:
+    """A share of the units of each row drawn from `SHARES`, bool `[R, B, 1, n]`."""
+    _, datapoints, _, units = shape
+    chosen = streams.uniform(datapoints, 1, 1).mul_(len(SHARES)).long().clamp_(max=len(SHARES) - 1)
+    shares = torch.tensor(SHARES, dtype=streams.dtype, device=streams.device)
+    return streams.uniform(datapoints, 1, units) < shares[chosen]
+
+
+def _propose(mixture: Tensor, count: int, streams: RandomStreams) -> Tensor:
+    """`count` draws `[R, B, count, n]` from the mixture of Bernoulli vectors `[R, B, C, n]`."""
+    datapoints, components, units = mixture.shape[1:]
+    component = streams.uniform(datapoints, count, 1).mul_(components).long()
+    index = component.clamp_(max=components - 1).expand(-1, -1, -1, units)
+    probabilities = mixture.sigmoid().gather(2, index)
+    return streams.uniform(datapoints, count, units).lt_(probabilities)
+
+
+def _log_densities(states: Tensor, mixture: Tensor, moving: Tensor) -> Tensor:
+    """Log density of the moving units of `[R, B, M, n]` in nats, `[R, B, M, C]`, a component."""
+    normaliser = (softplus(mixture) * moving).sum(3)
+    return states @ (mixture * moving).transpose(2, 3) - normaliser.unsqueeze(2)
+
+
+def _choose(log_weights: Tensor, streams: RandomStreams) -> Tensor:
+    """One index a row of `[R, B, M]` with probability proportional to the weight, `[R, B]`."""
+    cumulative = log_weights.softmax(2).cumsum(2)
+    threshold = streams.uniform(log_weights.shape[1], 1) * cumulative[..., -1:]
+    return (cumulative <= threshold).sum(2).clamp_(max=log_weights.shape[2] - 1)

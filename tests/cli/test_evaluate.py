@@ -1,0 +1,113 @@
+"""`gmm-study evaluate`: what a checkpoint is worth, and the truth where it can be enumerated."""
+
+import json
+import os
+
+import pytest
+
+from tests.workbench import Workbench
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory):
+    """A folder with a trained gmm of two replicates, a vae and a model too large to enumerate."""
+    bench = Workbench(tmp_path_factory.mktemp("evaluate"))
+    common = (
+        "train",
+        "--threads",
+        "1",
+        "--dataset",
+        "data.npz",
+        "--max-epochs",
+        "3",
+        "--evaluation-samples",
+        "20",
+    )
+    bench.call(*common, "--layers", "4,3", "--replicates", "2", "--output", "gmm")
+    bench.call(*common, "--layers", "4,3", "--method", "vae", "--output", "vae")
+    bench.call(*common, "--layers", "50,20", "--output", "large")
+    return bench
+
+
+def evaluated(bench, *arguments):
+    result = bench.call("evaluate", *arguments, "--threads", "1", "--json")
+    return json.loads(result.stdout.splitlines()[-1]), result.stderr
+
+
+def test_every_replicate_has_a_row_for_every_number_of_samples_and_one_of_the_truth(bench):
+    document, _ = evaluated(bench, "gmm", "--samples", "1,10", "--z-samples", "20000", "--exact")
+    rows = {(row["replicate"], row["samples"]): row for row in document["figures"]}
+    assert set(rows) == {(r, k) for r in (0, 1) for k in (1, 10, "exact")}
+    assert document["not_exact"] is None
+    assert (document["split"], document["datapoints"]) == ("test", 100)
+    for (replicate, _), row in rows.items():
+        exact = rows[replicate, "exact"]
+        assert row["log_p_star"] == pytest.approx(row["log_p_tilde"] - row["log_z2"])
+        assert abs(row["log_z2"] - exact["log_z2"]) <= 4.0 * row["log_z2_se"]
+        assert exact["log_p_tilde"] <= exact["log_p"]
+        assert exact["log_p_tilde"] <= exact["log_p_star"]
+        assert row["log_p"] < exact["log_p"] + 4.0 * row["log_p_se"]
+
+
+def test_a_model_that_cannot_be_enumerated_is_estimated_and_the_reason_is_said(bench):
+    for name, reason in (("large", "2^70 states"), ("vae", "continuous")):
+        document, said = evaluated(
+            bench, name, "--samples", "5", "--z-samples", "100", "--exact", "--split", "valid"
+        )
+        assert reason in document["not_exact"]
+        assert reason in said
+        (row,) = document["figures"]
+        assert row["samples"] == 5
+        assert ("log_z2" in row) == (name == "large")
+
+
+def test_the_same_command_gives_the_same_figures_and_another_seed_others(bench):
+    arguments = ("gmm", "--samples", "5", "--z-samples", "100", "--replicate", "1")
+    one, other = (evaluated(bench, *arguments)[0] for _ in range(2))
+    assert one == other
+    assert evaluated(bench, *arguments, "--seed", "1")[0]["figures"] != one["figures"]
+
+
+def test_a_replicate_is_worth_the_same_alone_as_among_others(bench):
+    together, _ = evaluated(bench, "gmm", "--samples", "5", "--z-samples", "100")
+    alone, _ = evaluated(bench, "gmm", "--samples", "5", "--z-samples", "100", "--replicate", "1")
+    assert alone["figures"] == [row for row in together["figures"] if row["replicate"] == 1]
+
+
+def test_the_table_is_what_a_person_gets(bench):
+    text = bench.call("evaluate", "gmm/checkpoint", "--samples", "1,10", "--exact").stdout
+    for word in ("log_p_tilde", "log_p_star", "ess_star", "exact", "replicate 1", "2 log Z"):
+        assert word in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("gmm", "--samples", "0"), "--samples"),
+        (("gmm", "--samples", "ten"), "'ten' must be whole numbers"),
+        (("gmm", "--replicate", "7"), "replicate: 7"),
+        (("gmm", "--dataset", "digits"), "'digits' has 64 dims; the model has 12"),
+        (("nowhere",), "'nowhere' holds no meta.json"),
+        (("gmm", "--device", "tpu"), "device: 'tpu'"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_one_line(bench, arguments, said):
+    refused = bench.call("evaluate", *arguments, status=2)
+    assert said in refused.stderr
+    assert refused.stderr.count("\n") == 1
+    assert refused.stdout == ""
+
+
+def test_a_hundred_thousand_samples_of_ten_datapoints_stay_under_a_gibibyte(bench):
+    process = bench.start(
+        *("evaluate", "large", "--samples", "100000", "--datapoints", "10", "--z-samples", "0"),
+        *("--threads", "1", "--json"),
+    )
+    output = process.stdout.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    process.stdout.close()
+    process.stderr.close()
+    assert process.returncode == 0
+    assert json.loads(output)["figures"][0]["samples"] == 100_000
+    assert usage.ru_maxrss < 2**20

@@ -1,0 +1,109 @@
+"""Exact values are those of a sum written out state by state, in plain python."""
+
+from math import log
+
+import pytest
+import torch
+
+from gmm_study.exact import (
+    exact_log_likelihoods,
+    exact_log_p_gradient,
+    exact_posteriors,
+    exact_rws_direction,
+)
+from gmm_study.models import RandomStreams, SigmoidBeliefNetwork
+from tests.estimators.enumeration import a_network, all_states
+from tests.exact.by_hand import ByHand
+
+architectures = pytest.mark.parametrize(
+    ("dims", "sizes", "deterministic_layers"),
+    [(3, [2], 0), (3, [2, 1], 0), (3, [2, 1], 2), (2, [1, 2, 2], 1), (4, [2, 1, 1], 0)],
+)
+
+
+def some_networks(dims, sizes, deterministic_layers, dtype=torch.float64, **options):
+    """Two replicates that differ, far from their initial parameters."""
+    model = SigmoidBeliefNetwork(dims, sizes, 2, deterministic_layers, dtype=dtype, **options)
+    streams = RandomStreams(0, [0, 1], "parameters", dtype=dtype)
+    model.parameters.flat += 1.5 * streams.normal(model.parameters.flat.shape[1])
+    return model
+
+
+def assert_equal_numbers(found, expected):
+    torch.testing.assert_close(found, torch.tensor(expected, dtype=torch.float64))
+
+
+def assert_values_by_hand(model, **options):
+    every_x = all_states(model.inference[0].sizes[0])
+    found = exact_log_likelihoods(model, every_x)
+    for replicate in range(2):
+        network = ByHand(model, replicate, **options)
+        log_z2 = log(network.z2())
+        expected = {
+            "log_p": [log(network.p(x)) for x in every_x.tolist()],
+            "log_p_tilde": [log(network.p_tilde(x)) for x in every_x.tolist()],
+            "log_p_star": [log(network.p_tilde(x)) - log_z2 for x in every_x.tolist()],
+            "ess": [network.ess(x) for x in every_x.tolist()],
+            "ess_star": [network.ess_star(x) for x in every_x.tolist()],
+            "log_z2": log_z2,
+        }
+        assert found.keys() == expected.keys()
+        for name, values in expected.items():
+            assert_equal_numbers(found[name][replicate], values)
+
+
+@architectures
+def test_likelihoods_and_the_partition_function_are_those_of_the_sums_by_hand(
+    dims, sizes, deterministic_layers
+):
+    assert_values_by_hand(some_networks(dims, sizes, deterministic_layers))
+
+
+@architectures
+def test_posteriors_are_those_of_the_sums_by_hand_state_by_state(dims, sizes, deterministic_layers):
+    model, every_x = some_networks(dims, sizes, deterministic_layers), all_states(dims)
+    found = exact_posteriors(model, every_x)
+    for replicate in range(2):
+        network = ByHand(model, replicate)
+        listed = [layer.tolist() for layer in found.states]
+        assert [list(layers) for layers in zip(*listed, strict=True)] == network.every_hidden()
+        expected = [network.posterior(x) for x in every_x.tolist()]
+        assert_equal_numbers(found.posterior[replicate], expected)
+        expected = [network.geometric_mean(x) for x in every_x.tolist()]
+        assert_equal_numbers(found.geometric_mean[replicate], expected)
+
+
+def test_clipped_probabilities_and_a_fixed_top_prior_are_followed():
+    options = {"probability_clip": 0.2, "top_prior": "fixed"}
+    model = some_networks(3, [2, 2], 1, **options)
+    assert_values_by_hand(model, probability_clip=0.2)
+
+
+def test_a_model_of_single_precision_gets_exact_values_in_double_precision():
+    assert_values_by_hand(some_networks(3, [2, 1], 1, dtype=torch.float32))
+
+
+def test_data_of_any_type_and_one_datapoint_alone_give_the_same_values():
+    model, every_x = a_network(), all_states(4)
+    expected = exact_log_likelihoods(model, every_x)
+    found = exact_log_likelihoods(model, every_x.to(torch.uint8))
+    torch.testing.assert_close(found["log_p"], expected["log_p"])
+    alone = exact_log_likelihoods(model, every_x[5:6])
+    torch.testing.assert_close(alone["log_p_star"], expected["log_p_star"][:, 5:6])
+
+
+@pytest.mark.parametrize("most", [3, 20])
+def test_values_do_not_hang_on_the_size_of_the_pieces_they_are_summed_in(monkeypatch, most):
+    model, every_x = some_networks(3, [1, 2], 1), all_states(3)
+    values, posteriors = exact_log_likelihoods(model, every_x), exact_posteriors(model, every_x)
+    gradient, direction = exact_log_p_gradient(model, every_x), exact_rws_direction(model, every_x)
+    monkeypatch.setattr("gmm_study.exact.likelihoods.MOST_PAIRS", most)
+    monkeypatch.setattr("gmm_study.exact.states.MOST_NUMBERS", 10 * most)
+    monkeypatch.setattr("gmm_study.exact.gradients.DREAMS", most)
+    for name, found in exact_log_likelihoods(model, every_x).items():
+        torch.testing.assert_close(found, values[name])
+    found = exact_posteriors(model, every_x)
+    torch.testing.assert_close(found.posterior, posteriors.posterior)
+    torch.testing.assert_close(found.geometric_mean, posteriors.geometric_mean)
+    torch.testing.assert_close(exact_log_p_gradient(model, every_x), gradient)
+    torch.testing.assert_close(exact_rws_direction(model, every_x), direction)

@@ -1,0 +1,59 @@
+"""One step on a few units, whose target is any table, beside the table."""
+
+import pytest
+import torch
+
+from gmm_study.models import RandomStreams
+from gmm_study.sampling.resampling import resample
+from tests.estimators.enumeration import all_states
+from tests.sampling.enumerable import numbers_of, z_scores
+
+UNITS, CHAINS, LIMIT = 3, 10_000, 4.0
+LOGITS = torch.tensor([[2.0, -1.5, 1.0], [-2.5, 0.5, 2.0]])
+
+
+def a_target():
+    """The table of log_rest `[2^n]`, and the normalised target `[2^n]`."""
+    table = torch.randn(2**UNITS, generator=torch.Generator().manual_seed(3))
+    agreement = 0.5 * (all_states(UNITS).float() @ LOGITS.sum(0))
+    return table, (agreement + table).softmax(0).double()
+
+
+def step(current, table, candidates, streams, free=None):
+    one, other = (logits.expand(1, CHAINS, 1, UNITS) for logits in LOGITS)
+    rest = lambda states: table[numbers_of(states)]  # noqa: E731
+    return resample(current, (one, other), rest, candidates, streams, free)
+
+
+def draws(target, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    numbers = target.multinomial(CHAINS, True, generator=generator)
+    return all_states(UNITS)[numbers].float()[None, :, None, :]
+
+
+@pytest.mark.parametrize("candidates", [2, 3, 10])
+def test_a_step_from_the_target_ends_at_the_target(candidates):
+    table, target = a_target()
+    state, moved = draws(target), torch.zeros(1)
+    for seed in range(3):
+        state, changed = step(state, table, candidates, RandomStreams(seed, [0], "step"))
+        moved = moved + changed.float().mean(1)
+    assert z_scores(numbers_of(state), target).abs().max() < LIMIT
+    assert moved.item() > 0.3
+
+
+@pytest.mark.parametrize("candidates", [2, 4])
+def test_steps_of_some_units_come_to_the_conditional_given_the_others(candidates):
+    table, target = a_target()
+    for held in (0.0, 1.0):
+        state = torch.full((1, CHAINS, 1, UNITS), held)
+        streams = RandomStreams(0, [0], "step")
+        free = torch.tensor([False, True, True])
+        for _ in range(30):
+            state, _ = step(state, table, candidates, streams, free)
+        assert (state[..., 0] == held).all()
+        conditional = target * (all_states(UNITS)[:, 0] == held)
+        conditional = conditional / conditional.sum()
+        possible = conditional > 0.0
+        scores = z_scores(numbers_of(state), conditional)[possible]
+        assert scores.abs().max() < LIMIT
