@@ -16,10 +16,10 @@ STUDY_ARGS = $(NAME) --storage '$(STORAGE)' $(if $(DATASET),--dataset '$(DATASET
 NEEDS_NAME = $(if $(NAME),,$(error NAME is missing: make $@ NAME=depth_sweep; studies: $(basename $(notdir $(wildcard studies/*.yaml)))))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup study plan status report tables ui test lint bench clean
+.PHONY: help setup study plan status report tables reproduction ui test lint bench clean
 
 help: ## Show this help
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo '  with     NAME=depth_sweep  DATASET=mushrooms  STORAGE=results  ARGS="--set max_epochs=5"'
 
 setup: $(STAMP) ## Install everything into .venv
@@ -44,6 +44,9 @@ report: $(STAMP) ## Write a study's tables and figure again: NAME=...
 
 tables: $(STAMP) ## Write the reports of all studies that have records
 	@$(GMM_STUDY) tables --storage '$(STORAGE)'
+
+reproduction: $(STAMP) ## Write docs/reproduction.md, our figures beside the published ones
+	@$(GMM_STUDY) reproduction --storage '$(STORAGE)' $(ARGS)
 
 ui: $(STAMP) ## Serve the MLflow UI on 127.0.0.1
 	@$(GMM_STUDY) ui $(ARGS)

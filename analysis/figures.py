@@ -1,16 +1,15 @@
-"""The figure of a study: the bound and log p against its axis, a line a method."""
+"""The figure of a study along its axis: the bound and log p, a line a method."""
 
-from dataclasses import fields
-from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from analysis.captions import bounds_of_methods
+from analysis.cells import NO_DATA
 from analysis.frames import is_continuous, x_values
-from analysis.labels import BOUND, LOG_P, axis_label, is_number, value_label
-from analysis.tables import bounds_of_methods
+from analysis.labels import BOUND, LOG_P, axis_label, is_number, short_label
+from analysis.style import STYLE, look, new_figure
 from gmm_study.study.plan import Plan
-from gmm_study.training.hyperparameters import Hyperparameters
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,25 +21,6 @@ MOST_TICKS = 12
 """Values of x beyond which the ticks are round numbers and not the values."""
 SHIFT = 0.012
 """Part of a panel's width by which methods stand apart, so that error bars do not overlap."""
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-"""Okabe and Ito's palette, told apart by colour-blind readers; yellow is too faint for a line."""
-_MARKERS = ("o", "s", "^", "D", "v", "P", "X")
-_METHODS = next(f.metadata["choices"] for f in fields(Hyperparameters) if f.name == "method")
-_STYLE: Any = {
-    "font.size": 8,
-    "axes.titlesize": 8,
-    "axes.labelsize": 8,
-    "legend.fontsize": 8,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.linewidth": 0.6,
-    "xtick.major.width": 0.6,
-    "ytick.major.width": 0.6,
-    "lines.linewidth": 1.2,
-    "lines.markersize": 4,
-    "svg.fonttype": "none",
-    "svg.hashsalt": "gmm-study",
-}
 
 
 def draw(plan: Plan, cells: pd.DataFrame) -> "Figure":
@@ -51,15 +31,10 @@ def draw(plan: Plan, cells: pd.DataFrame) -> "Figure":
     that a search draws from a range of reals has points and no line.
     """
     from matplotlib import rc_context
-    from matplotlib.figure import Figure
-    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     datasets = list(dict.fromkeys(cells["dataset"]))
-    with rc_context(_STYLE):
-        figure = Figure(
-            figsize=(6.75, 0.35 + 2.35 * len(datasets)),
-            layout=ConstrainedLayoutEngine(wspace=0.06, hspace=0.06),
-        )
+    with rc_context(STYLE):
+        figure = new_figure(0.35 + 2.35 * len(datasets))
         panels = figure.subplots(len(datasets), 2, squeeze=False)
         for dataset, row in zip(datasets, panels, strict=True):
             for metric, panel in zip((BOUND, LOG_P), row, strict=True):
@@ -69,17 +44,6 @@ def draw(plan: Plan, cells: pd.DataFrame) -> "Figure":
                 panel.set_ylabel(f"test {name} on {dataset} (nats)")
         _legend(figure, plan, cells)
     return figure
-
-
-def render(figure: "Figure", kind: str) -> bytes:
-    """The figure as `png` or `svg`, the same bytes whenever it is drawn from the same numbers."""
-    from matplotlib import rc_context
-
-    stamp = {"svg": {"Date": None, "Creator": None}, "png": {"Software": None}}[kind]
-    content = BytesIO()
-    with rc_context(_STYLE):
-        figure.savefig(content, format=kind, dpi=200, metadata=stamp)
-    return content.getvalue()
 
 
 def _panel(panel: "Axes", plan: Plan, cells: pd.DataFrame) -> None:
@@ -104,10 +68,11 @@ def _panel(panel: "Axes", plan: Plan, cells: pd.DataFrame) -> None:
                 linestyle="-" if is_line and known[column].map(is_number).all() else "none",
                 capsize=2,
                 elinewidth=0.9,
-                **_style(method),
+                **look(method),
             )
     if not cells["complete"].any():
-        panel.text(0.5, 0.5, "no complete cell", transform=panel.transAxes, ha="center")
+        words = NO_DATA if set(cells["mark"]) == {NO_DATA} else "no complete cell"
+        panel.text(0.5, 0.5, words, transform=panel.transAxes, ha="center")
         panel.set_yticks([])
     panel.grid(axis="y", linewidth=0.4, color="0.9")
     panel.set_axisbelow(True)
@@ -129,7 +94,7 @@ def _horizontal_axis(panel: "Axes", plan: Plan, values: list[Any]) -> dict[Any, 
         margin = 0.06 * (high - low) if numeric and high > low else 0.5
         panel.set_xlim(low - margin, high + margin)
     if not numeric or len(values) <= MOST_TICKS:
-        panel.set_xticks(list(place.values()), [value_label(value) for value in values])
+        panel.set_xticks(list(place.values()), [short_label(plan.x, value) for value in values])
         panel.xaxis.set_minor_locator(NullLocator())
     elif not logarithmic:
         panel.xaxis.set_major_locator(MaxNLocator(integer=all(isinstance(v, int) for v in values)))
@@ -154,17 +119,11 @@ def _legend(figure: "Figure", plan: Plan, cells: pd.DataFrame) -> None:
     handles = []
     for method in dict.fromkeys(cells["method"]):
         is_level = plan.x and cells.loc[cells["method"] == method, "x"].isna().all()
-        style = _level_style(method) if is_level else _style(method)
+        style = _level_style(method) if is_level else look(method)
         handles.append(Line2D([], [], label=f"{method} (bound: {bounds[method]})", **style))
     figure.legend(handles=handles, loc="outside upper center", ncols=3, frameon=False)
 
 
-def _style(method: str) -> dict[str, Any]:
-    """Colour and marker of a method, the same in every study."""
-    place = _METHODS.index(method) % len(_COLOURS)
-    return {"color": _COLOURS[place], "marker": _MARKERS[place]}
-
-
 def _level_style(method: str) -> dict[str, Any]:
     """The line of a method that does not read the axis."""
-    return _style(method) | {"marker": "", "linestyle": "--"}
+    return look(method) | {"marker": "", "linestyle": "--"}

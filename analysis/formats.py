@@ -40,10 +40,12 @@ def latex(tables: Iterable[Table]) -> str:
 
 def number(entry: Entry, places: int) -> str:
     """`-20.10 ± 0.31`, with n/a for the error of one replicate; a dash where nothing is known."""
+    if entry.text:
+        return entry.text
     if not isfinite(entry.mean):
         return "—"
     error = f"{entry.standard_error:.{places}f}" if isfinite(entry.standard_error) else "n/a"
-    return f"{entry.mean:.{places}f} ± {error}"
+    return f"{entry.mean:{'+' if entry.signed else ''}.{places}f} ± {error}"
 
 
 def superscript(letters: str) -> str:
@@ -60,7 +62,7 @@ def _markdown_entry(entry: Entry | None, places: int) -> str:
 
 def _latex_table(table: Table) -> str:
     across = len(table.columns)
-    head = ["method", *table.columns]
+    head = [table.corner[0], *table.columns]
     lines = [
         r"\begin{table}",
         r"  \centering",
@@ -93,7 +95,7 @@ def _latex_entry(entry: Entry | None, places: int) -> str:
         mathematics = text.replace("±", r"\pm").replace("n/a", r"\mathrm{n/a}")
         text = rf"$\mathbf{{{mathematics}}}$" if entry.best else f"${mathematics}$"
     else:
-        text = "---"
+        text = _latex(text)
     return text + (rf"\textsuperscript{{{entry.letter}}}" if entry.letter else "")
 
 

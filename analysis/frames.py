@@ -23,6 +23,8 @@ _TRIAL = {
     "status": "string",
     "reason": "string",
     "git_commit": "string",
+    "versions": "string",
+    "machine": "string",
     "finished": "datetime64[ns, UTC]",
 }
 _REPLICATE = {
@@ -49,7 +51,8 @@ class Records:
     """What a store holds of some trials.
 
     `trials`: a row a trial: `trial_id`, `state`, `status` (the state of what it has not ended),
-    `reason` (why it failed), `git_commit`, `finished`, and the flat configuration.
+    `reason` (why it failed), `git_commit`, `versions` and `machine` (of the last replicates to
+    end), `finished`, and the flat configuration.
     `replicates`: a row a replicate that has ended: `trial_id`, `replicate`, `state`, `epochs`,
     `best_epoch`, `seconds`, and one column a final metric (nats; NaN where it is not finite).
     `warnings`: a line a record that could not be read; its row in `trials` is `failed`.
@@ -104,7 +107,7 @@ def join(plan: Plan, records: Records) -> pd.DataFrame:
     `best_epoch`, `seconds`, and one column a final metric. What has no record is `pending`.
     Replicates of a record beyond the planned ones are left out.
     """
-    cells = [_planned_row(plan, trial) for trial in plan.trials]
+    cells = [_planned_row(plan, trial) for trial in plan.places]
     replicates = range(plan.study.replicates)
     planned = pd.DataFrame(
         [cell | {"replicate": replicate} for cell in cells for replicate in replicates],
@@ -140,7 +143,8 @@ def x_values(rows: pd.DataFrame, column: str = "x") -> list[Any]:
 
 def is_continuous(plan: Plan) -> bool:
     """Whether x is drawn from a range of reals, so that hardly two trials share a value of it."""
-    return plan.x is not None and plan.study.space[plan.x].kind in ("uniform", "log_uniform")
+    axis = plan.study.space.get(plan.x or "")
+    return axis is not None and axis.kind in ("uniform", "log_uniform")
 
 
 class _Reading:
@@ -177,6 +181,8 @@ class _Reading:
                 for replicate, outcome in ended.items()
             ]
             self.trial["git_commit"] = result.get("git_commit")
+            for name in ("versions", "machine"):
+                self.trial[name] = _flat(result.get(name))
             self.trial["finished"] = pd.Timestamp(result.get("finished", nan), unit="s", tz="UTC")
         self._file = "status.json"
         status = record.status()
@@ -188,6 +194,13 @@ class _Reading:
         self.trial["state"] = str(result["state"]) if result else self.trial["status"]
         if self.trial["status"] == "failed":
             self.trial["reason"] = _line(status.get("error") or "no reason was recorded")
+
+
+def _flat(facts: Any) -> str | None:
+    """`python 3.11.9, torch 2.13.0` of a mapping; a text as it stands."""
+    if isinstance(facts, dict):
+        return ", ".join(f"{name} {value}" for name, value in facts.items() if value is not None)
+    return None if facts is None else str(facts)
 
 
 def _replicate_row(trial_id: str, replicate: str, outcome: dict[str, Any]) -> dict[str, Any]:

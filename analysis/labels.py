@@ -8,7 +8,9 @@ from gmm_study.training.hyperparameters import Hyperparameters
 CRITERION = "valid/bound"
 """The figure that selection reads, and the only one."""
 LOG_P = "test/log_p"
+LOG_P_STAR = "test/log_p_star"
 BOUND = "test/bound"
+ESS, ESS_STAR, LOG_Z2 = "test/ess", "test/ess_star", "test/log_z2"
 METRICS = {LOG_P: "test log p", BOUND: "test bound"}
 """The figures that a report shows, all in nats."""
 
@@ -35,6 +37,14 @@ def value_label(value: Any) -> str:
     if is_number(value):
         return f"{value:,}" if isinstance(value, int) else f"{value:g}"
     return str(value)
+
+
+def short_label(axis: str | None, value: Any) -> str:
+    """A value as a figure has room for it: of four layers and more the first, last and how many."""
+    sizes = str(value).split(",")
+    if axis == "layers" and len(sizes) > 3:
+        return f"{sizes[0]},…,{sizes[-1]} ({len(sizes)})"
+    return value_label(value)
 
 
 def is_number(value: Any) -> bool:

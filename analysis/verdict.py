@@ -5,10 +5,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from analysis.cells import mean_and_standard_error
+from analysis.costs import cost_sentences, costs_of_variations, log_p_by_replicate
 from analysis.frames import is_continuous, x_values
 from analysis.labels import LOG_P, axis_label, decimals, value_label
-from analysis.tables import mean_and_standard_error
 from gmm_study.study.plan import Plan
+from gmm_study.study.schema import VARIATION
 
 
 def verdict(plan: Plan, rows: pd.DataFrame, cells: pd.DataFrame) -> list[str]:
@@ -18,9 +20,12 @@ def verdict(plan: Plan, rows: pd.DataFrame, cells: pd.DataFrame) -> list[str]:
     is the mean over replicates of the difference within a replicate, ± its standard error (n - 1);
     both ends of it have the same replicates. Where an end is incomplete there is no number; along
     an axis that a search draws from a range of reals there is no verdict, as its ends are chance.
+    Variations are held against the first of them.
     """
     if is_continuous(plan):
         return []
+    if plan.x == VARIATION:
+        return cost_sentences(costs_of_variations(plan, rows, cells))
     log_p = cells[cells["metric"] == LOG_P]
     datasets = list(dict.fromkeys(log_p["dataset"]))
     sentences = []
@@ -71,15 +76,10 @@ def _cell(cells: pd.DataFrame, x: Any) -> dict[Any, Any]:
 def _difference(rows: pd.DataFrame, start: dict[Any, Any], end: dict[Any, Any]) -> str:
     if not (start["n"] and end["n"]):
         return ""
-    ends = [_by_replicate(rows, cell["trial_id"]) for cell in (start, end)]
+    ends = [log_p_by_replicate(rows, cell["trial_id"]) for cell in (start, end)]
     mean, error = mean_and_standard_error(ends[1] - ends[0])
     places = decimals([error])
     return f"{mean:+.{places}f}" + ("" if np.isnan(error) else f" ± {error:.{places}f}")
-
-
-def _by_replicate(rows: pd.DataFrame, trial_id: str) -> pd.Series:
-    own = rows[rows["trial_id"] == trial_id].drop_duplicates("replicate")
-    return own.set_index("replicate")[LOG_P]
 
 
 def _pairs(cell: dict[Any, Any]) -> str:

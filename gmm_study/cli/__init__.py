@@ -7,6 +7,7 @@ import rich_click as click
 from gmm_study.cli.data import data
 from gmm_study.cli.evaluate import evaluate
 from gmm_study.cli.inpaint import inpaint
+from gmm_study.cli.reproduction import reproduction
 from gmm_study.cli.sample import sample
 from gmm_study.cli.study import plan, report, run, status, sync, tables
 from gmm_study.cli.train import train
@@ -31,6 +32,7 @@ for command in (
     status,
     report,
     tables,
+    reproduction,
     sync,
     ui,
     train,

@@ -1,9 +1,7 @@
 """The commands of a study: plan, run, status, report, tables, sync."""
 
-import shlex
 import sys
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,16 +10,14 @@ import rich_click as click
 from rich.console import Console
 from rich.table import Table
 
+from gmm_study.cli.console import output_console
+from gmm_study.cli.opened import RESULTS, Opened, plural
 from gmm_study.errors import InputError
 
 if TYPE_CHECKING:
-    from gmm_study.data import Dataset
-    from gmm_study.study import PlannedTrial
     from gmm_study.trials.record import Record
 
 INTERRUPTED = 130
-RESULTS = "results"
-PIPE_WIDTH = 120
 
 
 _storage_option = click.option(
@@ -46,7 +42,10 @@ def _on_a_study(command: Callable[..., None]) -> Callable[..., None]:
     ) -> None:
         if dataset:
             overrides = (f"dataset={dataset}", *overrides)
-        command(_Opened(name, overrides, small, storage), **options)
+        opened = Opened(name, overrides, small, storage)
+        for line in opened.without_data:
+            print(f"gmm-study: {line}", file=sys.stderr)
+        command(opened, **options)
 
     arguments = [
         click.argument("name"),
@@ -67,61 +66,22 @@ def _on_a_study(command: Callable[..., None]) -> Callable[..., None]:
     return opened_command
 
 
-class _Opened:
-    """A study with its data, plan and records."""
-
-    def __init__(self, name: str, overrides: Sequence[str], small: bool, storage: str) -> None:
-        from gmm_study.data import load_dataset
-        from gmm_study.study import load_study, make_plan
-        from gmm_study.trials.record import RecordStore
-
-        words = ["gmm-study", "run", name, *(["--small"] if small else [])]
-        words += [word for text in overrides for word in ("--set", text)]
-        self.command = shlex.join([*words, *(["--storage", storage] if storage != RESULTS else [])])
-        study = load_study(name, overrides, small)
-        loaded = {dataset: load_dataset(dataset) for dataset in study.datasets}
-        self.plan = make_plan(study, {key: data.sha256 for key, data in loaded.items()})
-        self.datasets: dict[str, Dataset] = {data.sha256: data for data in loaded.values()}
-        self.store = RecordStore(storage)
-        self.states = self.read_states()
-
-    def read_states(self) -> dict[str, str]:
-        """The state of every trial by its id, as the records say now."""
-        replicates = self.plan.study.replicates
-        return {
-            trial.config.trial_id: self.store.record(trial.config.trial_id).state(replicates)
-            for trial in self.plan.trials
-        }
-
-    def missing(self, retry_failed: bool) -> list["PlannedTrial"]:
-        """The trials to be trained: those without a result, in the plan's order."""
-        done = {"complete", "diverged"} | (set() if retry_failed else {"failed"})
-        return [
-            trial for trial in self.plan.trials if self.states[trial.config.trial_id] not in done
-        ]
-
-    def counts(self) -> str:
-        """`12 trials of 3 replicates: 8 complete, 4 pending`."""
-        counts = Counter(self.states.values())
-        parts = ", ".join(f"{count} {state}" for state, count in sorted(counts.items()))
-        study = self.plan.study
-        return (
-            f"{study.name}: {_plural(len(self.plan.trials), 'trial')} of "
-            f"{_plural(study.replicates, 'replicate')}: {parts}"
-        )
-
-
 @click.command()
 @_on_a_study
-def plan(opened: _Opened) -> None:
+def plan(opened: Opened) -> None:
     """Show the trials of a study and which would be trained; runs nothing."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("state", "id", "trial"):
         table.add_column(heading, no_wrap=heading != "trial", overflow="fold")
+    shared = opened.plan.shared()
     for trial in opened.plan.trials:
         trial_id = trial.config.trial_id
-        table.add_row(opened.states[trial_id], trial_id, trial.label)
-    console = _console()
+        also = [place.place for place in shared.get(trial_id, ())[1:]]
+        label = f"{trial.label} (also {', '.join(also)})" if also else trial.label
+        table.add_row(opened.states[trial_id], trial_id, label)
+    for dataset in opened.plan.without_data:
+        table.add_row("no data", "", dataset)
+    console = output_console()
     console.print(opened.plan.study.question)
     console.print(table)
     console.print(opened.counts(), highlight=False)
@@ -130,12 +90,12 @@ def plan(opened: _Opened) -> None:
 @click.command()
 @_on_a_study
 @click.option("--retry-failed", is_flag=True, help="Train failed trials again.")
-def run(opened: _Opened, retry_failed: bool) -> None:
+def run(opened: Opened, retry_failed: bool) -> None:
     """Train what is missing of a study, then write its report.
 
     Ctrl-C ends cleanly; the same command goes on.
     """
-    console = _console()
+    console = output_console()
     missing = opened.missing(retry_failed)
     console.print(opened.plan.study.question)
     console.print(opened.counts(), highlight=False)
@@ -148,7 +108,7 @@ def run(opened: _Opened, retry_failed: bool) -> None:
     outcome = run_trials(opened.plan, missing, opened.datasets, opened.store, console)
     if missing:
         states = ", ".join(f"{count} {state}" for state, count in outcome.states.items())
-        ended = f"{outcome.states.total()} of {_plural(len(missing), 'trial')}"
+        ended = f"{outcome.states.total()} of {plural(len(missing), 'trial')}"
         console.print(f"trained {ended}" + (f": {states}" if states else ""))
     if outcome.mlflow_problem:
         line = f"MLflow lacks runs, `gmm-study sync` adds them: {outcome.mlflow_problem}"
@@ -163,9 +123,9 @@ def run(opened: _Opened, retry_failed: bool) -> None:
 
 @click.command()
 @_on_a_study
-def status(opened: _Opened) -> None:
+def status(opened: Opened) -> None:
     """Count a study's trials by state; list the running and the failed ones."""
-    console = _console()
+    console = output_console()
     console.print(opened.counts(), highlight=False)
     for trial in opened.plan.trials:
         trial_id = trial.config.trial_id
@@ -181,19 +141,19 @@ def status(opened: _Opened) -> None:
 
 @click.command()
 @_on_a_study
-def report(opened: _Opened) -> None:
+def report(opened: Opened) -> None:
     """Write a study's tables and figure from its records, and print the table."""
-    _report(opened, _console())
+    _report(opened, output_console())
 
 
 @click.command()
 @_storage_option
 def tables(storage: str) -> None:
     """Write the reports of all studies, as their files declare them, that have records."""
-    console = _console()
+    console = output_console()
     for path in sorted(Path("studies").glob("*.yaml")):
         try:
-            opened = _Opened(path.stem, (), False, storage)
+            opened = Opened(path.stem, (), False, storage)
         except InputError as error:
             console.print(f"{path.stem}: no tables: {error}", markup=False)
             continue
@@ -205,16 +165,16 @@ def tables(storage: str) -> None:
 
 @click.command()
 @_on_a_study
-def sync(opened: _Opened) -> None:
+def sync(opened: Opened) -> None:
     """Add to MLflow what it lacks of a study's records."""
     from gmm_study.orchestration.mirror import Mirror
 
     mirror = Mirror(opened.plan, opened.store)
     mirror.close()
     if mirror.problem:
-        _console().print(f"MLflow: {mirror.problem}", markup=False)
+        output_console().print(f"MLflow: {mirror.problem}", markup=False)
         sys.exit(1)
-    _console().print(f"MLflow is up to date; {opened.counts()}", highlight=False)
+    output_console().print(f"MLflow is up to date; {opened.counts()}", highlight=False)
 
 
 def _failure(record: "Record") -> str:
@@ -226,19 +186,9 @@ def _failure(record: "Record") -> str:
         return str(error)
 
 
-def _report(opened: _Opened, console: Console) -> None:
+def _report(opened: Opened, console: Console) -> None:
     from analysis import write_report
 
     study = opened.plan.study
     folder = Path("reports") / study.name / study.variant
     console.print(write_report(opened.plan, opened.store, folder, opened.command))
-
-
-def _console() -> Console:
-    """A terminal's own width; wide enough for the tables where the output is a file or a pipe."""
-    console = Console()
-    return console if console.is_terminal else Console(width=max(console.width, PIPE_WIDTH))
-
-
-def _plural(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -15,6 +15,13 @@ from gmm_study.data.files import read_splits
 from gmm_study.data.registry import Entry, RemoteFile
 from gmm_study.errors import InputError
 
+TIMEOUT = (5.0, 30.0)
+"""Seconds to wait for a connection, and for each further part of a download."""
+
+
+class DownloadError(InputError):
+    """A named data set that is not at hand could not be downloaded."""
+
 
 def find_origin(entry: Entry) -> str:
     """Where the files would come from now: a path in GMM_STUDY_DATA, 'cached' or 'download'."""
@@ -28,8 +35,8 @@ def find_origin(entry: Entry) -> str:
 def load_files(entry: Entry) -> Dataset:
     """The data set of an entry's files, downloaded into the cache where they are not at hand.
 
-    Raises InputError for a file that is not the published one and for a failed download; a damaged
-    file in the cache is discarded and downloaded again.
+    Raises InputError for a file that is not the published one and DownloadError for a failed
+    download; a damaged file in the cache is discarded and downloaded again.
     """
     local = _data_folder()
     if local is not None and _holds(local, entry):
@@ -101,13 +108,13 @@ def _retrieve(entry: Entry, file: RemoteFile, folder: Path) -> None:
     import pooch
 
     pooch.get_logger().setLevel("WARNING")  # else it advises to pin a hash that is checked here
-    downloader = pooch.HTTPDownloader(progressbar=sys.stderr.isatty())
+    downloader = pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), timeout=TIMEOUT)
     try:
         pooch.retrieve(file.url, None, fname=file.path, path=folder, downloader=downloader)
     except OSError as error:
         response = getattr(error, "response", None)
         reason = type(error).__name__ if response is None else f"HTTP {response.status_code}"
-        raise InputError(
+        raise DownloadError(
             f"data set '{entry.name}' is not at hand and its download failed: {file.url} "
             f"({reason}); set GMM_STUDY_DATA to a folder that holds {file.path}, "
             "or give the path of your own data"

@@ -1,8 +1,9 @@
 """A study: one declared question, its file, and the trials that answer it."""
 
+from gmm_study.study.axis import Axis
 from gmm_study.study.load import load_study
 from gmm_study.study.plan import Plan, PlannedTrial, make_plan
-from gmm_study.study.schema import Axis, GridSearch, RandomSearch, Study
+from gmm_study.study.schema import GridSearch, RandomSearch, Study
 
 __all__ = [
     "Axis",

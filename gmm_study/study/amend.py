@@ -12,9 +12,11 @@ from hashlib import sha256
 from typing import Any
 
 from gmm_study.errors import InputError, did_you_mean
+from gmm_study.study.axis import Axis
 from gmm_study.study.dotted import assign, leaves, overlap, remove
 from gmm_study.study.read import parse_yaml
-from gmm_study.study.schema import SPELT_ELSEWHERE, Axis, StudyFile
+from gmm_study.study.schema import VARIATION, StudyFile
+from gmm_study.study.settings import SPELT_ELSEWHERE
 from gmm_study.training.hyperparameters import Hyperparameters
 
 SHORT_FOR = {"dataset": "datasets", "method": "methods"}
@@ -24,7 +26,10 @@ LABEL_LENGTH = 100
 
 
 def with_small(document: Mapping[str, Any], small: Mapping[str, Any]) -> dict[str, Any]:
-    """The document with its small variant merged over it; axes and lists are replaced whole."""
+    """The document with its small variant merged over it.
+
+    Axes, variations and lists are replaced whole.
+    """
     if "small" in small:
         raise InputError("small: must not be in a small variant")
     merged = deepcopy({name: value for name, value in document.items() if name != "small"})
@@ -35,6 +40,8 @@ def with_small(document: Mapping[str, Any], small: Mapping[str, Any]) -> dict[st
         elif section == "space" and isinstance(value, dict):
             for name, axis in value.items():
                 _sweep(merged, name, axis)
+        elif section == "variations":
+            merged[section] = value
         else:
             merged[section] = _joined(merged.get(section), value)
     return _without_dangling_x(merged, document)
@@ -150,7 +157,11 @@ def _without_dangling_x(amended: dict[str, Any], document: Mapping[str, Any]) ->
     """Without a `report.x` whose axis the amendment took out."""
     report, space = amended.get("report"), amended.get("space", {})
     if isinstance(report, dict) and isinstance(space, dict):
-        swept_before = list(document.get("space", {}))
-        if report.get("x") in swept_before and report["x"] not in space:
+        before, now = _axes(document), _axes(amended)
+        if report.get("x") in before and report["x"] not in now:
             del report["x"]
     return amended
+
+
+def _axes(document: Mapping[str, Any]) -> list[str]:
+    return [*document.get("space", {}), *([VARIATION] if document.get("variations") else [])]

@@ -32,6 +32,17 @@ def assign(document: dict[str, Any], path: str, value: Any) -> None:
     assign(inner, rest, value)
 
 
+def laid_over(settings: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings with others laid over them; of two mappings at one name the values are joined."""
+    joined = dict(settings)
+    for name, value in more.items():
+        old = joined.get(name)
+        if isinstance(old, Mapping) and isinstance(value, Mapping):
+            value = {**old, **value}
+        joined[name] = value
+    return joined
+
+
 def remove(document: dict[str, Any], name: str) -> None:
     """Take out all that overlaps a dotted name."""
     for key, value in list(document.items()):

@@ -1,14 +1,10 @@
 """What a study's file may say: its fields, their defaults and what values they take."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields
-from inspect import signature
-from math import exp, log
+from itertools import product
 from typing import Annotated, Any, Literal
 
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     FiniteFloat,
     StrictFloat,
@@ -17,121 +13,50 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_core import PydanticCustomError
 
 from gmm_study.errors import InputError, did_you_mean
-from gmm_study.study.dotted import leaves, overlap
-from gmm_study.training.hyperparameters import Hyperparameters, geometric_sizes
+from gmm_study.study.axis import Axis, Section
+from gmm_study.study.dotted import laid_over, leaves, overlap
+from gmm_study.study.settings import (
+    plain_value,
+    refuse_repeated,
+    refuse_unknown_setting,
+    refuse_unknown_settings,
+    with_plain_values,
+    without_name,
+)
+from gmm_study.training.hyperparameters import Hyperparameters
 
-SPELT_ELSEWHERE = {
-    "method": "methods",
-    "methods": "methods",
-    "dataset": "datasets",
-    "datasets": "datasets",
-    "evaluation_samples": "evaluation.samples",
-}
-"""What `fixed` and `space` refuse, with the field of a study that says it."""
-
-UNKNOWN_FIELD = "unknown_field"
+VARIATION = "variation"
+"""The axis whose values are the labels of a study's variations."""
 
 AtLeastOne = Annotated[StrictInt, Field(ge=1)]
 Text = Annotated[StrictStr, Field(min_length=1)]
 
 
-class _Section(BaseModel):
-    """A mapping of known fields.
-
-    Its checks raise `ValueError` for what lies at their own place in the file, and `InputError`
-    with a line that names the field itself for all else.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _refuse_unknown(cls, values: Any) -> Any:
-        for name in values if isinstance(values, Mapping) else ():
-            if name not in cls.model_fields:
-                hint = did_you_mean(name, cls.model_fields)
-                raise PydanticCustomError(UNKNOWN_FIELD, "{name}", {"name": name, "hint": hint})
-        return values
-
-
-class Axis(_Section):
-    """The values of one swept setting: a grid, or a distribution that a search draws from."""
-
-    grid: Annotated[list[Any], Field(min_length=1)] | None = None
-    choice: Annotated[list[Any], Field(min_length=1)] | None = None
-    uniform: tuple[FiniteFloat, FiniteFloat] | None = None
-    log_uniform: tuple[FiniteFloat, FiniteFloat] | None = None
-    integer: tuple[StrictInt, StrictInt] | None = None
-
-    @model_validator(mode="after")
-    def _check(self) -> "Axis":
-        if len(self.model_fields_set) != 1 or getattr(self, self.kind) is None:
-            raise ValueError(f"needs one of {', '.join(Axis.model_fields)}, as in {{grid: [1, 2]}}")
-        if not self.values:
-            low, high = getattr(self, self.kind)
-            if low >= high:
-                raise ValueError(f"{self.kind} [{low}, {high}] must have low below high")
-            if self.log_uniform and low <= 0:
-                raise ValueError(f"log_uniform [{low}, {high}] must have low above 0")
-        return self
-
-    @property
-    def kind(self) -> str:
-        """The field that is set."""
-        return next(iter(self.model_fields_set), "grid")
-
-    @property
-    def values(self) -> Sequence[Any]:
-        """The values of a grid or a choice, none for a range."""
-        return self.grid or self.choice or ()
-
-    def at(self, fraction: float) -> Any:
-        """The value that far, in [0, 1), along the axis; equal fractions are equally likely.
-
-        Numbers of a range are rounded to six digits, so that a draw, and with it a trial's
-        identity, does not hang on a machine's logarithm.
-        """
-        if self.values:
-            return self.values[min(int(fraction * len(self.values)), len(self.values) - 1)]
-        low, high = getattr(self, self.kind)
-        if self.integer:
-            return min(low + int(fraction * (high - low + 1)), high)
-        if self.log_uniform:
-            value = exp(log(low) + fraction * (log(high) - log(low)))
-        else:
-            value = low + fraction * (high - low)
-        return min(max(float(f"{value:.6g}"), low), high)
-
-    def probes(self) -> Sequence[Any]:
-        """Values that are all usable only if every value of the axis is."""
-        if self.values:
-            return self.values
-        low, high = getattr(self, self.kind)
-        between = [] if self.integer else [low + min(0.5, (high - low) / 2)]
-        return [low, high, *between]
-
-
-class GridSearch(_Section):
+class GridSearch(Section):
     """Every cell of the grid once."""
 
     kind: Literal["grid"]
 
 
-class RandomSearch(_Section):
-    """So many draws of the axes that are no grid, in every cell of the grid."""
+class RandomSearch(Section):
+    """So many trials in every cell of the grid: the points first, then draws at random.
+
+    A point has a value for every axis that is no grid; points that are known to be good make a
+    search good that is cut short.
+    """
 
     kind: Literal["random"]
     trials: AtLeastOne
     seed: StrictInt = 0
+    points: list[dict[str, Any]] = Field(default_factory=list)
 
 
 Search = Annotated[GridSearch | RandomSearch, Field(discriminator="kind")]
 
 
-class Evaluation(_Section):
+class Evaluation(Section):
     """The final estimates."""
 
     samples: int = Hyperparameters.evaluation_samples
@@ -144,10 +69,10 @@ class Evaluation(_Section):
         try:
             return Hyperparameters.from_mapping({"evaluation_samples": value}).evaluation_samples
         except InputError as error:
-            raise ValueError(_without_name(error)) from error
+            raise ValueError(without_name(error)) from error
 
 
-class Resources(_Section):
+class Resources(Section):
     """What one trial takes, and how many run at a time."""
 
     cpus: AtLeastOne = 1
@@ -158,14 +83,14 @@ class Resources(_Section):
     """Time between two checkpoints of a trial."""
 
 
-class Report(_Section):
+class Report(Section):
     """How the results are laid out."""
 
     x: StrictStr | None = None
     """The axis of the table's columns and the figure's x; the others are selected over."""
 
 
-class StudyFile(_Section):
+class StudyFile(Section):
     """One declared question; a value of this type can be planned and run."""
 
     question: Text
@@ -173,6 +98,8 @@ class StudyFile(_Section):
     methods: Annotated[list[Text], Field(min_length=1)]
     replicates: AtLeastOne = 1
     fixed: dict[str, Any] = Field(default_factory=dict)
+    variations: dict[Text, dict[str, Any]] = Field(default_factory=dict)
+    """By label, settings laid over the fixed ones; the others are held against the first."""
     space: dict[str, Axis] = Field(default_factory=dict)
     search: Search = GridSearch(kind="grid")
     evaluation: Evaluation = Evaluation()
@@ -183,7 +110,7 @@ class StudyFile(_Section):
     @field_validator("datasets", "methods")
     @classmethod
     def _refuse_repeated_names(cls, names: list[str]) -> list[str]:
-        _refuse_repeated(names)
+        refuse_repeated(names)
         return names
 
     @field_validator("methods")
@@ -193,29 +120,37 @@ class StudyFile(_Section):
             try:
                 Hyperparameters.from_mapping({"method": method})
             except InputError as error:
-                raise ValueError(_without_name(error)) from error
+                raise ValueError(without_name(error)) from error
         return methods
 
     @field_validator("fixed")
     @classmethod
     def _check_fixed(cls, fixed: dict[str, Any]) -> dict[str, Any]:
-        for name in fixed:
-            if "." in name:
-                raise InputError(f"fixed.{name}: must be nested mappings, not a dotted name")
-        for name in leaves(fixed):
-            _refuse_unknown_setting("fixed", name)
+        refuse_unknown_settings("fixed", fixed)
         return fixed
+
+    @field_validator("variations")
+    @classmethod
+    def _check_variations(cls, variations: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        for label, settings in variations.items():
+            if label != label.strip() or not label.isprintable():
+                raise InputError(f"variations.{label!r}: must be printable, without blanks around")
+            refuse_unknown_settings(f"variations.{label}", settings)
+        return variations
 
     @field_validator("space")
     @classmethod
     def _check_space(cls, space: dict[str, Axis]) -> dict[str, Axis]:
         for name in space:
-            _refuse_unknown_setting("space", name)
-        return {name: _with_plain_values(name, axis) for name, axis in space.items()}
+            refuse_unknown_setting("space", name)
+        return {name: with_plain_values(name, axis) for name, axis in space.items()}
 
     @model_validator(mode="after")
     def _check(self) -> "StudyFile":
         self._refuse_overlaps()
+        if isinstance(self.search, RandomSearch):
+            for number, point in enumerate(self.search.points):
+                self._check_point(f"search.points.{number}", point)
         if isinstance(self.search, GridSearch):
             for name, axis in self.space.items():
                 if not axis.grid:
@@ -226,33 +161,61 @@ class StudyFile(_Section):
         self._check_settings()
         for name in self.space:
             self.refuse_unread("space.", name)
-        if self.report.x is not None and self.report.x not in self.space:
-            hint = did_you_mean(self.report.x, self.space) if self.space else "there is none"
+        for label, settings in self.variations.items():
+            for name in settings:
+                self.refuse_unread(f"variations.{label}.", name, label)
+        axes = [*self.grids, *self.space]
+        if self.report.x is not None and self.report.x not in axes:
+            hint = did_you_mean(self.report.x, axes) if axes else "there is none"
             raise InputError(f"report.x: '{self.report.x}' is no axis of space; {hint}")
         return self
+
+    def _check_point(self, section: str, point: dict[str, Any]) -> None:
+        drawn = {name: axis for name, axis in self.space.items() if not axis.grid}
+        for name in point:
+            if name not in drawn:
+                hint = did_you_mean(name, drawn) if drawn else "there is none"
+                raise InputError(f"{section}.{name}: no axis that is drawn from; {hint}")
+        for name, axis in drawn.items():
+            if name not in point:
+                raise InputError(f"{section}.{name}: missing, a point has a value for every axis")
+            point[name] = plain_value(section, name, point[name])
+            if point[name] not in axis:
+                among = axis.values or getattr(axis, axis.kind)
+                raise InputError(f"{section}.{name}: {point[name]} must be in {list(among)}")
+
+    @property
+    def grids(self) -> dict[str, Sequence[Any]]:
+        """The values of each axis that is a grid, that of the variations first."""
+        variations = {VARIATION: tuple(self.variations)} if self.variations else {}
+        return variations | {name: axis.grid for name, axis in self.space.items() if axis.grid}
 
     @property
     def x(self) -> str | None:
         """The axis that the report runs along: as declared, else the first that is a grid."""
-        grids = (name for name, axis in self.space.items() if axis.grid)
-        return self.report.x or next(grids, None)
+        return self.report.x or next(iter(self.grids), None)
 
     def hyperparameters(self, method: str, axes: Mapping[str, Any]) -> Hyperparameters:
         """The configuration of a method at one value for each axis."""
+        variation = self.variations[axes[VARIATION]] if VARIATION in axes else {}
         settings = {
-            **self.fixed,
+            **laid_over(self.fixed, variation),
             "method": method,
             "evaluation_samples": self.evaluation.samples,
         }
         for name, value in axes.items():
+            if name == VARIATION:
+                continue
             head, _, part = name.partition(".")
             settings[head] = {**settings.get(head, {}), part: value} if part else value
         return Hyperparameters.from_mapping(settings)
 
-    def refuse_unread(self, section: str, name: str) -> None:
-        """Raise `InputError` for a setting that no method of the study reads."""
+    def refuse_unread(self, section: str, name: str, variation: str | None = None) -> None:
+        """Raise `InputError` for a setting that no method reads, in any variation or in one."""
         head = name.partition(".")[0]
         for method, axes in self._probes():
+            if variation is not None and axes[VARIATION] != variation:
+                continue
             configuration = self.hyperparameters(method, axes)
             try:
                 configuration.refuse_unread({head: getattr(configuration, head)})
@@ -262,9 +225,11 @@ class StudyFile(_Section):
         raise InputError(f"{section}{reason}")
 
     def _probes(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Every method at every value of every axis, the other axes at their start."""
-        start = {name: axis.at(0) for name, axis in self.space.items()}
-        for method in self.methods:
+        """Every method and variation at every value of an axis, the other axes at their start."""
+        first = {name: axis.at(0) for name, axis in self.space.items()}
+        labels = [{VARIATION: label} for label in self.variations] or [{}]
+        for method, label in product(self.methods, labels):
+            start = {**label, **first}
             yield method, start
             for name, axis in self.space.items():
                 for value in axis.probes():
@@ -277,17 +242,26 @@ class StudyFile(_Section):
                 if overlap(name, other):
                     raise InputError(f"space.{name}: must not be in {section} too, as '{other}' is")
             names.append(("space", name))
+            for label, settings in self.variations.items():
+                if any(overlap(name, other) for other in leaves(settings)):
+                    raise InputError(f"variations.{label}.{name}: must not be an axis of space too")
 
     def _check_settings(self) -> None:
+        label: str | None = None
         try:
             swept = {name.partition(".")[0] for name in self.space}
+            swept |= {name for settings in self.variations.values() for name in settings}
             Hyperparameters.from_mapping(
                 {name: value for name, value in self.fixed.items() if name not in swept}
             )
             for method, axes in self._probes():
+                label = axes.get(VARIATION)
                 self.hyperparameters(method, axes)
         except InputError as error:
-            section = "space" if str(error).partition(":")[0] in self.space else "fixed"
+            name = str(error).partition(":")[0]
+            section = "space" if name in self.space else "fixed"
+            if label is not None and name.partition(".")[0] in self.variations[label]:
+                section = f"variations.{label}"
             raise InputError(f"{section}.{error}") from error
 
 
@@ -298,48 +272,3 @@ class Study(StudyFile):
     """The file's name without its ending."""
     variant: str = ""
     """A label, usable as a folder's name, of what departs from the file; empty if nothing does."""
-
-
-def _refuse_unknown_setting(section: str, name: str) -> None:
-    if name in SPELT_ELSEWHERE:
-        raise InputError(f"{section}.{name}: a study says this in '{SPELT_ELSEWHERE[name]}'")
-    known = {spec.name for spec in fields(Hyperparameters)} - set(SPELT_ELSEWHERE)
-    known |= {f"layers.{part}" for part in signature(geometric_sizes).parameters}
-    if name not in known:
-        raise InputError(f"{section}.{name}: no such setting; {did_you_mean(name, known)}")
-
-
-def _with_plain_values(name: str, axis: Axis) -> Axis:
-    """The axis with numbers as numbers, however they were written, and layers as text."""
-    if not axis.values:
-        return axis
-    values = [_plain(name, value) for value in axis.values]
-    try:
-        _refuse_repeated(values)
-    except ValueError as error:
-        raise InputError(f"space.{name}.{axis.kind}: {error}") from error
-    return axis.model_copy(update={axis.kind: values})
-
-
-def _plain(name: str, value: Any) -> Any:
-    if value is None:
-        raise InputError(f"space.{name}: null must be a value")
-    try:
-        if "." in name:  # a part of layers, all of which are sizes or counts of them
-            return Hyperparameters.from_mapping({"layers": [value]}).layers[0]
-        value = getattr(Hyperparameters.from_mapping({name: value}), name)
-    except InputError as error:
-        raise InputError(f"space.{name}: {_without_name(error)}") from error
-    return ",".join(map(str, value)) if isinstance(value, tuple) else value
-
-
-def _refuse_repeated(values: Sequence[Any]) -> None:
-    seen = set()
-    for value in values:
-        if value in seen:
-            raise ValueError(f"{value!r} must be there once only")
-        seen.add(value)
-
-
-def _without_name(error: InputError) -> str:
-    return str(error).partition(": ")[2]

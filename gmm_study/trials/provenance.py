@@ -1,5 +1,6 @@
 """Where and with what a figure was made."""
 
+import os
 import platform
 import subprocess
 from functools import cache
@@ -10,13 +11,36 @@ from typing import Any
 
 @cache
 def provenance() -> dict[str, Any]:
-    """The git commit of this code (None outside a checkout) and the versions it ran with."""
+    """The git commit of this code (None outside a checkout), the versions and the machine."""
     packages = ("gmm-study", "torch", "numpy")
     return {
         "git_commit": _git_commit(),
         "versions": {"python": platform.python_version()}
         | {package: _version(package) for package in packages},
+        "machine": _machine(),
     }
+
+
+def _machine() -> dict[str, Any]:
+    """What hangs on the kind of machine; nothing that names it."""
+    import torch
+
+    gpus = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
+    return {
+        "system": platform.system(),
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "gpus": gpus,
+    }
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
 
 
 def _git_commit() -> str | None:

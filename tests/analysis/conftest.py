@@ -1,4 +1,4 @@
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,8 @@ class Lab:
         self.folder = folder
         self.store = RecordStore(str(folder / "results"))
 
-    def plan(self, name: str = "ladder", **content: Any) -> Plan:
+    def plan(self, name: str = "ladder", without: Collection[str] = (), **content: Any) -> Plan:
+        """The plan of a study; the data sets in `without` could not be had."""
         document = {
             "question": "Does depth help?",
             "datasets": ["digits"],
@@ -26,8 +27,9 @@ class Lab:
             **content,
         }
         path = self.folder / f"{name}.yaml"
-        path.write_text(yaml.safe_dump(document))
-        return make_plan(load_study(str(path)), {d: f"{d:0<64}" for d in document["datasets"]})
+        path.write_text(yaml.safe_dump(document, sort_keys=False))
+        at_hand = [dataset for dataset in document["datasets"] if dataset not in without]
+        return make_plan(load_study(str(path)), {d: f"{d:0<64}" for d in at_hand})
 
     def write(self, config: TrialConfig, *replicates: Mapping[str, float | None] | None) -> None:
         """A record with the final figures of each replicate; None is one that diverged."""
@@ -50,8 +52,21 @@ class Lab:
                     for index, (state, figures) in enumerate(zip(states, replicates, strict=True))
                 },
                 "git_commit": "0123456789abcdef",
+                "versions": {"python": "3.11.9", "torch": "2.13.0"},
+                "machine": "two cores",
                 "finished": 1766400000.0,
             }
+        )
+
+    def write_curve(self, config: TrialConfig, *replicates: Sequence[float]) -> None:
+        """The validation bound of each replicate, epoch by epoch."""
+        record = self.store.record(config.trial_id)
+        record.write_config(config)
+        known = {"split": "valid", "metric": "bound"}
+        record.write_metrics(
+            {"replicate": index, "epoch": epoch, "value": value, **known}
+            for index, values in enumerate(replicates)
+            for epoch, value in enumerate(values, start=1)
         )
 
 

@@ -1,0 +1,66 @@
+"""What a reader needs to read a table: direction, replicates, the error, K, and what is bold."""
+
+from collections.abc import Iterable
+
+from analysis.labels import LOG_P, bound_label, value_range
+from gmm_study.study.plan import Plan
+from gmm_study.training.hyperparameters import Hyperparameters
+
+BLANK = " Blank: no such trial is planned."
+
+
+def caption(plan: Plan, datasets: Iterable[str], metric: str, marked: bool) -> str:
+    """The caption of a table of log p or of the bound; `marked` says whether an entry is bold."""
+    chosen = set(datasets)
+    settings = [t.config.hyperparameters for t in plan.trials if t.config.dataset in chosen]
+    text = f"Higher is better{'' if metric == LOG_P else ' within a method'}; {spread(plan)}."
+    if not settings:
+        return text
+    if metric == LOG_P:
+        text += (
+            f" Importance sampling with K = {evaluation_samples(settings)} samples per "
+            "datapoint, in expectation a lower bound of log p(x)."
+        )
+        return text + (" Bold: the highest mean among methods, complete cells alone." * marked)
+    kinds = "; ".join(f"{method}: {kind}" for method, kind in bounds_of_methods(settings).items())
+    text += (
+        f" Every method has its own bound ({kinds}), so "
+        "entries of different methods do not compare and none is bold."
+    )
+    differs = len({(setting.method, setting.samples_per_datapoint) for setting in settings})
+    if differs > len({setting.method for setting in settings}):
+        text += " Nor is it one quantity within a method, where K differs."
+    return text
+
+
+def spread(plan: Plan) -> str:
+    """What stands after the ± of an entry."""
+    n = plan.study.replicates
+    if n == 1:
+        return "one replicate a cell (n = 1), so no standard error (n/a)"
+    return (
+        f"mean ± standard error over n = {n} replicates (seeds; standard deviation with n - 1, "
+        "divided by √n)"
+    )
+
+
+def evaluation_samples(settings: Iterable[Hyperparameters]) -> str:
+    """The K of log p, or its range."""
+    return value_range(setting.evaluation_samples for setting in settings)
+
+
+def bounds_of_methods(
+    settings: Iterable[Hyperparameters], with_samples: bool = True
+) -> dict[str, str]:
+    """What the bound of every method is, and its K: `log p̃, K = 10`."""
+    kinds: dict[str, dict[str, list[int]]] = {}
+    for setting in settings:
+        of_method = kinds.setdefault(setting.method, {})
+        of_method.setdefault(bound_label(setting), []).append(setting.samples_per_datapoint)
+    return {
+        method: " or ".join(
+            f"{kind}, K = {value_range(samples)}" if with_samples else kind
+            for kind, samples in of_method.items()
+        )
+        for method, of_method in kinds.items()
+    }

@@ -1,0 +1,116 @@
+"""The cells of a study as one frame: what its tables and figures show, and what is missing."""
+
+from collections.abc import Iterable, Mapping
+from math import nan, sqrt
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from analysis.frames import x_values
+from analysis.labels import BOUND, METRICS, axis_label, value_label
+from analysis.selection import best_mean_validation_bound
+from gmm_study.study.plan import Plan
+from gmm_study.training.hyperparameters import Hyperparameters
+
+NO_DATA = "no data"
+"""The mark of a cell whose data set could not be had."""
+
+_TYPES = {
+    "study": "string",
+    "dataset": "string",
+    "method": "string",
+    "axis": "string",
+    "x": "object",
+    "metric": "string",
+    "mean": "float64",
+    "standard_error": "float64",
+    "n": "int64",
+    "samples": "Int64",
+    "trial_id": "string",
+    "settings": "string",
+    "validation_bound": "float64",
+    "candidates": "int64",
+    "trials": "int64",
+    "complete": "bool",
+    "mark": "string",
+}
+
+
+def summarise(plan: Plan, rows: pd.DataFrame, metrics: Mapping[str, str] = METRICS) -> pd.DataFrame:
+    """The cells of all tables: a row a dataset, method, x and metric.
+
+    `rows` are the planned replicates (`join`), `metrics` the figures and their names for readers.
+    Columns: `study`, `dataset`, `method`, `axis`, `x`, `metric`, `mean` and `standard_error` (nats;
+    over the replicates of the chosen trial, n - 1; NaN for one replicate), `n` (replicates
+    averaged; 0 where there is no average), `samples` (the estimate's K), `trial_id`, `settings` and
+    `validation_bound` of the chosen trial, `complete`, `mark` (why there is no average, what the
+    choice lacked, or with which cell it shares its trial). An incomplete cell has no average, nor
+    has one of a data set that could not be had.
+    """
+    settings = {trial.config.trial_id: trial.config.hyperparameters for trial in plan.trials}
+    chosen = best_mean_validation_bound(rows).to_dict("records")
+    _mark_shared(plan, chosen)
+    chosen = [*chosen, *_gaps(plan, rows)]
+    chosen.sort(key=lambda cell: plan.study.datasets.index(cell["dataset"]))
+    cells = []
+    for cell in chosen:
+        # A trial can stand in several cells of a plan, with the same replicates in each.
+        own = rows[rows["trial_id"] == cell["trial_id"]] if cell["complete"] else rows.iloc[:0]
+        own = own.drop_duplicates("replicate")
+        for metric, name in metrics.items():
+            known = {"study": plan.study.name, "axis": plan.x or "", "metric": metric}
+            samples = _samples(settings[cell["trial_id"]], metric) if cell["complete"] else None
+            average = _average(own, metric, name, cell)
+            cells.append(known | cell | {"samples": samples} | average)
+    return pd.DataFrame(cells, columns=list(_TYPES), dtype=object).astype(_TYPES)
+
+
+def mean_and_standard_error(values: Iterable[float]) -> tuple[float, float]:
+    """The mean and its standard error, s / sqrt(n) with n - 1 in s; NaN error for one value."""
+    array = np.asarray(list(values), dtype=np.float64)
+    error = array.std(ddof=1) / sqrt(len(array)) if len(array) > 1 else nan
+    return float(array.mean()), float(error)
+
+
+def _samples(settings: Hyperparameters, metric: str) -> int:
+    return settings.samples_per_datapoint if metric == BOUND else settings.evaluation_samples
+
+
+def _average(own: pd.DataFrame, metric: str, name: str, cell: Mapping[Any, Any]) -> dict[str, Any]:
+    if not cell["complete"]:
+        return {"mean": nan, "standard_error": nan, "n": 0}
+    values = own[metric] if metric in own else pd.Series(nan, index=own.index)
+    lost = int((~np.isfinite(values)).sum())
+    if lost:
+        mark = f"{name} not finite in {lost} of {len(own)} replicates"
+        marks = "; ".join(filter(None, (mark, cell["mark"])))
+        return {"mean": nan, "standard_error": nan, "n": 0, "complete": False, "mark": marks}
+    mean, error = mean_and_standard_error(values)
+    return {"mean": mean, "standard_error": error, "n": len(own)}
+
+
+def _mark_shared(plan: Plan, cells: list[dict[Any, Any]]) -> None:
+    """Say of a cell whose trial stands in an earlier one too which that is."""
+    first: dict[tuple[Any, ...], Any] = {}
+    for cell in cells:
+        if not cell["complete"]:
+            continue
+        x = first.setdefault((cell["dataset"], cell["method"], cell["trial_id"]), cell["x"])
+        if x != cell["x"]:
+            shared = f"the same trial as {axis_label(plan.x or '')} {value_label(x)}"
+            cell["mark"] = "; ".join(filter(None, (shared, cell["mark"])))
+
+
+def _gaps(plan: Plan, rows: pd.DataFrame) -> list[dict[Any, Any]]:
+    """The cells of the data sets that could not be had: those that the others have."""
+    nothing = {"complete": False, "trial_id": None, "settings": "", "validation_bound": nan}
+    nothing |= {"candidates": 0, "trials": 0, "mark": NO_DATA}
+    there = set(zip(rows["method"], rows["x"], strict=True))
+    return [
+        {"dataset": dataset, "method": method, "x": x, **nothing}
+        for dataset in plan.without_data
+        for method in plan.study.methods
+        for x in x_values(rows)
+        if (method, x) in there
+    ]

@@ -1,0 +1,152 @@
+"""Our test figures beside the published ones, as negative log-likelihoods in nats."""
+
+from math import isfinite, nan
+from typing import Any
+
+import pandas as pd
+
+from analysis.cells import summarise
+from analysis.labels import ESS, ESS_STAR, LOG_P, LOG_P_STAR, LOG_Z2, decimals, value_label
+from analysis.published import published
+from analysis.selection import CELL
+from analysis.tables import Entry, Notes, Table
+from gmm_study.study.plan import Plan
+
+_Layers = dict[Any, set[tuple[int, ...]]]
+LIKELIHOODS = {LOG_P: "-log p", LOG_P_STAR: "-log p*"}
+ESS_OF = {LOG_P: ESS, LOG_P_STAR: ESS_STAR}
+"""The effective sample size that goes with each."""
+COMPARED = {
+    LOG_P: "test log p",
+    LOG_P_STAR: "test log p*",
+    ESS: "ess",
+    ESS_STAR: "ess for p*",
+    LOG_Z2: "2 log Z",
+}
+COLUMNS = ("ours", "published", "ours - published", "at or below", "n", "K", "ess", "2 log Z")
+
+_TYPES = {
+    "study": "string",
+    "dataset": "string",
+    "method": "string",
+    "x": "object",
+    "metric": "string",
+    "nll": "float64",
+    "standard_error": "float64",
+    "n": "int64",
+    "samples": "Int64",
+    "ess": "float64",
+    "log_z2": "float64",
+    "published": "float64",
+    "note": "string",
+    "difference": "float64",
+    "reached": "boolean",
+    "mark": "string",
+}
+
+
+def compare(plan: Plan, rows: pd.DataFrame) -> pd.DataFrame:
+    """A row a dataset, method, x and likelihood: log p of all methods, log p* of gmm.
+
+    `nll` and its `standard_error` over replicates (n - 1) in nats, `published` and `note` (where it
+    stands, whether it was checked), `difference` (ours minus published), `reached`, whether ours is
+    at or below the published figure within one standard error, `mark` of an incomplete cell. A
+    published figure that names its layers is held against those layers alone.
+    """
+    layers = _planned_layers(plan, rows)
+    cells = summarise(plan, rows, COMPARED)
+    found = []
+    by_cell = cells.groupby(["dataset", "method", _position(cells)], sort=False)
+    for (_, method, _), metrics in by_cell:
+        by_metric = {cell["metric"]: cell for cell in metrics.to_dict("records")}
+        for metric in LIKELIHOODS if method == "gmm" else [LOG_P]:
+            found.append(_row(by_metric, metric, layers))
+    return pd.DataFrame(found, columns=list(_TYPES), dtype=object).astype(_TYPES)
+
+
+def lay_out_comparison(plan: Plan, compared: pd.DataFrame) -> Table:
+    """One table: a row a likelihood of a dataset, a method and, where there is an axis, its x."""
+    notes = Notes()
+    rows = []
+    for row in compared.to_dict("records"):
+        x = [value_label(row["x"])] if plan.x else []
+        name = ", ".join([row["dataset"], row["method"], *x, LIKELIHOODS[row["metric"]]])
+        rows.append((name, _entries(row, notes)))
+    n = plan.study.replicates
+    error = (
+        f"± the standard error over n = {n} replicates (standard deviation with n - 1, divided "
+        "by √n)"
+        if n > 1
+        else "one replicate (n = 1), so no standard error (n/a)"
+    )
+    return Table(
+        key=f"{plan.study.name} published",
+        title="Our test figures beside the published ones, in nats",
+        caption=(
+            f"Negative log-likelihood, lower is better; {error}; K samples per datapoint. At or "
+            "below: ours is not above the published figure by more than one standard error. ess: "
+            "effective samples as a fraction of K, of q as a proposal for p, or for p*."
+        ),
+        corner=("", ""),
+        columns=COLUMNS,
+        rows=tuple(rows),
+        notes=notes.listed(),
+        places=decimals(compared["standard_error"]),
+    )
+
+
+def _position(cells: pd.DataFrame) -> pd.Series:
+    """A number for every value of x, to group by: None is a value too."""
+    values = list(dict.fromkeys(cells["x"]))
+    return cells["x"].map(values.index).rename("position")
+
+
+def _planned_layers(plan: Plan, rows: pd.DataFrame) -> _Layers:
+    """The layers of the trials of each cell, by its place and, of one trial, by its id."""
+    of_trial = {t.config.trial_id: t.config.hyperparameters.layers for t in plan.trials}
+    layers: _Layers = {trial_id: {sizes} for trial_id, sizes in of_trial.items()}
+    for *cell, trial_id in zip(*(rows[name] for name in (*CELL, "trial_id")), strict=True):
+        layers.setdefault(tuple(cell), set()).add(of_trial[trial_id])
+    return layers
+
+
+def _row(by_metric: dict[str, dict[Any, Any]], metric: str, layers: _Layers) -> dict[str, Any]:
+    cell = by_metric[metric]
+    figure = published(cell["dataset"], cell["method"], metric)
+    key = cell["trial_id"] if cell["complete"] else tuple(cell[name] for name in CELL)
+    if figure and figure.layers and figure.layers not in layers.get(key, {figure.layers}):
+        figure = None
+    difference = -cell["mean"] - figure.nll if figure else nan
+    error = cell["standard_error"] if isfinite(cell["standard_error"]) else 0.0
+    names = ("study", "dataset", "method", "x", "metric", "standard_error", "n", "samples", "mark")
+    return {name: cell[name] for name in names} | {
+        "nll": -cell["mean"],
+        "ess": by_metric[ESS_OF[metric]]["mean"],
+        "log_z2": by_metric[LOG_Z2]["mean"] if metric == LOG_P_STAR else nan,
+        "published": figure.nll if figure else nan,
+        "note": figure.note if figure else "",
+        "difference": difference,
+        "reached": difference <= error if isfinite(difference) else None,
+    }
+
+
+def _entries(row: dict[Any, Any], notes: Notes) -> tuple[Entry | None, ...]:
+    def shown(text: str, letter: str = "") -> Entry | None:
+        return Entry(nan, nan, letter, text=text) if text else None
+
+    reached = {True: "yes", False: "no"}
+    known = pd.notna(row["reached"])
+    return (
+        Entry(row["nll"], row["standard_error"], notes.letter(row["mark"])),
+        shown(_number(row["published"], ".2f"), notes.letter(row["note"])),
+        shown(_number(row["difference"], "+.2f")),
+        shown(reached[bool(row["reached"])] if known else ""),
+        shown(str(row["n"])),
+        shown(f"{row['samples']:,}" if row["n"] else ""),
+        shown(_number(row["ess"], ".3f")),
+        shown(_number(row["log_z2"], ".3f")),
+    )
+
+
+def _number(value: float, form: str) -> str:
+    return f"{value:{form}}" if isfinite(value) else ""

@@ -1,0 +1,91 @@
+"""The figure of learning curves: the validation bound per epoch, a panel a dataset."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from analysis.curves import LearningCurve
+from analysis.labels import axis_label, short_label
+from analysis.style import PALETTE, STYLE, look, new_figure
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+MOST_ACROSS = 3
+"""Panels side by side."""
+START = 0.2
+"""Part of the epochs that may lie below the panel, where the bound still climbs steeply."""
+LONG_NAME = 30
+"""Letters of a name beyond which the legend has one name a line."""
+_LINES = ("-", "--", ":", "-.")
+
+
+def draw_curves(curves: Sequence[LearningCurve], axis: str | None) -> "Figure":
+    """Mean over replicates in nats, ± one standard error as a band.
+
+    Without an axis a method has its colour; along one a value of x has a colour and a method a kind
+    of line.
+    """
+    from matplotlib import rc_context
+    from matplotlib.lines import Line2D
+
+    datasets = list(dict.fromkeys(curve.dataset for curve in curves))
+    looks = _looks(curves, axis)
+    across = min(len(datasets), MOST_ACROSS)
+    down = -(-len(datasets) // across)
+    with rc_context(STYLE):
+        figure = new_figure((2.1 if across > 1 else 3.2) * down + 0.5)
+        panels = list(figure.subplots(down, across, squeeze=False).flat)
+        for panel in panels[len(datasets) :]:
+            panel.set_visible(False)
+        for dataset, panel in zip(datasets, panels, strict=False):
+            _panel(panel, [curve for curve in curves if curve.dataset == dataset], axis, looks)
+            panel.set_title(dataset)
+        figure.supxlabel("epoch", fontsize=8)
+        figure.supylabel("validation bound (nats)", fontsize=8)
+        handles = [Line2D([], [], label=name, **style) for name, style in looks.items()]
+        columns = 1 if max(map(len, looks)) > LONG_NAME else 3
+        figure.legend(handles=handles, loc="outside upper center", ncols=columns, frameon=False)
+    return figure
+
+
+def _panel(
+    panel: "Axes",
+    curves: Sequence[LearningCurve],
+    axis: str | None,
+    looks: dict[str, dict[str, Any]],
+) -> None:
+    floors = []
+    for curve in curves:
+        epochs, mean = curve.epochs["epoch"].astype(int), curve.epochs["mean"]
+        error = curve.epochs["standard_error"].fillna(0.0)
+        name = _name(curve, axis)
+        panel.plot(epochs, mean, label=name, **looks[name])
+        colour = looks[name]["color"]
+        panel.fill_between(epochs, mean - error, mean + error, color=colour, alpha=0.2, linewidth=0)
+        floors.append(mean.iloc[int(START * len(mean)) :].min())
+    low, high = min(floors), max(curve.epochs["mean"].max() for curve in curves)
+    margin = 0.05 * (high - low) or 0.5
+    panel.set_ylim(low - margin, high + margin)
+    panel.grid(linewidth=0.4, color="0.9")
+    panel.set_axisbelow(True)
+
+
+def _name(curve: LearningCurve, axis: str | None) -> str:
+    if axis is None:
+        return curve.method
+    return f"{curve.method}, {axis_label(axis)} {short_label(axis, curve.x)}"
+
+
+def _looks(curves: Sequence[LearningCurve], axis: str | None) -> dict[str, dict[str, Any]]:
+    values = list(dict.fromkeys(curve.x for curve in curves))
+    methods = list(dict.fromkeys(curve.method for curve in curves))
+    looks = {}
+    for curve in curves:
+        if axis is None:
+            looks[_name(curve, axis)] = {"color": look(curve.method)["color"]}
+        else:
+            colour = PALETTE[values.index(curve.x) % len(PALETTE)]
+            line = _LINES[methods.index(curve.method) % len(_LINES)]
+            looks[_name(curve, axis)] = {"color": colour, "linestyle": line}
+    return looks

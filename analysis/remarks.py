@@ -1,0 +1,67 @@
+"""Remarks on a study's figures that its numbers alone justify."""
+
+from typing import Any
+
+import pandas as pd
+
+from analysis.cells import summarise
+from analysis.comparison import COMPARED
+from analysis.labels import BOUND, ESS, LOG_P, value_label
+from gmm_study.study.plan import Plan
+from gmm_study.study.schema import VARIATION
+
+FEW_SAMPLES = 10.0
+"""Effective samples per datapoint below which log p counts as a loose bound."""
+
+
+def remarks(plan: Plan, rows: pd.DataFrame) -> list[str]:
+    """Where log p is loose, how it grows with K, and what the limit of epochs ended."""
+    cells = summarise(plan, rows, {**COMPARED, BOUND: "test bound"})
+    loose, grows, cut = [], [], []
+    for _, metrics in cells.groupby(["dataset", "method", "trial_id"], sort=False):
+        by_metric = {cell["metric"]: cell for cell in metrics.to_dict("records")}
+        place = _place(plan, by_metric[LOG_P])
+        loose.append(_few_effective(place, by_metric[LOG_P], by_metric[ESS]))
+        cut.append(_cut_short(place, plan, rows, by_metric[LOG_P]))
+        if plan.x != VARIATION:
+            grows.append(_at_two_k(place, by_metric[LOG_P], by_metric[BOUND]))
+    heads = (
+        (
+            f"Fewer than {FEW_SAMPLES:g} samples per datapoint are effective, so log p is a loose "
+            "lower bound",
+            loose,
+        ),
+        ("Log p at the K of training and at that of the evaluation", grows),
+        ("Ended by max_epochs, before patience would have", cut),
+    )
+    return [f"{head}: {'; '.join(filter(None, found))}." for head, found in heads if any(found)]
+
+
+def _few_effective(place: str, log_p: dict[Any, Any], ess: dict[Any, Any]) -> str:
+    if not (log_p["n"] and ess["n"]):
+        return ""
+    effective = ess["mean"] * log_p["samples"]
+    return f"{place} ({effective:.1f} of {log_p['samples']:,})" if effective < FEW_SAMPLES else ""
+
+
+def _at_two_k(place: str, log_p: dict[Any, Any], bound: dict[Any, Any]) -> str:
+    """The bound of rws is log p with the K of training."""
+    if log_p["method"] != "rws" or not (log_p["n"] and bound["n"]):
+        return ""
+    figures = (f"{cell['mean']:.2f} (K = {cell['samples']:,})" for cell in (bound, log_p))
+    return f"{place} {', '.join(figures)}"
+
+
+def _cut_short(place: str, plan: Plan, rows: pd.DataFrame, cell: dict[Any, Any]) -> str:
+    settings = {trial.config.trial_id: trial.config.hyperparameters for trial in plan.trials}
+    limit, patience = (
+        getattr(settings[cell["trial_id"]], name) for name in ("max_epochs", "patience")
+    )
+    own = rows[rows["trial_id"] == cell["trial_id"]].drop_duplicates("replicate")
+    cut = own[(own["epochs"] == limit) & (own["epochs"] - own["best_epoch"] < patience)]
+    return f"{place} ({len(cut)} of {len(own)} replicates, at {limit:,})" if len(cut) else ""
+
+
+def _place(plan: Plan, cell: dict[Any, Any]) -> str:
+    words = [cell["dataset"], cell["method"], *([value_label(cell["x"])] if plan.x else [])]
+    return " ".join(words)

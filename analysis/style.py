@@ -1,0 +1,58 @@
+"""How figures look: one colour and marker a method in every study, and pictures as bytes."""
+
+from dataclasses import fields
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+from gmm_study.training.hyperparameters import Hyperparameters
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+WIDTH = 6.75
+"""Inches: the width of a page's text."""
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+"""Okabe and Ito's palette, told apart by colour-blind readers; yellow is too faint for a line."""
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+_METHODS = next(f.metadata["choices"] for f in fields(Hyperparameters) if f.name == "method")
+STYLE: Any = {
+    "font.size": 8,
+    "axes.titlesize": 8,
+    "axes.labelsize": 8,
+    "legend.fontsize": 8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.linewidth": 0.6,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "lines.linewidth": 1.2,
+    "lines.markersize": 4,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "gmm-study",
+}
+
+
+def new_figure(height: float, width: float = WIDTH) -> "Figure":
+    """An empty figure of that many inches whose panels do not overlap; made inside `STYLE`."""
+    from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+    layout = ConstrainedLayoutEngine(wspace=0.06, hspace=0.06)
+    return Figure(figsize=(width, height), layout=layout)
+
+
+def render(figure: "Figure", kind: str) -> bytes:
+    """The figure as `png` or `svg`, the same bytes whenever it is drawn from the same numbers."""
+    from matplotlib import rc_context
+
+    stamp = {"svg": {"Date": None, "Creator": None}, "png": {"Software": None}}[kind]
+    content = BytesIO()
+    with rc_context(STYLE):
+        figure.savefig(content, format=kind, dpi=200, metadata=stamp)
+    return content.getvalue()
+
+
+def look(method: str) -> dict[str, Any]:
+    """Colour and marker of a method, the same in every study."""
+    place = _METHODS.index(method) % len(PALETTE)
+    return {"color": PALETTE[place], "marker": _MARKERS[place]}

@@ -1,0 +1,82 @@
+"""A study as a command has it: with its data, its plan and its records."""
+
+import shlex
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from gmm_study.errors import InputError
+
+if TYPE_CHECKING:
+    from gmm_study.data import Dataset, DownloadError
+    from gmm_study.study import PlannedTrial
+
+RESULTS = "results"
+"""Where the records are, unless said otherwise."""
+_NOT_HAD: dict[str, "DownloadError"] = {}
+"""The downloads that failed, so that a command tries each once."""
+
+
+class Opened:
+    """A study with its data, plan and records."""
+
+    def __init__(self, name: str, overrides: Sequence[str], small: bool, storage: str) -> None:
+        from gmm_study.study import load_study, make_plan
+        from gmm_study.trials.record import RecordStore
+
+        words = ["gmm-study", "run", name, *(["--small"] if small else [])]
+        words += [word for text in overrides for word in ("--set", text)]
+        self.command = shlex.join([*words, *(["--storage", storage] if storage != RESULTS else [])])
+        study = load_study(name, overrides, small)
+        loaded = self._load(study.datasets)
+        self.plan = make_plan(study, {key: data.sha256 for key, data in loaded.items()})
+        self.datasets: dict[str, Dataset] = {data.sha256: data for data in loaded.values()}
+        self.store = RecordStore(storage)
+        self.states = self.read_states()
+
+    def _load(self, names: Sequence[str]) -> dict[str, "Dataset"]:
+        """The data sets that can be had; `without_data` has a line on each of the others."""
+        from gmm_study.data import DownloadError, load_dataset
+
+        loaded = {}
+        for name in names:
+            try:
+                if name not in _NOT_HAD:
+                    loaded[name] = load_dataset(name)
+            except DownloadError as error:
+                _NOT_HAD[name] = error
+        self.without_data = [f"no data: {_NOT_HAD[name]}" for name in names if name not in loaded]
+        if not loaded:
+            several = "none of the study's data sets can be had: " if len(names) > 1 else ""
+            raise InputError(f"{several}{_NOT_HAD[names[0]]}")
+        return loaded
+
+    def read_states(self) -> dict[str, str]:
+        """The state of every trial by its id, as the records say now."""
+        replicates = self.plan.study.replicates
+        return {
+            trial.config.trial_id: self.store.record(trial.config.trial_id).state(replicates)
+            for trial in self.plan.trials
+        }
+
+    def missing(self, retry_failed: bool) -> list["PlannedTrial"]:
+        """The trials to be trained: those without a result, in the plan's order."""
+        done = {"complete", "diverged"} | (set() if retry_failed else {"failed"})
+        return [
+            trial for trial in self.plan.trials if self.states[trial.config.trial_id] not in done
+        ]
+
+    def counts(self) -> str:
+        """`12 trials of 3 replicates: 8 complete, 4 pending`."""
+        counts = Counter(self.states.values())
+        parts = ", ".join(f"{count} {state}" for state, count in sorted(counts.items()))
+        study = self.plan.study
+        return (
+            f"{study.name}: {plural(len(self.plan.trials), 'trial')} of "
+            f"{plural(study.replicates, 'replicate')}: {parts}"
+        )
+
+
+def plural(count: int, noun: str) -> str:
+    """`1 trial`, `2 trials`."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -1,0 +1,50 @@
+"""`gmm-study reproduction`: our figures beside the published ones, as one page."""
+
+import shlex
+from pathlib import Path
+
+import rich_click as click
+
+from gmm_study.cli.console import output_console
+from gmm_study.cli.opened import RESULTS
+
+STUDIES = ("uci_table", "mnist_table", "reproduction_details")
+
+
+@click.command()
+@click.option(
+    "--storage",
+    default=RESULTS,
+    show_default=True,
+    help="Where the records are: a folder or the address of a bucket.",
+)
+@click.option(
+    "--output",
+    default=Path("docs/reproduction.md"),
+    show_default=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The page; its figures go into a folder of its name beside it.",
+)
+def reproduction(storage: str, output: Path) -> None:
+    """Write the page that holds our test figures against the published ones.
+
+    Reads the records of the studies uci_table, mnist_table and reproduction_details, and no data;
+    trains nothing.
+    """
+    from analysis import plan_from_records, write_reproduction
+    from gmm_study.data.registry import REGISTRY
+    from gmm_study.study import load_study
+    from gmm_study.trials.record import RecordStore
+
+    studies = [load_study(name) for name in STUDIES]
+    store = RecordStore(storage)
+    known = {name: entry.sha256 for name, entry in REGISTRY.items()}
+    plans = [plan_from_records(study, store, known) for study in studies]
+    elsewhere = ["--storage", storage] if storage != RESULTS else []
+    commands = {name: shlex.join(["gmm-study", "run", name, *elsewhere]) for name in STUDIES}
+    written = write_reproduction(plans, store, output, commands)
+    console = output_console()
+    for sentence in written.sentences:
+        console.print(sentence, markup=False, highlight=False)
+    for path in written.paths:
+        console.print(f"wrote {path}", markup=False, highlight=False)

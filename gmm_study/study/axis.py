@@ -1,0 +1,95 @@
+"""A section of a study's file, and the one that says what values a swept setting takes."""
+
+from collections.abc import Mapping, Sequence
+from math import exp, log
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, StrictInt, model_validator
+from pydantic_core import PydanticCustomError
+
+from gmm_study.errors import did_you_mean
+
+UNKNOWN_FIELD = "unknown_field"
+
+
+class Section(BaseModel):
+    """A mapping of known fields.
+
+    Its checks raise `ValueError` for what lies at their own place in the file, and `InputError`
+    with a line that names the field itself for all else.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_unknown(cls, values: Any) -> Any:
+        for name in values if isinstance(values, Mapping) else ():
+            if name not in cls.model_fields:
+                hint = did_you_mean(name, cls.model_fields)
+                raise PydanticCustomError(UNKNOWN_FIELD, "{name}", {"name": name, "hint": hint})
+        return values
+
+
+class Axis(Section):
+    """The values of one swept setting: a grid, or a distribution that a search draws from."""
+
+    grid: Annotated[list[Any], Field(min_length=1)] | None = None
+    choice: Annotated[list[Any], Field(min_length=1)] | None = None
+    uniform: tuple[FiniteFloat, FiniteFloat] | None = None
+    log_uniform: tuple[FiniteFloat, FiniteFloat] | None = None
+    integer: tuple[StrictInt, StrictInt] | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> "Axis":
+        if len(self.model_fields_set) != 1 or getattr(self, self.kind) is None:
+            raise ValueError(f"needs one of {', '.join(Axis.model_fields)}, as in {{grid: [1, 2]}}")
+        if not self.values:
+            low, high = getattr(self, self.kind)
+            if low >= high:
+                raise ValueError(f"{self.kind} [{low}, {high}] must have low below high")
+            if self.log_uniform and low <= 0:
+                raise ValueError(f"log_uniform [{low}, {high}] must have low above 0")
+        return self
+
+    @property
+    def kind(self) -> str:
+        """The field that is set."""
+        return next(iter(self.model_fields_set), "grid")
+
+    @property
+    def values(self) -> Sequence[Any]:
+        """The values of a grid or a choice, none for a range."""
+        return self.grid or self.choice or ()
+
+    def __contains__(self, value: Any) -> bool:
+        """Whether the axis takes a plain value."""
+        if self.values:
+            return value in self.values
+        low, high = getattr(self, self.kind)
+        return bool(low <= value <= high)
+
+    def at(self, fraction: float) -> Any:
+        """The value that far, in [0, 1), along the axis; equal fractions are equally likely.
+
+        Numbers of a range are rounded to six digits, so that a draw, and with it a trial's
+        identity, does not hang on a machine's logarithm.
+        """
+        if self.values:
+            return self.values[min(int(fraction * len(self.values)), len(self.values) - 1)]
+        low, high = getattr(self, self.kind)
+        if self.integer:
+            return min(low + int(fraction * (high - low + 1)), high)
+        if self.log_uniform:
+            value = exp(log(low) + fraction * (log(high) - log(low)))
+        else:
+            value = low + fraction * (high - low)
+        return min(max(float(f"{value:.6g}"), low), high)
+
+    def probes(self) -> Sequence[Any]:
+        """Values that are all usable only if every value of the axis is."""
+        if self.values:
+            return self.values
+        low, high = getattr(self, self.kind)
+        between = [] if self.integer else [low + min(0.5, (high - low) / 2)]
+        return [low, high, *between]

@@ -1,0 +1,79 @@
+"""What a study may say of settings: which names there are, and their values in plain form."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from inspect import signature
+from typing import Any
+
+from gmm_study.errors import InputError, did_you_mean
+from gmm_study.study.axis import Axis
+from gmm_study.study.dotted import leaves
+from gmm_study.training.hyperparameters import Hyperparameters, geometric_sizes
+
+SPELT_ELSEWHERE = {
+    "method": "methods",
+    "methods": "methods",
+    "dataset": "datasets",
+    "datasets": "datasets",
+    "evaluation_samples": "evaluation.samples",
+    "variation": "variations",
+}
+"""What `fixed`, `space` and `variations` refuse, with the field of a study that says it."""
+
+
+def refuse_unknown_settings(section: str, settings: Mapping[str, Any]) -> None:
+    """Raise `InputError` for the first of nested settings that a study cannot say there."""
+    for name in settings:
+        if "." in name:
+            raise InputError(f"{section}.{name}: must be nested mappings, not a dotted name")
+    for name in leaves(settings):
+        refuse_unknown_setting(section, name)
+
+
+def refuse_unknown_setting(section: str, name: str) -> None:
+    """Raise `InputError` for the dotted name of a setting that a study cannot say there."""
+    if name in SPELT_ELSEWHERE:
+        raise InputError(f"{section}.{name}: a study says this in '{SPELT_ELSEWHERE[name]}'")
+    known = {spec.name for spec in fields(Hyperparameters)} - set(SPELT_ELSEWHERE)
+    known |= {f"layers.{part}" for part in signature(geometric_sizes).parameters}
+    if name not in known:
+        raise InputError(f"{section}.{name}: no such setting; {did_you_mean(name, known)}")
+
+
+def with_plain_values(name: str, axis: Axis) -> Axis:
+    """The axis with numbers as numbers, however they were written, and layers as text."""
+    if not axis.values:
+        return axis
+    values = [plain_value("space", name, value) for value in axis.values]
+    try:
+        refuse_repeated(values)
+    except ValueError as error:
+        raise InputError(f"space.{name}.{axis.kind}: {error}") from error
+    return axis.model_copy(update={axis.kind: values})
+
+
+def plain_value(section: str, name: str, value: Any) -> Any:
+    """A value of an axis, a number as a number however it was written, and layers as text."""
+    if value is None:
+        raise InputError(f"{section}.{name}: null must be a value")
+    try:
+        if "." in name:  # a part of layers, all of which are sizes or counts of them
+            return Hyperparameters.from_mapping({"layers": [value]}).layers[0]
+        value = getattr(Hyperparameters.from_mapping({name: value}), name)
+    except InputError as error:
+        raise InputError(f"{section}.{name}: {without_name(error)}") from error
+    return ",".join(map(str, value)) if isinstance(value, tuple) else value
+
+
+def refuse_repeated(values: Sequence[Any]) -> None:
+    """Raise `ValueError` for a value that is there twice."""
+    seen = set()
+    for value in values:
+        if value in seen:
+            raise ValueError(f"{value!r} must be there once only")
+        seen.add(value)
+
+
+def without_name(error: InputError) -> str:
+    """The line of an error without the field that it begins with."""
+    return str(error).partition(": ")[2]

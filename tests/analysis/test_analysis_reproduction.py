@@ -1,0 +1,251 @@
+"""The page of the reproduction: every figure from records, every gap marked."""
+
+import math
+import re
+
+import pytest
+
+from analysis import join, load, plan_from_records, summarise, write_reproduction
+from analysis.comparison import compare
+from analysis.curve_figure import draw_curves
+from analysis.curves import learning_curves
+from analysis.remarks import remarks
+from gmm_study.trials.config import TrialConfig
+
+SEARCH = {
+    "space": {"learning_rate": {"log_uniform": [1e-3, 1e-2]}},
+    "search": {"kind": "random", "trials": 2},
+}
+DEPTHS = {"space": {"layers": {"grid": [[8], [8, 4]]}}}
+
+
+def gmm(log_p, ess=0.3):
+    """The final figures of a replicate of gmm, in nats."""
+    return {
+        "valid/bound": log_p - 1,
+        "test/bound": log_p - 1,
+        "test/log_p": log_p,
+        "test/log_p_star": log_p + 0.5,
+        "test/log_z2": -0.5,
+        "test/ess": ess,
+        "test/ess_star": 0.6,
+    }
+
+
+def rws(log_p, ess=0.3):
+    """The final figures of a replicate of rws, whose bound is log p with few samples."""
+    names = ("valid/bound", "test/bound", "test/log_p", "test/ess")
+    return dict(zip(names, (log_p - 1, log_p - 1, log_p, ess), strict=True))
+
+
+@pytest.fixture
+def uci(lab):
+    """Two of three data sets at hand; rws on nips lacks one of its two trials."""
+    plan = lab.plan(
+        "uci",
+        without=["adult"],
+        datasets=["mushrooms", "nips", "adult"],
+        methods=["gmm", "rws"],
+        **SEARCH,
+    )
+    of = {"gmm": gmm, "rws": rws}
+    for number, trial in enumerate(plan.trials):
+        method, dataset = trial.config.hyperparameters.method, trial.config.dataset
+        level = {"mushrooms": -9.5, "nips": -272.5}[dataset] - number % 2
+        if (method, dataset, number % 2) != ("rws", "nips", 1):
+            lab.write(trial.config, *(of[method](level + step) for step in (-0.1, 0.0, 0.1)))
+    return plan
+
+
+def compared(plan, lab):
+    return compare(plan, join(plan, load(lab.store)))
+
+
+def one(frame, **where):
+    for name, value in where.items():
+        frame = frame[frame[name] == value]
+    (row,) = frame.to_dict("records")
+    return row
+
+
+@pytest.fixture
+def page(lab, uci):
+    output = lab.folder / "docs" / "reproduction.md"
+    written = write_reproduction([uci], lab.store, output, {"uci": "gmm-study run uci --storage s"})
+    return written, output.read_text()
+
+
+def test_ours_is_compared_with_the_published_within_one_standard_error(uci, lab):
+    frame = compared(uci, lab)
+    row = one(frame, dataset="mushrooms", method="gmm", metric="test/log_p")
+    # -9.6, -9.5, -9.4: standard deviation 0.1, standard error 0.1 / sqrt(3); published 9.40
+    assert (row["nll"], row["standard_error"]) == pytest.approx((9.5, 0.057735))
+    assert row["difference"] == pytest.approx(0.10)
+    assert row["reached"] is False
+    assert (row["n"], row["samples"], row["ess"]) == (3, 1000, pytest.approx(0.3))
+    star = one(frame, dataset="mushrooms", method="gmm", metric="test/log_p_star")
+    assert (star["nll"], star["published"], star["reached"]) == (pytest.approx(9.0), 9.40, True)
+    assert (star["ess"], star["log_z2"]) == pytest.approx((0.6, -0.5))
+    assert one(frame, dataset="nips", method="gmm", metric="test/log_p")["reached"] is True
+
+
+def test_a_figure_a_hair_above_the_published_one_is_within_its_error(lab):
+    plan = lab.plan("hair", datasets=["mushrooms"])
+    for values in ((-9.54, -9.44, -9.34),):
+        lab.write(plan.trials[0].config, *map(gmm, values))
+    row = one(compared(plan, lab), metric="test/log_p")
+    # 0.04 above with a standard error of 0.058
+    assert row["difference"] == pytest.approx(0.04)
+    assert row["reached"] is True
+
+
+def test_rws_has_no_second_likelihood(uci, lab):
+    frame = compared(uci, lab)
+    assert set(frame[frame["method"] == "rws"]["metric"]) == {"test/log_p"}
+
+
+def test_a_published_figure_with_layers_is_held_against_those_alone(lab):
+    twelve = [300, 200, 100, 75, 50, 35, 30, 25, 20, 15, 10, 10]
+    plan = lab.plan("m", datasets=["bmnist"], space={"layers": {"grid": [[300, 200], twelve]}})
+    lab.write(plan.trials[0].config, *map(gmm, (-90.0, -90.0, -90.0)))
+    frame = compared(plan, lab)
+    frame = frame[frame["metric"] == "test/log_p"]
+    shallow, deep = frame.to_dict("records")
+    assert math.isnan(shallow["published"])
+    assert (deep["published"], deep["mark"]) == (84.8, "pending")
+
+
+def test_the_page_says_what_is_reached_what_is_missing_and_what_is_unchecked(page):
+    written, text = page
+    glance = "\n".join(written.sentences)
+    assert "9 published figures, 6 compared: ours is at or below 5 of them" in glance
+    assert re.search(r"Above: .*mushrooms gmm -log p \(\+0\.10\)", glance)
+    assert "Not compared (no data): adult gmm -log p, adult gmm -log p*, adult rws -log p" in glance
+    assert "Provisional, the search is not complete: nips rws -log p" in glance
+    assert "9 of the 9 published figures were not checked" in glance
+    assert all(f"- {sentence}\n" in text for sentence in written.sentences)
+
+
+def test_the_page_holds_commands_choices_and_provenance(page, uci):
+    _, text = page
+    assert "gmm-study run uci --storage s\ngmm-study reproduction\n" in text
+    assert "provisional: 1 of 2 trials compared; pending (1 trial)" in text
+    rate = uci.trials[0].axes["learning_rate"]
+    assert re.search(rf"\| mushrooms +\| gmm +\| learning_rate={rate} .*\| 2 of 2", text)
+    assert "Commit: 0123456789abcdef." in text
+    assert "Versions: python 3.11.9, torch 2.13.0." in text
+    assert "Machine: two cores." in text
+    # 7 trials of 3 replicates, 3.2 seconds each
+    assert "together: 0.02 hours." in text
+    assert "no data" in text
+
+
+def test_the_page_shows_pictures_that_lie_beside_it_the_same_whenever_written(lab, uci):
+    for trial in uci.trials:
+        lab.write_curve(trial.config, *([-10 - 1 / epoch for epoch in range(1, 31)] for _ in "abc"))
+    output = lab.folder / "docs" / "reproduction.md"
+    written = write_reproduction([uci], lab.store, output, {"uci": "run"})
+    pictures = re.findall(r"\]\((.*?)\)", output.read_text())
+    assert pictures == ["reproduction/uci_curves.png"]
+    assert (lab.folder / "docs" / pictures[0]).read_bytes().startswith(b"\x89PNG")
+    assert {p for p in output.parent.rglob("*") if p.is_file()} == set(written.paths)
+    before = {path: path.read_bytes() for path in written.paths}
+    write_reproduction([uci], lab.store, output, {"uci": "run"})
+    assert {path: path.read_bytes() for path in written.paths} == before
+
+
+def test_a_study_of_variations_gets_its_costs(lab):
+    plan = lab.plan("details", variations={"authors": {}, "K=1": {"samples": 1}})
+    for trial, values in zip(plan.trials, ((-20, -21, -22), (-21, -22.5, -24)), strict=True):
+        lab.write(trial.config, *(gmm(float(value)) for value in values))
+    output = lab.folder / "page.md"
+    written = write_reproduction([plan], lab.store, output, {"details": "run"})
+    text = output.read_text()
+    assert "gmm: against authors, K=1 costs 1.50 ± 0.29 nats." in text
+    assert "](page/details_costs.png)" in text
+    assert "K=1 (samples 1)" in text
+    assert len(written.paths) == 3
+    assert written.sentences == ()
+
+
+def test_without_any_record_the_page_is_all_gaps(lab):
+    plan = lab.plan("empty", datasets=["mushrooms"], **DEPTHS)
+    output = lab.folder / "page.md"
+    write_reproduction([plan], lab.store, output, {"empty": "run"})
+    text = output.read_text()
+    assert "none of the 2 planned trials has a record" in text
+    assert "Not compared (pending)" in text
+    assert "Machine: not recorded." in text
+    nothing = lab.plan("nothing", datasets=["adult"], without=["adult"])
+    write_reproduction([nothing], lab.store, output, {"nothing": "run"})
+    assert "No data set of this study is known here: adult." in output.read_text()
+
+
+def test_a_plan_needs_no_data_where_a_checksum_is_known_or_recorded(lab):
+    settings = lab.plan().trials[0].config.hyperparameters
+    lab.write(TrialConfig(settings, "web", "f" * 64), gmm(-20.0))
+    study = lab.plan("all", datasets=["dna", "web", "adult"]).study
+    plan = plan_from_records(study, lab.store, {"dna": "d" * 64, "web": None, "adult": None})
+    assert [(t.config.dataset, t.config.dataset_sha256[0]) for t in plan.trials] == [
+        ("dna", "d"),
+        ("web", "f"),
+    ]
+    assert plan.without_data == ("adult",)
+
+
+@pytest.fixture
+def curves(lab):
+    def _curves(plan):
+        rows = join(plan, load(lab.store))
+        return learning_curves(plan, lab.store, rows, summarise(plan, rows))
+
+    return _curves
+
+
+def test_a_curve_is_the_mean_over_replicates_as_far_as_all_of_them_reach(lab, curves):
+    plan = lab.plan("c", replicates=2)
+    lab.write(plan.trials[0].config, gmm(-20.0), gmm(-20.0))
+    lab.write_curve(plan.trials[0].config, [-9.0, -7.0, -6.0], [-7.0, -5.0])
+    (curve,) = curves(plan)
+    assert list(curve.epochs["mean"]) == [-8.0, -6.0]
+    assert list(curve.epochs["standard_error"]) == [1.0, 1.0]
+    assert (curve.replicates, curve.longest) == (2, 3)
+    assert math.isnan(curve.last_slope()[0])
+
+
+def test_the_last_slope_is_that_of_the_last_tenth_of_the_epochs(lab, curves):
+    plan = lab.plan("c", replicates=1)
+    lab.write(plan.trials[0].config, gmm(-20.0))
+    values = [-50.0] * 90 + [-50.0 + 0.25 * epoch for epoch in range(10)]
+    lab.write_curve(plan.trials[0].config, values)
+    slope, count = curves(plan)[0].last_slope()
+    assert (slope, count) == (pytest.approx(0.25), 10)
+
+
+def test_a_trial_that_still_trains_has_a_curve_where_it_is_the_only_one(lab, curves):
+    plan = lab.plan("c", replicates=1, **DEPTHS)
+    for trial in plan.trials:
+        lab.write_curve(trial.config, [-9.0, -8.0])
+    lab.write(plan.trials[0].config, gmm(-20.0))
+    found = curves(plan)
+    assert [(curve.x, curve.complete) for curve in found] == [("8", True), ("8,4", False)]
+    (panel,) = draw_curves(found, plan.x).axes
+    assert len(panel.get_lines()) == 2
+
+
+def test_remarks_follow_from_the_numbers(lab):
+    plan = lab.plan(
+        "r", methods=["gmm", "rws"], replicates=1, fixed={"max_epochs": 57, "patience": 20}
+    )
+    of_gmm, of_rws = (trial.config for trial in plan.trials)
+    lab.write(of_gmm, gmm(-20.0, ess=0.002))
+    lab.write(of_rws, rws(-20.0))
+    # the records say 57 epochs, the best of them the 47th
+    assert remarks(plan, join(plan, load(lab.store))) == [
+        "Fewer than 10 samples per datapoint are effective, so log p is a loose lower bound: "
+        "digits gmm (2.0 of 1,000).",
+        "Log p at the K of training and at that of the evaluation: "
+        "digits rws -21.00 (K = 10), -20.00 (K = 1,000).",
+        "Ended by max_epochs, before patience would have: digits gmm (1 of 1 replicates, at 57); "
+        "digits rws (1 of 1 replicates, at 57).",
+    ]

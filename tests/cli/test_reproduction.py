@@ -1,0 +1,72 @@
+"""`gmm-study reproduction`, and studies some of whose data sets cannot be had."""
+
+import pytest
+
+from tests.workbench import Workbench
+
+STUDY = """
+question: Which?
+datasets: [{datasets}]
+methods: [gmm]
+fixed: {{layers: [6], max_epochs: 2}}
+{more}
+evaluation: {{samples: 10}}
+"""
+
+
+@pytest.fixture
+def bench(tmp_path, monkeypatch):
+    """A user's folder, with no folder of data sets, nothing in the cache, and no network."""
+    monkeypatch.delenv("GMM_STUDY_DATA", raising=False)
+    monkeypatch.setenv("GMM_STUDY_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    return Workbench(tmp_path)
+
+
+def test_the_page_is_written_from_records_alone(bench):
+    details = "variations: {authors: {}, K=1: {samples: 1}}"
+    bench.write_study(STUDY.format(datasets="mushrooms, adult", more=""), "uci_table")
+    bench.write_study(STUDY.format(datasets="bmnist", more=""), "mnist_table")
+    bench.write_study(STUDY.format(datasets="mushrooms", more=details), "reproduction_details")
+    process = bench.run("reproduction", "--output", "pages/ours.md")
+    page = (bench.folder / "pages" / "ours.md").read_text()
+    for part in ("## uci_table", "## mnist_table", "## reproduction_details", "no data"):
+        assert part in page
+    for command in ("gmm-study run mnist_table", "gmm-study reproduction"):
+        assert f"{command}\n" in page
+    assert "wrote pages/ours.md" in process.stdout
+    assert not (bench.folder / "cache").exists()
+    assert str(bench.folder) not in page
+
+
+def test_without_its_studies_there_is_one_line_and_no_page(bench):
+    process = bench.run("reproduction", status=2)
+    assert len(process.stderr.strip().splitlines()) == 1
+    assert "uci_table" in process.stderr
+    assert not (bench.folder / "docs").exists()
+
+
+def test_a_data_set_that_cannot_be_had_costs_a_line_and_is_a_gap_beside_the_rest(bench):
+    bench.write_study(STUDY.format(datasets="data.npz, adult, web", more=""), "mixed")
+    process = bench.run("report", "mixed")
+    lines = process.stderr.strip().splitlines()
+    assert len(lines) == 2
+    assert all("no data" in line and "GMM_STUDY_DATA" in line for line in lines)
+    assert "none of the 1 planned trials" in process.stdout
+    assert "no data" in (bench.folder / "reports" / "mixed" / "table.md").read_text()
+
+
+def test_a_study_none_of_whose_data_sets_can_be_had_is_refused(bench):
+    bench.write_study(STUDY.format(datasets="adult, web", more=""), "none")
+    process = bench.run("plan", "none", status=2)
+    (line,) = process.stderr.strip().splitlines()
+    assert "none of the study's data sets" in line
+    assert "adult" in line
+
+
+def test_a_mistyped_data_set_is_refused_even_where_others_cannot_be_had(bench):
+    bench.write_study(STUDY.format(datasets="data.npz, adult, mushroms", more=""), "typo")
+    process = bench.run("plan", "typo", status=2)
+    (line,) = process.stderr.strip().splitlines()
+    assert "mushroms" in line
+    assert "'mushrooms'" in line
