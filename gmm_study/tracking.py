@@ -33,6 +33,7 @@ ARTIFACTS = (
     "checkpoint/meta.json",
     "pictures/samples.png",
     "pictures/samples_p_star.png",
+    "pictures/chain.gif",
     "pictures/inpainting.png",
 )
 STATUS = {

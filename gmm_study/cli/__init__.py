@@ -53,5 +53,5 @@ def main() -> None:
         print(f"gmm-study: {message}", file=sys.stderr)
         sys.exit(2)
     except click.Abort:
-        print("gmm-study: interrupted; what was reached is kept", file=sys.stderr)
+        print("gmm-study: interrupted; a record keeps what its trial had reached", file=sys.stderr)
         sys.exit(130)

@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import rich_click as click
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from gmm_study.cli.console import bar
 from gmm_study.cli.trained import dataset_of
 from gmm_study.errors import InputError
 
@@ -44,7 +43,9 @@ def chain_options(command: Callable[..., None]) -> Callable[..., None]:
         ),
         click.option("--binary", is_flag=True, help="Show states of 0/1, not the means p(x | h1)."),
         click.option(
-            "--replicate", type=click.IntRange(0), help="Whose model. [default: the first]"
+            "--replicate",
+            type=click.IntRange(0),
+            help="Whose model. [default: the first that did not diverge]",
         ),
         click.option("--seed", type=click.IntRange(0), default=0, show_default=True),
         click.option("--device", default="auto", show_default=True, metavar="auto|cpu|cuda"),
@@ -80,7 +81,7 @@ class OpenedModel:
         checkpoint = open_checkpoint(path)
         if threads is not None:
             torch.set_num_threads(threads)
-        index = checkpoint.replicates[0] if replicate is None else replicate
+        index = checkpoint.usable_replicates()[0] if replicate is None else replicate
         model = checkpoint.model([index], choose_device(device))
         if not model.parameters.flat.isfinite().all():
             raise InputError(f"replicate: {index} of '{path}' diverged and has no model")
@@ -131,12 +132,12 @@ def check_animation(path: Path | None, image_shape: tuple[int, int] | None) -> N
     _check_folder("animate", path)
 
 
-def write(path: Path, content: bytes) -> None:
-    """Write a file, or say in a line why not."""
+def write(option: str, path: Path, content: bytes) -> None:
+    """Write the file of an option, or say in a line why not."""
     try:
         path.write_bytes(content)
     except OSError as error:
-        raise InputError(f"output: '{path}' cannot be written: {error}") from None
+        raise InputError(f"{option}: '{path}' cannot be written: {error}") from None
 
 
 def csv_lines(rows: "NDArray[Any]", heads: Iterator[str] | None = None) -> bytes:
@@ -159,21 +160,15 @@ def run_chain(
     """
     import torch
 
-    console = Console(stderr=True)
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-    )
     frames = [] if draw is None else [draw()]
     every = max(1, -(-sweeps // (MOST_FRAMES - 1)))
     moved = []
-    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        for done in progress.track(range(1, sweeps + 1), description="sweeps"):
+    with bar("sweeps", sweeps) as advance:
+        for done in range(1, sweeps + 1):
             moved.append(chain.sweep())
             if draw is not None and (done % every == 0 or done == sweeps):
                 frames.append(draw())
+            advance(1)
     means = torch.stack(moved).mean(0)[0].tolist()
     return [round(value, 4) for value in means], frames
 

@@ -1,6 +1,10 @@
-"""Where the command line writes: a terminal's own width, or one wide enough for the tables."""
+"""Where the command line writes: tables to the output, bars to a terminal's error stream."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 PIPE_WIDTH = 120
 
@@ -9,3 +13,21 @@ def output_console() -> Console:
     """A terminal's own width; wide enough for the tables where the output is a file or a pipe."""
     console = Console()
     return console if console.is_terminal else Console(width=max(console.width, PIPE_WIDTH))
+
+
+@contextmanager
+def bar(description: str, total: float | None = None) -> Iterator[Callable[[float], None]]:
+    """A bar while something runs, on a terminal alone; gives the function that moves it on.
+
+    Without a total it only says that something runs.
+    """
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeRemainingColumn(),
+    )
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        task = progress.add_task(description, total=total)
+        yield lambda steps: progress.advance(task, steps)

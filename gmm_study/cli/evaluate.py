@@ -1,21 +1,16 @@
 """`gmm-study evaluate`: what a checkpoint is worth, estimated, and exactly where it is small."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import rich_click as click
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from gmm_study.cli.console import output_console
+from gmm_study.cli.console import bar, output_console
 from gmm_study.cli.trained import dataset_of
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from gmm_study.training.checkpoint import Checkpoint
+from gmm_study.errors import InputError
 
 NATS = ("log_p", "log_p_tilde", "log_p_star")
 SHARES = ("ess", "ess_star")
@@ -96,9 +91,12 @@ def evaluate(
 
     Example: gmm-study evaluate results/5a7381c7aae1fcdb --samples 1,10,100 --json
     """
+    if z_samples == 1:
+        raise InputError("z-samples: 1 has no standard error; at least 2, or 0 for none")
     import torch
 
     from gmm_study.training.checkpoint import open_checkpoint
+    from gmm_study.trials.assessment import Assessment
     from gmm_study.trials.once import choose_device
 
     opened = open_checkpoint(checkpoint)
@@ -106,43 +104,32 @@ def evaluate(
     if threads is not None:
         torch.set_num_threads(threads)
     loaded = dataset_of(opened, dataset)
+    known = len(getattr(loaded, split))
+    if datapoints is not None and datapoints > known:
+        raise InputError(f"datapoints: {datapoints} must be at most {known}, all of '{split}'")
     rows = torch.from_numpy(getattr(loaded, split)[:datapoints]).to(chosen)
-    replicates = opened.replicates if replicate is None else (replicate,)
+    replicates = opened.usable_replicates() if replicate is None else (replicate,)
     if opened.hyperparameters.method != "gmm":
         z_samples = 0
-    console = Console(stderr=True)
-    found: list[dict[str, Any]] = []
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        from gmm_study.estimators import INNER_SAMPLES
-
-        total = len(replicates) * (len(rows) * sum(samples) + z_samples * INNER_SAMPLES)
-        task = progress.add_task("evaluating", total=total)
-
-        def watch(done: int) -> None:
-            progress.advance(task, done)
-
-        for index in replicates:
-            model = opened.model([index], chosen)
-            estimates = _estimates(model, rows, samples, z_samples, seed, index, chunk_rows, watch)
-            found += [{"replicate": index, **figures} for figures in estimates]
+    asked = Assessment(opened, rows, replicates, samples, z_samples, seed, chunk_rows)
+    with bar("evaluating", asked.sample_rows) as advance:
+        found = asked.estimates(advance)
     reason = None
     if exact:
-        figures, reason = _exact(opened, replicates, rows)
+        with bar("summing over all states"):
+            figures, reason = asked.exact()
         found += figures
     document = {
         "checkpoint": str(opened.folder),
-        "method": opened.hyperparameters.method,
+        "method": asked.method,
         "dataset": loaded.name,
         "split": split,
         "datapoints": len(rows),
         "z_samples": z_samples,
         "seed": seed,
+        "diverged": [index for index in opened.replicates if index not in replicates]
+        if replicate is None
+        else [],
         "figures": found,
         **({"not_exact": reason} if exact else {}),
     }
@@ -151,83 +138,7 @@ def evaluate(
     else:
         _print(document)
     if reason:
-        print_to = Console(stderr=True)
-        print_to.print(f"not exact: {reason}", markup=False, highlight=False, soft_wrap=True)
-
-
-def _estimates(
-    model: Any,
-    data: "Tensor",
-    samples: Sequence[int],
-    z_samples: int,
-    seed: int,
-    replicate: int,
-    chunk_rows: int,
-    watch: Callable[[int], None],
-) -> list[dict[str, Any]]:
-    """A row of figures for every K, each figure with its standard error."""
-    from gmm_study.estimators import estimate_log_p, estimate_log_z2
-    from gmm_study.models import RandomStreams
-
-    def streams(purpose: str) -> RandomStreams:
-        device = model.parameters.flat.device
-        return RandomStreams(seed, [replicate], f"evaluate {purpose}", device)
-
-    z: dict[str, float] = {}
-    if z_samples:
-        log_z2, error = estimate_log_z2(model, z_samples, streams("log_z2"), chunk_rows, watch)
-        z = {"log_z2": log_z2.item(), "log_z2_se": error.item()}
-    found = []
-    for count in samples:
-        estimates = estimate_log_p(model, data, count, streams(str(count)), chunk_rows, watch)
-        figures = _means(estimates) | z
-        if z:
-            figures |= _log_p_star(figures)
-        found.append({"samples": count, **_finite(figures)})
-    return found
-
-
-def _exact(
-    opened: "Checkpoint", replicates: Sequence[int], data: "Tensor"
-) -> tuple[list[dict[str, Any]], str | None]:
-    """The exact figures of every replicate, and why some, or all, are missing."""
-    from gmm_study.exact import exact_log_likelihoods, why_no_exact_z, why_not_exact
-
-    found = []
-    for index in replicates:
-        model = opened.model([index], data.device)
-        reason = why_not_exact(model)
-        if reason:
-            return [], reason
-        exact = exact_log_likelihoods(model, data)
-        log_z2 = exact.pop("log_z2", None)
-        figures = _means(exact)
-        if log_z2 is not None:
-            figures |= {"log_z2": log_z2.item(), "log_z2_se": 0.0}
-        found.append({"replicate": index, "samples": "exact", **_finite(figures)})
-    return found, why_no_exact_z(model)
-
-
-def _means(estimates: Mapping[str, "Tensor"]) -> dict[str, float]:
-    """The mean of every `[1, N]` over its datapoints, with its standard error."""
-    figures: dict[str, float] = {}
-    for name, values in estimates.items():
-        count = values.shape[1]
-        figures[name] = values.mean().item()
-        figures[f"{name}_se"] = values.std().item() / count**0.5 if count > 1 else float("nan")
-    return figures
-
-
-def _log_p_star(figures: Mapping[str, float]) -> dict[str, float]:
-    """log p* = log ptilde - 2 log Z, whose errors are independent."""
-    error = (figures["log_p_tilde_se"] ** 2 + figures["log_z2_se"] ** 2) ** 0.5
-    return {"log_p_star": figures["log_p_tilde"] - figures["log_z2"], "log_p_star_se": error}
-
-
-def _finite(figures: Mapping[str, float]) -> dict[str, float | None]:
-    from math import isfinite
-
-    return {name: value if isfinite(value) else None for name, value in figures.items()}
+        print(f"gmm-study: not exact: {reason}", file=sys.stderr)
 
 
 def _print(document: Mapping[str, Any]) -> None:
@@ -236,9 +147,11 @@ def _print(document: Mapping[str, Any]) -> None:
     points = f"{document['datapoints']:,} datapoints"
     console.print(
         f"{document['method']} on {document['dataset']}, {document['split']}, {points}: mean ± "
-        "standard error over datapoints, in nats; ess as a fraction of K",
+        "standard error over datapoints, in nats; ess as a fraction of K, exact: of large K",
         highlight=False,
     )
+    for index in document["diverged"]:
+        console.print(f"replicate {index}: diverged, left out")
     for index in dict.fromkeys(row["replicate"] for row in document["figures"]):
         own = [row for row in document["figures"] if row["replicate"] == index]
         names = [name for name in (*NATS, *SHARES) if any(name in row for row in own)]
@@ -269,5 +182,6 @@ def _shown(row: Mapping[str, Any], name: str) -> str:
     value, error = row[name], row.get(f"{name}_se")
     if value is None:
         return "not finite"
-    error = None if name in SHARES else error
-    return f"{value:.3f}" + (f" ± {error:.3f}" if error else "")
+    if name in SHARES:
+        return f"{value:.3g}"
+    return f"{value:.4f}" + (f" ± {error:.4f}" if error else "")

@@ -109,7 +109,7 @@ def inpaint(
         "candidates": candidates or CANDIDATES,
     }
     completions, shown, moved = _complete(opened, task, settings, animate, binary)
-    write(path, task.content(path, completions, shown))
+    write("output", path, task.content(path, completions, shown))
     if as_json:
         written = {"output": str(path), **({"animation": str(animate)} if animate else {})}
         written |= {"checkpoint": str(opened.checkpoint.folder), "dataset": loaded.name}
@@ -212,7 +212,7 @@ def _complete(
     draw = (lambda: task.picture(shown())) if animate else None
     moved, frames = run_chain(chain, settings["sweeps"], draw)
     if animate:
-        write(animate, gif(frames))
+        write("animate", animate, gif(frames))
     return chain.data[0].unflatten(0, (-1, settings["chains"])), shown(), moved
 
 

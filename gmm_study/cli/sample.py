@@ -23,6 +23,8 @@ from gmm_study.errors import InputError
 if TYPE_CHECKING:
     from torch import Tensor
 
+MOST_SAMPLES = 10_000
+
 
 @click.command()
 @click.argument("checkpoint")
@@ -32,7 +34,13 @@ if TYPE_CHECKING:
     help="A .png of images, or the samples as .npz (key `samples`) or .csv. "
     "[default: samples.png; samples.npz for data that are no images]",
 )
-@click.option("--count", type=click.IntRange(1), default=100, show_default=True, help="Samples.")
+@click.option(
+    "--count",
+    type=click.IntRange(1, MOST_SAMPLES),
+    default=100,
+    show_default=True,
+    help="Samples, all in memory.",
+)
 @click.option(
     "--from",
     "source",
@@ -60,7 +68,8 @@ def sample(
 
     CHECKPOINT is a trial's record, or its folder `checkpoint`. A picture shows the Bernoulli means
     p(x | h1) of the samples, or with --binary their states; .npz and .csv hold states of 0/1,
-    [count, dims].
+    [count, dims]. With --json, `moved` is the fraction of updates that changed a layer, from the
+    data up.
 
     Example: gmm-study sample results/5a7381c7aae1fcdb --output samples.png --animate chain.gif
     """
@@ -89,14 +98,15 @@ def sample(
         settings |= {"sweeps": sweeps or SWEEPS, "candidates": candidates or CANDIDATES}
         samples, shown, moved = _sample_p_star(opened, settings, animate, binary)
         settings["moved"] = moved
-    write(path, _content(path, samples, shown, image_shape))
+    write("output", path, _content(path, samples, shown, image_shape))
     written = {"output": str(path), **({"animation": str(animate)} if animate else {})}
     settings |= {"shown": "states" if binary or path.suffix != PICTURE else "means"}
     if as_json:
         more = {"checkpoint": str(opened.checkpoint.folder), "replicate": opened.replicate}
         print(json.dumps({**written, **more, "seed": seed, **settings}))
         return
-    what = "states of 0/1" if settings["shown"] == "states" else "means p(x | h1)"
+    mean = "p(x | z)" if opened.method == "vae" else "p(x | h1)"
+    what = "states of 0/1" if settings["shown"] == "states" else f"means {mean}"
     law = "p* after " + f"{settings['sweeps']} sweeps" if source == "p_star" else "p"
     print(f"{path}: {count} samples of {law}, {what}")
     if animate:
@@ -120,7 +130,7 @@ def _sample_p_star(
     draw = (lambda: grid(shown(), shape)) if animate and shape else None
     moved, frames = run_chain(chain, settings["sweeps"], draw)
     if animate:
-        write(animate, gif(frames))
+        write("animate", animate, gif(frames))
     return chain.data[0], shown(), moved
 
 

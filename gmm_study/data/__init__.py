@@ -3,7 +3,13 @@
 from gmm_study.data.dataset import Dataset
 from gmm_study.data.download import DownloadError
 from gmm_study.data.generated import bars_log_likelihood
-from gmm_study.data.loading import DatasetInfo, fetch_dataset, list_datasets, load_dataset
+from gmm_study.data.loading import (
+    DatasetInfo,
+    fetch_dataset,
+    image_shape_of,
+    list_datasets,
+    load_dataset,
+)
 
 __all__ = [
     "Dataset",
@@ -11,6 +17,7 @@ __all__ = [
     "DownloadError",
     "bars_log_likelihood",
     "fetch_dataset",
+    "image_shape_of",
     "list_datasets",
     "load_dataset",
 ]

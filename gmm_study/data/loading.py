@@ -53,6 +53,12 @@ def fetch_dataset(name: str) -> Dataset:
     return check_contents(entry, dataset, entry.source)
 
 
+def image_shape_of(name: str) -> tuple[int, int] | None:
+    """(height, width) of the datapoints of a named data set of pictures, else None."""
+    entry = REGISTRY.get(name)
+    return entry.image_shape if entry else None
+
+
 def list_datasets() -> list[DatasetInfo]:
     """All named data sets; looks at which files exist, reads and downloads none.
 

@@ -24,7 +24,7 @@ def estimate_log_z2(
 
     The log mean over (x, h) ~ p of sqrt(ptilde_M(x) q(h | x) / p(x, h)), with ptilde_M(x) from M =
     10 further samples of q(. | x); arXiv 1506.03877, section 2.4. `watch` is told of each chunk's
-    rows (samples times M) when they are done.
+    rows (samples times M) when they are done. The error of a single sample is NaN.
     """
     log_terms, left = [], samples
     while left > 0:
@@ -39,4 +39,5 @@ def estimate_log_z2(
     terms = torch.cat(log_terms, dim=1)
     log_mean = terms.logsumexp(1) - log(samples)
     relative = (terms - log_mean.unsqueeze(1)).exp()
-    return log_mean, relative.std(1) / samples**0.5
+    variance = (relative - 1.0).square().sum(1) / (samples - 1)
+    return log_mean, (variance / samples).sqrt()

@@ -80,7 +80,11 @@ def _listed(text: str, dims: int) -> list[int]:
                 f"occlude: '{text}' is no part of a picture, fraction or list of dimensions; "
                 + did_you_mean(text, PARTS)
             )
-        listed += range(int(first), int(last if dash else first) + 1)
-    if not listed or max(listed) >= dims:
-        raise InputError(f"occlude: '{text}' must name dimensions from 0 to {dims - 1}")
+        start, end = int(first), int(last if dash else first)
+        if not start <= end < dims:
+            raise InputError(
+                f"occlude: '{part.strip()}' must name dimensions from 0 to {dims - 1}, "
+                "the lower first"
+            )
+        listed += range(start, end + 1)
     return listed

@@ -44,7 +44,7 @@ def with_small(document: Mapping[str, Any], small: Mapping[str, Any]) -> dict[st
             merged[section] = value
         else:
             merged[section] = _joined(merged.get(section), value)
-    return _without_dangling_x(merged, document)
+    return _without_dangling(merged, document)
 
 
 def with_overrides(
@@ -57,7 +57,7 @@ def with_overrides(
             _override(amended, key, deepcopy(value))
         except InputError as error:
             raise InputError(f"{key}={value}: {error}") from error
-    return _without_dangling_x(amended, document)
+    return _without_dangling(amended, document)
 
 
 def parse_override(text: str) -> tuple[str, Any]:
@@ -153,15 +153,39 @@ def _joined(old: Any, new: Any) -> Any:
     return {**old, **new}
 
 
-def _without_dangling_x(amended: dict[str, Any], document: Mapping[str, Any]) -> dict[str, Any]:
-    """Without a `report.x` whose axis the amendment took out."""
-    report, space = amended.get("report"), amended.get("space", {})
-    if isinstance(report, dict) and isinstance(space, dict):
+def _without_dangling(amended: dict[str, Any], document: Mapping[str, Any]) -> dict[str, Any]:
+    """Without what names an axis that the amendment took out: `report.x`, parts of points."""
+    space, report, search = (amended.get(name, {}) for name in ("space", "report", "search"))
+    if not isinstance(space, dict):
+        return amended
+    if isinstance(report, dict):
         before, now = _axes(document), _axes(amended)
         if report.get("x") in before and report["x"] not in now:
             del report["x"]
+    points = search.get("points") if isinstance(search, dict) else None
+    if isinstance(points, list) and all(isinstance(point, dict) for point in points):
+        search["points"] = _remaining_points(points, _drawn(document), _drawn(amended))
     return amended
+
+
+def _remaining_points(
+    points: Sequence[dict[str, Any]], before: set[str], now: set[str]
+) -> list[dict[str, Any]]:
+    """The points without axes that are no longer drawn from, each once; none for a new axis."""
+    gone, new = before - now, now - before
+    remaining: list[dict[str, Any]] = []
+    for point in points:
+        rest = {name: value for name, value in point.items() if name not in gone}
+        if rest and rest not in remaining and new <= set(rest):
+            remaining.append(rest)
+    return remaining
 
 
 def _axes(document: Mapping[str, Any]) -> list[str]:
     return [*document.get("space", {}), *([VARIATION] if document.get("variations") else [])]
+
+
+def _drawn(document: Mapping[str, Any]) -> set[str]:
+    space = document.get("space", {})
+    axes = space.items() if isinstance(space, Mapping) else ()
+    return {name for name, axis in axes if not (isinstance(axis, Mapping) and "grid" in axis)}

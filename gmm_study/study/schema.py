@@ -150,7 +150,7 @@ class StudyFile(Section):
         self._refuse_overlaps()
         if isinstance(self.search, RandomSearch):
             for number, point in enumerate(self.search.points):
-                self._check_point(f"search.points.{number}", point)
+                self.search.points[number] = self._plain_point(f"search.points.{number}", point)
         if isinstance(self.search, GridSearch):
             for name, axis in self.space.items():
                 if not axis.grid:
@@ -170,19 +170,21 @@ class StudyFile(Section):
             raise InputError(f"report.x: '{self.report.x}' is no axis of space; {hint}")
         return self
 
-    def _check_point(self, section: str, point: dict[str, Any]) -> None:
+    def _plain_point(self, section: str, point: Mapping[str, Any]) -> dict[str, Any]:
         drawn = {name: axis for name, axis in self.space.items() if not axis.grid}
         for name in point:
             if name not in drawn:
                 hint = did_you_mean(name, drawn) if drawn else "there is none"
                 raise InputError(f"{section}.{name}: no axis that is drawn from; {hint}")
+        plain = {}
         for name, axis in drawn.items():
             if name not in point:
                 raise InputError(f"{section}.{name}: missing, a point has a value for every axis")
-            point[name] = plain_value(section, name, point[name])
-            if point[name] not in axis:
+            plain[name] = plain_value(section, name, point[name])
+            if plain[name] not in axis:
                 among = axis.values or getattr(axis, axis.kind)
-                raise InputError(f"{section}.{name}: {point[name]} must be in {list(among)}")
+                raise InputError(f"{section}.{name}: {plain[name]} must be in {list(among)}")
+        return plain
 
     @property
     def grids(self) -> dict[str, Sequence[Any]]:

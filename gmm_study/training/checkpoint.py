@@ -18,11 +18,12 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
+from gmm_study.data import image_shape_of
 from gmm_study.errors import InputError
 from gmm_study.models import Model
 from gmm_study.training.hyperparameters import Hyperparameters
 from gmm_study.training.methods import build_model
-from gmm_study.training.trainer import Replicate, Trainer
+from gmm_study.training.trainer import DIVERGED, Replicate, Trainer
 
 FORMAT = 1
 TRAINING_FILE = "training.safetensors"
@@ -69,7 +70,16 @@ class Checkpoint:
     image_shape: tuple[int, int] | None
     """(height, width) of a datapoint that is a picture."""
     replicates: tuple[int, ...]
+    diverged: tuple[int, ...]
+    """The replicates that have no model worth using."""
     _tensors: Mapping[str, Tensor]
+
+    def usable_replicates(self) -> list[int]:
+        """Those that did not diverge. Raises `InputError` if there are none."""
+        usable = [index for index in self.replicates if index not in self.diverged]
+        if not usable:
+            raise InputError(f"checkpoint: all replicates of '{self.folder}' diverged")
+        return usable
 
     def model(
         self, replicates: Sequence[int] | None = None, device: torch.device | str = "cpu"
@@ -101,7 +111,7 @@ def open_checkpoint(folder: str | Path) -> Checkpoint:
         tensors = load((chosen / "model.safetensors").read_bytes())
         hyperparameters = Hyperparameters.from_mapping(meta["hyperparameters"])
         dataset, replicates = meta["dataset"], tuple(meta["replicates"])
-        image_shape = dataset.get("image_shape")
+        image_shape = dataset.get("image_shape") or image_shape_of(dataset["name"])
         checkpoint = Checkpoint(
             chosen,
             hyperparameters,
@@ -110,23 +120,25 @@ def open_checkpoint(folder: str | Path) -> Checkpoint:
             meta["data_dims"],
             None if image_shape is None else tuple(image_shape),
             replicates,
+            tuple(meta.get("diverged", ())),
             tensors,
         )
         _check_tensors(checkpoint, tensors)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise InputError(
-            f"checkpoint: '{folder}' holds no meta.json and model.safetensors; "
+            f"checkpoint: '{folder}' is no folder with meta.json and model.safetensors; "
             "give a trial's record or its folder 'checkpoint'"
         ) from None
     except KeyError as error:
         raise InputError(f"checkpoint: '{folder}' has no {error}") from None
-    except (OSError, TypeError, ValueError, AttributeError, SafetensorError) as error:
+    except (OSError, TypeError, ValueError, AttributeError, RuntimeError, SafetensorError) as error:
         raise InputError(f"checkpoint: '{folder}' cannot be read: {error}") from None
     return checkpoint
 
 
 def _check_tensors(checkpoint: Checkpoint, tensors: Mapping[str, Tensor]) -> None:
-    model = build_model(checkpoint.hyperparameters, checkpoint.data_dims, checkpoint.replicates)
+    size = (checkpoint.data_dims, checkpoint.replicates)
+    model = build_model(checkpoint.hyperparameters, *size, "meta")  # shapes, no memory
     for name in model.parameters:
         expected, found = model.parameters[name].shape, tensors[name].shape
         if found != expected:
@@ -145,6 +157,7 @@ def _meta(trainer: Trainer, model: Model) -> dict[str, Any]:
         },
         "data_dims": trainer.dataset.dims,
         "replicates": list(trainer.replicates),
+        "diverged": [r.index for r in trainer.replicates.values() if r.state == DIVERGED],
         "tensors": {name: ["replicate", *shape] for name, shape in model.parameters.shapes.items()},
         "layout": "a layer computes state @ weight + bias; weight is [replicate, n_in, n_out]",
     }

@@ -1,12 +1,15 @@
 """The final figures of one replicate: the best epoch's model on the test set."""
 
-from math import nan
-
 import torch
-from torch import Tensor
 
 from gmm_study.data import Dataset
-from gmm_study.estimators import estimate_bound, estimate_log_p, estimate_log_z2
+from gmm_study.estimators import (
+    estimate_bound,
+    estimate_log_p,
+    estimate_log_z2,
+    log_p_star,
+    summarise,
+)
 from gmm_study.models import Model, RandomStreams, SigmoidBeliefNetwork
 from gmm_study.training.hyperparameters import Hyperparameters
 from gmm_study.training.methods import build_objective
@@ -34,19 +37,9 @@ def evaluate_on_test(
     bound = estimate_bound(objective, model, data, streams, chunk_rows)["bound"]
     samples = hyperparameters.evaluation_samples
     estimates = {"bound": bound} | estimate_log_p(model, data, samples, streams, chunk_rows)
-    metrics: dict[str, float] = {}
-    for name, values in estimates.items():
-        metrics |= _mean_and_error(f"test/{name}", values)
+    figures = summarise(estimates, hyperparameters.method)
     if isinstance(model, SigmoidBeliefNetwork) and hyperparameters.method == "gmm":
         log_z2, error = estimate_log_z2(model, Z_SAMPLES, streams, chunk_rows)
-        metrics |= {"test/log_z2": log_z2.item(), "test/log_z2_se": error.item()}
-        log_p_tilde, its_error = metrics["test/log_p_tilde"], metrics["test/log_p_tilde_se"]
-        metrics["test/log_p_star"] = log_p_tilde - log_z2.item()
-        metrics["test/log_p_star_se"] = (its_error**2 + error.item() ** 2) ** 0.5
-    return metrics
-
-
-def _mean_and_error(name: str, values: Tensor) -> dict[str, float]:
-    count = values.shape[1]
-    error = (values.std() / count**0.5).item() if count > 1 else nan
-    return {name: values.mean().item(), f"{name}_se": error}
+        figures |= {"log_z2": log_z2.item(), "log_z2_se": error.item()}
+        figures |= log_p_star(figures)
+    return {f"test/{name}": value for name, value in figures.items()}

@@ -2,6 +2,7 @@
 
     pictures/samples.png          the means p(x | h) of ancestral samples of p
     pictures/samples_p_star.png   the means p(x | h_1) of samples of p* (gmm)
+    pictures/chain.gif            their chains as they move, from samples of p (gmm)
     pictures/inpainting.png       test images, their upper halves hidden, completed by p* (gmm)
 
 They hang on the seed, the replicate and the model alone. The chains of p* are few and short, and
@@ -9,9 +10,12 @@ shorter for a large model, so that they cost seconds; `gmm-study sample` and `gm
 run longer ones.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from gmm_study.data import Dataset
 from gmm_study.models import Model, RandomStreams, SigmoidBeliefNetwork
@@ -22,13 +26,13 @@ from gmm_study.sampling import (
     occluded_dims,
     sample_p,
 )
-from gmm_study.sampling.images import completions_grid, grid, png
+from gmm_study.sampling.images import completions_grid, gif, grid, png
 from gmm_study.training.hyperparameters import Hyperparameters
 from gmm_study.trials.record import Record
 
 SAMPLES = 100
 P_STAR_SAMPLES, COMPLETED, COMPLETIONS = 36, 8, 5
-LEAST_SWEEPS, MOST_SWEEPS = 10, 60
+LEAST_SWEEPS, MOST_SWEEPS, SWEEPS_A_FRAME = 10, 60, 2
 MOST_PRODUCTS = 2e10
 """Multiplications of parameters with states, about, that one picture of p* may cost."""
 
@@ -49,8 +53,10 @@ def write_pictures(
     record.write_file("pictures/samples.png", png(grid(means[0], shape)))
     if not isinstance(model, SigmoidBeliefNetwork) or hyperparameters.method != "gmm":
         return
-    chain = _run(GibbsChain.from_generated(model, P_STAR_SAMPLES, streams))
-    record.write_file("pictures/samples_p_star.png", png(grid(chain.means()[0], shape)))
+    chain = GibbsChain.from_generated(model, P_STAR_SAMPLES, streams)
+    frames = [grid(means, shape) for means in _moving_means(chain)]
+    record.write_file("pictures/samples_p_star.png", png(frames[-1]))
+    record.write_file("pictures/chain.gif", gif(frames))
     picture = _inpainting(model, dataset.test, shape, streams)
     record.write_file("pictures/inpainting.png", picture)
 
@@ -65,14 +71,18 @@ def _inpainting(
     rows = streams.permutations(len(test))[0, :COMPLETED].cpu().numpy()
     data = torch.from_numpy(test[rows]).to(flat.device, flat.dtype)
     occluded = occluded_dims("top", len(data), data.shape[1], shape, streams).to(flat.device)
-    chain = _run(inpainting_chain(model, data[None], occluded, COMPLETIONS, streams))
-    completions = chain.means()[0].unflatten(0, (-1, COMPLETIONS))
+    chain = inpainting_chain(model, data[None], occluded, COMPLETIONS, streams)
+    *_, means = _moving_means(chain)
+    completions = means.unflatten(0, (-1, COMPLETIONS))
     return png(completions_grid(data, occluded, completions, shape))
 
 
-def _run(chain: GibbsChain) -> GibbsChain:
-    """As many sweeps as the model's size allows."""
+def _moving_means(chain: GibbsChain) -> Iterator[Tensor]:
+    """The chains' means `[C, D]` now and after every few sweeps, of as many as the size allows."""
+    yield chain.means()[0]
     products = chain.states[0].shape[1] * CANDIDATES * chain.model.parameters.flat.shape[1]
-    for _ in range(min(MOST_SWEEPS, max(LEAST_SWEEPS, int(MOST_PRODUCTS / products)))):
+    sweeps = min(MOST_SWEEPS, max(LEAST_SWEEPS, int(MOST_PRODUCTS / products)))
+    for done in range(1, sweeps + 1):
         chain.sweep()
-    return chain
+        if done % SWEEPS_A_FRAME == 0 or done == sweeps:
+            yield chain.means()[0]

@@ -25,12 +25,12 @@ def _machine() -> dict[str, Any]:
     """What hangs on the kind of machine; nothing that names it."""
     import torch
 
-    gpus = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
+    used = {"gpu": torch.cuda.get_device_name()} if torch.cuda.is_initialized() else {}
     return {
         "system": platform.system(),
         "processor": _processor(),
         "cores": os.cpu_count(),
-        "gpus": gpus,
+        **used,
     }
 
 

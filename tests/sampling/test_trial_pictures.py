@@ -7,7 +7,7 @@ from gmm_study.trials.record import Record
 from gmm_study.trials.run import TrialRun
 from tests.training.small import a_dataset, some_hyperparameters
 
-SAMPLES, OF_P_STAR = "samples.png", ["inpainting.png", "samples_p_star.png"]
+SAMPLES, OF_P_STAR = "samples.png", ["chain.gif", "inpainting.png", "samples_p_star.png"]
 
 
 def finish(folder, image_shape=(2, 3), **settings):

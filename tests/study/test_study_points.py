@@ -51,3 +51,22 @@ def test_a_search_of_fewer_trials_than_points_runs_the_first_of_them(places):
 )
 def test_a_point_outside_the_space_is_refused_in_one_line(refusal, points, said):
     assert said in refusal(SPACE % (3, points), "method=gmm")
+
+
+def planned(load, *overrides):
+    plan = make_plan(load(SPACE % (4, POINTS), "method=gmm", *overrides), {"digits": "d" * 64})
+    return [trial.axes for trial in plan.trials]
+
+
+def test_fixing_an_axis_beside_the_file_takes_it_out_of_the_points(load):
+    assert planned(load, "learning_rate=0.005")[:2] == [{"layers": "8"}, {"layers": "8,4"}]
+    assert planned(load, "layers=[8]")[0] == {"learning_rate": 0.01}
+
+
+def test_points_that_become_equal_or_lack_a_new_axis_are_dropped(load):
+    grid = "space.layers={grid: [[8], [4]]}"
+    axes = planned(load, grid)
+    assert [a["learning_rate"] for a in axes[:2]] == [0.01, 0.001]
+    assert not {0.01, 0.001} & {
+        a["learning_rate"] for a in planned(load, "space.samples={integer: [1, 5]}")
+    }

@@ -146,3 +146,30 @@ def test_a_folder_that_holds_no_checkpoint_is_refused_in_one_line(tmp_path, dama
         open_checkpoint(tmp_path)
     assert "\n" not in str(refusal.value)
     assert str(tmp_path) in str(refusal.value)
+
+
+def test_a_replicate_that_diverged_is_not_among_the_usable_ones(tmp_path):
+    trainer = Trainer(some_hyperparameters(), DATA, [0, 1, 2])
+    trainer.train_epoch()
+    trainer.groups[1].model.parameters.flat.fill_(float("nan"))
+    trainer.train_epoch()
+    write_checkpoint(tmp_path, trainer)
+    assert open_checkpoint(tmp_path).usable_replicates() == [0, 2]
+    amend(tmp_path, diverged=[0, 1, 2])
+    with pytest.raises(InputError, match="all replicates of .* diverged"):
+        open_checkpoint(tmp_path).usable_replicates()
+
+
+def test_a_checkpoint_that_does_not_say_what_a_picture_is_has_it_from_the_data_sets_name(tmp_path):
+    write_checkpoint(tmp_path, train(Trainer(some_hyperparameters(), DATA, [0]), 1))
+    assert open_checkpoint(tmp_path).image_shape is None
+    amend(tmp_path, dataset={"name": "digits", "sha256": DATA.sha256})
+    assert open_checkpoint(tmp_path).image_shape == (8, 8)
+
+
+@pytest.mark.parametrize("dims", [-1, 0, "6", 10**9])
+def test_absurd_dimensions_are_refused_before_any_memory_is_asked_for(tmp_path, dims):
+    write_checkpoint(tmp_path, train(Trainer(some_hyperparameters(), DATA, [0]), 1))
+    amend(tmp_path, data_dims=dims)
+    with pytest.raises(InputError, match="cannot be read"):
+        open_checkpoint(tmp_path)

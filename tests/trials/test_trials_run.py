@@ -72,10 +72,8 @@ def test_a_finished_record_holds_all_its_files_and_figures(tmp_path, method):
     assert (result["trial_id"], result["state"]) == (config.trial_id, "complete")
     assert set(result["replicates"]) == {"0", "1"}
     names = {"bound", "log_p", "ess"}
-    if method != "vae":
-        names |= {"log_p_tilde", "ess_star"}
     if method == "gmm":
-        names |= {"log_z2", "log_p_star"}
+        names |= {"log_p_tilde", "ess_star", "log_z2", "log_p_star"}
     for replicate in result["replicates"].values():
         assert set(replicate["metrics"]) == {"valid/bound"} | {
             f"test/{name}{suffix}" for name in names for suffix in ("", "_se")

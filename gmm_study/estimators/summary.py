@@ -1,0 +1,34 @@
+"""From estimates of every datapoint to the figures that are reported, with standard errors."""
+
+from collections.abc import Mapping
+from math import nan
+
+from torch import Tensor
+
+OF_P_STAR = ("log_p_tilde", "log_p_star", "ess_star")
+"""Estimates that mean something for a model that was trained towards p*, SPEC section 3."""
+
+
+def mean_and_standard_error(values: Tensor) -> tuple[float, float]:
+    """The mean of `[1, N]` over the datapoints, and its standard error (n - 1; NaN of one)."""
+    count = values.shape[1]
+    error = (values.std() / count**0.5).item() if count > 1 else nan
+    return values.mean().item(), error
+
+
+def summarise(estimates: Mapping[str, Tensor], method: str) -> dict[str, float]:
+    """Each estimate `[1, N]` as a mean and `..._se`; those of p* for gmm alone."""
+    figures: dict[str, float] = {}
+    for name, values in estimates.items():
+        if name not in OF_P_STAR or method == "gmm":
+            figures[name], figures[f"{name}_se"] = mean_and_standard_error(values)
+    return figures
+
+
+def log_p_star(figures: Mapping[str, float]) -> dict[str, float]:
+    """`log_p_star`, log ptilde - 2 log Z, and `log_p_star_se`: the two have independent errors.
+
+    `figures` holds `log_p_tilde` and `log_z2` in nats, each with its `..._se`.
+    """
+    error = (figures["log_p_tilde_se"] ** 2 + figures["log_z2_se"] ** 2) ** 0.5
+    return {"log_p_star": figures["log_p_tilde"] - figures["log_z2"], "log_p_star_se": error}

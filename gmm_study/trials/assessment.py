@@ -1,0 +1,98 @@
+"""What a checkpoint is worth: figures at several K, and the exact ones of a small model."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from math import isfinite
+from typing import Any, cast
+
+from torch import Tensor
+
+from gmm_study.estimators import (
+    INNER_SAMPLES,
+    estimate_log_p,
+    estimate_log_z2,
+    log_p_star,
+    summarise,
+)
+from gmm_study.exact import exact_log_likelihoods, why_no_exact_z, why_not_exact
+from gmm_study.models import RandomStreams, SigmoidBeliefNetwork
+from gmm_study.training.checkpoint import Checkpoint
+
+EXACT = "exact"
+"""Stands for the number of samples of figures that need none."""
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """What is asked of the replicates of a checkpoint.
+
+    A row of figures is `replicate`, `samples` (K), and figures in nats or, for `ess` and
+    `ess_star`, as fractions of K, each with its `..._se` over datapoints; None if not finite.
+    """
+
+    checkpoint: Checkpoint
+    data: Tensor
+    """`[N, D]` of 0/1, on the device of the model."""
+    replicates: Sequence[int]
+    samples: Sequence[int]
+    z_samples: int
+    seed: int = 0
+    chunk_rows: int = 4000
+
+    @property
+    def sample_rows(self) -> int:
+        """What `watch` is told of in all."""
+        per_replicate = len(self.data) * sum(self.samples) + self.z_samples * INNER_SAMPLES
+        return len(self.replicates) * per_replicate
+
+    @property
+    def method(self) -> str:
+        """`gmm`, `rws` or `vae`; gmm alone has a p*."""
+        return self.checkpoint.hyperparameters.method
+
+    def estimates(self, watch: Callable[[int], object] = lambda rows: None) -> list[Row]:
+        """A row for every replicate and K; `watch` is told of sample rows as they are done."""
+        return [row for index in self.replicates for row in self._estimates_of(index, watch)]
+
+    def exact(self) -> tuple[list[Row], str | None]:
+        """A row for every replicate, and why some figures, or all, are missing."""
+        found = []
+        for index in self.replicates:
+            model = self.checkpoint.model([index], self.data.device)
+            reason = why_not_exact(model)
+            if reason:
+                return [], reason
+            values = exact_log_likelihoods(model, self.data)
+            log_z2 = values.pop("log_z2", None)
+            figures = summarise(values, self.method)
+            if log_z2 is not None and self.method == "gmm":
+                figures |= {"log_z2": log_z2.item(), "log_z2_se": 0.0}
+            found.append({"replicate": index, "samples": EXACT, **_finite(figures)})
+        return found, why_no_exact_z(model) if self.method == "gmm" else None
+
+    def _estimates_of(self, index: int, watch: Callable[[int], object]) -> list[Row]:
+        model = self.checkpoint.model([index], self.data.device)
+        z: dict[str, float] = {}
+        if self.z_samples:
+            network, streams = cast(SigmoidBeliefNetwork, model), self._streams(index, "log_z2")
+            log_z2, error = estimate_log_z2(
+                network, self.z_samples, streams, self.chunk_rows, watch
+            )
+            z = {"log_z2": log_z2.item(), "log_z2_se": error.item()}
+        found = []
+        for count in self.samples:
+            streams = self._streams(index, str(count))
+            values = estimate_log_p(model, self.data, count, streams, self.chunk_rows, watch)
+            figures = summarise(values, self.method) | z
+            if z:
+                figures |= log_p_star(figures)
+            found.append({"replicate": index, "samples": count, **_finite(figures)})
+        return found
+
+    def _streams(self, replicate: int, purpose: str) -> RandomStreams:
+        return RandomStreams(self.seed, [replicate], f"evaluate {purpose}", self.data.device)
+
+
+def _finite(figures: Mapping[str, float]) -> dict[str, float | None]:
+    return {name: value if isfinite(value) else None for name, value in figures.items()}

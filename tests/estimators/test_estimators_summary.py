@@ -1,0 +1,33 @@
+"""From estimates of datapoints to reported figures, against values worked out by hand."""
+
+import math
+
+import pytest
+import torch
+
+from gmm_study.estimators import log_p_star, mean_and_standard_error, summarise
+
+
+def test_the_standard_error_is_the_standard_deviation_with_n_minus_1_over_root_n():
+    # deviations -2, 0, 2: variance 8 / 2 = 4, standard error 2 / sqrt(3)
+    mean, error = mean_and_standard_error(torch.tensor([[1.0, 3.0, 5.0]], dtype=torch.float64))
+    assert (mean, error) == pytest.approx((3.0, 2.0 / math.sqrt(3.0)))
+
+
+def test_one_datapoint_has_no_standard_error():
+    mean, error = mean_and_standard_error(torch.tensor([[2.0]]))
+    assert mean == 2.0
+    assert math.isnan(error)
+
+
+def test_what_belongs_to_p_star_is_reported_of_gmm_alone():
+    estimates = {name: torch.zeros(1, 2) for name in ("log_p", "ess", "log_p_tilde", "ess_star")}
+    assert set(summarise(estimates, "rws")) == {"log_p", "log_p_se", "ess", "ess_se"}
+    assert set(summarise(estimates, "gmm")) == {
+        f"{name}{suffix}" for name in estimates for suffix in ("", "_se")
+    }
+
+
+def test_log_p_star_takes_2_log_z_off_and_adds_the_squares_of_the_errors():
+    figures = {"log_p_tilde": -9.0, "log_p_tilde_se": 0.3, "log_z2": -0.5, "log_z2_se": 0.4}
+    assert log_p_star(figures) == pytest.approx({"log_p_star": -8.5, "log_p_star_se": 0.5})
