@@ -52,7 +52,7 @@ ui: $(STAMP) ## Serve the MLflow UI on 127.0.0.1
 	@$(GMM_STUDY) ui $(ARGS)
 
 test: $(STAMP) ## Run the tests
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(ARGS)
 
 lint: $(STAMP) ## Check style and types
 	$(BIN)/ruff check .

@@ -1,12 +1,22 @@
 """Our test figures beside the published ones, as negative log-likelihoods in nats."""
 
+from collections.abc import Iterable
 from math import isfinite, nan
 from typing import Any
 
 import pandas as pd
 
 from analysis.cells import summarise
-from analysis.labels import ESS, ESS_STAR, LOG_P, LOG_P_STAR, LOG_Z2, decimals, value_label
+from analysis.labels import (
+    ESS,
+    ESS_STAR,
+    LOG_P,
+    LOG_P_STAR,
+    LOG_Z2,
+    decimals,
+    error_label,
+    value_label,
+)
 from analysis.published import published
 from analysis.selection import CELL
 from analysis.tables import Entry, Notes, Table
@@ -16,14 +26,29 @@ _Layers = dict[Any, set[tuple[int, ...]]]
 LIKELIHOODS = {LOG_P: "-log p", LOG_P_STAR: "-log p*"}
 ESS_OF = {LOG_P: ESS, LOG_P_STAR: ESS_STAR}
 """The effective sample size that goes with each."""
+ERROR_OF = {metric: f"{metric}_se" for metric in LIKELIHOODS}
+"""The standard error of each over the test datapoints."""
+OTHER_MODELS = {"nade": "NADE", "eonade": "EoNADE", "rbm": "RBM"}
+"""Models that are published on the same data and that we do not train."""
 COMPARED = {
     LOG_P: "test log p",
     LOG_P_STAR: "test log p*",
     ESS: "ess",
     ESS_STAR: "ess for p*",
     LOG_Z2: "2 log Z",
+    **dict.fromkeys(ERROR_OF.values(), "standard error over test datapoints"),
 }
-COLUMNS = ("ours", "published", "ours - published", "at or below", "n", "K", "ess", "2 log Z")
+COLUMNS = (
+    "ours",
+    "published",
+    "ours - published",
+    "at or below",
+    "n",
+    "K",
+    "s.e. over test data",
+    "ess",
+    "2 log Z",
+)
 
 _TYPES = {
     "study": "string",
@@ -35,8 +60,10 @@ _TYPES = {
     "standard_error": "float64",
     "n": "int64",
     "samples": "Int64",
+    "error_over_data": "float64",
     "ess": "float64",
     "log_z2": "float64",
+    "log_z2_error": "float64",
     "published": "float64",
     "note": "string",
     "difference": "float64",
@@ -48,10 +75,12 @@ _TYPES = {
 def compare(plan: Plan, rows: pd.DataFrame) -> pd.DataFrame:
     """A row a dataset, method, x and likelihood: log p of all methods, log p* of gmm.
 
-    `nll` and its `standard_error` over replicates (n - 1) in nats, `published` and `note` (where it
-    stands, whether it was checked), `difference` (ours minus published), `reached`, whether ours is
-    at or below the published figure within one standard error, `mark` of an incomplete cell. A
-    published figure that names its layers is held against those layers alone.
+    `nll` and its `standard_error` over replicates (n - 1) in nats, `error_over_data` (over the test
+    datapoints, mean over replicates), `log_z2` with `log_z2_error` over replicates, `published` and
+    `note` (where it stands, whether it was checked), `difference` (ours minus published),
+    `reached`, whether ours is at or below the published figure within one standard error over
+    replicates (of one replicate: at all), `mark` of an incomplete cell. A published figure that
+    names its layers is held against those layers alone.
     """
     layers = _planned_layers(plan, rows)
     cells = summarise(plan, rows, COMPARED)
@@ -67,31 +96,73 @@ def compare(plan: Plan, rows: pd.DataFrame) -> pd.DataFrame:
 def lay_out_comparison(plan: Plan, compared: pd.DataFrame) -> Table:
     """One table: a row a likelihood of a dataset, a method and, where there is an axis, its x."""
     notes = Notes()
+    places = decimals(compared["log_z2_error"])
     rows = []
     for row in compared.to_dict("records"):
         x = [value_label(row["x"])] if plan.x else []
         name = ", ".join([row["dataset"], row["method"], *x, LIKELIHOODS[row["metric"]]])
-        rows.append((name, _entries(row, notes)))
-    n = plan.study.replicates
-    error = (
-        f"± the standard error over n = {n} replicates (standard deviation with n - 1, divided "
-        "by √n)"
-        if n > 1
-        else "one replicate (n = 1), so no standard error (n/a)"
-    )
+        rows.append((name, _entries(row, notes, places)))
     return Table(
         key=f"{plan.study.name} published",
         title="Our test figures beside the published ones, in nats",
-        caption=(
-            f"Negative log-likelihood, lower is better; {error}; K samples per datapoint. At or "
-            "below: ours is not above the published figure by more than one standard error. ess: "
-            "effective samples as a fraction of K, of q as a proposal for p, or for p*."
-        ),
+        caption=_caption(plan),
         corner=("", ""),
         columns=COLUMNS,
         rows=tuple(rows),
         notes=notes.listed(),
         places=decimals(compared["standard_error"]),
+    )
+
+
+def lay_out_other_models(datasets: Iterable[str]) -> Table:
+    """What is published of models that we do not train: a row a data set that has any."""
+    notes = Notes()
+    rows: list[tuple[str, tuple[Entry | None, ...]]] = []
+    for dataset in datasets:
+        found = [published(dataset, method) for method in OTHER_MODELS]
+        entries = (
+            Entry(nan, nan, notes.letter(figure.note), text=f"{figure.nll:.2f}") if figure else None
+            for figure in found
+        )
+        if any(found):
+            rows.append((dataset, tuple(entries)))
+    return Table(
+        key="other models",
+        title="Published test figures of other models, in nats",
+        caption="Negative log-likelihood, lower is better. We train none of these.",
+        corner=("dataset", ""),
+        columns=tuple(OTHER_MODELS.values()),
+        rows=tuple(rows),
+        notes=notes.listed(),
+        places=2,
+    )
+
+
+def _caption(plan: Plan) -> str:
+    from gmm_study.estimators import INNER_SAMPLES
+    from gmm_study.trials.evaluation import Z_SAMPLES
+
+    n = plan.study.replicates
+    if n > 1:
+        error = (
+            f"± the standard error over n = {n} replicates (standard deviation with n - 1, divided "
+            "by √n)"
+        )
+        reached = "ours is not above the published figure by more than that standard error"
+    else:
+        error = "one replicate (n = 1), so no standard error over seeds is known (n/a)"
+        reached = "judged by the plain figures, as no standard error over seeds is known"
+    text = (
+        f"Negative log-likelihood, lower is better; {error}; K samples per datapoint. At or "
+        f"below: {reached}. s.e. over test data: the standard error of one replicate's figure over "
+        "the test datapoints, mean over replicates. ess: effective samples as a fraction of K, of "
+        "q as a proposal for p, or for p*."
+    )
+    if "gmm" not in plan.study.methods:
+        return text
+    return (
+        f"{text} 2 log Z: from {Z_SAMPLES:,} samples of p, each with M = {INNER_SAMPLES} inner "
+        "ones; ± as for log p."
     )
 
 
@@ -122,7 +193,9 @@ def _row(by_metric: dict[str, dict[Any, Any]], metric: str, layers: _Layers) -> 
     return {name: cell[name] for name in names} | {
         "nll": -cell["mean"],
         "ess": by_metric[ESS_OF[metric]]["mean"],
+        "error_over_data": by_metric[ERROR_OF[metric]]["mean"],
         "log_z2": by_metric[LOG_Z2]["mean"] if metric == LOG_P_STAR else nan,
+        "log_z2_error": by_metric[LOG_Z2]["standard_error"] if metric == LOG_P_STAR else nan,
         "published": figure.nll if figure else nan,
         "note": figure.note if figure else "",
         "difference": difference,
@@ -130,12 +203,14 @@ def _row(by_metric: dict[str, dict[Any, Any]], metric: str, layers: _Layers) -> 
     }
 
 
-def _entries(row: dict[Any, Any], notes: Notes) -> tuple[Entry | None, ...]:
+def _entries(row: dict[Any, Any], notes: Notes, places: int) -> tuple[Entry | None, ...]:
     def shown(text: str, letter: str = "") -> Entry | None:
         return Entry(nan, nan, letter, text=text) if text else None
 
     reached = {True: "yes", False: "no"}
     known = pd.notna(row["reached"])
+    over_data = row["error_over_data"]
+    log_z2 = _number(row["log_z2"], f".{places}f")
     return (
         Entry(row["nll"], row["standard_error"], notes.letter(row["mark"])),
         shown(_number(row["published"], ".2f"), notes.letter(row["note"])),
@@ -143,8 +218,9 @@ def _entries(row: dict[Any, Any], notes: Notes) -> tuple[Entry | None, ...]:
         shown(reached[bool(row["reached"])] if known else ""),
         shown(str(row["n"])),
         shown(f"{row['samples']:,}" if row["n"] else ""),
-        shown(_number(row["ess"], ".3f")),
-        shown(_number(row["log_z2"], ".3f")),
+        shown(error_label(over_data, 2) if isfinite(over_data) else ""),
+        shown(_number(row["ess"], "#.3g")),
+        shown(f"{log_z2} ± {error_label(row['log_z2_error'], places)}" if log_z2 else ""),
     )
 
 

@@ -1,11 +1,10 @@
 """The figure of a study's variations: what each costs, a row a variation, a panel a dataset."""
 
-from math import ceil, log10
+from math import ceil, isfinite, log10
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from analysis.labels import is_number
 from analysis.style import STYLE, look, new_figure
 
 if TYPE_CHECKING:
@@ -21,7 +20,7 @@ LOG_SCALE_FROM = 30.0
 
 
 def draw_costs(costs: pd.DataFrame) -> "Figure":
-    """The frame of `costs_of_variations` in nats, ± one standard error; right of 0 it costs.
+    """The frame of `costs_of_variations` in nats, with 95% intervals; right of 0 it costs.
 
     A hollow marker shares the reference's trial; a gap is an incomplete cell.
     """
@@ -63,7 +62,7 @@ def _panel(panel: "Axes", costs: pd.DataFrame, labels: list[str], methods: list[
             panel.errorbar(
                 cost["cost"],
                 labels.index(cost["variation"]) + aside,
-                xerr=cost["standard_error"] if is_number(cost["standard_error"]) else None,
+                xerr=cost["half_width"] if isfinite(cost["half_width"]) else None,
                 linestyle="none",
                 capsize=2,
                 elinewidth=0.9,

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
+
 from analysis.curves import LearningCurve
 from analysis.labels import axis_label, short_label
 from analysis.style import PALETTE, STYLE, look, new_figure
@@ -13,7 +15,7 @@ if TYPE_CHECKING:
 
 MOST_ACROSS = 3
 """Panels side by side."""
-START = 0.2
+START = 0.1
 """Part of the epochs that may lie below the panel, where the bound still climbs steeply."""
 LONG_NAME = 30
 """Letters of a name beyond which the legend has one name a line."""
@@ -23,6 +25,7 @@ _LINES = ("-", "--", ":", "-.")
 def draw_curves(curves: Sequence[LearningCurve], axis: str | None) -> "Figure":
     """Mean over replicates in nats, ± one standard error as a band.
 
+    A panel says up to which epoch a curve lies below it, and how far.
     Without an axis a method has its colour; along one a value of x has a colour and a method a kind
     of line.
     """
@@ -55,7 +58,8 @@ def _panel(
     axis: str | None,
     looks: dict[str, dict[str, Any]],
 ) -> None:
-    floors = []
+    floors, tops = [], []
+    steep = int(START * max(len(curve.epochs) for curve in curves))
     for curve in curves:
         epochs, mean = curve.epochs["epoch"].astype(int), curve.epochs["mean"]
         error = curve.epochs["standard_error"].fillna(0.0)
@@ -63,12 +67,24 @@ def _panel(
         panel.plot(epochs, mean, label=name, **looks[name])
         colour = looks[name]["color"]
         panel.fill_between(epochs, mean - error, mean + error, color=colour, alpha=0.2, linewidth=0)
-        floors.append(mean.iloc[int(START * len(mean)) :].min())
-    low, high = min(floors), max(curve.epochs["mean"].max() for curve in curves)
+        floors.append((mean - error).iloc[min(steep, len(mean) // 2) :].min())
+        tops.append((mean + error).max())
+    low, high = min(floors), max(tops)
     margin = 0.05 * (high - low) or 0.5
     panel.set_ylim(low - margin, high + margin)
+    panel.text(0.98, 0.04, _below(curves, low - margin), transform=panel.transAxes, ha="right")
     panel.grid(linewidth=0.4, color="0.9")
     panel.set_axisbelow(True)
+
+
+def _below(curves: Sequence[LearningCurve], floor: float) -> str:
+    """What the panel does not show of its curves; nothing where it shows all."""
+    shown = pd.concat([curve.epochs for curve in curves])
+    below = shown[shown["mean"] < floor]
+    if below.empty:
+        return ""
+    last, lowest = below["epoch"].max(), below["mean"].min()
+    return f"below: epochs up to {last}, from {lowest:.4g}"
 
 
 def _name(curve: LearningCurve, axis: str | None) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from analysis.cells import mean_and_standard_error
 from analysis.frames import load
 from analysis.selection import CELL
 from gmm_study.study.plan import Plan
@@ -21,8 +22,10 @@ FEWEST_EPOCHS = 5
 class LearningCurve:
     """The validation bound of one trial: a row an epoch, `mean` and `standard_error` in nats.
 
-    The mean is over the replicates that reached the epoch, up to the last epoch that all of them
-    reached; `longest` is the last that any did.
+    The mean is over `replicates`, up to the last epoch that all of them reached; `longest` is the
+    last that any did. `left_out` replicates diverged or have a bound that is not finite, and
+    `stopped` of the others ended by patience. `best` is the bound of the best epoch and
+    `best_error` its standard error, over the whole of each replicate.
     """
 
     dataset: str
@@ -30,14 +33,26 @@ class LearningCurve:
     x: object
     complete: bool
     replicates: int
+    left_out: int
+    stopped: int
     longest: int
+    best: float
+    best_error: float
     epochs: pd.DataFrame
+
+    @property
+    def shown(self) -> int:
+        """The last epoch that all replicates reached."""
+        return int(self.epochs["epoch"].iloc[-1])
 
     def last_slope(self) -> tuple[float, int]:
         """Nats per epoch by least squares over the last tenth of the epochs, and how many they are.
 
-        NaN where there are too few.
+        NaN where there are too few, or where a replicate ended by patience: its last epochs are
+        those in which it got no better, and do not say where it was heading.
         """
+        if self.stopped:
+            return float("nan"), 0
         count = max(FEWEST_EPOCHS, round(LAST_PART * len(self.epochs)))
         last = self.epochs.iloc[-count:]
         if len(last) < FEWEST_EPOCHS:
@@ -64,26 +79,50 @@ def learning_curves(
     values = _validation_bounds(store, (trial_id for _, trial_id in shown))
     curves = []
     for cell, trial_id in shown:
+        ended = rows[rows["trial_id"] == trial_id].drop_duplicates("replicate")
         own = values[values["trial_id"] == trial_id]
         own = own[own["replicate"] < plan.study.replicates]
+        lost = set(ended.loc[ended["replicate_state"] == "diverged", "replicate"])
+        lost |= set(own.loc[~np.isfinite(own["value"]), "replicate"])
+        own = own[~own["replicate"].isin(lost)]
         if len(own):
-            dataset, method, x = (cell[name] for name in CELL)
-            curves.append(_curve(own, dataset, method, x, bool(cell["complete"])))
+            stopped = stopped_early(plan, ended[~ended["replicate"].isin(lost)])
+            curves.append(_curve(own, cell, len(lost), int(stopped.sum())))
     return curves
+
+
+def stopped_early(plan: Plan, ended: pd.DataFrame) -> pd.Series:
+    """Which of a trial's replicates ended by patience and not by the limit of epochs."""
+    settings = {trial.config.trial_id: trial.config.hyperparameters for trial in plan.trials}
+    of_row = [settings[trial_id] for trial_id in ended["trial_id"]]
+    before = ended["epochs"] < [own.max_epochs for own in of_row]
+    waited = ended["epochs"] - ended["best_epoch"] >= [own.patience for own in of_row]
+    return (ended["replicate_state"] == "complete") & (before | waited).fillna(True)
 
 
 def _validation_bounds(store: RecordStore, trial_ids: Iterable[str]) -> pd.DataFrame:
     curves = load(store, trial_ids).curves()
-    chosen = (curves["split"] == "valid") & (curves["metric"] == "bound")
-    return curves[chosen & np.isfinite(curves["value"])]
+    return curves[(curves["split"] == "valid") & (curves["metric"] == "bound")]
 
 
 def _curve(
-    values: pd.DataFrame, dataset: str, method: str, x: object, complete: bool
+    values: pd.DataFrame, cell: dict[Any, Any], left_out: int, stopped: int
 ) -> LearningCurve:
     ends = values.groupby("replicate")["epoch"].max()
     common = values[values["epoch"] <= ends.min()]
     by_epoch = common.groupby("epoch")["value"]
     epochs = pd.DataFrame({"mean": by_epoch.mean(), "standard_error": by_epoch.sem(ddof=1)})
-    count, longest = len(ends), int(ends.max())
-    return LearningCurve(dataset, method, x, complete, count, longest, epochs.reset_index())
+    best, best_error = mean_and_standard_error(values.groupby("replicate")["value"].max())
+    return LearningCurve(
+        dataset=cell["dataset"],
+        method=cell["method"],
+        x=cell["x"],
+        complete=bool(cell["complete"]),
+        replicates=len(ends),
+        left_out=left_out,
+        stopped=stopped,
+        longest=int(ends.max()),
+        best=best,
+        best_error=best_error,
+        epochs=epochs.reset_index(),
+    )

@@ -7,6 +7,7 @@ from math import isfinite
 import pandas as pd
 from tabulate import tabulate
 
+from analysis.labels import error_label
 from analysis.tables import Entry, Table
 
 
@@ -18,8 +19,8 @@ def markdown(table: Table) -> str:
         for method, entries in table.rows
     ]
     grid = tabulate(
-        [[cell.replace("|", "\\|") for cell in row] for row in body],
-        headers=[corner, *table.columns],
+        [[escaped(cell) for cell in row] for row in body],
+        headers=[escaped(head) for head in (corner, *table.columns)],
         tablefmt="pipe",
         disable_numparse=True,
         colalign=("left", *("right" for _ in table.columns)),
@@ -44,8 +45,13 @@ def number(entry: Entry, places: int) -> str:
         return entry.text
     if not isfinite(entry.mean):
         return "—"
-    error = f"{entry.standard_error:.{places}f}" if isfinite(entry.standard_error) else "n/a"
-    return f"{entry.mean:{'+' if entry.signed else ''}.{places}f} ± {error}"
+    mean = f"{entry.mean:{'+' if entry.signed else ''}.{places}f}"
+    return f"{mean} ± {error_label(entry.standard_error, places)}"
+
+
+def escaped(text: str) -> str:
+    """A text as it stands in a cell of a pipe table."""
+    return text.replace("|", "\\|")
 
 
 def superscript(letters: str) -> str:

@@ -1,6 +1,7 @@
 """Words for readers: what tables and figures call an axis, its values and a method's bound."""
 
 from collections.abc import Iterable, Mapping
+from math import isfinite
 from typing import Any
 
 from gmm_study.training.hyperparameters import Hyperparameters
@@ -13,6 +14,10 @@ BOUND = "test/bound"
 ESS, ESS_STAR, LOG_Z2 = "test/ess", "test/ess_star", "test/log_z2"
 METRICS = {LOG_P: "test log p", BOUND: "test bound"}
 """The figures that a report shows, all in nats."""
+
+MOST_DECIMALS = 4
+ROUNDING = 1e-9
+"""Nats up to which an error is that of the arithmetic, and counts as zero."""
 
 _AXES = {
     "layers.depth": "depth",
@@ -74,7 +79,21 @@ def value_range(values: Iterable[int]) -> str:
 
 
 def decimals(errors: Iterable[float]) -> int:
-    """Decimals of a table, from the standard errors in it: about two digits of the median one."""
-    known = sorted(error for error in errors if error > 0)
+    """Decimals of a table, from the standard errors in it.
+
+    About two digits of the median one, and so many that the smallest does not look like zero.
+    """
+    known = sorted(error for error in errors if error > ROUNDING)
     median = known[len(known) // 2] if known else 0.1
-    return 1 if median >= 1 else 2 if median >= 0.02 else 3
+    places = 1 if median >= 1 else 2 if median >= 0.02 else 3
+    while known and places < MOST_DECIMALS and round(known[0], places) == 0:
+        places += 1
+    return places
+
+
+def error_label(error: float, places: int) -> str:
+    """A standard error as it stands after the ±: n/a of one replicate, 0 only where it is zero."""
+    if not isfinite(error):
+        return "n/a"
+    text = f"{error:.{places}f}"
+    return f"<{10**-places:.{places}f}" if error > ROUNDING and not float(text) else text

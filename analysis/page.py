@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from tabulate import tabulate
 
-from analysis.costs import SAME
-from analysis.formats import markdown
+from analysis.costs import SAME, what_intervals_are
+from analysis.formats import escaped, markdown
 from analysis.frames import STATES
 from analysis.labels import axis_label, is_number, plain, value_label
 from gmm_study.study.plan import Plan
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from analysis.report import Report
 
 MOST_LISTED = 8
+_TIGHTER = {"samples": "the K of their bound", "bound": "the kind of their bound"}
 HOW_COMPARED = (
     "A difference is the mean over replicates of the difference within a replicate, ± its standard "
     "error; both of its ends have the same replicates."
@@ -29,9 +30,10 @@ def page(report: "Report", command: str) -> str:
     """The Markdown page: question, answer, what was run, tables, figure, choice, command."""
     study = report.plan.study
     answer = "".join(f"- {sentence}\n" for sentence in report.sentences)
+    differs = report.plan.x != VARIATION and "paired" in answer  # costs say it in their caption
     tables = "\n".join(map(markdown, report.tables))
     sections = {
-        "Answer": answer + (f"\n{HOW_COMPARED}\n" if "paired" in answer else ""),
+        "Answer": answer + (f"\n{HOW_COMPARED}\n" if differs else ""),
         "What was run": _what_was_run(report),
         "Tables": tables,
         "Figure": _figure_section(report),
@@ -90,7 +92,9 @@ def _settings(laid: Mapping[str, Any]) -> str:
 def _figure_section(report: "Report") -> str:
     plan = report.plan
     alt, text = _figure_words(plan, report)
-    if plan.study.replicates > 1:
+    if len(report.costs):
+        text += what_intervals_are(plan)
+    elif plan.study.replicates > 1:
         text += " Error bars ± one standard error."
     if not report.cells["complete"].all():
         text += " A gap is an incomplete cell."
@@ -134,10 +138,10 @@ def selection_section(plan: Plan, cells: pd.DataFrame) -> str:
         if others
         else "Every cell has one trial, so none was chosen over another."
     )
-    if others & {"samples", "bound"}:
+    if swept := [words for name, words in _TIGHTER.items() if name in others]:
         text += (
-            " The bound depends on K and on its kind, so among trials that differ in them the "
-            "choice leans to the tighter bound."
+            f" Trials of a cell may differ in {' and '.join(swept)}, so the choice leans to the "
+            "tighter bound."
         )
     cells = cells.drop_duplicates(["dataset", "method", "x"])
     table: dict[str, Iterable[Any]] = {
@@ -160,7 +164,10 @@ def selection_section(plan: Plan, cells: pd.DataFrame) -> str:
 
 def pipe_table(columns: Mapping[str, Iterable[Any]]) -> str:
     """A Markdown table of columns by their headings."""
-    return tabulate(columns, headers="keys", tablefmt="pipe", disable_numparse=True)
+    body = {
+        escaped(head): [escaped(str(cell)) for cell in column] for head, column in columns.items()
+    }
+    return tabulate(body, headers="keys", tablefmt="pipe", disable_numparse=True)
 
 
 def _nats(value: float) -> str:

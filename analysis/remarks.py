@@ -6,6 +6,7 @@ import pandas as pd
 
 from analysis.cells import summarise
 from analysis.comparison import COMPARED
+from analysis.curves import stopped_early
 from analysis.labels import BOUND, ESS, LOG_P, value_label
 from gmm_study.study.plan import Plan
 from gmm_study.study.schema import VARIATION
@@ -53,13 +54,11 @@ def _at_two_k(place: str, log_p: dict[Any, Any], bound: dict[Any, Any]) -> str:
 
 
 def _cut_short(place: str, plan: Plan, rows: pd.DataFrame, cell: dict[Any, Any]) -> str:
-    settings = {trial.config.trial_id: trial.config.hyperparameters for trial in plan.trials}
-    limit, patience = (
-        getattr(settings[cell["trial_id"]], name) for name in ("max_epochs", "patience")
-    )
     own = rows[rows["trial_id"] == cell["trial_id"]].drop_duplicates("replicate")
-    cut = own[(own["epochs"] == limit) & (own["epochs"] - own["best_epoch"] < patience)]
-    return f"{place} ({len(cut)} of {len(own)} replicates, at {limit:,})" if len(cut) else ""
+    cut = own[(own["replicate_state"] == "complete") & ~stopped_early(plan, own)]
+    if cut.empty:
+        return ""
+    return f"{place} ({len(cut)} of {len(own)} replicates, at {cut['epochs'].max():,})"
 
 
 def _place(plan: Plan, cell: dict[Any, Any]) -> str:

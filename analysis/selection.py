@@ -13,6 +13,8 @@ from analysis.frames import x_values
 from analysis.labels import CRITERION
 
 CELL = ("dataset", "method", "x")
+PROVISIONAL = "provisional"
+"""How the mark of a cell begins whose trials have not all ended."""
 _TYPES = {
     "dataset": "string",
     "method": "string",
@@ -97,5 +99,5 @@ def _mark(missing: Counter[str], trials: int, candidates: int) -> str:
     if not candidates:
         return listed
     unfinished = any(reason.startswith(("pending", "running")) for reason in missing)
-    provisional = "provisional: " if unfinished else ""
+    provisional = f"{PROVISIONAL}: " if unfinished else ""
     return f"{provisional}{candidates} of {trials} trials compared; {listed}"

@@ -8,7 +8,7 @@ import pandas as pd
 from analysis.cells import mean_and_standard_error
 from analysis.costs import cost_sentences, costs_of_variations, log_p_by_replicate
 from analysis.frames import is_continuous, x_values
-from analysis.labels import LOG_P, axis_label, decimals, value_label
+from analysis.labels import LOG_P, axis_label, decimals, error_label, value_label
 from gmm_study.study.plan import Plan
 from gmm_study.study.schema import VARIATION
 
@@ -79,7 +79,7 @@ def _difference(rows: pd.DataFrame, start: dict[Any, Any], end: dict[Any, Any]) 
     ends = [log_p_by_replicate(rows, cell["trial_id"]) for cell in (start, end)]
     mean, error = mean_and_standard_error(ends[1] - ends[0])
     places = decimals([error])
-    return f"{mean:+.{places}f}" + ("" if np.isnan(error) else f" ± {error:.{places}f}")
+    return f"{mean:+.{places}f}" + ("" if np.isnan(error) else f" ± {error_label(error, places)}")
 
 
 def _pairs(cell: dict[Any, Any]) -> str:

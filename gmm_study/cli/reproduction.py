@@ -1,12 +1,12 @@
 """`gmm-study reproduction`: our figures beside the published ones, as one page."""
 
-import shlex
 from pathlib import Path
 
 import rich_click as click
 
 from gmm_study.cli.console import output_console
 from gmm_study.cli.opened import RESULTS
+from gmm_study.errors import InputError
 
 STUDIES = ("uci_table", "mnist_table", "reproduction_details")
 
@@ -23,7 +23,7 @@ STUDIES = ("uci_table", "mnist_table", "reproduction_details")
     default=Path("docs/reproduction.md"),
     show_default=True,
     type=click.Path(dir_okay=False, path_type=Path),
-    help="The page; its figures go into a folder of its name beside it.",
+    help="The page, a .md; its figures go into a folder of its name beside it.",
 )
 def reproduction(storage: str, output: Path) -> None:
     """Write the page that holds our test figures against the published ones.
@@ -36,13 +36,19 @@ def reproduction(storage: str, output: Path) -> None:
     from gmm_study.study import load_study
     from gmm_study.trials.record import RecordStore
 
+    if output.suffix != ".md":
+        raise InputError(f"output: '{output}' must end in .md, as docs/reproduction.md does")
     studies = [load_study(name) for name in STUDIES]
     store = RecordStore(storage)
     known = {name: entry.sha256 for name, entry in REGISTRY.items()}
     plans = [plan_from_records(study, store, known) for study in studies]
-    elsewhere = ["--storage", storage] if storage != RESULTS else []
-    commands = {name: shlex.join(["gmm-study", "run", name, *elsewhere]) for name in STUDIES}
-    written = write_reproduction(plans, store, output, commands)
+    planned = {trial.config.trial_id for plan in plans for trial in plan.trials}
+    if planned.isdisjoint(store.trial_ids()):
+        raise InputError(
+            f"storage: '{storage}' holds no record of a trial of {', '.join(STUDIES)}; "
+            f"name the one that does, or train first: gmm-study run {STUDIES[0]}"
+        )
+    written = write_reproduction(plans, store, output)
     console = output_console()
     for sentence in written.sentences:
         console.print(sentence, markup=False, highlight=False)

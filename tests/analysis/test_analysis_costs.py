@@ -19,6 +19,7 @@ from analysis import (
     write_report,
 )
 from analysis.cost_figure import draw_costs
+from analysis.costs import holm
 
 VARIATIONS = {
     "authors": {},
@@ -140,7 +141,7 @@ def test_the_verdict_names_what_matters_dearest_first(costs):
     ]
     plan, rows, cells, _ = costs({"authors": REFERENCE, "K=1": (-20.0, -22.0, -21.0)})
     (sentence,) = verdict(plan, rows, cells)
-    assert "no cost or gain is seen beyond the error for K=1" in sentence
+    assert "not significant at 5% by Student's t with n = 3, adjusted by Holm: K=1;" in sentence
 
 
 def test_one_replicate_has_a_cost_and_no_error(costs):
@@ -158,17 +159,17 @@ def test_one_replicate_has_a_cost_and_no_error(costs):
 
 def test_all_formats_of_a_report_show_the_same_costs(lab, costs):
     plan, *_ = costs(
-        {"authors": REFERENCE, "K=1": (-21.0, -22.5, -24.0), "no baseline": (-19.9, -20.9, -21.8)}
+        {"authors": REFERENCE, "K=1": (-21.4, -22.5, -23.6), "no baseline": (-19.9, -20.9, -21.8)}
     )
     report = write_report(plan, lab.store, lab.folder / "report")
     table = pd.read_csv(report.paths["costs.csv"])
     shown = [(f"{row['cost']:+.2f}", f"{row['standard_error']:.2f}") for _, row in table.iterrows()]
-    assert shown[:2] == [("+1.50", "0.29"), ("-0.13", "0.03")]
+    assert shown[:2] == [("+1.50", "0.06"), ("-0.13", "0.03")]
     page, tex = (report.paths[name].read_text() for name in ("table.md", "table.tex"))
     for cost, error in shown[:2]:
         assert f"{cost} ± {error}" in page
         assert rf"{cost} \pm {error}" in tex
-    assert "**+1.50 ± 0.29**" in page
+    assert "**+1.50 ± 0.06**" in page
     assert "paired" in page
     assert "K=1 (samples 1)" in page
     assert tex.count(r"\begin{table}") == 3
@@ -186,6 +187,9 @@ def test_the_figure_has_a_row_a_variation_and_a_panel_a_dataset(costs):
     for panel in panels:
         drawn = [container.lines[0].get_xdata()[0] for container in panel.containers]
         assert drawn[0] == pytest.approx(1.5)
+        (bar,) = panel.containers[0].lines[2][0].get_segments()
+        # Student's t with 2 degrees of freedom: 4.302653 standard errors of 0.288675
+        assert [end[0] for end in bar] == pytest.approx([1.5 - 1.242069, 1.5 + 1.242069])
         assert math.isnan(drawn[1])
         assert panel.get_xscale() == "linear"
 
@@ -213,3 +217,18 @@ def test_a_study_whose_report_runs_along_another_axis_has_no_costs(lab):
     report = write_report(plan, lab.store, lab.folder / "report")
     assert "costs.csv" not in report.paths
     assert "variation=" in " ".join(t.label for t in plan.trials)
+
+
+def test_p_values_are_adjusted_for_their_number_as_by_hand():
+    adjusted = holm([0.01, 0.04, 0.03, float("nan"), 0.005])
+    assert adjusted == pytest.approx([0.03, 0.06, 0.06, float("nan"), 0.02], nan_ok=True)
+    assert holm([0.6, 0.7]) == [1.0, 1.0]
+
+
+def test_one_of_many_comparisons_needs_to_be_clearer_than_one_alone(costs):
+    doubtful = (-21.0, -22.5, -24.0)  # costs 1.5 +- 0.29, t = 5.2, p = 0.035 alone
+    *_, alone = costs({"authors": REFERENCE, "K=1": doubtful})
+    *_, among = costs({"authors": REFERENCE, "K=1": doubtful, "no baseline": (-20.1, -21.0, -21.9)})
+    first = [frame[frame["variation"] == "K=1"].iloc[0] for frame in (alone, among)]
+    assert [row["p_value"] for row in first] == pytest.approx([0.035098, 0.070196], abs=1e-5)
+    assert [row["matters"] for row in first] == [True, False]

@@ -5,11 +5,12 @@ import re
 
 import pytest
 
-from analysis import join, load, plan_from_records, summarise, write_reproduction
-from analysis.comparison import compare
+from analysis import join, load, markdown, plan_from_records, summarise, write_reproduction
+from analysis.comparison import compare, lay_out_comparison
 from analysis.curve_figure import draw_curves
 from analysis.curves import learning_curves
 from analysis.remarks import remarks
+from analysis.reproduction import at_a_glance
 from gmm_study.trials.config import TrialConfig
 
 SEARCH = {
@@ -71,7 +72,7 @@ def one(frame, **where):
 @pytest.fixture
 def page(lab, uci):
     output = lab.folder / "docs" / "reproduction.md"
-    written = write_reproduction([uci], lab.store, output, {"uci": "gmm-study run uci --storage s"})
+    written = write_reproduction([uci], lab.store, output)
     return written, output.read_text()
 
 
@@ -118,17 +119,21 @@ def test_a_published_figure_with_layers_is_held_against_those_alone(lab):
 def test_the_page_says_what_is_reached_what_is_missing_and_what_is_unchecked(page):
     written, text = page
     glance = "\n".join(written.sentences)
-    assert "9 published figures, 6 compared: ours is at or below 5 of them" in glance
-    assert re.search(r"Above: .*mushrooms gmm -log p \(\+0\.10\)", glance)
-    assert "Not compared (no data): adult gmm -log p, adult gmm -log p*, adult rws -log p" in glance
-    assert "Provisional, the search is not complete: nips rws -log p" in glance
+    assert (
+        "9 published figures, 6 compared (1 of them provisional, as the search is not complete): "
+        "ours is at or below 5 within one standard error over replicates." in glance
+    )
+    assert re.search(r"Above \(.*\): mushrooms gmm -log p \(\+0\.10\)\.", glance)
+    assert re.search(r"nips rws -log p \(-?\+?\d+\.\d+, provisional\)", glance)
+    assert "Ours missing for 3, no data: adult 3." in glance
     assert "9 of the 9 published figures were not checked" in glance
     assert all(f"- {sentence}\n" in text for sentence in written.sentences)
 
 
 def test_the_page_holds_commands_choices_and_provenance(page, uci):
     _, text = page
-    assert "gmm-study run uci --storage s\ngmm-study reproduction\n" in text
+    assert "make study NAME=uci\nmake reproduction\n" in text
+    assert "GMM_STUDY_DATA" in text
     assert "provisional: 1 of 2 trials compared; pending (1 trial)" in text
     rate = uci.trials[0].axes["learning_rate"]
     assert re.search(rf"\| mushrooms +\| gmm +\| learning_rate={rate} .*\| 2 of 2", text)
@@ -137,6 +142,7 @@ def test_the_page_holds_commands_choices_and_provenance(page, uci):
     assert "Machine: two cores." in text
     # 7 trials of 3 replicates, 3.2 seconds each
     assert "together: 0.02 hours." in text
+    assert "| adult" not in text.partition("### Trials behind")[2].partition("###")[0]
     assert "no data" in text
 
 
@@ -144,13 +150,13 @@ def test_the_page_shows_pictures_that_lie_beside_it_the_same_whenever_written(la
     for trial in uci.trials:
         lab.write_curve(trial.config, *([-10 - 1 / epoch for epoch in range(1, 31)] for _ in "abc"))
     output = lab.folder / "docs" / "reproduction.md"
-    written = write_reproduction([uci], lab.store, output, {"uci": "run"})
+    written = write_reproduction([uci], lab.store, output)
     pictures = re.findall(r"\]\((.*?)\)", output.read_text())
     assert pictures == ["reproduction/uci_curves.png"]
     assert (lab.folder / "docs" / pictures[0]).read_bytes().startswith(b"\x89PNG")
     assert {p for p in output.parent.rglob("*") if p.is_file()} == set(written.paths)
     before = {path: path.read_bytes() for path in written.paths}
-    write_reproduction([uci], lab.store, output, {"uci": "run"})
+    write_reproduction([uci], lab.store, output)
     assert {path: path.read_bytes() for path in written.paths} == before
 
 
@@ -159,11 +165,12 @@ def test_a_study_of_variations_gets_its_costs(lab):
     for trial, values in zip(plan.trials, ((-20, -21, -22), (-21, -22.5, -24)), strict=True):
         lab.write(trial.config, *(gmm(float(value)) for value in values))
     output = lab.folder / "page.md"
-    written = write_reproduction([plan], lab.store, output, {"details": "run"})
+    written = write_reproduction([plan], lab.store, output)
     text = output.read_text()
     assert "gmm: against authors, K=1 costs 1.50 ± 0.29 nats." in text
     assert "](page/details_costs.png)" in text
     assert "K=1 (samples 1)" in text
+    assert "Bars: 95% intervals by Student's t with n = 3 replicates" in text
     assert len(written.paths) == 3
     assert written.sentences == ()
 
@@ -171,13 +178,19 @@ def test_a_study_of_variations_gets_its_costs(lab):
 def test_without_any_record_the_page_is_all_gaps(lab):
     plan = lab.plan("empty", datasets=["mushrooms"], **DEPTHS)
     output = lab.folder / "page.md"
-    write_reproduction([plan], lab.store, output, {"empty": "run"})
+    write_reproduction([plan], lab.store, output)
     text = output.read_text()
     assert "none of the 2 planned trials has a record" in text
-    assert "Not compared (pending)" in text
-    assert "Machine: not recorded." in text
+    assert "4 published figures, none compared." in text
+    assert "Ours missing for 4, no complete trial yet: mushrooms 4." in text
+    assert "No replicate has ended yet." in text
+    assert "not recorded" not in text
+    assert "hours" not in text
+    assert "### Trials behind" not in text
+    variations = lab.plan("details", variations={"authors": {}, "K=1": {"samples": 1}})
+    assert len(write_reproduction([variations], lab.store, output).paths) == 1
     nothing = lab.plan("nothing", datasets=["adult"], without=["adult"])
-    write_reproduction([nothing], lab.store, output, {"nothing": "run"})
+    write_reproduction([nothing], lab.store, output)
     assert "No data set of this study is known here: adult." in output.read_text()
 
 
@@ -209,13 +222,50 @@ def test_a_curve_is_the_mean_over_replicates_as_far_as_all_of_them_reach(lab, cu
     (curve,) = curves(plan)
     assert list(curve.epochs["mean"]) == [-8.0, -6.0]
     assert list(curve.epochs["standard_error"]) == [1.0, 1.0]
-    assert (curve.replicates, curve.longest) == (2, 3)
+    assert (curve.replicates, curve.shown, curve.longest) == (2, 2, 3)
+    # the best of the whole curves, -6 and -5: standard deviation sqrt(0.5), over sqrt(2)
+    assert (curve.best, curve.best_error) == pytest.approx((-5.5, 0.5))
     assert math.isnan(curve.last_slope()[0])
+
+
+def test_a_trial_that_stopped_early_has_no_last_slope(lab, curves):
+    # the records say 57 epochs, the best of them the 47th
+    for name, settings, stopped in (
+        ("patient", {"max_epochs": 1000, "patience": 10}, 1),
+        ("limited", {"max_epochs": 57, "patience": 20}, 0),
+    ):
+        plan = lab.plan(name, replicates=1, fixed=settings)
+        lab.write(plan.trials[0].config, gmm(-20.0))
+        lab.write_curve(plan.trials[0].config, [-30.0 + 0.1 * epoch for epoch in range(57)])
+        (curve,) = curves(plan)
+        assert curve.stopped == stopped
+        assert math.isnan(curve.last_slope()[0]) == bool(stopped)
+
+
+def test_a_diverged_replicate_is_left_out_of_the_curve_and_the_page_says_so(lab, curves):
+    plan = lab.plan("c", replicates=3)
+    lab.write(plan.trials[0].config, gmm(-20.0), None, gmm(-20.0))
+    lab.write_curve(plan.trials[0].config, [-9.0, -8.0, -7.0], [-9.0], [-9.0, math.nan, -7.0])
+    (curve,) = curves(plan)
+    assert list(curve.epochs["mean"]) == [-9.0, -8.0, -7.0]
+    assert (curve.replicates, curve.left_out) == (1, 2)
+    output = lab.folder / "page.md"
+    write_reproduction([plan], lab.store, output)
+    assert "not finite: digits gmm (2)." in output.read_text()
+
+
+def test_the_figure_says_which_epochs_lie_below_a_panel(lab, curves):
+    plan = lab.plan("c", replicates=1)
+    lab.write_curve(plan.trials[0].config, [-500.0, -400.0] + [-20.0] * 58)
+    (panel,) = draw_curves(curves(plan), plan.x).axes
+    assert [text.get_text() for text in panel.texts] == ["below: epochs up to 2, from -500"]
+    lab.write_curve(plan.trials[0].config, [-20.0, -19.0] * 10)
+    (panel,) = draw_curves(curves(plan), plan.x).axes
+    assert [text.get_text() for text in panel.texts] == [""]
 
 
 def test_the_last_slope_is_that_of_the_last_tenth_of_the_epochs(lab, curves):
     plan = lab.plan("c", replicates=1)
-    lab.write(plan.trials[0].config, gmm(-20.0))
     values = [-50.0] * 90 + [-50.0 + 0.25 * epoch for epoch in range(10)]
     lab.write_curve(plan.trials[0].config, values)
     slope, count = curves(plan)[0].last_slope()
@@ -231,6 +281,73 @@ def test_a_trial_that_still_trains_has_a_curve_where_it_is_the_only_one(lab, cur
     assert [(curve.x, curve.complete) for curve in found] == [("8", True), ("8,4", False)]
     (panel,) = draw_curves(found, plan.x).axes
     assert len(panel.get_lines()) == 2
+
+
+def test_the_layers_of_a_curve_stand_under_their_name(lab):
+    plan = lab.plan("c", replicates=1, **DEPTHS)
+    lab.write_curve(plan.trials[0].config, [-9.0, -8.0])
+    output = lab.folder / "page.md"
+    write_reproduction([plan], lab.store, output)
+    assert re.search(r"\| dataset +\| method +\| layers +\| state", output.read_text())
+
+
+def test_the_page_says_how_was_searched_and_what_was_left_alone(lab):
+    point = {"learning_rate": 0.005}
+    search = {**SEARCH, "search": {**SEARCH["search"], "points": [point]}}
+    plan = lab.plan("s", methods=["gmm", "vae"], fixed={"patience": 7}, **search)
+    output = lab.folder / "page.md"
+    write_reproduction([plan], lab.store, output)
+    text = output.read_text()
+    assert (
+        "Search: random, 2 trials a cell: 1 point, given in the study's file, tried before any "
+        "draw, and 1 drawn (seed 0)." in text
+    )
+    assert "\n  - learning_rate 0.005\n" in text
+    assert "Searched: learning_rate (log_uniform 0.001; 0.01)." in text
+    (defaults,) = re.findall("At their defaults: (.*)", text)
+    for words in ("optimizer adam", "batch_size 100", "for vae: samples 1; bound elbo"):
+        assert words in defaults
+    for name in ("patience", "learning_rate", "method"):
+        assert name not in defaults
+    plan = lab.plan("grid", **DEPTHS)
+    write_reproduction([plan], lab.store, output)
+    assert "Axis: layers (8; 8,4)." in output.read_text()
+    assert "Searched" not in output.read_text()
+
+
+def test_figures_come_with_the_errors_that_a_reader_needs(lab):
+    plan = lab.plan("e", datasets=["mushrooms"], replicates=2)
+    first, second = ({**gmm(-9.0, ess=0.0004), "test/log_p_se": se} for se in (0.2, 0.4))
+    lab.write(plan.trials[0].config, first, {**second, "test/log_z2": -0.3})
+    frame = compared(plan, lab)
+    row = one(frame, metric="test/log_p")
+    assert row["error_over_data"] == pytest.approx(0.3)
+    star = one(frame, metric="test/log_p_star")
+    # -0.5 and -0.3: standard deviation 0.1414, over sqrt(2)
+    assert (star["log_z2"], star["log_z2_error"]) == pytest.approx((-0.4, 0.1))
+    text = markdown(lay_out_comparison(plan, frame))
+    for words in ("0.000400", "-0.40 ± 0.10", "M = 10 inner", "10,000 samples of p"):
+        assert words in text
+
+
+def test_one_replicate_is_judged_by_the_plain_figures_and_the_page_says_so(lab):
+    plan = lab.plan("o", datasets=["mushrooms"], replicates=1)
+    lab.write(plan.trials[0].config, gmm(-9.41))
+    frame = compared(plan, lab)
+    assert one(frame, metric="test/log_p")["reached"] is False
+    text = markdown(lay_out_comparison(plan, frame))
+    assert "judged by the plain figures, as no standard error over seeds is known" in text
+    headline, judged, *_ = at_a_glance(frame)
+    assert "standard error over replicates" not in headline
+    assert judged == "Judged by the plain figures, as there is one replicate: 2."
+
+
+def test_the_page_has_what_is_published_of_other_models(page):
+    _, text = page
+    table = text.partition("## Other models")[2]
+    assert re.search(r"\| mushrooms +\| +9\.81ᵃ +\| +9\.68ᵇ +\| +15\.15ᵃ +\|", table)
+    assert "not checked against the publication" in table
+    assert "bmnist" not in table
 
 
 def test_remarks_follow_from_the_numbers(lab):

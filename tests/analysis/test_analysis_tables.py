@@ -1,6 +1,7 @@
 import io
 import math
 import re
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -212,6 +213,26 @@ def test_the_best_is_bold_for_log_p_alone_and_only_beside_a_rival(study, summary
     assert re.findall(r"\*\*(-.*?)\*\*", log_p) == ["-19.00 ± 0.58"]
     assert re.findall(r"\*\*(-.*?)\*\*", bound) == []
     assert "none is bold" in bound
+
+
+def test_an_error_looks_like_zero_only_where_it_is_zero(lab, figures, summary):
+    plan = lab.plan(methods=["gmm", "rws", "vae"], replicates=2)
+    spreads = (2.0, 0.0008, 0.00000002)
+    for trial, spread in zip(plan.trials, spreads, strict=True):
+        lab.write(trial.config, figures(-21.0, -20.0 - spread), figures(-21.0, -20.0 + spread))
+    _, cells = summary(plan)
+    text = markdown(lay_out(plan, cells)[0])
+    for words in ("-20.0000 ± 2.0000", "-20.0000 ± 0.0008", "-20.0000 ± <0.0001"):
+        assert words in text
+    assert "-20.00 ± 0.00" in markdown(lay_out(plan, cells)[1])
+
+
+def test_bars_in_column_heads_do_not_break_a_table(lab, figures, summary):
+    plan = lab.plan(variations={"a|b": {}, "c": {"samples": 5}})
+    table = lay_out(plan, summary(plan)[1])[0]
+    head = replace(table, columns=("x|y",))
+    assert r"x\|y" in markdown(head)
+    assert r"a\|b" in markdown(table)
 
 
 def test_captions_say_what_a_reader_needs(lab, figures, summary):

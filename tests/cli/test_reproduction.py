@@ -2,6 +2,11 @@
 
 import pytest
 
+from analysis import plan_from_records
+from gmm_study.data.registry import REGISTRY
+from gmm_study.study import load_study
+from gmm_study.trials.config import TrialConfig
+from gmm_study.trials.record import RecordStore
 from tests.workbench import Workbench
 
 STUDY = """
@@ -23,20 +28,58 @@ def bench(tmp_path, monkeypatch):
     return Workbench(tmp_path)
 
 
-def test_the_page_is_written_from_records_alone(bench):
+@pytest.fixture
+def studies(bench):
+    """The three studies, small; gives their planned trials in order."""
     details = "variations: {authors: {}, K=1: {samples: 1}}"
     bench.write_study(STUDY.format(datasets="mushrooms, adult", more=""), "uci_table")
     bench.write_study(STUDY.format(datasets="bmnist", more=""), "mnist_table")
     bench.write_study(STUDY.format(datasets="mushrooms", more=details), "reproduction_details")
-    process = bench.run("reproduction", "--output", "pages/ours.md")
+    known = {name: entry.sha256 for name, entry in REGISTRY.items()}
+    store = RecordStore(str(bench.folder / "elsewhere"))
+    names = ("uci_table", "mnist_table", "reproduction_details")
+    files = [load_study(str(bench.folder / "studies" / f"{name}.yaml")) for name in names]
+    return [trial for study in files for trial in plan_from_records(study, store, known).trials]
+
+
+def test_the_page_is_written_from_records_alone(bench, studies):
+    store = RecordStore(str(bench.folder / "elsewhere"))
+    store.record(studies[0].config.trial_id).write_config(studies[0].config)
+    process = bench.run("reproduction", "--storage", "elsewhere", "--output", "pages/ours.md")
     page = (bench.folder / "pages" / "ours.md").read_text()
     for part in ("## uci_table", "## mnist_table", "## reproduction_details", "no data"):
         assert part in page
-    for command in ("gmm-study run mnist_table", "gmm-study reproduction"):
+    for command in ("make study NAME=mnist_table", "make reproduction"):
         assert f"{command}\n" in page
+    assert "GMM_STUDY_DATA" in page
     assert "wrote pages/ours.md" in process.stdout
     assert not (bench.folder / "cache").exists()
     assert str(bench.folder) not in page
+    assert "elsewhere" not in page
+    assert "](" not in page  # there is nothing to draw
+    assert {str(p) for p in bench.files() if p.startswith("pages/")} == {"pages/ours.md"}
+
+
+def test_where_no_planned_trial_has_a_record_there_is_one_line_and_the_page_stays(bench, studies):
+    page = bench.folder / "docs" / "reproduction.md"
+    page.parent.mkdir()
+    page.write_text("as it was")
+    other = TrialConfig(studies[0].config.hyperparameters, "web", "f" * 64)
+    RecordStore(str(bench.folder / "others")).record(other.trial_id).write_config(other)
+    before = bench.files()
+    for storage in ("nowhere", "others"):
+        process = bench.call("reproduction", "--storage", storage, status=2)
+        (line,) = process.stderr.strip().splitlines()
+        assert f"'{storage}' holds no record" in line
+        assert page.read_text() == "as it was"
+    assert bench.files() == before
+
+
+def test_a_page_that_is_no_markdown_is_refused(bench, studies):
+    process = bench.call("reproduction", "--output", "ours.html", status=2)
+    (line,) = process.stderr.strip().splitlines()
+    assert "'ours.html' must end in .md" in line
+    assert not (bench.folder / "ours.html").exists()
 
 
 def test_without_its_studies_there_is_one_line_and_no_page(bench):
