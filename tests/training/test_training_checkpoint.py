@@ -156,7 +156,7 @@ def test_a_replicate_that_diverged_is_not_among_the_usable_ones(tmp_path):
     write_checkpoint(tmp_path, trainer)
     assert open_checkpoint(tmp_path).usable_replicates() == [0, 2]
     amend(tmp_path, diverged=[0, 1, 2])
-    with pytest.raises(InputError, match="all replicates of .* diverged"):
+    with pytest.raises(InputError, match=r"all replicates of .* diverged"):
         open_checkpoint(tmp_path).usable_replicates()
 
 
