@@ -13,7 +13,7 @@ TINY = ("train", "--dataset", "data.npz", "--layers", "6,3", "--max-epochs", "3"
 def test_the_result_is_one_json_line_printed_last(tmp_path, method):
     bench = Workbench(tmp_path)
     arguments = (*TINY, "--method", method, "--evaluation-samples", "20", "--replicates", "2")
-    output = bench.run(*arguments, "--output", "out", "--json").stdout
+    output = bench.call(*arguments, "--output", "out", "--json").stdout
     result = json.loads(output.splitlines()[-1])
     assert result["state"] == "complete"
     assert result["hyperparameters"]["layers"] == [6, 3]
@@ -28,10 +28,10 @@ def test_the_result_is_one_json_line_printed_last(tmp_path, method):
 def test_the_same_command_again_gives_the_stored_result(tmp_path):
     bench = Workbench(tmp_path)
     arguments = (*TINY, "--evaluation-samples", "20", "--output", "out", "--json")
-    first = json.loads(bench.run(*arguments).stdout.splitlines()[-1])
-    again = json.loads(bench.run(*arguments).stdout.splitlines()[-1])
+    first = json.loads(bench.call(*arguments).stdout.splitlines()[-1])
+    again = json.loads(bench.call(*arguments).stdout.splitlines()[-1])
     assert again["replicates"] == first["replicates"]
-    more = json.loads(bench.run(*arguments, "--replicates", "2").stdout.splitlines()[-1])
+    more = json.loads(bench.call(*arguments, "--replicates", "2").stdout.splitlines()[-1])
     assert more["replicates"]["0"] == first["replicates"]["0"]
     assert set(more["replicates"]) == {"0", "1"}
 
@@ -39,14 +39,14 @@ def test_the_same_command_again_gives_the_stored_result(tmp_path):
 def test_without_an_output_folder_nothing_is_left_behind(tmp_path):
     bench = Workbench(tmp_path)
     before = bench.files()
-    bench.run(*TINY, "--evaluation-samples", "20")
+    bench.call(*TINY, "--evaluation-samples", "20")
     assert bench.files() == before
 
 
 def test_equal_commands_give_equal_figures(tmp_path):
     bench = Workbench(tmp_path)
     arguments = (*TINY, "--evaluation-samples", "20", "--json")
-    one, other = (json.loads(bench.run(*arguments).stdout.splitlines()[-1]) for _ in range(2))
+    one, other = (json.loads(bench.call(*arguments).stdout.splitlines()[-1]) for _ in range(2))
     assert figures(one) == figures(other)
 
 
@@ -55,6 +55,6 @@ def test_help_is_the_reference_of_every_hyperparameter(tmp_path):
 
     from gmm_study.training.hyperparameters import Hyperparameters
 
-    text = Workbench(tmp_path).run("train", "--help").stdout
+    text = Workbench(tmp_path).call("train", "--help").stdout
     for spec in fields(Hyperparameters):
         assert "--" + spec.name.replace("_", "-") in text
