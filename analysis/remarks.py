@@ -14,6 +14,9 @@ from gmm_study.study.schema import VARIATION
 FEW_SAMPLES = 10.0
 """Effective samples per datapoint below which log p counts as a loose bound."""
 
+MOST_NAMED = 6
+"""Cells that a remark lists one by one."""
+
 
 def remarks(plan: Plan, rows: pd.DataFrame) -> list[str]:
     """Where log p is loose, how it grows with K, and what the limit of epochs ended."""
@@ -35,7 +38,15 @@ def remarks(plan: Plan, rows: pd.DataFrame) -> list[str]:
         ("Log p at the K of training and at that of the evaluation", grows),
         ("Ended by max_epochs, before patience would have", cut),
     )
-    return [f"{head}: {'; '.join(filter(None, found))}." for head, found in heads if any(found)]
+    return [f"{head}: {_listed(found)}." for head, found in heads if any(found)]
+
+
+def _listed(found: list[str]) -> str:
+    """What was found, in full if it is short, else the first and how many more of all cells."""
+    named = list(filter(None, found))
+    more = len(named) - MOST_NAMED
+    rest = [f"and {more} more of {len(found)}"] if more > 0 else []
+    return "; ".join([*named[:MOST_NAMED], *rest])
 
 
 def _few_effective(place: str, log_p: dict[Any, Any], ess: dict[Any, Any]) -> str:
