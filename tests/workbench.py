@@ -67,20 +67,7 @@ class Workbench:
 
     def call(self, *arguments: str, status: int = 0) -> subprocess.CompletedProcess[str]:
         """The same as `run`, in this process: quicker where it does not matter which."""
-        from gmm_study.cli import main
-
-        out, err = StringIO(), StringIO()
-        with (
-            chdir(self.folder),
-            patch.object(sys, "argv", ["gmm-study", *arguments]),
-            redirect_stdout(out),
-            redirect_stderr(err),
-            pytest.raises(SystemExit) as end,
-        ):
-            main()
-        code = end.value.code or 0
-        assert code == status, out.getvalue() + err.getvalue()
-        return subprocess.CompletedProcess(arguments, int(code), out.getvalue(), err.getvalue())
+        return call(self.folder, *arguments, status=status)
 
     def files(self) -> set[str]:
         """Every file below the folder."""
@@ -95,6 +82,24 @@ class Workbench:
         """The content of every `status.json`, by trial id."""
         paths = (self.folder / "results").glob("*/status.json")
         return {path.parent.name: json.loads(path.read_text()) for path in paths}
+
+
+def call(folder: Path, *arguments: object, status: int = 0) -> subprocess.CompletedProcess[str]:
+    """`gmm-study ARGUMENTS` in a folder, in this process, with the given exit status."""
+    from gmm_study.cli import main
+
+    words, out, err = ["gmm-study", *map(str, arguments)], StringIO(), StringIO()
+    with (
+        chdir(folder),
+        patch.object(sys, "argv", words),
+        redirect_stdout(out),
+        redirect_stderr(err),
+        pytest.raises(SystemExit) as end,
+    ):
+        main()
+    code = end.value.code or 0
+    assert code == status, out.getvalue() + err.getvalue()
+    return subprocess.CompletedProcess(words, int(code), out.getvalue(), err.getvalue())
 
 
 def figures(result: dict) -> dict:

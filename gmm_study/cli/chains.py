@@ -1,5 +1,6 @@
 """What `sample` and `inpaint` share: options, the model they open, sweeps with a bar, files."""
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from gmm_study.cli.console import bar
-from gmm_study.cli.trained import dataset_of
+from gmm_study.cli.trained import machine_options, open_trained
 from gmm_study.errors import InputError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from torch import Tensor
 
-    from gmm_study.data import Dataset
     from gmm_study.models import Model, RandomStreams
     from gmm_study.sampling import GibbsChain
     from gmm_study.training.checkpoint import Checkpoint
@@ -25,7 +26,7 @@ PICTURE, TABLES = ".png", (".npz", ".csv")
 
 def chain_options(command: Callable[..., None]) -> Callable[..., None]:
     """Add the options of a model and of its chains."""
-    options = [
+    options: list[Callable[[Callable], Callable]] = [
         click.option(
             "--sweeps",
             type=click.IntRange(1),
@@ -47,12 +48,7 @@ def chain_options(command: Callable[..., None]) -> Callable[..., None]:
             type=click.IntRange(0),
             help="Whose model. [default: the first that did not diverge]",
         ),
-        click.option("--seed", type=click.IntRange(0), default=0, show_default=True),
-        click.option("--device", default="auto", show_default=True, metavar="auto|cpu|cuda"),
-        click.option("--threads", type=click.IntRange(1), help="Threads on a CPU. [default: all]"),
-        click.option(
-            "--json", "as_json", is_flag=True, help="Print what was written as one JSON line."
-        ),
+        machine_options("Print what was written as one JSON line."),
     ]
     for option in reversed(options):
         command = option(command)
@@ -73,24 +69,12 @@ class OpenedModel:
         cls, path: str, replicate: int | None, seed: int, device: str, threads: int | None
     ) -> "OpenedModel":
         """The model in a checkpoint's or record's folder. `InputError` if there is none."""
-        import torch
-
-        from gmm_study.training.checkpoint import open_checkpoint
-        from gmm_study.trials.once import choose_device
-
-        checkpoint = open_checkpoint(path)
-        if threads is not None:
-            torch.set_num_threads(threads)
+        checkpoint, chosen = open_trained(path, device, threads)
         index = checkpoint.usable_replicates()[0] if replicate is None else replicate
-        model = checkpoint.model([index], choose_device(device))
+        model = checkpoint.model([index], chosen)
         if not model.parameters.flat.isfinite().all():
             raise InputError(f"replicate: {index} of '{path}' diverged and has no model")
         return cls(checkpoint, model, index, seed)
-
-    @property
-    def method(self) -> str:
-        """`gmm`, `rws` or `vae`."""
-        return self.checkpoint.hyperparameters.method
 
     def streams(self, purpose: str) -> "RandomStreams":
         """The random stream of this seed and replicate for a purpose."""
@@ -99,16 +83,14 @@ class OpenedModel:
         device = self.model.parameters.flat.device
         return RandomStreams(self.seed, [self.replicate], purpose, device)
 
-    def dataset(self, name: str | None) -> "Dataset":
-        """The data set that is named, or the training's. Raises `InputError` as `dataset_of`."""
-        return dataset_of(self.checkpoint, name)
 
-
-def output_path(given: Path | None, stem: str, image_shape: tuple[int, int] | None) -> Path:
+def output_path(
+    given: Path | None, stem: str, image_shape: tuple[int, int] | None, binary: bool
+) -> Path:
     """Where to write: as given, or STEM.png for pictures, STEM.npz for other data.
 
-    Raises `InputError` for an ending that does not fit the data, and for a folder that is not
-    there.
+    Raises `InputError` for an ending that does not fit the data, for a folder that is not there,
+    and for `binary`, which is for pictures, with any other file.
     """
     endings = TABLES if image_shape is None else (PICTURE, *TABLES)
     path = given or Path(stem + (TABLES[0] if image_shape is None else PICTURE))
@@ -118,6 +100,8 @@ def output_path(given: Path | None, stem: str, image_shape: tuple[int, int] | No
     if path.suffix not in endings:
         raise InputError(f"output: '{path}' must end in {known}")
     _check_folder("output", path)
+    if binary and path.suffix != PICTURE:
+        raise InputError(f"binary: '{path}' holds states of 0/1 in any case; it is for pictures")
     return path
 
 
@@ -150,27 +134,63 @@ def csv_lines(rows: "NDArray[Any]", heads: Iterator[str] | None = None) -> bytes
 
 def run_chain(
     chain: "GibbsChain",
-    sweeps: int,
-    draw: "Callable[[], NDArray[Any]] | None",
-) -> "tuple[list[float], list[NDArray[Any]]]":
-    """Sweep on, with a bar on a terminal.
+    settings: dict[str, Any],
+    binary: bool,
+    animate: Path | None,
+    draw: "Callable[[Tensor], NDArray[Any]]",
+) -> "tuple[Tensor, Tensor]":
+    """Sweep on, with a bar on a terminal: `settings["sweeps"]` times.
 
-    Gives the mean fraction of updates that moved a chain, a layer from the data up, and the
-    frames that `draw` gives at evenly spaced sweeps, the start and the last among them.
+    Gives the chains' states, and what is to be shown of them, the states if `binary`, else their
+    means, both `[C, D]`. Adds `moved`, the mean fraction of updates that moved a chain, a layer
+    from the data up, to the settings. With `animate`, writes the pictures that `draw` makes at
+    evenly spaced sweeps, the start and the last among them.
     """
     import torch
 
-    frames = [] if draw is None else [draw()]
+    from gmm_study.sampling.images import gif
+
+    def shown() -> "Tensor":
+        return (chain.data if binary else chain.means())[0]
+
+    sweeps = settings["sweeps"]
+    frames = [draw(shown())] if animate else []
     every = max(1, -(-sweeps // (MOST_FRAMES - 1)))
     moved = []
     with bar("sweeps", sweeps) as advance:
         for done in range(1, sweeps + 1):
             moved.append(chain.sweep())
-            if draw is not None and (done % every == 0 or done == sweeps):
-                frames.append(draw())
+            if animate and (done % every == 0 or done == sweeps):
+                frames.append(draw(shown()))
             advance(1)
-    means = torch.stack(moved).mean(0)[0].tolist()
-    return [round(value, 4) for value in means], frames
+    settings["moved"] = [round(value, 4) for value in torch.stack(moved).mean(0)[0].tolist()]
+    if animate:
+        write("animate", animate, gif(frames))
+    return chain.data[0], shown()
+
+
+def report(
+    opened: OpenedModel,
+    path: Path,
+    animate: Path | None,
+    settings: dict[str, Any],
+    sentence: str,
+    as_json: bool,
+) -> None:
+    """Say what was written: all settings as one JSON line, or a sentence."""
+    if as_json:
+        written = {"output": str(path), **({"animation": str(animate)} if animate else {})}
+        model = {"checkpoint": str(opened.checkpoint.folder), "replicate": opened.replicate}
+        print(json.dumps({**written, **model, "seed": opened.seed, **settings}))
+        return
+    print(f"{path}: {sentence}")
+    if animate:
+        print(f"{animate}: the same chains as they move")
+
+
+def what_is_shown(path: Path, binary: bool) -> str:
+    """`states` of 0/1, or in a picture `means` unless they are asked for."""
+    return "states" if binary or path.suffix != PICTURE else "means"
 
 
 def _check_folder(option: str, path: Path) -> None:

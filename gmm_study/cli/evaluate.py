@@ -3,14 +3,23 @@
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 from rich.table import Table
 
 from gmm_study.cli.console import bar, output_console
-from gmm_study.cli.trained import dataset_of
+from gmm_study.cli.trained import (
+    dataset_of,
+    machine_options,
+    open_trained,
+    rows_of,
+    split_option,
+)
 from gmm_study.errors import InputError
+
+if TYPE_CHECKING:
+    from gmm_study.trials.assessment import Assessment
 
 NATS = ("log_p", "log_p_tilde", "log_p_star")
 SHARES = ("ess", "ess_star")
@@ -48,16 +57,13 @@ class _Counts(click.ParamType):
     show_default=True,
     help="Samples of p for 2 log Z, which gmm alone has; 0 leaves it out.",
 )
-@click.option(
-    "--split", type=click.Choice(["train", "valid", "test"]), default="test", show_default=True
-)
+@split_option
 @click.option("--dataset", help="Other data than the model was trained on: a name or a path.")
 @click.option(
     "--datapoints", type=click.IntRange(1), help="The first so many of the split. [default: all]"
 )
 @click.option("--exact", is_flag=True, help="Add the exact figures, if the model is small enough.")
 @click.option("--replicate", type=click.IntRange(0), help="One replicate. [default: all]")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 @click.option(
     "--chunk-rows",
     type=click.IntRange(1),
@@ -65,9 +71,7 @@ class _Counts(click.ParamType):
     show_default=True,
     help="Datapoints times samples that are in memory at a time.",
 )
-@click.option("--device", default="auto", show_default=True, metavar="auto|cpu|cuda")
-@click.option("--threads", type=click.IntRange(1), help="Threads on a CPU. [default: all]")
-@click.option("--json", "as_json", is_flag=True, help="Print all figures as one JSON line.")
+@machine_options("Print all figures as one JSON line.")
 def evaluate(
     checkpoint: str,
     samples: tuple[int, ...],
@@ -93,52 +97,45 @@ def evaluate(
     """
     if z_samples == 1:
         raise InputError("z-samples: 1 has no standard error; at least 2, or 0 for none")
+    opened, chosen = open_trained(checkpoint, device, threads)
     import torch
 
-    from gmm_study.training.checkpoint import open_checkpoint
     from gmm_study.trials.assessment import Assessment
-    from gmm_study.trials.once import choose_device
 
-    opened = open_checkpoint(checkpoint)
-    chosen = choose_device(device)
-    if threads is not None:
-        torch.set_num_threads(threads)
     loaded = dataset_of(opened, dataset)
-    known = len(getattr(loaded, split))
-    if datapoints is not None and datapoints > known:
-        raise InputError(f"datapoints: {datapoints} must be at most {known}, all of '{split}'")
-    rows = torch.from_numpy(getattr(loaded, split)[:datapoints]).to(chosen)
+    rows = torch.from_numpy(rows_of(loaded, split, datapoints)[:datapoints]).to(chosen)
     replicates = opened.usable_replicates() if replicate is None else (replicate,)
-    if opened.hyperparameters.method != "gmm":
+    if opened.method != "gmm":
         z_samples = 0
     asked = Assessment(opened, rows, replicates, samples, z_samples, seed, chunk_rows)
-    with bar("evaluating", asked.sample_rows) as advance:
-        found = asked.estimates(advance)
-    reason = None
-    if exact:
-        with bar("summing over all states"):
-            figures, reason = asked.exact()
-        found += figures
     document = {
         "checkpoint": str(opened.folder),
-        "method": asked.method,
+        "method": opened.method,
         "dataset": loaded.name,
         "split": split,
         "datapoints": len(rows),
         "z_samples": z_samples,
         "seed": seed,
-        "diverged": [index for index in opened.replicates if index not in replicates]
-        if replicate is None
-        else [],
-        "figures": found,
-        **({"not_exact": reason} if exact else {}),
+        "diverged": list(opened.diverged) if replicate is None else [],
+        **_figures(asked, exact),
     }
     if as_json:
         print(json.dumps(document, allow_nan=False))
     else:
         _print(document)
-    if reason:
+    if reason := document.get("not_exact"):
         print(f"gmm-study: not exact: {reason}", file=sys.stderr)
+
+
+def _figures(asked: "Assessment", exact: bool) -> dict[str, Any]:
+    """The rows, those of the exact figures last, and why some of these are missing."""
+    with bar("evaluating", asked.sample_rows) as advance:
+        found = asked.estimates(advance)
+    if not exact:
+        return {"figures": found}
+    with bar("summing over all states"):
+        truth, reason = asked.exact()
+    return {"figures": [*found, *truth], "not_exact": reason}
 
 
 def _print(document: Mapping[str, Any]) -> None:

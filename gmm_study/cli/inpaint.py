@@ -1,6 +1,5 @@
 """`gmm-study inpaint`: datapoints with a part hidden, completed by chains of p*."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from io import BytesIO
@@ -17,9 +16,12 @@ from gmm_study.cli.chains import (
     check_animation,
     csv_lines,
     output_path,
+    report,
     run_chain,
+    what_is_shown,
     write,
 )
+from gmm_study.cli.trained import dataset_of, rows_of, split_option
 from gmm_study.errors import InputError
 
 if TYPE_CHECKING:
@@ -32,9 +34,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("checkpoint")
 @click.option("--dataset", help="A name or a path. [default: what the model was trained on]")
-@click.option(
-    "--split", type=click.Choice(["train", "valid", "test"]), default="test", show_default=True
-)
+@split_option
 @click.option(
     "--datapoints",
     type=click.IntRange(1),
@@ -91,16 +91,15 @@ def inpaint(
     from gmm_study.sampling import CANDIDATES
 
     opened = OpenedModel.at(checkpoint, replicate, seed, device, threads)
-    if opened.method == "vae":
+    if opened.checkpoint.method == "vae":
         raise InputError("checkpoint: a vae has no p*, which inpainting follows; give gmm or rws")
-    loaded = opened.dataset(dataset)
-    path = output_path(output, "inpainted", loaded.image_shape)
+    loaded = dataset_of(opened.checkpoint, dataset)
+    path = output_path(output, "inpainted", loaded.image_shape, binary)
     check_animation(animate, loaded.image_shape)
-    if binary and path.suffix != PICTURE:
-        raise InputError(f"binary: '{path}' holds states of 0/1 in any case; it is for pictures")
     how = occlude or ("0.5" if loaded.image_shape is None else "top")
     task = _Task.of(opened, loaded, split, datapoints, how)
     settings: dict[str, Any] = {
+        "dataset": loaded.name,
         "split": split,
         "datapoints": task.index.tolist(),
         "chains": chains,
@@ -108,20 +107,14 @@ def inpaint(
         "sweeps": sweeps or SWEEPS,
         "candidates": candidates or CANDIDATES,
     }
-    completions, shown, moved = _complete(opened, task, settings, animate, binary)
+    completions, shown = _complete(opened, task, settings, animate, binary)
     write("output", path, task.content(path, completions, shown))
-    if as_json:
-        written = {"output": str(path), **({"animation": str(animate)} if animate else {})}
-        written |= {"checkpoint": str(opened.checkpoint.folder), "dataset": loaded.name}
-        settings |= {"moved": moved, "shown": _shown(path, binary)}
-        print(json.dumps({**written, "replicate": opened.replicate, "seed": seed, **settings}))
-        return
-    print(
-        f"{path}: {len(task.index)} datapoints of {loaded.name}, {split}, {how} hidden, "
+    settings["shown"] = what_is_shown(path, binary)
+    sentence = (
+        f"{len(task.index)} datapoints of {loaded.name}, {split}, {how} hidden, "
         f"{chains} chains each after {settings['sweeps']} sweeps"
     )
-    if animate:
-        print(f"{animate}: the same chains as they move")
+    report(opened, path, animate, settings, sentence, as_json)
 
 
 @dataclass
@@ -144,11 +137,7 @@ class _Task:
 
         from gmm_study.sampling import occluded_dims
 
-        rows = getattr(dataset, split)
-        if datapoints > len(rows):
-            raise InputError(
-                f"datapoints: {datapoints} must be at most {len(rows)}, all of {split}"
-            )
+        rows = rows_of(dataset, split, datapoints)
         flat = opened.model.parameters.flat
         streams = opened.streams("occluded datapoints")
         index = streams.permutations(len(rows))[0, :datapoints].sort().values.cpu().numpy()
@@ -190,31 +179,20 @@ class _Task:
 
 def _complete(
     opened: OpenedModel, task: _Task, settings: dict[str, Any], animate: Path | None, binary: bool
-) -> "tuple[Tensor, Tensor, list[float]]":
-    """States and what is shown of them, `[N, chains, D]`, and the moved fractions."""
+) -> "tuple[Tensor, Tensor]":
+    """States and what is shown of them, both `[N, chains, D]`."""
     from gmm_study.sampling import inpainting_chain
-    from gmm_study.sampling.images import gif
 
     model: Any = opened.model
-    chain = inpainting_chain(
-        model,
-        task.data[None],
-        task.occluded,
-        settings["chains"],
-        opened.streams("inpainting"),
-        settings["candidates"],
-    )
+    chains, streams = settings["chains"], opened.streams("inpainting")
+    data, candidates = task.data[None], settings["candidates"]
+    chain = inpainting_chain(model, data, task.occluded, chains, streams, candidates)
 
-    def shown() -> "Tensor":
-        states = (chain.data if binary else chain.means())[0]
-        return states.unflatten(0, (-1, settings["chains"]))
+    def by_datapoint(rows: "Tensor") -> "Tensor":
+        return rows.unflatten(0, (-1, chains))
 
-    draw = (lambda: task.picture(shown())) if animate else None
-    moved, frames = run_chain(chain, settings["sweeps"], draw)
-    if animate:
-        write("animate", animate, gif(frames))
-    return chain.data[0].unflatten(0, (-1, settings["chains"])), shown(), moved
+    def draw(shown: "Tensor") -> "NDArray[Any]":
+        return task.picture(by_datapoint(shown))
 
-
-def _shown(path: Path, binary: bool) -> str:
-    return "states" if binary or path.suffix != PICTURE else "means"
+    states, shown = run_chain(chain, settings, binary, animate, draw)
+    return by_datapoint(states), by_datapoint(shown)

@@ -5,6 +5,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import rich_click as click
+
 from gmm_study.errors import InputError
 
 if TYPE_CHECKING:
@@ -13,14 +15,28 @@ if TYPE_CHECKING:
 
 RESULTS = "results"
 """Where the records are, unless said otherwise."""
-_NOT_HAD: dict[str, "DownloadError"] = {}
-"""The downloads that failed, so that a command tries each once."""
+storage_option = click.option(
+    "--storage",
+    default=RESULTS,
+    show_default=True,
+    help="Where the records are: a folder or the address of a bucket.",
+)
 
 
 class Opened:
-    """A study with its data, plan and records."""
+    """A study with its data, plan and records.
 
-    def __init__(self, name: str, overrides: Sequence[str], small: bool, storage: str) -> None:
+    `not_had` are the downloads that failed before, which are not tried again; this one's are added.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        overrides: Sequence[str],
+        small: bool,
+        storage: str,
+        not_had: "dict[str, DownloadError] | None" = None,
+    ) -> None:
         from gmm_study.study import load_study, make_plan
         from gmm_study.trials.record import RecordStore
 
@@ -28,27 +44,29 @@ class Opened:
         words += [word for text in overrides for word in ("--set", text)]
         self.command = shlex.join([*words, *(["--storage", storage] if storage != RESULTS else [])])
         study = load_study(name, overrides, small)
-        loaded = self._load(study.datasets)
+        loaded = self._load(study.datasets, {} if not_had is None else not_had)
         self.plan = make_plan(study, {key: data.sha256 for key, data in loaded.items()})
         self.datasets: dict[str, Dataset] = {data.sha256: data for data in loaded.values()}
         self.store = RecordStore(storage)
         self.states = self.read_states()
 
-    def _load(self, names: Sequence[str]) -> dict[str, "Dataset"]:
+    def _load(
+        self, names: Sequence[str], not_had: "dict[str, DownloadError]"
+    ) -> dict[str, "Dataset"]:
         """The data sets that can be had; `without_data` has a line on each of the others."""
         from gmm_study.data import DownloadError, load_dataset
 
         loaded = {}
         for name in names:
             try:
-                if name not in _NOT_HAD:
+                if name not in not_had:
                     loaded[name] = load_dataset(name)
             except DownloadError as error:
-                _NOT_HAD[name] = error
-        self.without_data = [f"no data: {_NOT_HAD[name]}" for name in names if name not in loaded]
+                not_had[name] = error
+        self.without_data = [f"no data: {not_had[name]}" for name in names if name not in loaded]
         if not loaded:
             several = "none of the study's data sets can be had: " if len(names) > 1 else ""
-            raise InputError(f"{several}{_NOT_HAD[names[0]]}")
+            raise InputError(f"{several}{not_had[names[0]]}")
         return loaded
 
     def read_states(self) -> dict[str, str]:

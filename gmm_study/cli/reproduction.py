@@ -5,19 +5,14 @@ from pathlib import Path
 import rich_click as click
 
 from gmm_study.cli.console import output_console
-from gmm_study.cli.opened import RESULTS
+from gmm_study.cli.opened import storage_option
 from gmm_study.errors import InputError
 
 STUDIES = ("uci_table", "mnist_table", "reproduction_details")
 
 
 @click.command()
-@click.option(
-    "--storage",
-    default=RESULTS,
-    show_default=True,
-    help="Where the records are: a folder or the address of a bucket.",
-)
+@storage_option
 @click.option(
     "--output",
     default=Path("docs/reproduction.md"),

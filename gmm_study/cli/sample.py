@@ -1,6 +1,5 @@
 """`gmm-study sample`: what a trained model generates, as a picture or as rows of 0/1."""
 
-import json
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +14,9 @@ from gmm_study.cli.chains import (
     check_animation,
     csv_lines,
     output_path,
+    report,
     run_chain,
+    what_is_shown,
     write,
 )
 from gmm_study.errors import InputError
@@ -75,13 +76,11 @@ def sample(
     """
     opened = OpenedModel.at(checkpoint, replicate, seed, device, threads)
     image_shape = opened.checkpoint.image_shape
-    source = source or ("p_star" if opened.method == "gmm" else "p")
-    if source == "p_star" and opened.method == "vae":
+    source = source or ("p_star" if opened.checkpoint.method == "gmm" else "p")
+    if source == "p_star" and opened.checkpoint.method == "vae":
         raise InputError("from: a vae has no p*, which needs binary latent layers; use --from p")
-    path = output_path(output, "samples", image_shape)
+    path = output_path(output, "samples", image_shape, binary)
     check_animation(animate, image_shape)
-    if binary and path.suffix != PICTURE:
-        raise InputError(f"binary: '{path}' holds states of 0/1 in any case; it is for pictures")
     settings: dict[str, Any] = {"from": source, "count": count}
     if source == "p":
         chain_only = {"sweeps": sweeps, "candidates": candidates, "animate": animate}
@@ -96,42 +95,27 @@ def sample(
         from gmm_study.sampling import CANDIDATES
 
         settings |= {"sweeps": sweeps or SWEEPS, "candidates": candidates or CANDIDATES}
-        samples, shown, moved = _sample_p_star(opened, settings, animate, binary)
-        settings["moved"] = moved
+        samples, shown = _sample_p_star(opened, settings, animate, binary)
     write("output", path, _content(path, samples, shown, image_shape))
-    written = {"output": str(path), **({"animation": str(animate)} if animate else {})}
-    settings |= {"shown": "states" if binary or path.suffix != PICTURE else "means"}
-    if as_json:
-        more = {"checkpoint": str(opened.checkpoint.folder), "replicate": opened.replicate}
-        print(json.dumps({**written, **more, "seed": seed, **settings}))
-        return
-    mean = "p(x | z)" if opened.method == "vae" else "p(x | h1)"
+    settings["shown"] = what_is_shown(path, binary)
+    mean = "p(x | z)" if opened.checkpoint.method == "vae" else "p(x | h1)"
     what = "states of 0/1" if settings["shown"] == "states" else f"means {mean}"
     law = "p* after " + f"{settings['sweeps']} sweeps" if source == "p_star" else "p"
-    print(f"{path}: {count} samples of {law}, {what}")
-    if animate:
-        print(f"{animate}: the same chains as they move")
+    report(opened, path, animate, settings, f"{count} samples of {law}, {what}", as_json)
 
 
 def _sample_p_star(
     opened: OpenedModel, settings: dict[str, Any], animate: Path | None, binary: bool
-) -> "tuple[Tensor, Tensor, list[float]]":
-    """States and what is shown of them, each `[count, D]`, and the moved fractions."""
+) -> "tuple[Tensor, Tensor]":
+    """States and what is shown of them, each `[count, D]`."""
     from gmm_study.sampling import GibbsChain
-    from gmm_study.sampling.images import gif, grid
+    from gmm_study.sampling.images import grid
 
     model: Any = opened.model
-    streams, shape = opened.streams("samples"), opened.checkpoint.image_shape
+    shape: Any = opened.checkpoint.image_shape  # None is not drawn
+    streams = opened.streams("samples")
     chain = GibbsChain.from_generated(model, settings["count"], streams, settings["candidates"])
-
-    def shown() -> "Tensor":
-        return (chain.data if binary else chain.means())[0]
-
-    draw = (lambda: grid(shown(), shape)) if animate and shape else None
-    moved, frames = run_chain(chain, settings["sweeps"], draw)
-    if animate:
-        write("animate", animate, gif(frames))
-    return chain.data[0], shown(), moved
+    return run_chain(chain, settings, binary, animate, lambda shown: grid(shown, shape))
 
 
 def _content(

@@ -11,21 +11,14 @@ from rich.console import Console
 from rich.table import Table
 
 from gmm_study.cli.console import output_console
-from gmm_study.cli.opened import RESULTS, Opened, plural
+from gmm_study.cli.opened import Opened, plural, storage_option
 from gmm_study.errors import InputError
 
 if TYPE_CHECKING:
+    from gmm_study.data import DownloadError
     from gmm_study.trials.record import Record
 
 INTERRUPTED = 130
-
-
-_storage_option = click.option(
-    "--storage",
-    default=RESULTS,
-    show_default=True,
-    help="Where the records are: a folder or the address of a bucket.",
-)
 
 
 def _on_a_study(command: Callable[..., None]) -> Callable[..., None]:
@@ -59,7 +52,7 @@ def _on_a_study(command: Callable[..., None]) -> Callable[..., None]:
         ),
         click.option("--dataset", help="Other data than the study's own: a name or a path."),
         click.option("--small", is_flag=True, help="The study's variant that runs in a minute."),
-        _storage_option,
+        storage_option,
     ]
     for argument in reversed(arguments):
         opened_command = argument(opened_command)
@@ -147,13 +140,14 @@ def report(opened: Opened) -> None:
 
 
 @click.command()
-@_storage_option
+@storage_option
 def tables(storage: str) -> None:
     """Write the reports of all studies, as their files declare them, that have records."""
     console = output_console()
+    not_had: dict[str, DownloadError] = {}
     for path in sorted(Path("studies").glob("*.yaml")):
         try:
-            opened = Opened(path.stem, (), False, storage)
+            opened = Opened(path.stem, (), False, storage, not_had)
         except InputError as error:
             console.print(f"{path.stem}: no tables: {error}", markup=False)
             continue

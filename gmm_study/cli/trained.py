@@ -1,12 +1,56 @@
-"""The data that go with a trained model."""
+"""What the commands that take a checkpoint share: its place, the machine, and its data."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
+
+import rich_click as click
 
 from gmm_study.errors import InputError
 
 if TYPE_CHECKING:
+    from numpy import uint8
+    from numpy.typing import NDArray
+
     from gmm_study.data import Dataset
     from gmm_study.training.checkpoint import Checkpoint
+
+
+split_option = click.option(
+    "--split", type=click.Choice(["train", "valid", "test"]), default="test", show_default=True
+)
+
+
+def machine_options(what_json_prints: str) -> Callable[[Callable], Callable]:
+    """Add the options of seed, machine and output that stand last in every such command."""
+    options = [
+        click.option("--seed", type=click.IntRange(0), default=0, show_default=True),
+        click.option("--device", default="auto", show_default=True, metavar="auto|cpu|cuda"),
+        click.option("--threads", type=click.IntRange(1), help="Threads on a CPU. [default: all]"),
+        click.option("--json", "as_json", is_flag=True, help=what_json_prints),
+    ]
+
+    def add(command: Callable) -> Callable:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return add
+
+
+def open_trained(path: str, device: str, threads: int | None) -> "tuple[Checkpoint, str]":
+    """The checkpoint in a folder, and the device, once the threads are set.
+
+    Raises `InputError` if there is no checkpoint or no such device.
+    """
+    import torch
+
+    from gmm_study.training.checkpoint import open_checkpoint
+    from gmm_study.trials.once import choose_device
+
+    opened, chosen = open_checkpoint(path), choose_device(device)
+    if threads is not None:
+        torch.set_num_threads(threads)
+    return opened, chosen
 
 
 def dataset_of(checkpoint: "Checkpoint", name: str | None) -> "Dataset":
@@ -26,3 +70,12 @@ def dataset_of(checkpoint: "Checkpoint", name: str | None) -> "Dataset":
             "--dataset takes it all the same"
         )
     return loaded
+
+
+def rows_of(dataset: "Dataset", split: str, datapoints: int | None) -> "NDArray[uint8]":
+    """A split `[N, D]` that has so many datapoints at least. Raises `InputError` if it has not."""
+    rows: NDArray[uint8] = getattr(dataset, split)
+    if datapoints is not None and datapoints > len(rows):
+        most = f"{len(rows)}, all of '{split}'"
+        raise InputError(f"datapoints: {datapoints} must be at most {most}")
+    return rows

@@ -25,10 +25,19 @@ def summarise(estimates: Mapping[str, Tensor], method: str) -> dict[str, float]:
     return figures
 
 
-def log_p_star(figures: Mapping[str, float]) -> dict[str, float]:
-    """`log_p_star`, log ptilde - 2 log Z, and `log_p_star_se`: the two have independent errors.
+def with_p_star(
+    figures: Mapping[str, float], log_z2: Tensor, standard_error: Tensor
+) -> dict[str, float]:
+    """The figures with `log_z2` and `log_p_star`, log ptilde - 2 log Z, each with its `..._se`.
 
-    `figures` holds `log_p_tilde` and `log_z2` in nats, each with its `..._se`.
+    `log_z2` and its error are those of `estimate_log_z2`, `[1]`; the error of log ptilde over
+    datapoints is independent of it.
     """
-    error = (figures["log_p_tilde_se"] ** 2 + figures["log_z2_se"] ** 2) ** 0.5
-    return {"log_p_star": figures["log_p_tilde"] - figures["log_z2"], "log_p_star_se": error}
+    z2, error = log_z2.item(), standard_error.item()
+    return {
+        **figures,
+        "log_z2": z2,
+        "log_z2_se": error,
+        "log_p_star": figures["log_p_tilde"] - z2,
+        "log_p_star_se": (figures["log_p_tilde_se"] ** 2 + error**2) ** 0.5,
+    }

@@ -80,9 +80,9 @@ class SigmoidBeliefNetwork:
         for conditional in [*self.generative, *self.inference]:
             conditional.initialise(self.parameters, streams, rule, bias)
 
-    def top_prior(self) -> Activations:
-        """p(h_L), which hangs on nothing: `[R, 1, 1, n_L]`."""
-        logits = self.parameters[TOP_PRIOR][:, None, None, :]
+    def top_prior(self, datapoints: int = 1) -> Activations:
+        """p(h_L), which hangs on nothing: `[R, datapoints, 1, n_L]`."""
+        logits = self.parameters[TOP_PRIOR][:, None, None, :].expand(-1, datapoints, -1, -1)
         return Activations.of(logits, probability_clip=self.probability_clip)
 
     def infer(self, data: Tensor, samples: int, streams: RandomStreams) -> Pass:
@@ -98,10 +98,8 @@ class SigmoidBeliefNetwork:
 
     def generate(self, datapoints: int, streams: RandomStreams) -> Pass:
         """Sample (x, h) ~ p ancestrally, one h a datapoint; states are `[R, B, 1, n]`."""
-        prior = self.top_prior()
-        units = prior.logits.shape[3]
-        top = streams.uniform(datapoints, 1, units).lt_(prior.probabilities)
-        states, activations = [top], list[Activations]()
+        prior = self.top_prior(datapoints)
+        states, activations = [prior.sample(1, streams)], list[Activations]()
         log_p = prior.log_prob(states[0])
         for conditional in reversed(self.generative):
             layer = conditional(self.parameters, states[0])

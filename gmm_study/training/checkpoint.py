@@ -74,6 +74,11 @@ class Checkpoint:
     """The replicates that have no model worth using."""
     _tensors: Mapping[str, Tensor]
 
+    @property
+    def method(self) -> str:
+        """`gmm`, `rws` or `vae`."""
+        return self.hyperparameters.method
+
     def usable_replicates(self) -> list[int]:
         """Those that did not diverge. Raises `InputError` if there are none."""
         usable = [index for index in self.replicates if index not in self.diverged]
@@ -123,7 +128,7 @@ def open_checkpoint(folder: str | Path) -> Checkpoint:
             tuple(meta.get("diverged", ())),
             tensors,
         )
-        _check_tensors(checkpoint, tensors)
+        _check_tensors(checkpoint)
     except (FileNotFoundError, NotADirectoryError):
         raise InputError(
             f"checkpoint: '{folder}' is no folder with meta.json and model.safetensors; "
@@ -136,11 +141,11 @@ def open_checkpoint(folder: str | Path) -> Checkpoint:
     return checkpoint
 
 
-def _check_tensors(checkpoint: Checkpoint, tensors: Mapping[str, Tensor]) -> None:
+def _check_tensors(checkpoint: Checkpoint) -> None:
     size = (checkpoint.data_dims, checkpoint.replicates)
     model = build_model(checkpoint.hyperparameters, *size, "meta")  # shapes, no memory
     for name in model.parameters:
-        expected, found = model.parameters[name].shape, tensors[name].shape
+        expected, found = model.parameters[name].shape, checkpoint._tensors[name].shape
         if found != expected:
             shapes = f"{list(found)}, not the {list(expected)} of meta.json"
             raise ValueError(f"tensor '{name}' has shape {shapes}")

@@ -11,8 +11,8 @@ from gmm_study.estimators import (
     INNER_SAMPLES,
     estimate_log_p,
     estimate_log_z2,
-    log_p_star,
     summarise,
+    with_p_star,
 )
 from gmm_study.exact import exact_log_likelihoods, why_no_exact_z, why_not_exact
 from gmm_study.models import RandomStreams, SigmoidBeliefNetwork
@@ -37,6 +37,7 @@ class Assessment:
     replicates: Sequence[int]
     samples: Sequence[int]
     z_samples: int
+    """Samples for 2 log Z, which gmm alone has; 0 leaves it out."""
     seed: int = 0
     chunk_rows: int = 4000
 
@@ -45,11 +46,6 @@ class Assessment:
         """What `watch` is told of in all."""
         per_replicate = len(self.data) * sum(self.samples) + self.z_samples * INNER_SAMPLES
         return len(self.replicates) * per_replicate
-
-    @property
-    def method(self) -> str:
-        """`gmm`, `rws` or `vae`; gmm alone has a p*."""
-        return self.checkpoint.hyperparameters.method
 
     def estimates(self, watch: Callable[[int], object] = lambda rows: None) -> list[Row]:
         """A row for every replicate and K; `watch` is told of sample rows as they are done."""
@@ -65,28 +61,25 @@ class Assessment:
                 return [], reason
             values = exact_log_likelihoods(model, self.data)
             log_z2 = values.pop("log_z2", None)
-            figures = summarise(values, self.method)
-            if log_z2 is not None and self.method == "gmm":
+            figures = summarise(values, self.checkpoint.method)
+            if log_z2 is not None and self.checkpoint.method == "gmm":
                 figures |= {"log_z2": log_z2.item(), "log_z2_se": 0.0}
             found.append({"replicate": index, "samples": EXACT, **_finite(figures)})
-        return found, why_no_exact_z(model) if self.method == "gmm" else None
+        return found, why_no_exact_z(model) if self.checkpoint.method == "gmm" else None
 
     def _estimates_of(self, index: int, watch: Callable[[int], object]) -> list[Row]:
         model = self.checkpoint.model([index], self.data.device)
-        z: dict[str, float] = {}
+        z: tuple[Tensor, Tensor] | None = None
         if self.z_samples:
             network, streams = cast(SigmoidBeliefNetwork, model), self._streams(index, "log_z2")
-            log_z2, error = estimate_log_z2(
-                network, self.z_samples, streams, self.chunk_rows, watch
-            )
-            z = {"log_z2": log_z2.item(), "log_z2_se": error.item()}
+            z = estimate_log_z2(network, self.z_samples, streams, self.chunk_rows, watch)
         found = []
         for count in self.samples:
             streams = self._streams(index, str(count))
             values = estimate_log_p(model, self.data, count, streams, self.chunk_rows, watch)
-            figures = summarise(values, self.method) | z
+            figures = summarise(values, self.checkpoint.method)
             if z:
-                figures |= log_p_star(figures)
+                figures = with_p_star(figures, *z)
             found.append({"replicate": index, "samples": count, **_finite(figures)})
         return found
 

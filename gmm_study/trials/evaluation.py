@@ -7,8 +7,8 @@ from gmm_study.estimators import (
     estimate_bound,
     estimate_log_p,
     estimate_log_z2,
-    log_p_star,
     summarise,
+    with_p_star,
 )
 from gmm_study.models import Model, RandomStreams, SigmoidBeliefNetwork
 from gmm_study.training.hyperparameters import Hyperparameters
@@ -39,7 +39,5 @@ def evaluate_on_test(
     estimates = {"bound": bound} | estimate_log_p(model, data, samples, streams, chunk_rows)
     figures = summarise(estimates, hyperparameters.method)
     if isinstance(model, SigmoidBeliefNetwork) and hyperparameters.method == "gmm":
-        log_z2, error = estimate_log_z2(model, Z_SAMPLES, streams, chunk_rows)
-        figures |= {"log_z2": log_z2.item(), "log_z2_se": error.item()}
-        figures |= log_p_star(figures)
+        figures = with_p_star(figures, *estimate_log_z2(model, Z_SAMPLES, streams, chunk_rows))
     return {f"test/{name}": value for name, value in figures.items()}

@@ -1,6 +1,7 @@
 import pytest
 
 from tests.cli.trained import Commands, train, write_bits
+from tests.workbench import Workbench
 
 
 @pytest.fixture(scope="session")
@@ -16,5 +17,14 @@ def records(tmp_path_factory):
 
 
 @pytest.fixture
-def commands(tmp_path, monkeypatch, capsys):
-    return Commands(tmp_path, monkeypatch, capsys)
+def commands(tmp_path):
+    return Commands(tmp_path)
+
+
+@pytest.fixture
+def bench(tmp_path, monkeypatch):
+    """A user's folder, with no folder of data sets, nothing in the cache and no network."""
+    monkeypatch.delenv("GMM_STUDY_DATA", raising=False)
+    monkeypatch.setenv("GMM_STUDY_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    return Workbench(tmp_path)

@@ -3,17 +3,6 @@
 import numpy as np
 import pytest
 
-from tests.workbench import Workbench
-
-
-@pytest.fixture
-def bench(tmp_path, monkeypatch):
-    """A user's folder, with no folder of data sets and nothing in the cache."""
-    monkeypatch.delenv("GMM_STUDY_DATA", raising=False)
-    monkeypatch.setenv("GMM_STUDY_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
-    return Workbench(tmp_path)
-
 
 def complaint(bench, *arguments):
     """The one line on standard error, after checking that it is all there is."""

@@ -7,7 +7,6 @@ from gmm_study.data.registry import REGISTRY
 from gmm_study.study import load_study
 from gmm_study.trials.config import TrialConfig
 from gmm_study.trials.record import RecordStore
-from tests.workbench import Workbench
 
 STUDY = """
 question: Which?
@@ -17,15 +16,6 @@ fixed: {{layers: [6], max_epochs: 2}}
 {more}
 evaluation: {{samples: 10}}
 """
-
-
-@pytest.fixture
-def bench(tmp_path, monkeypatch):
-    """A user's folder, with no folder of data sets, nothing in the cache, and no network."""
-    monkeypatch.delenv("GMM_STUDY_DATA", raising=False)
-    monkeypatch.setenv("GMM_STUDY_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
-    return Workbench(tmp_path)
 
 
 @pytest.fixture

@@ -1,17 +1,15 @@
 """Trained records for the commands that take one, and those commands in this process."""
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pytest
 
-from gmm_study.cli import main
 from gmm_study.data import load_dataset
 from gmm_study.training.hyperparameters import Hyperparameters
 from gmm_study.trials.config import TrialConfig
 from gmm_study.trials.once import run_once
+from tests.workbench import call
 
 
 def train(folder: Path, dataset: str = "digits", replicates: int = 1, **settings) -> Path:
@@ -34,29 +32,18 @@ class Commands:
     """The command line as a user calls it in a folder, without starting a process."""
 
     folder: Path
-    monkeypatch: pytest.MonkeyPatch
-    capsys: pytest.CaptureFixture[str]
 
     def run(self, *arguments: object, status: int = 0) -> str:
         """What is printed; the exit status must be the one given."""
-        out, err = self._call(arguments, status)
-        assert err == ""
-        return out
+        done = call(self.folder, *arguments, status=status)
+        assert done.stderr == ""
+        return done.stdout
 
     def complaint(self, *arguments: object) -> str:
         """The one line on standard error; nothing is printed or written."""
         before = sorted(self.folder.rglob("*"))
-        out, err = self._call(arguments, 2)
-        assert out == ""
-        assert len(err.strip().splitlines()) == 1, err
+        done = call(self.folder, *arguments, status=2)
+        assert done.stdout == ""
+        assert len(done.stderr.strip().splitlines()) == 1, done.stderr
         assert sorted(self.folder.rglob("*")) == before
-        return err
-
-    def _call(self, arguments: tuple[object, ...], status: int) -> tuple[str, str]:
-        self.monkeypatch.chdir(self.folder)
-        self.monkeypatch.setattr(sys, "argv", ["gmm-study", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        captured = self.capsys.readouterr()
-        assert (ended.value.code or 0) == status, captured.err
-        return captured.out, captured.err
+        return done.stderr

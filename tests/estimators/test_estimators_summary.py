@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from gmm_study.estimators import log_p_star, mean_and_standard_error, summarise
+from gmm_study.estimators import mean_and_standard_error, summarise, with_p_star
 
 
 def test_the_standard_error_is_the_standard_deviation_with_n_minus_1_over_root_n():
@@ -29,5 +29,7 @@ def test_what_belongs_to_p_star_is_reported_of_gmm_alone():
 
 
 def test_log_p_star_takes_2_log_z_off_and_adds_the_squares_of_the_errors():
-    figures = {"log_p_tilde": -9.0, "log_p_tilde_se": 0.3, "log_z2": -0.5, "log_z2_se": 0.4}
-    assert log_p_star(figures) == pytest.approx({"log_p_star": -8.5, "log_p_star_se": 0.5})
+    figures = {"log_p_tilde": -9.0, "log_p_tilde_se": 0.3}
+    log_z2, error = torch.tensor([-0.5], dtype=torch.float64), torch.tensor([0.4]).double()
+    added = {"log_z2": -0.5, "log_z2_se": 0.4, "log_p_star": -8.5, "log_p_star_se": 0.5}
+    assert with_p_star(figures, log_z2, error) == pytest.approx(figures | added)
