@@ -1,61 +1,14 @@
-"""A Bernoulli layer given another layer: logits, log-probability, and the gradient by hand.
+"""A Bernoulli layer given another layer, and the gradient of its log-probability by hand."""
 
-A binary state is `[R, B, S, n]`: R replicates, B datapoints, S samples a datapoint. S is 1 for the
-data themselves, so that what depends on the data alone is computed on B rows and not on B * K.
-"""
-
-from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import pairwise
-from math import log, sqrt
+from math import inf, log, sqrt
 
 import torch
 from torch import Tensor
 
+from gmm_study.models.bernoulli import Bernoulli, Scored
 from gmm_study.models.parameters import Parameters
 from gmm_study.models.streams import RandomStreams
-
-MOST_FACTORS = 100
-"""Factors in [1/2, 1] whose product is surely a normal number in single precision."""
-
-
-@dataclass
-class Activations:
-    """One pass through a conditional, and what its gradient needs: all `[R, B, S, n]`."""
-
-    inputs: list[Tensor]
-    """The input of every layer of the network: the state itself, then tanh layers."""
-    logits: Tensor
-    probabilities: Tensor
-    unclipped: Tensor | None = None
-    """Where the logits are inside their limits, if there are any: no gradient flows elsewhere."""
-
-    @classmethod
-    def of(
-        cls, logits: Tensor, inputs: Sequence[Tensor] = (), probability_clip: float = 0.0
-    ) -> "Activations":
-        """From logits; probabilities are kept in [clip, 1 - clip]."""
-        unclipped = None
-        if probability_clip:
-            limit = log((1.0 - probability_clip) / probability_clip)
-            unclipped = logits.abs() < limit
-            logits = logits.clamp(-limit, limit)
-        return cls(list(inputs), logits, logits.sigmoid(), unclipped)
-
-    def log_prob(self, target: Tensor) -> Tensor:
-        """log p(target | state) in nats, `[R, B, K]`; one row of either serves all samples."""
-        likelier = torch.maximum(self.probabilities, 1.0 - self.probabilities)
-        agreement = _row_products(target, self.logits)
-        return agreement - self.logits.relu().sum(3) + log_product(likelier)
-
-    def sample(self, samples: int, streams: RandomStreams) -> Tensor:
-        """Binary states `[R, B, S, n]`; one row a datapoint serves `samples` of them."""
-        _, datapoints, rows, units = self.logits.shape
-        return streams.uniform(datapoints, max(rows, samples), units).lt_(self.probabilities)
-
-    def stop_clipped(self, delta: Tensor) -> Tensor:
-        """The gradient with respect to the logits before they were clipped."""
-        return delta if self.unclipped is None else delta * self.unclipped
 
 
 class BernoulliConditional:
@@ -77,7 +30,7 @@ class BernoulliConditional:
         hidden = [(inputs + outputs) // 2] * deterministic_layers
         self.name = name
         self.sizes = [inputs, *hidden, outputs]
-        self.probability_clip = probability_clip
+        self.limit = logit_limit(probability_clip)
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """The shapes of its parameters, without the replicate dimension."""
@@ -99,41 +52,54 @@ class BernoulliConditional:
             weight.copy_((2.0 * draws - 1.0) * scale)
             parameters[f"{self.name}.{layer}.bias"].fill_(bias)
 
-    def __call__(self, parameters: Parameters, state: Tensor) -> Activations:
-        """Logits and probabilities `[R, B, S, n_out]` given a state `[R, B, S, n_in]`."""
+    def __call__(self, parameters: Parameters, state: Tensor) -> Bernoulli:
+        """The units `[R, B, S, n_out]` given a state `[R, B, S, n_in]`."""
+        return self._forward(parameters, state)[1]
+
+    def sample(
+        self, parameters: Parameters, state: Tensor, samples: int, streams: RandomStreams
+    ) -> tuple[Tensor, Scored]:
+        """States `[R, B, samples, n_out]` given `state`, and what `score` gives of them."""
+        inputs, units = self._forward(parameters, state)
+        states, scored = units.sample(samples, streams)
+        scored.inputs = inputs
+        return states, scored
+
+    def score(self, parameters: Parameters, state: Tensor, target: Tensor) -> Scored:
+        """log p(target | state) in nats, `[R, B, K]`; one row of either serves all samples."""
+        inputs, units = self._forward(parameters, state)
+        scored = units.score(target)
+        scored.inputs = inputs
+        return scored
+
+    def add_gradient(self, parameters: Parameters, scored: Scored, weights: Tensor) -> None:
+        """Add the gradient of `sum_bk weights_bk log p(target_bk | state_bk)`, weights `[R, B, K]`.
+
+        The residual is the gradient in the logits, so this is the delta rule.
+        """
+        last = len(self.sizes) - 2
+        state, residual = scored.inputs[last], scored.residual
+        if state.shape[2] < weights.shape[2]:  # one row a datapoint serves all its samples
+            delta = weights.unsqueeze(2) @ residual
+            self._add_affine(parameters, last, state, delta)
+        elif last > 0 or self.sizes[last] > self.sizes[last + 1]:
+            delta = residual.mul_(weights.unsqueeze(3))
+            self._add_affine(parameters, last, state, delta)
+        else:  # weight the narrower side of the outer product
+            self._add_affine(parameters, last, state * weights.unsqueeze(3), residual, weights)
+        for layer in range(last, 0, -1):
+            weight = parameters[f"{self.name}.{layer}.weight"]
+            hidden = scored.inputs[layer]
+            delta = _rows(delta) @ weight.transpose(1, 2)
+            delta = (delta * (1.0 - _rows(hidden).square())).view_as(hidden)
+            self._add_affine(parameters, layer - 1, scored.inputs[layer - 1], delta)
+
+    def _forward(self, parameters: Parameters, state: Tensor) -> tuple[list[Tensor], Bernoulli]:
         inputs = [state]
         for layer in range(len(self.sizes) - 2):
             inputs.append(self._affine(parameters, layer, inputs[-1]).tanh_())
         logits = self._affine(parameters, len(self.sizes) - 2, inputs[-1])
-        return Activations.of(logits, inputs, self.probability_clip)
-
-    def add_gradient(
-        self, parameters: Parameters, activations: Activations, target: Tensor, weights: Tensor
-    ) -> None:
-        """Add the gradient of `sum_bk weights_bk log p(target_bk | state_bk)`.
-
-        `target` is `[R, B, S, n_out]`, `weights` `[R, B, K]`.
-        """
-        probabilities = activations.probabilities
-        last = len(self.sizes) - 2
-        state = activations.inputs[last]
-        if state.shape[2] < weights.shape[2]:  # one row a datapoint serves all its samples
-            expected = weights.unsqueeze(2) @ target
-            delta = expected - weights.sum(2)[..., None, None] * probabilities
-            delta = activations.stop_clipped(delta)
-            self._add_affine(parameters, last, state, delta)
-        elif last > 0 or self.sizes[last] > self.sizes[last + 1]:
-            delta = activations.stop_clipped(target - probabilities).mul_(weights.unsqueeze(3))
-            self._add_affine(parameters, last, state, delta)
-        else:  # weight the narrower side of the outer product
-            residual = activations.stop_clipped(target - probabilities)
-            self._add_affine(parameters, last, state * weights.unsqueeze(3), residual, weights)
-        for layer in range(last, 0, -1):
-            weight = parameters[f"{self.name}.{layer}.weight"]
-            hidden = activations.inputs[layer]
-            delta = _rows(delta) @ weight.transpose(1, 2)
-            delta = (delta * (1.0 - _rows(hidden).square())).view_as(hidden)
-            self._add_affine(parameters, layer - 1, activations.inputs[layer - 1], delta)
+        return inputs, Bernoulli(logits, self.limit)
 
     def _fans(self) -> list[tuple[int, int]]:
         return list(pairwise(self.sizes))
@@ -165,21 +131,9 @@ def affine(state: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     return torch.baddbmm(bias.unsqueeze(1), _rows(state), weight).unflatten(1, state.shape[1:3])
 
 
-def log_product(factors: Tensor) -> Tensor:
-    """Logarithm of the product over the last dimension, of factors in [1/2, 1].
-
-    One logarithm for as many factors as cannot underflow, instead of one for each.
-    """
-    parts = factors.split(MOST_FACTORS, dim=-1)
-    return torch.stack([part.prod(-1) for part in parts]).log_().sum(0)
-
-
-def _row_products(target: Tensor, logits: Tensor) -> Tensor:
-    if target.shape[2] < logits.shape[2]:
-        return (logits @ target.transpose(2, 3)).squeeze(3)
-    if target.shape[2] > logits.shape[2]:
-        return (target @ logits.transpose(2, 3)).squeeze(3)
-    return (target * logits).sum(3)
+def logit_limit(probability_clip: float) -> float:
+    """How far from 0 logits may be, for probabilities in [clip, 1 - clip]."""
+    return log((1.0 - probability_clip) / probability_clip) if probability_clip else inf
 
 
 def _rows(state: Tensor) -> Tensor:

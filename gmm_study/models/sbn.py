@@ -7,7 +7,8 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from gmm_study.models.conditional import Activations, BernoulliConditional
+from gmm_study.models.bernoulli import Bernoulli, Scored
+from gmm_study.models.conditional import BernoulliConditional, logit_limit
 from gmm_study.models.parameters import Parameters
 from gmm_study.models.streams import RandomStreams
 
@@ -20,10 +21,13 @@ class Pass:
 
     states: list[Tensor]
     """`states[0]` is the data `[R, B, 1, D]`, `states[l]` the layer h_l `[R, B, K, n_l]`."""
-    activations: list[Activations]
-    """One a conditional, lowest layer first."""
-    log_prob: Tensor
-    """`[R, B, K]` in nats: log p(x, h), or log q(h | x)."""
+    layers: list[Scored]
+    """One a conditional, lowest layer first; of the generative model, the top prior is last."""
+
+    @property
+    def log_prob(self) -> Tensor:
+        """`[R, B, K]` in nats: log p(x, h), or log q(h | x)."""
+        return torch.stack([layer.log_prob for layer in self.layers]).sum(0)
 
 
 class SigmoidBeliefNetwork:
@@ -56,7 +60,8 @@ class SigmoidBeliefNetwork:
     ) -> None:
         self.initialisation, self.initial_bias = initialisation, initial_bias
         self.learns_top_prior = top_prior == "learned"
-        self.probability_clip = probability_clip
+        self.limit = logit_limit(probability_clip)
+        self.data_dims, self.latent_units = data_dims, sum(sizes)
         widths = [data_dims, *sizes]
         pairs = list(enumerate(pairwise(widths)))
         options = (deterministic_layers, probability_clip)
@@ -80,55 +85,57 @@ class SigmoidBeliefNetwork:
         for conditional in [*self.generative, *self.inference]:
             conditional.initialise(self.parameters, streams, rule, bias)
 
-    def top_prior(self, datapoints: int = 1) -> Activations:
+    def top_prior(self, datapoints: int = 1) -> Bernoulli:
         """p(h_L), which hangs on nothing: `[R, datapoints, 1, n_L]`."""
-        logits = self.parameters[TOP_PRIOR][:, None, None, :].expand(-1, datapoints, -1, -1)
-        return Activations.of(logits, probability_clip=self.probability_clip)
+        logits = self.parameters[TOP_PRIOR][:, None, None, :]
+        return Bernoulli(logits.repeat(1, datapoints, 1, 1), self.limit)
 
     def infer(self, data: Tensor, samples: int, streams: RandomStreams) -> Pass:
         """Sample h ~ q(h | x) bottom-up, `samples` a datapoint; `data` is `[R, B, D]` of 0/1."""
-        states, activations = [data.unsqueeze(2)], list[Activations]()
-        log_q = data.new_zeros(())
+        streams.reserve(data.shape[1] * samples * self.latent_units)
+        states, layers = [data.unsqueeze(2)], list[Scored]()
         for conditional in self.inference:
-            layer = conditional(self.parameters, states[-1])
-            states.append(layer.sample(samples, streams))
-            activations.append(layer)
-            log_q = log_q + layer.log_prob(states[-1])
-        return Pass(states, activations, log_q)
+            above, layer = conditional.sample(self.parameters, states[-1], samples, streams)
+            states.append(above)
+            layers.append(layer)
+        return Pass(states, layers)
 
     def generate(self, datapoints: int, streams: RandomStreams) -> Pass:
         """Sample (x, h) ~ p ancestrally, one h a datapoint; states are `[R, B, 1, n]`."""
-        prior = self.top_prior(datapoints)
-        states, activations = [prior.sample(1, streams)], list[Activations]()
-        log_p = prior.log_prob(states[0])
+        streams.reserve(datapoints * (self.latent_units + self.data_dims))
+        top, prior = self.top_prior(datapoints).sample(1, streams)
+        states, layers = [top], [prior]
         for conditional in reversed(self.generative):
-            layer = conditional(self.parameters, states[0])
-            states.insert(0, layer.sample(1, streams))
-            activations.insert(0, layer)
-            log_p = log_p + layer.log_prob(states[0])
-        return Pass(states, activations, log_p)
+            below, layer = conditional.sample(self.parameters, states[0], 1, streams)
+            states.insert(0, below)
+            layers.insert(0, layer)
+        return Pass(states, layers)
 
     def generate_means(self, datapoints: int, streams: RandomStreams) -> Tensor:
         """E[x | h_1] of ancestral samples of p, `[R, B, D]`."""
-        return self.generate(datapoints, streams).activations[0].probabilities.squeeze(2)
+        first = self.generate(datapoints, streams).states[1]
+        return self.generative[0](self.parameters, first).probabilities.squeeze(2)
 
     def score_generative(self, states: list[Tensor]) -> Pass:
         """log p(x, h) `[R, B, K]` of given states, the top prior included."""
-        log_p = self.top_prior().log_prob(states[-1])
-        activations = []
-        for conditional, below, above in zip(self.generative, states[:-1], states[1:], strict=True):
-            activations.append(conditional(self.parameters, above))
-            log_p = log_p + activations[-1].log_prob(below)
-        return Pass(states, activations, log_p)
+        layers = [
+            conditional.score(self.parameters, above, below)
+            for conditional, below, above in zip(
+                self.generative, states[:-1], states[1:], strict=True
+            )
+        ]
+        top = states[-1]
+        return Pass(states, [*layers, self.top_prior(top.shape[1]).score(top)])
 
     def score_inference(self, states: list[Tensor]) -> Pass:
         """log q(h | x) `[R, B, K]` of given states."""
-        activations = []
-        log_q = states[0].new_zeros(())
-        for conditional, below, above in zip(self.inference, states[:-1], states[1:], strict=True):
-            activations.append(conditional(self.parameters, below))
-            log_q = log_q + activations[-1].log_prob(above)
-        return Pass(states, activations, log_q)
+        layers = [
+            conditional.score(self.parameters, below, above)
+            for conditional, below, above in zip(
+                self.inference, states[:-1], states[1:], strict=True
+            )
+        ]
+        return Pass(states, layers)
 
     def log_weights(self, data: Tensor, samples: int, streams: RandomStreams) -> Tensor:
         """log p(x, h_k) - log q(h_k | x) with h_k ~ q(h | x): `[R, B, D]` to `[R, B, K]`, nats."""
@@ -137,23 +144,14 @@ class SigmoidBeliefNetwork:
 
     def add_generative_gradient(self, scored: Pass, weights: Tensor) -> None:
         """Add the gradient of sum_bk weights_bk log p(x_b, h_bk); `weights` is `[R, B, K]`."""
+        *layers, prior = scored.layers
         if self.learns_top_prior:
-            self._add_top_prior_gradient(scored.states[-1], weights)
-        for conditional, activations, below in zip(
-            self.generative, scored.activations, scored.states[:-1], strict=True
-        ):
-            conditional.add_gradient(self.parameters, activations, below, weights)
+            delta = prior.residual * weights.unsqueeze(3)
+            self.parameters.gradient(TOP_PRIOR).add_(delta.sum((1, 2)))
+        for conditional, layer in zip(self.generative, layers, strict=True):
+            conditional.add_gradient(self.parameters, layer, weights)
 
     def add_inference_gradient(self, scored: Pass, weights: Tensor) -> None:
         """Add the gradient of sum_bk weights_bk log q(h_bk | x_b); `weights` is `[R, B, K]`."""
-        for conditional, activations, above in zip(
-            self.inference, scored.activations, scored.states[1:], strict=True
-        ):
-            conditional.add_gradient(self.parameters, activations, above, weights)
-
-    def _add_top_prior_gradient(self, top: Tensor, weights: Tensor) -> None:
-        prior = self.top_prior()
-        expected = (weights.unsqueeze(2) @ top).sum(1, keepdim=True)
-        total = weights.sum((1, 2))[:, None, None, None]
-        delta = prior.stop_clipped(expected - total * prior.probabilities)
-        self.parameters.gradient(TOP_PRIOR).add_(delta.flatten(1))
+        for conditional, layer in zip(self.inference, scored.layers, strict=True):
+            conditional.add_gradient(self.parameters, layer, weights)

@@ -2,9 +2,12 @@
 
 import hashlib
 from collections.abc import Sequence
+from math import prod
 
 import torch
 from torch import Tensor
+
+from gmm_study.models import fused
 
 
 class RandomStreams:
@@ -28,13 +31,41 @@ class RandomStreams:
             torch.Generator(self.device).manual_seed(_stream_seed(seed, replicate, purpose))
             for replicate in replicates
         ]
+        self._reserved = torch.empty(len(self), 0, dtype=dtype, device=device)
 
     def __len__(self) -> int:
         return len(self.generators)
 
+    def keys(self) -> list[int]:
+        """A fresh key a replicate, of 63 bits, for numbers that are drawn by counting."""
+        word = torch.empty((), dtype=torch.int64)
+        return [int(word.random_(generator=generator)) for generator in self.generators]
+
+    def reserve(self, numbers: int) -> None:
+        """Draw so many uniform numbers a replicate at once, which `uniform` then hands out.
+
+        On a GPU one launch a replicate so serves all layers. Where numbers are drawn by counting
+        there is nothing to reserve.
+        """
+        if not fused.draws(self._reserved):
+            self._reserved = self._draw(numbers)
+
     def uniform(self, *shape: int) -> Tensor:
         """Uniform draws in [0, 1), `[R, *shape]`."""
-        draws = torch.empty(len(self), *shape, dtype=self.dtype, device=self.device)
+        if fused.draws(self._reserved):
+            draws = torch.empty(len(self), *shape)
+            fused.fill_uniform(draws, self.keys())
+            return draws
+        numbers = prod(shape)
+        if self._reserved.shape[1] < numbers:
+            self._reserved = self._draw(numbers)
+        draws, self._reserved = self._reserved.split(
+            [numbers, self._reserved.shape[1] - numbers], dim=1
+        )
+        return draws.unflatten(1, shape)
+
+    def _draw(self, numbers: int) -> Tensor:
+        draws = torch.empty(len(self), numbers, dtype=self.dtype, device=self.device)
         for row, generator in zip(draws, self.generators, strict=True):
             row.uniform_(generator=generator)
         return draws

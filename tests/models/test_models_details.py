@@ -58,14 +58,16 @@ def test_a_fixed_top_prior_is_one_half_a_unit_and_gets_no_gradient(objective):
 def test_clipped_probabilities_stay_inside_and_are_those_of_the_log_probabilities():
     model = perturbed(a_network(probability_clip=0.1), 3.0)
     inferred = model.infer(a_batch(), 4, some_streams())
-    layers = [*inferred.activations, *model.score_generative(inferred.states).activations]
-    for layer in [*layers, model.top_prior()]:
+    parameters, states = model.parameters, inferred.states
+    up = [q(parameters, state) for q, state in zip(model.inference, states[:-1], strict=True)]
+    down = [p(parameters, state) for p, state in zip(model.generative, states[1:], strict=True)]
+    for layer in [*up, *down, model.top_prior()]:
         assert layer.probabilities.min() > 0.1 - 1e-12
         assert layer.probabilities.max() < 0.9 + 1e-12
         assert ((layer.probabilities - 0.5).abs() > 0.4 - 1e-9).any()
     log_q = sum(
         Bernoulli(layer.probabilities).log_prob(state).sum(3)
-        for layer, state in zip(inferred.activations, inferred.states[1:], strict=True)
+        for layer, state in zip(up, states[1:], strict=True)
     )
     torch.testing.assert_close(inferred.log_prob, log_q)
 

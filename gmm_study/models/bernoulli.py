@@ -1,0 +1,66 @@
+"""Independent binary units given their logits: states, log-probabilities, and residuals.
+
+A binary state is `[R, B, S, n]`: R replicates, B datapoints, S samples a datapoint. S is 1 for the
+data themselves, so that what depends on the data alone is computed on B rows and not on B * K. A
+residual, state minus probability, is the gradient of the log-probability in the logits.
+"""
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+from torch.nn.functional import logsigmoid
+
+from gmm_study.models import fused
+from gmm_study.models.streams import RandomStreams
+
+
+@dataclass
+class Scored:
+    """States under their logits, and what the gradient of their log-probability needs."""
+
+    log_prob: Tensor
+    """Of every row, nats, `[R, B, K]`."""
+    residual: Tensor
+    """State minus probability, `[R, B, K, n]`; 0 where the logits were clipped."""
+    inputs: list[Tensor] = field(default_factory=list)
+    """Of every layer of the network that the logits come from, `[R, B, S, n]`."""
+
+
+class Bernoulli:
+    """Binary units with logits `[R, B, S, n]`, each kept in [-limit, limit]."""
+
+    def __init__(self, logits: Tensor, limit: float = torch.inf) -> None:
+        self.unclipped = None if limit == torch.inf else logits.abs() < limit
+        self.logits = logits if limit == torch.inf else logits.clamp(-limit, limit)
+
+    @property
+    def probabilities(self) -> Tensor:
+        """Of a 1, `[R, B, S, n]`."""
+        return self.logits.sigmoid()
+
+    def log_prob(self, states: Tensor) -> Tensor:
+        """log p(states) in nats, `[R, B, K]`; one row of either serves all samples."""
+        return logsigmoid((2.0 * states - 1.0) * self.logits).sum(3)
+
+    def score(self, states: Tensor) -> Scored:
+        """Log-probabilities and residuals of states `[R, B, K, n]`, or of one row for all K.
+
+        Uses the logits up.
+        """
+        if self.unclipped is None and fused.serves(self.logits):
+            return Scored(*fused.score(self.logits, states))
+        return Scored(self.log_prob(states), self._residual(states))
+
+    def sample(self, samples: int, streams: RandomStreams) -> tuple[Tensor, Scored]:
+        """States `[R, B, samples, n]` and what `score` gives of them; uses the logits up."""
+        if self.unclipped is None and fused.serves(self.logits):
+            states, log_prob, residual = fused.sample(self.logits, samples, streams.keys())
+            return states, Scored(log_prob, residual)
+        _, datapoints, _, units = self.logits.shape
+        states = streams.uniform(datapoints, samples, units).lt_(self.probabilities)
+        return states, Scored(self.log_prob(states), self._residual(states))
+
+    def _residual(self, states: Tensor) -> Tensor:
+        residual = states - self.probabilities
+        return residual if self.unclipped is None else residual * self.unclipped

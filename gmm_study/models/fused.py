@@ -1,0 +1,285 @@
+"""What follows a layer's logits, in one pass of compiled loops where torch takes ten.
+
+Served are single precision tensors on a CPU, if numba is there; `bernoulli.py` does the same in
+torch. The loops take a tile of rows at a time, few enough to stay in the first cache. Random
+numbers are Philox4x32-10 (Salmon et al., SC 2011, doi 10.1145/2063384.2063405): a number depends on
+the key, its place and the width of a row, so threads change none.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import cache
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+try:
+    from numba import njit
+except ImportError:  # a bare machine: torch does it
+    njit = None
+
+TILE = 2048
+"""Numbers a tile, about: its three buffers fit into a first cache of 32 KiB."""
+WORTH_A_THREAD = 1 << 16
+"""Numbers that keep a thread busy for longer than it takes to wake it."""
+
+_on = os.environ.get("GMM_STUDY_EAGER", "0") in ("", "0")
+
+
+def draws(tensor: Tensor) -> bool:
+    """Whether numbers of this type, at this place, are drawn by counting."""
+    at_home = tensor.device.type == "cpu" and tensor.dtype == torch.float32
+    return njit is not None and at_home
+
+
+def serves(tensor: Tensor) -> bool:
+    """Whether the loops take a tensor of this type, at this place."""
+    return _on and draws(tensor)
+
+
+@contextmanager
+def switched_off() -> Iterator[None]:
+    """Leave all but the random numbers to torch, as `GMM_STUDY_EAGER=1` does for a process."""
+    global _on
+    before, _on = _on, False
+    try:
+        yield
+    finally:
+        _on = before
+
+
+def fill_uniform(out: Tensor, keys: list[int]) -> None:
+    """Fill `out` `[R, ..., n]` with uniform draws in [0, 1) that hang on the row's key and n."""
+    rows = out.view(len(out), -1, 1, out.shape[-1])
+    _over_tiles(_fill_uniform, [rows], np.array(keys, np.uint64))
+
+
+def sample(logits: Tensor, samples: int, keys: list[int]) -> tuple[Tensor, Tensor, Tensor]:
+    """Draw `samples` a datapoint from logits `[R, B, S, n]`, S = 1 or K; uses the logits up.
+
+    Gives states `[R, B, K, n]`, their log-probability `[R, B, K]` in nats and residuals
+    `[R, B, K, n]`, state minus probability.
+    """
+    residual = logits.expand(-1, -1, samples, -1).contiguous()
+    states, log_prob = torch.empty_like(residual), torch.empty(residual.shape[:3])
+    _over_tiles(_sample, [residual, states, log_prob], np.array(keys, np.uint64))
+    return states, log_prob, residual
+
+
+def score(logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    """Log-probability `[R, B, K]` of `target` `[R, B, T, n]`, and residuals `[R, B, K, n]`.
+
+    S of the logits `[R, B, S, n]` and T are 1 or K. As in `sample`; uses the logits up.
+    """
+    residual = logits.expand(-1, -1, max(logits.shape[2], target.shape[2]), -1).contiguous()
+    log_prob = torch.empty(residual.shape[:3])
+    _over_tiles(_score, [residual, target.contiguous(), log_prob])
+    return log_prob, residual
+
+
+def _over_tiles(loop: Callable[..., None], tensors: list[Tensor], *rest: Any) -> None:
+    """Run `loop` over all tiles of the first tensor's rows, in as many threads as torch has."""
+    replicates, datapoints, samples, units = tensors[0].shape
+    rows = max(1, TILE // units)
+    tiles = replicates * -(-datapoints * samples // rows)
+    threads = min(torch.get_num_threads(), tiles, 1 + tensors[0].numel() // WORTH_A_THREAD)
+    arrays = [tensor.numpy() for tensor in tensors]
+    edges = [tiles * thread // threads for thread in range(threads + 1)]
+    others = [
+        _pool(threads).submit(loop, first, end, rows, *arrays, *rest)
+        for first, end in pairwise(edges[1:])
+    ]
+    loop(0, edges[1], rows, *arrays, *rest)
+    for other in others:
+        other.result()
+
+
+@cache
+def _pool(threads: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(threads - 1, thread_name_prefix="fused")
+
+
+def _compiled(**options: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Compile at the first call and keep the result, if numba is there; NaN stays NaN."""
+    if njit is None:
+        return lambda loop: loop
+    allowed = {"reassoc", "contract", "arcp", "nsz"}
+    return njit(fastmath=allowed, nogil=True, error_model="numpy", **options)
+
+
+_inline = _compiled(inline="always")
+_loop = _compiled(cache=True)
+
+
+@_inline
+def _exp_minus(x: np.float32) -> np.float32:
+    """exp(-x) of x >= 0 to 1e-7, relative: 2^n times a polynomial (Cephes' expf)."""
+    x = -min(x, np.float32(87.0))
+    n = np.floor(x * np.float32(1.442695041) + np.float32(0.5))
+    r = x - n * np.float32(0.693359375) + n * np.float32(2.12194440e-4)
+    y = np.float32(1.9875691500e-4)
+    y = y * r + np.float32(1.3981999507e-3)
+    y = y * r + np.float32(8.3334519073e-3)
+    y = y * r + np.float32(4.1665795894e-2)
+    y = y * r + np.float32(1.6666665459e-1)
+    y = y * r + np.float32(5.0000001201e-1)
+    y = y * r * r + r + np.float32(1.0)
+    return y * np.uint32((np.int32(n) + np.int32(127)) << np.int32(23)).view(np.float32)
+
+
+@_inline
+def _philox(block: np.uint64, key: np.uint64) -> tuple[np.uint64, ...]:
+    """Four words of 32 bits."""
+    low, half = np.uint64(0xFFFFFFFF), np.uint64(32)
+    c0, c1, c2, c3 = block & low, block >> half, np.uint64(0), np.uint64(0)
+    k0, k1 = key & low, key >> half
+    for _ in range(10):
+        product, other = np.uint64(0xD2511F53) * c0, np.uint64(0xCD9E8D57) * c2
+        c0, c1 = (other >> half) ^ c1 ^ k0, other & low
+        c2, c3 = (product >> half) ^ c3 ^ k1, product & low
+        k0, k1 = (k0 + np.uint64(0x9E3779B9)) & low, (k1 + np.uint64(0xBB67AE85)) & low
+    return c0, c1, c2, c3
+
+
+@_inline
+def _unit(word: np.uint64) -> np.float32:
+    """From 32 bits to [0, 1): the upper 31, rounded, and never up to 1."""
+    uniform = np.float32(np.int32(word >> np.uint64(1))) * np.float32(2.0**-31)
+    return min(uniform, np.float32(1.0 - 2.0**-24))
+
+
+@_inline
+def _draw_tile(tile: int, key: np.uint64, draws: np.ndarray) -> None:
+    """Draws of a tile: block i of it fills place i of each quarter."""
+    quarter = draws.size // 4
+    for i in range(quarter):
+        c0, c1, c2, c3 = _philox(np.uint64(tile * quarter + i), key)
+        draws[i] = _unit(c0)
+        draws[quarter + i] = _unit(c1)
+        draws[2 * quarter + i] = _unit(c2)
+        draws[3 * quarter + i] = _unit(c3)
+
+
+@_inline
+def _log_one_plus(e: np.float32) -> np.float32:
+    """log(1 + e) of e in [0, 1] to 4e-8, relative: interpolated at Chebyshev's points."""
+    y = np.float32(0.0051261)
+    y = y * e - np.float32(0.02907406)
+    y = y * e + np.float32(0.07751609)
+    y = y * e - np.float32(0.13602248)
+    y = y * e + np.float32(0.19076881)
+    y = y * e - np.float32(0.24835399)
+    y = y * e + np.float32(0.33318122)
+    y = y * e - np.float32(0.49999445)
+    y = y * e + np.float32(0.99999997)
+    return y * e
+
+
+@_inline
+def _probability(logit: np.float32) -> tuple[np.float32, np.float32]:
+    """sigmoid(logit), and log(1 + exp(-|logit|)); one exponential and one division."""
+    e = _exp_minus(abs(logit))
+    likelier = np.float32(1.0) / (np.float32(1.0) + e)
+    return likelier if logit > np.float32(0.0) else e * likelier, _log_one_plus(e)
+
+
+@_inline
+def _add_rows(terms: np.ndarray, units: int, out: np.ndarray) -> None:
+    """The sum of every row of a tile."""
+    for row in range(out.size):
+        of_row, total = terms[row * units : (row + 1) * units], np.float32(0.0)
+        for i in range(of_row.size):
+            total += of_row[i]
+        out[row] = total
+
+
+@_inline
+def _buffer(rows: int, units: int) -> np.ndarray:
+    """Room for a tile, in whole blocks of random numbers."""
+    return np.empty((rows * units + 3) // 4 * 4, np.float32)
+
+
+@_inline
+def _place(tile: int, rows: int, of_replicate: int) -> tuple[int, int, int, int]:
+    """A tile's replicate, its number there, and its first row and end; the last may be short."""
+    tiles = (of_replicate + rows - 1) // rows
+    replicate, number = tile // tiles, tile % tiles
+    return replicate, number, number * rows, min((number + 1) * rows, of_replicate)
+
+
+@_loop
+def _fill_uniform(first: int, end: int, rows: int, out: np.ndarray, keys: np.ndarray) -> None:
+    draws = _buffer(rows, out.shape[3])
+    for tile in range(first, end):
+        replicate, number, start, stop = _place(tile, rows, out.shape[1])
+        _draw_tile(number, keys[replicate], draws)
+        places = out[replicate, start:stop].reshape(-1)
+        for i in range(places.size):
+            places[i] = draws[i]
+
+
+@_loop
+def _sample(
+    first: int,
+    end: int,
+    rows: int,
+    logits: np.ndarray,
+    states: np.ndarray,
+    log_prob: np.ndarray,
+    keys: np.ndarray,
+) -> None:
+    replicates, datapoints, samples, units = logits.shape
+    shape = (replicates, datapoints * samples, units)
+    all_z, all_h, all_log_prob = (
+        logits.reshape(shape),
+        states.reshape(shape),
+        log_prob.reshape(shape[:2]),
+    )
+    draws, terms = _buffer(rows, units), _buffer(rows, units)
+    for tile in range(first, end):
+        replicate, number, start, stop = _place(tile, rows, shape[1])
+        _draw_tile(number, keys[replicate], draws)
+        z, h = all_z[replicate, start:stop].reshape(-1), all_h[replicate, start:stop].reshape(-1)
+        for i in range(z.size):
+            logit = z[i]
+            probability, log_one_plus = _probability(logit)
+            state = np.float32(1.0) if draws[i] < probability else np.float32(0.0)
+            h[i] = state
+            z[i] = state - probability
+            terms[i] = state * logit - max(logit, np.float32(0.0)) - log_one_plus
+        _add_rows(terms, units, all_log_prob[replicate, start:stop])
+
+
+@_loop
+def _score(
+    first: int,
+    end: int,
+    rows: int,
+    logits: np.ndarray,
+    target: np.ndarray,
+    log_prob: np.ndarray,
+) -> None:
+    replicates, datapoints, samples, units = logits.shape
+    all_z = logits.reshape((replicates, datapoints * samples, units))
+    all_h = target.reshape((replicates, datapoints * target.shape[2], units))
+    all_log_prob = log_prob.reshape((replicates, datapoints * samples))
+    rows_a_target = samples // target.shape[2]
+    h, terms = _buffer(rows, units), _buffer(rows, units)
+    for tile in range(first, end):
+        replicate, _, start, stop = _place(tile, rows, datapoints * samples)
+        z = all_z[replicate, start:stop].reshape(-1)
+        for row in range(start, stop):
+            h[(row - start) * units : (row - start + 1) * units] = all_h[
+                replicate, row // rows_a_target
+            ]
+        for i in range(z.size):
+            logit = z[i]
+            probability, log_one_plus = _probability(logit)
+            z[i] = h[i] - probability
+            terms[i] = h[i] * logit - max(logit, np.float32(0.0)) - log_one_plus
+        _add_rows(terms, units, all_log_prob[replicate, start:stop])
