@@ -1,24 +1,30 @@
 """Replicates that step together: one batched product for all of them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from gmm_study.estimators import estimate_bound
 from gmm_study.models import RandomStreams
+from gmm_study.training.captured import Graphs, StepRunner, graphs_on
 from gmm_study.training.hyperparameters import Hyperparameters
 from gmm_study.training.methods import build_model, build_objective
 from gmm_study.training.optimizers import build_optimizer, optimizer_rows, restore_optimizer
+from gmm_study.training.precision import matmul_precision
 
 STREAM_PURPOSES = ("order", "noise", "validation")
+
+GraphsOn = Callable[[torch.device, Sequence[torch.Generator]], Graphs | None]
 
 
 class ReplicateGroup:
     """The parameters, optimiser and random streams of some replicates at the same epoch.
 
     Data are `[N, D]` tensors of 0/1 on the device. Each replicate has its own order of the data
-    and its own noise, which do not depend on what other replicates are there.
+    and its own noise, which do not depend on what other replicates are there. On a GPU the steps
+    are replays of CUDA graphs, unless `graphs_on` gives others or none.
     """
 
     def __init__(
@@ -27,6 +33,7 @@ class ReplicateGroup:
         data_dims: int,
         replicates: Sequence[int],
         device: torch.device,
+        graphs_on: GraphsOn = graphs_on,
     ) -> None:
         self.hyperparameters = hyperparameters
         self.replicates = list(replicates)
@@ -45,20 +52,33 @@ class ReplicateGroup:
             )
             for purpose in STREAM_PURPOSES
         }
+        self._weights = self._penalised()
+        self._total = torch.zeros(len(self.replicates), dtype=torch.float64, device=device)
+        self._graphs_on = graphs_on
+        self._data: Tensor | None = None
+        self._runner: StepRunner | None = None
 
     def train_epoch(self, data: Tensor) -> Tensor:
         """One pass over `data` `[N, D]` in a fresh order; gives the mean bound `[R]` in nats."""
-        parameters = self.model.parameters
-        orders = self.streams["order"].permutations(len(data)).to(data.device)
-        total = torch.zeros(len(self.replicates), dtype=torch.float64, device=data.device)
-        for indices in orders.split(self.hyperparameters.batch_size, dim=1):
-            batch = data[indices].to(parameters.flat.dtype)
-            parameters.grad.zero_()
-            bound = self.objective.add_gradient(self.model, batch, self.streams["noise"])
-            self._add_penalty_gradient()
-            self.optimizer.step()
-            total += bound.sum(1, dtype=torch.float64)
-        return total / len(data)
+        orders = self.streams["order"].permutations(len(data))
+        if data.device.type == "cuda":
+            orders = orders.pin_memory().to(data.device, non_blocking=True)
+        return self.train_on(data, orders)
+
+    def train_on(self, data: Tensor, orders: Tensor) -> Tensor:
+        """One pass over `data` `[N, D]` in the orders `[R, N]`; the mean bound `[R]` in nats.
+
+        The host waits for nothing, but for the moment in which a graph is captured.
+        """
+        if self._runner is None or data is not self._data:  # graphs read the data of their capture
+            generators = self.streams["noise"].generators
+            self._runner = StepRunner(self._graphs_on(data.device, generators))
+            self._data = data
+        self._total.zero_()
+        batches = orders.split(self.hyperparameters.batch_size, dim=1)
+        with matmul_precision(self.hyperparameters.matmul_precision):
+            self._runner.run(partial(self._step, data), batches)
+        return self._total / len(data)
 
     def validate(self, data: Tensor) -> dict[str, Tensor]:
         """Mean of every estimate over `data` `[N, D]`, each `[R]`, with training's K."""
@@ -95,6 +115,7 @@ class ReplicateGroup:
         for purpose, streams in self.streams.items():
             for generator, state in zip(streams.generators, states, strict=True):
                 generator.set_state(state[f"stream.{purpose}"])
+        self._runner = None  # its graphs step the optimiser's former state
 
     def select(self, rows: Sequence[int], data_dims: int) -> "ReplicateGroup":
         """The group of some of its replicates, going on where they stand."""
@@ -103,16 +124,35 @@ class ReplicateGroup:
             data_dims,
             [self.replicates[row] for row in rows],
             self.model.parameters.flat.device,
+            self._graphs_on,
         )
         chosen.restore([self.row_state(row) for row in rows])
         return chosen
 
-    def _add_penalty_gradient(self) -> None:
+    def _step(self, data: Tensor, indices: Tensor) -> None:
+        """Train on the datapoints at `indices` `[R, B]`; see `captured.Step` for what it may do."""
+        parameters = self.model.parameters
+        batch = data[indices].to(parameters.flat.dtype)
+        parameters.grad.zero_()
+        bound = self.objective.add_gradient(self.model, batch, self.streams["noise"])
+        self._add_penalty_gradient()
+        self.optimizer.step()
+        self._total += bound.sum(1, dtype=torch.float64)
+
+    def _penalised(self) -> Tensor | None:
+        """1 where a parameter is a weight with a penalty and 0 elsewhere, `[P]`, if any is."""
         l1, l2 = self.hyperparameters.l1, self.hyperparameters.l2
         if not (l1 or l2) or self.hyperparameters.method == "vae":
-            return
+            return None
         parameters = self.model.parameters
-        for name in parameters:
-            if name.endswith(".weight"):
-                weight = parameters[name]
-                parameters.gradient(name).sub_(l1 * weight.sign() + 2.0 * l2 * weight)
+        mask = torch.zeros_like(parameters.flat[:1])
+        for name, view in parameters.views_of(mask).items():
+            view.fill_(name.endswith(".weight"))
+        return mask[0]
+
+    def _add_penalty_gradient(self) -> None:
+        if self._weights is None:
+            return
+        l1, l2 = self.hyperparameters.l1, self.hyperparameters.l2
+        flat = self.model.parameters.flat
+        self.model.parameters.grad.sub_((l1 * flat.sign() + 2.0 * l2 * flat) * self._weights)

@@ -138,6 +138,15 @@ class Hyperparameters:
     seed: int = setting(
         0, "Seed of all replicates; each has its own streams.", group="Training", at_least=0
     )
+    matmul_precision: str = setting(
+        "highest",
+        "Precision of float32 matrix products in training steps, as torch names it: highest is "
+        "float32; high and medium are tf32 on a GPU, medium is bfloat16 on a CPU that has it. "
+        "Validation and evaluation are not touched.",
+        group="Training",
+        choices=("highest", "high", "medium"),
+        in_identity_at_default=False,
+    )
     evaluation_samples: int = setting(
         1000, "Samples per datapoint of the final log p.", group="Evaluation", at_least=1
     )

@@ -8,16 +8,21 @@ from gmm_study.training.hyperparameters import Hyperparameters
 
 
 def build_optimizer(hyperparameters: Hyperparameters, parameters: Parameters) -> Optimizer:
-    """The optimiser of all replicates' parameters, ascending `parameters.grad`."""
+    """The optimiser of all replicates' parameters, ascending `parameters.grad`.
+
+    On a GPU its steps can be captured in a CUDA graph once the first one has made its state. SGD
+    has no switch for that: nothing of it but the first step depends on the host.
+    """
     learning_rate = hyperparameters.learning_rate
     flat = [parameters.flat]
     parameters.flat.grad = parameters.grad
+    capturable = parameters.flat.device.type == "cuda"
     if hyperparameters.optimizer == "adam":
-        return Adam(flat, lr=learning_rate, maximize=True, fused=True)
+        return Adam(flat, lr=learning_rate, maximize=True, fused=True, capturable=capturable)
     if hyperparameters.optimizer == "sgd":
         momentum = hyperparameters.momentum
         return SGD(flat, lr=learning_rate, momentum=momentum, maximize=True, fused=True)
-    return RMSprop(flat, lr=learning_rate, maximize=True)
+    return RMSprop(flat, lr=learning_rate, maximize=True, capturable=capturable)
 
 
 def optimizer_rows(

@@ -68,14 +68,16 @@ class Trainer:
         remaining = []
         for group in self.groups:
             started = perf_counter()
-            train_bound = group.train_epoch(self.train_data).tolist()
-            estimates = {name: v.tolist() for name, v in group.validate(self.valid_data).items()}
+            train_bound = group.train_epoch(self.train_data)
+            estimates = group.validate(self.valid_data)
+            train, *valid = torch.stack([train_bound, *estimates.values()]).tolist()
+            values = dict(zip(estimates, valid, strict=True))
             seconds = (perf_counter() - started) / len(group.replicates)
             for row, index in enumerate(group.replicates):
                 replicate = self.replicates[index]
                 replicate.seconds += seconds
-                valid = {name: values[row] for name, values in estimates.items()}
-                self._close_epoch(replicate, train_bound[row], valid, group, row)
+                its_own = {name: of_all[row] for name, of_all in values.items()}
+                self._close_epoch(replicate, train[row], its_own, group, row)
             running = [
                 row
                 for row, index in enumerate(group.replicates)

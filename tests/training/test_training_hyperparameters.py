@@ -49,6 +49,7 @@ def test_a_setting_that_is_not_read_makes_no_difference(unread):
         {"patience": 3},
         {"max_epochs": 3},
         {"evaluation_samples": 3},
+        {"matmul_precision": "high"},
     ],
 )
 def test_a_setting_that_is_read_makes_a_difference(read):
@@ -116,6 +117,7 @@ def test_the_geometric_rule_falls_by_one_ratio_from_first_to_last(rule, sizes):
         ({"method": "gnm"}, ["method", "gnm", "gmm"]),
         ({"method": "unheard-of"}, ["method", "unheard-of", "gmm", "rws", "vae"]),
         ({"method": 3}, ["method", "3", "gmm", "rws", "vae"]),
+        ({"matmul_precision": "hi"}, ["matmul_precision", "hi", "high"]),
         ({"bound": "elbow", "method": "vae"}, ["bound", "elbow", "elbo"]),
         ({"learning_rate": 0}, ["learning_rate", "0", "above 0"]),
         ({"learning_rate": -0.1}, ["learning_rate", "-0.1", "above 0"]),

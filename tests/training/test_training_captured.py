@@ -1,0 +1,213 @@
+"""A step that is captured once and replayed trains as one that is called every time."""
+
+import pytest
+import torch
+
+from gmm_study.models import RandomStreams, fused
+from gmm_study.training.captured import StepRunner
+from gmm_study.training.checkpoint import TRAINING_FILE, checkpoint_files, resume_training
+from gmm_study.training.group import ReplicateGroup
+from gmm_study.training.methods import build_model, build_objective
+from tests.training.recorded import CountedGraphs, RecordedGraphs, Recording
+from tests.training.small import (
+    METHODS,
+    OPTIMIZERS,
+    SideBySide,
+    a_dataset,
+    assert_same_progress,
+    some_hyperparameters,
+    train,
+)
+
+DATA = a_dataset()
+TRAIN = torch.from_numpy(DATA.train)
+
+
+@pytest.fixture(autouse=True)
+def without_compiled_loops(monkeypatch):
+    """A GPU computes and draws with torch alone, and a recording sees nothing else."""
+    monkeypatch.setattr(fused, "njit", None)
+
+
+class Captured(SideBySide):
+    """Trains as on a GPU, its graphs recorded."""
+
+    log: list[str]
+
+    def _new_group(self, indices):
+        self.log = vars(self).get("log", [])
+        graphs = RecordedGraphs(self.log)
+        device, dims = torch.device("cpu"), self.dataset.dims
+        return ReplicateGroup(self.hyperparameters, dims, indices, device, lambda *_: graphs)
+
+
+def epochs_of(batches_an_epoch, epochs):
+    """Batches of indices `[1, B]`, no two alike."""
+    numbers = iter(range(10**6))
+    return [
+        [torch.tensor([[next(numbers) for _ in range(length)]]) for length in batches_an_epoch]
+        for _ in range(epochs)
+    ]
+
+
+@pytest.mark.parametrize(
+    "lengths",
+    [[4, 4, 2], [4], [2], [4, 4], [1] * 7],
+    ids=lambda lengths: "+".join(map(str, lengths)),
+)
+def test_every_batch_is_trained_on_once_and_in_its_turn_and_a_length_is_captured_once(lengths):
+    trained, log = [], []
+    runner = StepRunner(CountedGraphs(log))
+    epochs = epochs_of(lengths, 12)
+    for batches in epochs:
+        runner.run(lambda indices: trained.append(indices.flatten().tolist()), batches)
+    assert trained == [batch.flatten().tolist() for batches in epochs for batch in batches]
+    assert log.count("capture") == len(set(lengths))
+    assert log[:2] == ["capture", "replay"]
+    uncaptured = len(trained) - log.count("replay")
+    assert uncaptured >= len(set(lengths)), "a first step makes what later ones find"
+
+
+def test_without_graphs_a_step_gets_its_batch_as_it_is():
+    given, batches = [], epochs_of([4, 4, 2], 1)[0]
+    StepRunner(None).run(given.append, batches)
+    assert all(found is batch for found, batch in zip(given, batches, strict=True))
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"batch_size": 40, "deterministic_layers": 1, "l1": 0.1, "l2": 0.1},
+        {"batch_size": 100, "probability_clip": 0.01, "top_prior": "fixed"},
+        {"batch_size": 13, "bound": "iwae", "momentum": 0.0},
+    ],
+    ids=["partial batch", "one batch", "a batch larger than the data", "one left over"],
+)
+def test_replays_train_as_steps_do_to_the_last_bit(method, optimizer, settings):
+    hyperparameters = some_hyperparameters(method=method, optimizer=optimizer, **settings)
+    plain = train(SideBySide(hyperparameters, DATA, [0, 1]))
+    captured = train(Captured(hyperparameters, DATA, [0, 1]))
+    assert_same_progress(captured, plain)
+    steps_an_epoch = -(-len(TRAIN) // hyperparameters.batch_size)
+    assert captured.log.count("replay") > 6 * steps_an_epoch // 3
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_training_that_was_stopped_goes_on_through_graphs_of_its_own(optimizer):
+    settings = some_hyperparameters(optimizer=optimizer, max_epochs=12)
+    unstopped = train(SideBySide(settings, DATA, [0, 1]))
+    for stop in (1, 5, 8):
+        stopped = train(Captured(settings, DATA, [0, 1]), stop)
+        resumed = Captured(settings, DATA, [0, 1])
+        resume_training(resumed, checkpoint_files(stopped)[TRAINING_FILE])
+        assert_same_progress(train(resumed), unstopped)
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_a_group_that_is_set_back_leaves_the_graphs_of_its_former_state(optimizer):
+    hyperparameters = some_hyperparameters(optimizer=optimizer)
+    groups = [
+        ReplicateGroup(hyperparameters, DATA.dims, [0, 1], torch.device("cpu"), graphs_on)
+        for graphs_on in (lambda *_: RecordedGraphs([]), lambda *_: None)
+    ]
+    found = []
+    for group in groups:
+        with torch.no_grad():
+            group.train_epoch(TRAIN)
+            before = [group.row_state(row) for row in (0, 1)]
+            first = [group.train_epoch(TRAIN) for _ in range(6)]
+            group.restore(before)
+            second = [group.train_epoch(TRAIN) for _ in range(6)]
+        assert torch.equal(torch.stack(first), torch.stack(second))
+        found.append(first)
+    assert torch.equal(torch.stack(found[0]), torch.stack(found[1]))
+
+
+def test_graphs_are_not_those_of_other_data():
+    hyperparameters = some_hyperparameters()
+    others = torch.from_numpy(a_dataset(seed=1).train)
+    groups = [
+        ReplicateGroup(hyperparameters, DATA.dims, [0], torch.device("cpu"), graphs_on)
+        for graphs_on in (lambda *_: RecordedGraphs([]), lambda *_: None)
+    ]
+    with torch.no_grad():
+        for data in [TRAIN] * 5 + [others] * 5 + [TRAIN]:
+            captured, plain = (group.train_epoch(data) for group in groups)
+            assert torch.equal(captured, plain)
+
+
+def test_the_replicates_that_go_on_when_others_stop_are_captured_anew():
+    settings = some_hyperparameters(patience=2, max_epochs=40, learning_rate=0.02, samples=2)
+    plain = train(SideBySide(settings, DATA, range(4)))
+    captured = train(Captured(settings, DATA, range(4)))
+    assert_same_progress(captured, plain)
+    assert len({replicate.epoch for replicate in captured.replicates.values()}) > 1
+    shapes = 2
+    assert captured.log.count("capture") > shapes
+
+
+@pytest.mark.parametrize(
+    "look",
+    [
+        lambda x: x.sum().item(),
+        lambda x: float(x[0]),
+        lambda x: x[x > 0],
+        lambda x: torch.tensor([1.0]) + x,
+        lambda x: x.sum() > 0 or x,
+    ],
+)
+def test_the_recording_refuses_a_step_for_which_a_gpu_would_wait(look):
+    with pytest.raises(AssertionError, match="inside a step"), Recording():
+        look(torch.ones(3))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_gradient_is_computed_where_the_model_is_without_a_look_at_any_value(method):
+    hyperparameters = some_hyperparameters(method=method, deterministic_layers=1)
+    model = build_model(hyperparameters, DATA.dims, [0, 1], "meta")  # shapes, and no values
+    streams = RandomStreams(0, [0, 1], "noise")
+    streams.device = torch.device("meta")
+    batch = torch.zeros(2, 16, DATA.dims, device="meta")
+    with torch.no_grad():
+        bound = build_objective(hyperparameters).add_gradient(model, batch, streams)
+    assert bound.shape == (2, 16)
+    assert bound.is_meta
+
+
+needs_a_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+
+
+@needs_a_gpu
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("method", METHODS)
+def test_on_a_gpu_replays_train_as_steps_do_to_the_last_bit(method, optimizer):
+    hyperparameters = some_hyperparameters(method=method, optimizer=optimizer)
+    data, device = TRAIN.cuda(), torch.device("cuda")
+    captured = ReplicateGroup(hyperparameters, DATA.dims, [0, 1], device)
+    plain = ReplicateGroup(hyperparameters, DATA.dims, [0, 1], device, lambda *_: None)
+    with torch.no_grad():
+        for _ in range(8):
+            assert torch.equal(captured.train_epoch(data), plain.train_epoch(data))
+    for row in (0, 1):
+        expected = plain.row_state(row)
+        for name, value in captured.row_state(row).items():
+            assert torch.equal(value, expected[name]), name
+
+
+@needs_a_gpu
+@pytest.mark.parametrize("method", METHODS)
+def test_on_a_gpu_the_host_waits_for_nothing_inside_an_epoch(method):
+    data, device = TRAIN.cuda(), torch.device("cuda")
+    group = ReplicateGroup(some_hyperparameters(method=method), DATA.dims, [0, 1], device)
+    with torch.no_grad():
+        for _ in range(5):
+            group.train_epoch(data)
+        torch.cuda.set_sync_debug_mode("error")
+        try:
+            group.train_epoch(data)
+            group.validate(data)
+        finally:
+            torch.cuda.set_sync_debug_mode("default")
