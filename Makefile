@@ -16,10 +16,10 @@ STUDY_ARGS = $(NAME) --storage '$(STORAGE)' $(if $(DATASET),--dataset '$(DATASET
 NEEDS_NAME = $(if $(NAME),,$(error NAME is missing: make $@ NAME=depth_sweep; studies: $(basename $(notdir $(wildcard studies/*.yaml)))))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup study plan status report tables reproduction ui test lint bench clean
+.PHONY: help setup study plan status report tables reproduction ui test lint bench bench-smoke clean
 
 help: ## Show this help
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo '  with     NAME=depth_sweep  DATASET=mushrooms  STORAGE=results  ARGS="--set max_epochs=5"'
 
 setup: $(STAMP) ## Install everything into .venv
@@ -59,8 +59,11 @@ lint: $(STAMP) ## Check style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: $(STAMP) ## Measure the training step against plain autograd
-	@$(BIN)/python -m bench.training_step $(ARGS)
+bench: $(STAMP) ## Measure speed and memory against their targets, into reports/bench: ARGS="--only step"
+	@$(BIN)/python -m bench $(ARGS)
+
+bench-smoke: $(STAMP) ## Measure one small case of every part, in under a minute
+	@$(BIN)/python -m bench --smoke $(ARGS)
 
 clean: ## Remove the environment and caches; records, reports and MLflow's runs stay
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache

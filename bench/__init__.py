@@ -1,1 +1,1 @@
-"""Speed, always as ratios measured in one interleaved run."""
+"""Speed and memory, always beside what they should be: ratios within one interleaved run."""
