@@ -25,8 +25,8 @@ from gmm_study.trials.record import Record
 
 DEFAULT_URI = "sqlite:///mlflow.db"
 DEFAULT_ARTIFACTS = "mlartifacts"
-BATCH = 1000
-"""Metrics in one request, the most that MLflow takes."""
+BATCH = 800
+"""Metrics in one request; MLflow takes 1,000 entries, params and tags among them."""
 ARTIFACTS = (
     "config.json",
     "checkpoint/model.safetensors",
@@ -61,6 +61,8 @@ class _Run:
     last_epoch: int = 0
     replicates: str = ""
     """Of a trial's run: the replicates whose final figures it averages."""
+    params: list[Param] = field(default_factory=list)
+    """Those that MLflow does not have yet."""
 
 
 @dataclass
@@ -93,7 +95,9 @@ class StudyRuns:
         if known and known.parent.state == state in ENDED and known.parent.replicates == averaged:
             return
         if known is None:
-            known = self.trials[config.trial_id] = _TrialRuns(self._create_run(label, config, {}))
+            parent = self._create_run(label, config, {})
+            self._log(parent)  # now, as a run without params counts as half-made
+            known = self.trials[config.trial_id] = _TrialRuns(parent)
         curves = _curves(record)
         for index in range(replicates):
             self._sync_replicate(config, known, index, curves[index], ended.get(index), state)
@@ -124,18 +128,17 @@ class StudyRuns:
             for row in curve
             if row["epoch"] > run.last_epoch
         ]
-        for start in range(0, len(metrics), BATCH):
-            self.client.log_batch(run.run_id, metrics=metrics[start : start + BATCH])
-        run.last_epoch = max([row["epoch"] for row in curve], default=run.last_epoch)
+        last_epoch = max([row["epoch"] for row in curve], default=run.last_epoch)
         if ended is None:
-            self._move(run, trial_state)
-            return
-        final = [
-            Metric(name, nan if value is None else value, now, ended["best_epoch"])
-            for name, value in ended["metrics"].items()
-            if name.startswith("test/")
-        ]
-        self._move(run, ended["state"], {"git_commit": ended.get("git_commit")}, final)
+            self._move(run, trial_state, {}, metrics)
+        else:
+            metrics += [
+                Metric(name, nan if value is None else value, now, ended["best_epoch"])
+                for name, value in ended["metrics"].items()
+                if name.startswith("test/")
+            ]
+            self._move(run, ended["state"], {"git_commit": ended.get("git_commit")}, metrics)
+        run.last_epoch = last_epoch
 
     def _end_parent(
         self,
@@ -161,16 +164,30 @@ class StudyRuns:
         tags: Mapping[str, str | None] | None = None,
         metrics: Sequence[Metric] = (),
     ) -> None:
-        """Log a state with what belongs to it, in one request, then MLflow's own status."""
-        if run.state == state and not (tags or metrics):
+        """Log a state with what belongs to it, then MLflow's own status."""
+        if run.state == state and not (tags or metrics or run.params):
             return
         said = {"state": state, **{name: text for name, text in (tags or {}).items() if text}}
-        run_tags = [RunTag(name, text) for name, text in said.items()]
-        self.client.log_batch(run.run_id, metrics=list(metrics), tags=run_tags)
+        self._log(run, metrics, [RunTag(name, text) for name, text in said.items()])
         if run.state == "failed" and state != "failed":
             self._forget(run, "error")
         self._set_status(run.run_id, state)
         run.state = state
+
+    def _log(
+        self, run: _Run, metrics: Sequence[Metric] = (), tags: Sequence[RunTag] = ()
+    ) -> None:
+        """Log a run's params with the first of its metrics, and tags with the last, as all is in.
+
+        One request, as a rule: each costs several transactions.
+        """
+        batches = [metrics[start : start + BATCH] for start in range(0, len(metrics), BATCH)]
+        *others, last = batches or [()]
+        for batch in others:
+            self.client.log_batch(run.run_id, metrics=list(batch), params=run.params)
+            run.params = []
+        self.client.log_batch(run.run_id, metrics=list(last), params=run.params, tags=list(tags))
+        run.params = []
 
     def _set_status(self, run_id: str, state: str) -> None:
         if state in (*ENDED, "failed"):
@@ -202,8 +219,7 @@ class StudyRuns:
         }
         run = self.client.create_run(self.experiment_id, tags=common | tags)
         params = [Param(name, str(value)) for name, value in config.flat().items()]
-        self.client.log_batch(run.info.run_id, params=params)
-        return _Run(run.info.run_id)
+        return _Run(run.info.run_id, params=params)
 
     def _experiment(self, question: str) -> str:
         experiment = self.client.get_experiment_by_name(self.study)

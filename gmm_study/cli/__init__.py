@@ -1,5 +1,7 @@
 """The command line: says what it is about to do, does it, and explains a mistake in one line."""
 
+import atexit
+import gc
 import sys
 
 import rich_click as click
@@ -46,6 +48,7 @@ for command in (
 
 def main() -> None:
     """Run the command line; exit status 2 and one line for input that cannot be used."""
+    atexit.register(gc.freeze)  # else Python looks through all that was imported before it ends
     try:
         sys.exit(cli(standalone_mode=False) or 0)
     except (InputError, click.ClickException) as error:

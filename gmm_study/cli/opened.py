@@ -2,7 +2,7 @@
 
 import shlex
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import rich_click as click
@@ -44,30 +44,53 @@ class Opened:
         words += [word for text in overrides for word in ("--set", text)]
         self.command = shlex.join([*words, *(["--storage", storage] if storage != RESULTS else [])])
         study = load_study(name, overrides, small)
-        loaded = self._load(study.datasets, {} if not_had is None else not_had)
-        self.plan = make_plan(study, {key: data.sha256 for key, data in loaded.items()})
-        self.datasets: dict[str, Dataset] = {data.sha256: data for data in loaded.values()}
+        self._datasets: dict[str, Dataset] = {}
+        checksums = self._checksums(study.datasets, {} if not_had is None else not_had)
+        self.plan = make_plan(study, checksums)
         self.store = RecordStore(storage)
         self.states = self.read_states()
 
-    def _load(
+    def _checksums(
         self, names: Sequence[str], not_had: "dict[str, DownloadError]"
-    ) -> dict[str, "Dataset"]:
-        """The data sets that can be had; `without_data` has a line on each of the others."""
-        from gmm_study.data import DownloadError, load_dataset
+    ) -> dict[str, str]:
+        """Of the data sets that can be had; `without_data` has a line on each of the others.
 
-        loaded = {}
+        Those that this code makes can always be had, and are made only where they are trained on.
+        """
+        from gmm_study.data import DownloadError
+        from gmm_study.data.registry import REGISTRY
+
+        checksums = {}
         for name in names:
+            entry = REGISTRY.get(name)
+            if entry and entry.build and entry.sha256:
+                checksums[name] = entry.sha256
+                continue
             try:
                 if name not in not_had:
-                    loaded[name] = load_dataset(name)
+                    checksums[name] = self._load(name).sha256
             except DownloadError as error:
                 not_had[name] = error
-        self.without_data = [f"no data: {not_had[name]}" for name in names if name not in loaded]
-        if not loaded:
+        without = [name for name in names if name not in checksums]
+        self.without_data = [f"no data: {not_had[name]}" for name in without]
+        if not checksums:
             several = "none of the study's data sets can be had: " if len(names) > 1 else ""
             raise InputError(f"{several}{not_had[names[0]]}")
-        return loaded
+        return checksums
+
+    def _load(self, name: str) -> "Dataset":
+        from gmm_study.data import load_dataset
+
+        dataset = load_dataset(name)
+        self._datasets[dataset.sha256] = dataset
+        return dataset
+
+    def datasets(self, trials: Iterable["PlannedTrial"]) -> dict[str, "Dataset"]:
+        """The data of some trials, by checksum."""
+        for config in (trial.config for trial in trials):
+            if config.dataset_sha256 not in self._datasets:
+                self._load(config.dataset)
+        return self._datasets
 
     def read_states(self) -> dict[str, str]:
         """The state of every trial by its id, as the records say now."""

@@ -98,7 +98,8 @@ def run(opened: Opened, retry_failed: bool) -> None:
         console.print("failed trials stay as they are; --retry-failed trains them again")
     from gmm_study.orchestration.driver import run_trials
 
-    outcome = run_trials(opened.plan, missing, opened.datasets, opened.store, console)
+    datasets = opened.datasets(missing)
+    outcome = run_trials(opened.plan, missing, datasets, opened.store, console)
     if missing:
         states = ", ".join(f"{count} {state}" for state, count in outcome.states.items())
         ended = f"{outcome.states.total()} of {plural(len(missing), 'trial')}"

@@ -50,7 +50,7 @@ class Bernoulli:
         """
         if self.unclipped is None and fused.serves(self.logits):
             return Scored(*fused.score(self.logits, states))
-        return Scored(self.log_prob(states), self._residual(states))
+        return Scored(self.log_prob(states), self._residual(states, self.probabilities))
 
     def sample(self, samples: int, streams: RandomStreams) -> tuple[Tensor, Scored]:
         """States `[R, B, samples, n]` and what `score` gives of them; uses the logits up."""
@@ -58,9 +58,10 @@ class Bernoulli:
             states, log_prob, residual = fused.sample(self.logits, samples, streams.keys())
             return states, Scored(log_prob, residual)
         _, datapoints, _, units = self.logits.shape
-        states = streams.uniform(datapoints, samples, units).lt_(self.probabilities)
-        return states, Scored(self.log_prob(states), self._residual(states))
+        probabilities = self.probabilities
+        states = streams.uniform(datapoints, samples, units).lt_(probabilities)
+        return states, Scored(self.log_prob(states), self._residual(states, probabilities))
 
-    def _residual(self, states: Tensor) -> Tensor:
-        residual = states - self.probabilities
+    def _residual(self, states: Tensor, probabilities: Tensor) -> Tensor:
+        residual = states - probabilities
         return residual if self.unclipped is None else residual * self.unclipped

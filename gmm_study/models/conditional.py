@@ -75,18 +75,15 @@ class BernoulliConditional:
     def add_gradient(self, parameters: Parameters, scored: Scored, weights: Tensor) -> None:
         """Add the gradient of `sum_bk weights_bk log p(target_bk | state_bk)`, weights `[R, B, K]`.
 
-        The residual is the gradient in the logits, so this is the delta rule.
+        The residual is the gradient in the logits, so this is the delta rule; it uses them up.
         """
         last = len(self.sizes) - 2
-        state, residual = scored.inputs[last], scored.residual
+        state = scored.inputs[last]
         if state.shape[2] < weights.shape[2]:  # one row a datapoint serves all its samples
-            delta = weights.unsqueeze(2) @ residual
-            self._add_affine(parameters, last, state, delta)
-        elif last > 0 or self.sizes[last] > self.sizes[last + 1]:
-            delta = residual.mul_(weights.unsqueeze(3))
-            self._add_affine(parameters, last, state, delta)
-        else:  # weight the narrower side of the outer product
-            self._add_affine(parameters, last, state * weights.unsqueeze(3), residual, weights)
+            delta = weights.unsqueeze(2) @ scored.residual
+        else:
+            delta = scored.residual.mul_(weights.unsqueeze(3))
+        self._add_affine(parameters, last, state, delta)
         for layer in range(last, 0, -1):
             weight = parameters[f"{self.name}.{layer}.weight"]
             hidden = scored.inputs[layer]
@@ -109,21 +106,10 @@ class BernoulliConditional:
         bias = parameters[f"{self.name}.{layer}.bias"]
         return affine(state, weight, bias)
 
-    def _add_affine(
-        self,
-        parameters: Parameters,
-        layer: int,
-        state: Tensor,
-        delta: Tensor,
-        bias_weights: Tensor | None = None,
-    ) -> None:
+    def _add_affine(self, parameters: Parameters, layer: int, state: Tensor, delta: Tensor) -> None:
         rows, deltas = _rows(state), _rows(delta)
         parameters.gradient(f"{self.name}.{layer}.weight").baddbmm_(rows.transpose(1, 2), deltas)
-        bias = parameters.gradient(f"{self.name}.{layer}.bias")
-        if bias_weights is None:
-            bias.add_(deltas.sum(1))
-        else:
-            bias.add_((bias_weights.flatten(1).unsqueeze(1) @ deltas).squeeze(1))
+        parameters.gradient(f"{self.name}.{layer}.bias").add_(deltas.sum(1))
 
 
 def affine(state: Tensor, weight: Tensor, bias: Tensor) -> Tensor:

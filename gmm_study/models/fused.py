@@ -65,7 +65,7 @@ def sample(logits: Tensor, samples: int, keys: list[int]) -> tuple[Tensor, Tenso
     Gives states `[R, B, K, n]`, their log-probability `[R, B, K]` in nats and residuals
     `[R, B, K, n]`, state minus probability.
     """
-    residual = logits.expand(-1, -1, samples, -1).contiguous()
+    residual = _rows_for(samples, logits)
     states, log_prob = torch.empty_like(residual), torch.empty(residual.shape[:3])
     _over_tiles(_sample, [residual, states, log_prob], np.array(keys, np.uint64))
     return states, log_prob, residual
@@ -76,10 +76,17 @@ def score(logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
 
     S of the logits `[R, B, S, n]` and T are 1 or K. As in `sample`; uses the logits up.
     """
-    residual = logits.expand(-1, -1, max(logits.shape[2], target.shape[2]), -1).contiguous()
+    residual = _rows_for(target.shape[2], logits)
     log_prob = torch.empty(residual.shape[:3])
     _over_tiles(_score, [residual, target.contiguous(), log_prob])
     return log_prob, residual
+
+
+def _rows_for(samples: int, logits: Tensor) -> Tensor:
+    """A row a sample; the logits themselves where they have as many."""
+    if logits.shape[2] < samples:
+        logits = logits.expand(-1, -1, samples, -1)
+    return logits.contiguous()
 
 
 def _over_tiles(loop: Callable[..., None], tensors: list[Tensor], *rest: Any) -> None:

@@ -22,12 +22,13 @@ class VariationalBound:
         self, model: VariationalAutoencoder, data: Tensor, streams: RandomStreams
     ) -> Tensor:
         """Add the ascent direction, mean over the batch `[R, B, D]`; gives the bound `[R, B]`."""
+        parameters = model.parameters
         with torch.enable_grad():
-            flat = model.parameters.flat.detach().requires_grad_()
-            tensors = model.parameters.views_of(flat)
+            tensors = {name: parameters[name].detach().requires_grad_() for name in parameters}
             bound = self._estimates(model, data, streams, tensors)["bound"]
-            (gradient,) = torch.autograd.grad(bound.mean(1).sum(), flat)
-        model.parameters.grad.add_(gradient)
+            gradients = torch.autograd.grad(bound.mean(1).sum(), list(tensors.values()))
+        for name, gradient in zip(tensors, gradients, strict=True):
+            parameters.gradient(name).add_(gradient)
         return bound.detach()
 
     def estimates(

@@ -62,6 +62,7 @@ class Mirror:
                 self.problem = None
             except Exception as error:
                 self.problem = f"{type(error).__name__}: {error}".splitlines()[0]
+                runs = None  # what MLflow has of a request that failed is read from it again
             if closing:
                 return
 

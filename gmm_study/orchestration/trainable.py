@@ -3,15 +3,16 @@
 import time
 import traceback
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
 from ray import tune
 
 from gmm_study.data import Dataset
 from gmm_study.trials.config import TrialConfig
 from gmm_study.trials.record import RecordStore
-from gmm_study.trials.run import TrialRun
+
+if TYPE_CHECKING:
+    from gmm_study.trials.run import TrialRun
 
 REPORT_EVERY = 1.0
 """Seconds of work between two reports to the driver."""
@@ -22,10 +23,10 @@ class TrialTrainable(tune.Trainable):
 
     The record holds the checkpoint, so a trial that starts again goes on from there. A trial that
     another process is training is waited for. An error of a trial is written into its record and
-    ends that trial alone.
+    ends that trial alone. torch is imported by the actor: the driver needs this class, and no torch.
     """
 
-    current: TrialRun | None = None
+    current: "TrialRun | None" = None
 
     def setup(
         self,
@@ -38,6 +39,8 @@ class TrialTrainable(tune.Trainable):
         checkpoint_seconds: float,
     ) -> None:
         """Take the first trial; the data come through Ray's object store, once a node."""
+        import torch
+
         torch.set_num_threads(threads)
         self.datasets = datasets
         self.store = RecordStore(storage)
@@ -85,7 +88,9 @@ class TrialTrainable(tune.Trainable):
         state = str(run.result()["state"]) if run.finished else "running"
         return self._report(state, **vars(progress), done=run.finished)
 
-    def _open(self) -> TrialRun:
+    def _open(self) -> "TrialRun":
+        from gmm_study.trials.run import TrialRun
+
         return TrialRun(
             self.trial_config,
             self.datasets[self.trial_config.dataset_sha256],

@@ -5,9 +5,9 @@
     pictures/chain.gif            their chains as they move, from samples of p (gmm)
     pictures/inpainting.png       test images, their upper halves hidden, completed by p* (gmm)
 
-They hang on the seed, the replicate and the model alone. The chains of p* are few and short, and
-shorter for a large model, so that they cost seconds; `gmm-study sample` and `gmm-study inpaint`
-run longer ones.
+They hang on the seed, the replicate and its model alone. The chains of p* are few and short, and
+shorter for a large model or one that was trained for a few epochs, so that they cost seconds and
+less than the training; `gmm-study sample` and `gmm-study inpaint` run longer ones.
 """
 
 from collections.abc import Iterator
@@ -43,8 +43,12 @@ def write_pictures(
     model: Model,
     dataset: Dataset,
     replicate: int,
+    epochs: int,
 ) -> None:
-    """Write the pictures of a model of one replicate; none if the data are no images."""
+    """Write the pictures of a model of one replicate; none if the data are no images.
+
+    The chains of p* make a sweep for each of the `epochs` it was trained, within limits.
+    """
     if dataset.image_shape is None:
         return
     shape, seed, device = dataset.image_shape, hyperparameters.seed, model.parameters.flat.device
@@ -54,10 +58,10 @@ def write_pictures(
     if not isinstance(model, SigmoidBeliefNetwork) or hyperparameters.method != "gmm":
         return
     chain = GibbsChain.from_generated(model, P_STAR_SAMPLES, streams)
-    frames = [grid(means, shape) for means in _moving_means(chain)]
+    frames = [grid(means, shape) for means in _moving_means(chain, epochs)]
     record.write_file("pictures/samples_p_star.png", png(frames[-1]))
     record.write_file("pictures/chain.gif", gif(frames))
-    picture = _inpainting(model, dataset.test, shape, streams)
+    picture = _inpainting(model, dataset.test, shape, streams, epochs)
     record.write_file("pictures/inpainting.png", picture)
 
 
@@ -66,22 +70,24 @@ def _inpainting(
     test: NDArray[np.uint8],
     shape: tuple[int, int],
     streams: RandomStreams,
+    epochs: int,
 ) -> bytes:
     flat = model.parameters.flat
     rows = streams.permutations(len(test))[0, :COMPLETED].cpu().numpy()
     data = torch.from_numpy(test[rows]).to(flat.device, flat.dtype)
     occluded = occluded_dims("top", len(data), data.shape[1], shape, streams).to(flat.device)
     chain = inpainting_chain(model, data[None], occluded, COMPLETIONS, streams)
-    *_, means = _moving_means(chain)
+    *_, means = _moving_means(chain, epochs)
     completions = means.unflatten(0, (-1, COMPLETIONS))
     return png(completions_grid(data, occluded, completions, shape))
 
 
-def _moving_means(chain: GibbsChain) -> Iterator[Tensor]:
+def _moving_means(chain: GibbsChain, epochs: int) -> Iterator[Tensor]:
     """The chains' means `[C, D]` now and after every few sweeps, of as many as the size allows."""
     yield chain.means()[0]
     products = chain.states[0].shape[1] * CANDIDATES * chain.model.parameters.flat.shape[1]
-    sweeps = min(MOST_SWEEPS, max(LEAST_SWEEPS, int(MOST_PRODUCTS / products)))
+    affordable = min(MOST_SWEEPS, epochs, int(MOST_PRODUCTS / products))
+    sweeps = max(LEAST_SWEEPS, affordable)
     for done in range(1, sweeps + 1):
         chain.sweep()
         if done % SWEEPS_A_FRAME == 0 or done == sweeps:

@@ -160,7 +160,8 @@ class TrialRun:
             for replicate in best:
                 model, dataset = self.trainer.best_model([replicate]), self.trainer.dataset
                 hyperparameters = self.config.hyperparameters
-                write_pictures(self.record, hyperparameters, model, dataset, replicate)
+                epochs = self.trainer.replicates[replicate].epoch
+                write_pictures(self.record, hyperparameters, model, dataset, replicate, epochs)
         except Exception as error:
             logger.warning("trial %s lacks pictures: %s", self.config.trial_id, error)
 
