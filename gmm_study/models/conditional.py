@@ -114,7 +114,8 @@ class BernoulliConditional:
 
 def affine(state: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     """`state @ weight + bias`, replicate by replicate: `[R, B, S, n_in]` to `[R, B, S, n_out]`."""
-    return torch.baddbmm(bias.unsqueeze(1), _rows(state), weight).unflatten(1, state.shape[1:3])
+    output = torch.baddbmm(bias.unsqueeze(1), _rows(state), weight)
+    return output.view(*state.shape[:3], -1)
 
 
 def logit_limit(probability_clip: float) -> float:

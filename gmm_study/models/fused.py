@@ -65,9 +65,9 @@ def sample(logits: Tensor, samples: int, keys: list[int]) -> tuple[Tensor, Tenso
     Gives states `[R, B, K, n]`, their log-probability `[R, B, K]` in nats and residuals
     `[R, B, K, n]`, state minus probability.
     """
-    residual = _rows_for(samples, logits)
+    residual = _a_row_each(samples, logits)
     states, log_prob = torch.empty_like(residual), torch.empty(residual.shape[:3])
-    _over_tiles(_sample, [residual, states, log_prob], np.array(keys, np.uint64))
+    _over_tiles(_sample, [residual, logits, states, log_prob], np.array(keys, np.uint64))
     return states, log_prob, residual
 
 
@@ -76,17 +76,16 @@ def score(logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
 
     S of the logits `[R, B, S, n]` and T are 1 or K. As in `sample`; uses the logits up.
     """
-    residual = _rows_for(target.shape[2], logits)
+    residual = _a_row_each(target.shape[2], logits)
     log_prob = torch.empty(residual.shape[:3])
-    _over_tiles(_score, [residual, target.contiguous(), log_prob])
+    _over_tiles(_score, [residual, logits, target.contiguous(), log_prob])
     return log_prob, residual
 
 
-def _rows_for(samples: int, logits: Tensor) -> Tensor:
-    """A row a sample; the logits themselves where they have as many."""
-    if logits.shape[2] < samples:
-        logits = logits.expand(-1, -1, samples, -1)
-    return logits.contiguous()
+def _a_row_each(samples: int, logits: Tensor) -> Tensor:
+    """Room for a row a sample; the logits themselves where they have as many."""
+    replicates, datapoints, rows, units = logits.shape
+    return logits if rows >= samples else torch.empty(replicates, datapoints, samples, units)
 
 
 def _over_tiles(loop: Callable[..., None], tensors: list[Tensor], *rest: Any) -> None:
@@ -212,6 +211,13 @@ def _buffer(rows: int, units: int) -> np.ndarray:
 
 
 @_inline
+def _rows(array: np.ndarray) -> np.ndarray:
+    """`[R, B, K, n]` as `[R, B * K, n]`."""
+    replicates, datapoints, samples, units = array.shape
+    return array.reshape((replicates, datapoints * samples, units))
+
+
+@_inline
 def _place(tile: int, rows: int, of_replicate: int) -> tuple[int, int, int, int]:
     """A tile's replicate, its number there, and its first row and end; the last may be short."""
     tiles = (of_replicate + rows - 1) // rows
@@ -230,28 +236,35 @@ def _fill_uniform(first: int, end: int, rows: int, out: np.ndarray, keys: np.nda
             places[i] = draws[i]
 
 
+@_inline
+def _spread(source: np.ndarray, start: int, stop: int, times: int, out: np.ndarray) -> None:
+    """Rows `start` to `stop` of as many copies of every row of `source`."""
+    units = source.shape[1]
+    for row in range(start, stop):
+        out[(row - start) * units : (row - start + 1) * units] = source[row // times]
+
+
 @_loop
 def _sample(
     first: int,
     end: int,
     rows: int,
+    residual: np.ndarray,
     logits: np.ndarray,
     states: np.ndarray,
     log_prob: np.ndarray,
     keys: np.ndarray,
 ) -> None:
-    replicates, datapoints, samples, units = logits.shape
-    shape = (replicates, datapoints * samples, units)
-    all_z, all_h, all_log_prob = (
-        logits.reshape(shape),
-        states.reshape(shape),
-        log_prob.reshape(shape[:2]),
-    )
+    all_z, all_logits, all_h = _rows(residual), _rows(logits), _rows(states)
+    all_log_prob = log_prob.reshape(all_z.shape[:2])
+    of_replicate, units = all_z.shape[1:]
     draws, terms = _buffer(rows, units), _buffer(rows, units)
     for tile in range(first, end):
-        replicate, number, start, stop = _place(tile, rows, shape[1])
-        _draw_tile(number, keys[replicate], draws)
+        replicate, number, start, stop = _place(tile, rows, of_replicate)
         z, h = all_z[replicate, start:stop].reshape(-1), all_h[replicate, start:stop].reshape(-1)
+        if all_logits.shape[1] < of_replicate:
+            _spread(all_logits[replicate], start, stop, residual.shape[2], z)
+        _draw_tile(number, keys[replicate], draws)
         for i in range(z.size):
             logit = z[i]
             probability, log_one_plus = _probability(logit)
@@ -267,23 +280,21 @@ def _score(
     first: int,
     end: int,
     rows: int,
+    residual: np.ndarray,
     logits: np.ndarray,
     target: np.ndarray,
     log_prob: np.ndarray,
 ) -> None:
-    replicates, datapoints, samples, units = logits.shape
-    all_z = logits.reshape((replicates, datapoints * samples, units))
-    all_h = target.reshape((replicates, datapoints * target.shape[2], units))
-    all_log_prob = log_prob.reshape((replicates, datapoints * samples))
-    rows_a_target = samples // target.shape[2]
+    all_z, all_logits, all_targets = _rows(residual), _rows(logits), _rows(target)
+    all_log_prob = log_prob.reshape(all_z.shape[:2])
+    of_replicate, units = all_z.shape[1:]
     h, terms = _buffer(rows, units), _buffer(rows, units)
     for tile in range(first, end):
-        replicate, _, start, stop = _place(tile, rows, datapoints * samples)
+        replicate, _, start, stop = _place(tile, rows, of_replicate)
         z = all_z[replicate, start:stop].reshape(-1)
-        for row in range(start, stop):
-            h[(row - start) * units : (row - start + 1) * units] = all_h[
-                replicate, row // rows_a_target
-            ]
+        if all_logits.shape[1] < of_replicate:
+            _spread(all_logits[replicate], start, stop, residual.shape[2], z)
+        _spread(all_targets[replicate], start, stop, of_replicate // all_targets.shape[1], h)
         for i in range(z.size):
             logit = z[i]
             probability, log_one_plus = _probability(logit)
