@@ -26,6 +26,17 @@ class Scored:
     inputs: list[Tensor] = field(default_factory=list)
     """Of every layer of the network that the logits come from, `[R, B, S, n]`."""
 
+    def weigh(self, weights: Tensor) -> tuple[Tensor, Tensor]:
+        """Residuals times the rows' weights `[R, B, K]`, and their sum over all rows `[R, n]`.
+
+        Uses the residuals up.
+        """
+        if fused.serves(self.residual):
+            sums = fused.weigh(self.residual, weights)
+            return self.residual, sums
+        weighted = self.residual.mul_(weights.unsqueeze(3))
+        return weighted, weighted.sum((1, 2))
+
 
 class Bernoulli:
     """Binary units with logits `[R, B, S, n]`, each kept in [-limit, limit]."""

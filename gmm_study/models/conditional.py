@@ -81,15 +81,17 @@ class BernoulliConditional:
         state = scored.inputs[last]
         if state.shape[2] < weights.shape[2]:  # one row a datapoint serves all its samples
             delta = weights.unsqueeze(2) @ scored.residual
+            total = delta.sum((1, 2))
         else:
-            delta = scored.residual.mul_(weights.unsqueeze(3))
-        self._add_affine(parameters, last, state, delta)
+            delta, total = scored.weigh(weights)
+        self._add_affine(parameters, last, state, delta, total)
         for layer in range(last, 0, -1):
             weight = parameters[f"{self.name}.{layer}.weight"]
             hidden = scored.inputs[layer]
             delta = _rows(delta) @ weight.transpose(1, 2)
             delta = (delta * (1.0 - _rows(hidden).square())).view_as(hidden)
-            self._add_affine(parameters, layer - 1, scored.inputs[layer - 1], delta)
+            total = delta.sum((1, 2))
+            self._add_affine(parameters, layer - 1, scored.inputs[layer - 1], delta, total)
 
     def _forward(self, parameters: Parameters, state: Tensor) -> tuple[list[Tensor], Bernoulli]:
         inputs = [state]
@@ -106,10 +108,12 @@ class BernoulliConditional:
         bias = parameters[f"{self.name}.{layer}.bias"]
         return affine(state, weight, bias)
 
-    def _add_affine(self, parameters: Parameters, layer: int, state: Tensor, delta: Tensor) -> None:
-        rows, deltas = _rows(state), _rows(delta)
-        parameters.gradient(f"{self.name}.{layer}.weight").baddbmm_(rows.transpose(1, 2), deltas)
-        parameters.gradient(f"{self.name}.{layer}.bias").add_(deltas.sum(1))
+    def _add_affine(
+        self, parameters: Parameters, layer: int, state: Tensor, delta: Tensor, total: Tensor
+    ) -> None:
+        weight = parameters.gradient(f"{self.name}.{layer}.weight")
+        weight.baddbmm_(_rows(state).transpose(1, 2), _rows(delta))
+        parameters.gradient(f"{self.name}.{layer}.bias").add_(total)
 
 
 def affine(state: Tensor, weight: Tensor, bias: Tensor) -> Tensor:

@@ -88,19 +88,29 @@ def _a_row_each(samples: int, logits: Tensor) -> Tensor:
     return logits if rows >= samples else torch.empty(replicates, datapoints, samples, units)
 
 
+def weigh(residual: Tensor, weights: Tensor) -> Tensor:
+    """Multiply every row of `[R, B, K, n]` by its weight `[R, B, K]`; gives the sums `[R, n]`."""
+    sums = residual.new_zeros(len(residual), residual.shape[3])
+    arrays = [residual.numpy(), weights.contiguous().numpy(), sums.numpy()]
+    _in_threads(_weigh, residual.shape[3], residual.numel(), *arrays)
+    return sums
+
+
 def _over_tiles(loop: Callable[..., None], tensors: list[Tensor], *rest: Any) -> None:
-    """Run `loop` over all tiles of the first tensor's rows, in as many threads as torch has."""
+    """Run `loop` over all tiles of the first tensor's rows."""
     replicates, datapoints, samples, units = tensors[0].shape
     rows = max(1, TILE // units)
     tiles = replicates * -(-datapoints * samples // rows)
-    threads = min(torch.get_num_threads(), tiles, 1 + tensors[0].numel() // WORTH_A_THREAD)
     arrays = [tensor.numpy() for tensor in tensors]
-    edges = [tiles * thread // threads for thread in range(threads + 1)]
-    others = [
-        _pool(threads).submit(loop, first, end, rows, *arrays, *rest)
-        for first, end in pairwise(edges[1:])
-    ]
-    loop(0, edges[1], rows, *arrays, *rest)
+    _in_threads(loop, tiles, tensors[0].numel(), rows, *arrays, *rest)
+
+
+def _in_threads(loop: Callable[..., None], parts: int, numbers: int, *rest: Any) -> None:
+    """Run `loop(first, end, *rest)` over all parts, in as many threads as torch has."""
+    threads = min(torch.get_num_threads(), parts, 1 + numbers // WORTH_A_THREAD)
+    edges = [parts * thread // threads for thread in range(threads + 1)]
+    others = [_pool(threads).submit(loop, first, end, *rest) for first, end in pairwise(edges[1:])]
+    loop(0, edges[1], *rest)
     for other in others:
         other.result()
 
@@ -301,3 +311,19 @@ def _score(
             z[i] = h[i] - probability
             terms[i] = h[i] * logit - max(logit, np.float32(0.0)) - log_one_plus
         _add_rows(terms, units, all_log_prob[replicate, start:stop])
+
+
+@_loop
+def _weigh(
+    first: int, end: int, residual: np.ndarray, weights: np.ndarray, sums: np.ndarray
+) -> None:
+    """Of the units from `first` to `end`, so that threads change no sum."""
+    for replicate in range(residual.shape[0]):
+        of_units = sums[replicate, first:end]
+        for datapoint in range(residual.shape[1]):
+            for sample in range(residual.shape[2]):
+                weight = weights[replicate, datapoint, sample]
+                row = residual[replicate, datapoint, sample, first:end]
+                for i in range(row.size):
+                    row[i] *= weight
+                    of_units[i] += row[i]
