@@ -174,10 +174,8 @@ class StudyRuns:
         self._set_status(run.run_id, state)
         run.state = state
 
-    def _log(
-        self, run: _Run, metrics: Sequence[Metric] = (), tags: Sequence[RunTag] = ()
-    ) -> None:
-        """Log a run's params with the first of its metrics, and tags with the last, as all is in.
+    def _log(self, run: _Run, metrics: Sequence[Metric] = (), tags: Sequence[RunTag] = ()) -> None:
+        """Log metrics, the run's params with the first of them, and the tags after all else.
 
         One request, as a rule: each costs several transactions.
         """

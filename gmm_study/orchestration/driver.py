@@ -1,5 +1,6 @@
 """The driver: hands the missing trials of a plan to Ray Tune and follows them."""
 
+import gc
 import logging
 import os
 import signal
@@ -151,7 +152,10 @@ def _ray(resources: Resources) -> Iterator[None]:
         _check_resources(resources, ray.cluster_resources())
         yield
     finally:
+        # A collection in MLflow's thread that frees one of Ray's objects now would end the process.
+        gc.disable()
         ray.shutdown()
+        gc.enable()
 
 
 def _check_resources(asked: Resources, available: Mapping[str, Any]) -> None:

@@ -23,7 +23,7 @@ class TrialTrainable(tune.Trainable):
 
     The record holds the checkpoint, so a trial that starts again goes on from there. A trial that
     another process is training is waited for. An error of a trial is written into its record and
-    ends that trial alone. torch is imported by the actor: the driver needs this class, and no torch.
+    ends that trial alone. Only the actor imports torch: the driver needs this class, and no torch.
     """
 
     current: "TrialRun | None" = None

@@ -83,11 +83,11 @@ def _inpainting(
 
 
 def _moving_means(chain: GibbsChain, epochs: int) -> Iterator[Tensor]:
-    """The chains' means `[C, D]` now and after every few sweeps, of as many as the size allows."""
+    """The chains' means `[C, D]` now and after every few sweeps, at most one an epoch."""
     yield chain.means()[0]
     products = chain.states[0].shape[1] * CANDIDATES * chain.model.parameters.flat.shape[1]
-    affordable = min(MOST_SWEEPS, epochs, int(MOST_PRODUCTS / products))
-    sweeps = max(LEAST_SWEEPS, affordable)
+    affordable = max(LEAST_SWEEPS, int(MOST_PRODUCTS / products))
+    sweeps = min(MOST_SWEEPS, epochs, affordable)
     for done in range(1, sweeps + 1):
         chain.sweep()
         if done % SWEEPS_A_FRAME == 0 or done == sweeps:

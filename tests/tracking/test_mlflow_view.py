@@ -130,6 +130,14 @@ def test_a_sync_that_dies_half_way_is_completed_by_the_next(trial, tmp_path, mon
     assert trial.content() == rebuilt(trial, tmp_path)
 
 
+def test_a_curve_too_long_for_one_request_arrives_whole(trial, tmp_path, monkeypatch):
+    trial.train()
+    whole = rebuilt(trial, tmp_path)
+    monkeypatch.setattr("gmm_study.tracking.BATCH", 4)
+    trial.sync()
+    assert trial.content() == whole
+
+
 def test_a_diverged_replicate_is_told_once_and_its_figures_are_not_averaged(tmp_path, database):
     wild = replace(SETTINGS, learning_rate=1e38, optimizer="sgd", max_epochs=50, patience=50)
     trial = Trial(tmp_path, database, wild)

@@ -1,0 +1,89 @@
+"""MLflow's mirror while a study runs: what goes wrong there costs neither a trial nor a figure."""
+
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import pytest
+from mlflow.tracking import MlflowClient
+
+from gmm_study.orchestration.mirror import Mirror
+from gmm_study.study import PlannedTrial
+from gmm_study.tracking import StudyRuns
+from gmm_study.trials.config import TrialConfig
+from gmm_study.trials.record import RecordStore
+from gmm_study.trials.run import TrialRun
+from tests.training.small import a_dataset, some_hyperparameters
+from tests.workbench import wait_until
+
+SHUTDOWN = """
+import threading, ray
+from gmm_study.orchestration.driver import _ray
+from gmm_study.study.schema import Resources
+
+class Knot:
+    def __init__(self, content=None):
+        self.itself, self.content = self, content
+
+def make_garbage():
+    while not ended.is_set():
+        for number in range(100):
+            Knot(references.pop() if references and number % 10 == 0 else None)
+        ended.wait(0.001)
+
+ended = threading.Event()
+with _ray(Resources()):
+    references = [ray.put(number) for number in range(10_000)]
+    thread = threading.Thread(target=make_garbage)
+    thread.start()
+ended.set()
+thread.join()
+print("went on")
+"""
+
+
+@pytest.fixture
+def trial(tmp_path, monkeypatch):
+    """A complete trial of two replicates: its plan, its store and an MLflow database."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
+    dataset = a_dataset()
+    hyperparameters = some_hyperparameters(max_epochs=3, evaluation_samples=2)
+    config = TrialConfig(hyperparameters, dataset.name, dataset.sha256)
+    store = RecordStore(str(tmp_path / "results"))
+    run = TrialRun(config, dataset, range(2), store.record(config.trial_id))
+    while not run.finished:
+        run.advance()
+    study = SimpleNamespace(name="a study", question="why?", replicates=2)
+    return SimpleNamespace(study=study, trials=[PlannedTrial(config, {})]), store
+
+
+def test_a_request_that_fails_half_way_leaves_no_figure_twice(trial, monkeypatch):
+    plan, store = trial
+    set_status, failures = StudyRuns._set_status, []
+
+    def failing_once(self, *arguments):
+        if not failures:
+            failures.append(arguments)
+            raise ConnectionError("gone")
+        set_status(self, *arguments)
+
+    monkeypatch.setattr(StudyRuns, "_set_status", failing_once)
+    monkeypatch.setattr("gmm_study.orchestration.mirror.SYNC_EVERY", 0.05)
+    mirror = Mirror(plan, store)
+    mirror.tell(plan.trials[0].config.trial_id)
+    wait_until(lambda: failures)
+    mirror.close()
+    assert mirror.problem is None
+    client = MlflowClient()
+    experiment = client.get_experiment_by_name("a study")
+    runs = client.search_runs([experiment.experiment_id])
+    assert [run.info.status for run in runs] == ["FINISHED"] * 3
+    for run in (run for run in runs if "replicate" in run.data.tags):
+        history = client.get_metric_history(run.info.run_id, "valid/bound")
+        assert [point.step for point in history] == [1, 2, 3]
+
+
+def test_garbage_of_ray_in_another_thread_does_not_end_the_driver_as_ray_shuts_down():
+    command = [sys.executable, "-c", SHUTDOWN]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert "went on" in ended.stdout, ended.stderr
