@@ -31,7 +31,7 @@ def ours(model: str, samples: int) -> Evaluate:
 
 
 def eager(model: str, samples: int) -> Evaluate:
-    """The same without the compiled loops."""
+    """The same without the compiled loops, but for the random numbers."""
     return fused.switched_off()(ours(model, samples))
 
 

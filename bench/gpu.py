@@ -21,7 +21,7 @@ from torch.profiler import ProfilerActivity, profile
 
 from bench.cases import DEEP, MODELS, SMALL, Network, binary_rows
 from bench.timing import Contender, interleaved, significant
-from gmm_study.training.captured import WARM_UP_STEPS, graphs_on
+from gmm_study.training.captured import WARM_UP_STEPS, cuda_graphs
 from gmm_study.training.group import GraphsOn, ReplicateGroup
 from gmm_study.training.hyperparameters import Hyperparameters
 
@@ -60,7 +60,7 @@ def new_group(
     network: Network,
     replicates: int,
     device: torch.device,
-    graphs: GraphsOn = graphs_on,
+    graphs: GraphsOn = cuda_graphs,
     **settings: object,
 ) -> ReplicateGroup:
     """A group of so many replicates at the beginning of its training."""
@@ -93,7 +93,7 @@ def _checks(network: Network, device: torch.device, settings: dict[str, object])
         str(value) for key, value in settings.items() if key not in ("batch_size", "samples")
     )
 
-    def trained(epochs: int, graphs: GraphsOn = graphs_on) -> ReplicateGroup:
+    def trained(epochs: int, graphs: GraphsOn = cuda_graphs) -> ReplicateGroup:
         group = new_group(network, 2, device, graphs, **settings)
         for _ in range(epochs):
             group.train_epoch(data)
@@ -145,7 +145,7 @@ def steps(case: Case, device: torch.device) -> list[Row]:
     for replicates in case.replicates:
         contenders = {
             f"{how}, {precision}": _stepping(case, replicates, device, graphs, precision)
-            for how, graphs in (("as it is", as_it_is), ("captured", graphs_on))
+            for how, graphs in (("as it is", as_it_is), ("captured", cuda_graphs))
             for precision in ("highest", "high")
         }
         measured = interleaved(contenders, case.rounds)
@@ -189,7 +189,7 @@ def launches(case: Case, device: torch.device, measured: Sequence[Row]) -> list[
     rows: list[Row] = []
     for row in measured:
         replicates = int(row["replicates"])
-        for how, graphs in (("as it is", as_it_is), ("captured", graphs_on)):
+        for how, graphs in (("as it is", as_it_is), ("captured", cuda_graphs)):
             work = _stepping(case, replicates, device, graphs)
             few, more = _events(partial(work, 1)), _events(partial(work, 11))
             on_device, by_host = (

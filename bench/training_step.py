@@ -35,7 +35,7 @@ def ours(method: str, model: str, samples: int) -> TrainEpoch:
 
 
 def eager(method: str, model: str, samples: int) -> TrainEpoch:
-    """The same without the compiled loops."""
+    """The same without the compiled loops, but for the random numbers."""
     return fused.switched_off()(ours(method, model, samples))
 
 

@@ -60,18 +60,25 @@ class Bernoulli:
         Uses the logits up.
         """
         if self.unclipped is None and fused.serves(self.logits):
-            return Scored(*fused.score(self.logits, states))
-        return Scored(self.log_prob(states), self._residual(states, self.probabilities))
+            scored = Scored(*fused.score(self.logits, states))
+        else:
+            residual = self._residual(states, self.probabilities)
+            scored = Scored(self.log_prob(states), residual)
+        del self.logits
+        return scored
 
     def sample(self, samples: int, streams: RandomStreams) -> tuple[Tensor, Scored]:
         """States `[R, B, samples, n]` and what `score` gives of them; uses the logits up."""
         if self.unclipped is None and fused.serves(self.logits):
             states, log_prob, residual = fused.sample(self.logits, samples, streams.keys())
-            return states, Scored(log_prob, residual)
-        _, datapoints, _, units = self.logits.shape
-        probabilities = self.probabilities
-        states = streams.uniform(datapoints, samples, units).lt_(probabilities)
-        return states, Scored(self.log_prob(states), self._residual(states, probabilities))
+            scored = Scored(log_prob, residual)
+        else:
+            _, datapoints, _, units = self.logits.shape
+            probabilities = self.probabilities
+            states = streams.uniform(datapoints, samples, units).lt_(probabilities)
+            scored = Scored(self.log_prob(states), self._residual(states, probabilities))
+        del self.logits
+        return states, scored
 
     def _residual(self, states: Tensor, probabilities: Tensor) -> Tensor:
         residual = states - probabilities

@@ -7,9 +7,10 @@ the key, its place and the width of a row, so threads change none.
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from itertools import pairwise
 from typing import Any
@@ -24,33 +25,33 @@ except ImportError:  # a bare machine: torch does it
     njit = None
 
 TILE = 2048
-"""Numbers a tile, about: its three buffers fit into a first cache of 32 KiB."""
+"""Numbers a tile, about: its three buffers fit into a first cache of 32 KiB. Random numbers are
+laid out by it, so another value would change every result."""
 WORTH_A_THREAD = 1 << 16
 """Numbers that keep a thread busy for longer than it takes to wake it."""
 
-_on = os.environ.get("GMM_STUDY_EAGER", "0") in ("", "0")
+_eager = ContextVar("eager", default=os.environ.get("GMM_STUDY_EAGER", "0") not in ("", "0"))
 
 
-def draws(tensor: Tensor) -> bool:
+def draws(device: torch.device, dtype: torch.dtype) -> bool:
     """Whether numbers of this type, at this place, are drawn by counting."""
-    at_home = tensor.device.type == "cpu" and tensor.dtype == torch.float32
-    return njit is not None and at_home
+    return njit is not None and device.type == "cpu" and dtype == torch.float32
 
 
 def serves(tensor: Tensor) -> bool:
-    """Whether the loops take a tensor of this type, at this place."""
-    return _on and draws(tensor)
+    """Whether the loops take a tensor."""
+    plain = tensor.is_contiguous() and not tensor.requires_grad
+    return plain and not _eager.get() and draws(tensor.device, tensor.dtype)
 
 
 @contextmanager
 def switched_off() -> Iterator[None]:
     """Leave all but the random numbers to torch, as `GMM_STUDY_EAGER=1` does for a process."""
-    global _on
-    before, _on = _on, False
+    token = _eager.set(True)
     try:
         yield
     finally:
-        _on = before
+        _eager.reset(token)
 
 
 def fill_uniform(out: Tensor, keys: list[int]) -> None:
@@ -65,8 +66,8 @@ def sample(logits: Tensor, samples: int, keys: list[int]) -> tuple[Tensor, Tenso
     Gives states `[R, B, K, n]`, their log-probability `[R, B, K]` in nats and residuals
     `[R, B, K, n]`, state minus probability.
     """
-    residual = _a_row_each(samples, logits)
-    states, log_prob = torch.empty_like(residual), torch.empty(residual.shape[:3])
+    residual = _a_row_each(logits, samples)
+    states, log_prob = torch.empty_like(residual), residual.new_empty(residual.shape[:3])
     _over_tiles(_sample, [residual, logits, states, log_prob], np.array(keys, np.uint64))
     return states, log_prob, residual
 
@@ -76,41 +77,49 @@ def score(logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
 
     S of the logits `[R, B, S, n]` and T are 1 or K. As in `sample`; uses the logits up.
     """
-    residual = _a_row_each(target.shape[2], logits)
-    log_prob = torch.empty(residual.shape[:3])
+    residual = _a_row_each(logits, max(logits.shape[2], target.shape[2]))
+    _check_rows(target, residual.shape)
+    log_prob = residual.new_empty(residual.shape[:3])
     _over_tiles(_score, [residual, logits, target.contiguous(), log_prob])
     return log_prob, residual
 
 
-def _a_row_each(samples: int, logits: Tensor) -> Tensor:
-    """Room for a row a sample; the logits themselves where they have as many."""
-    replicates, datapoints, rows, units = logits.shape
-    return logits if rows >= samples else torch.empty(replicates, datapoints, samples, units)
-
-
 def weigh(residual: Tensor, weights: Tensor) -> Tensor:
     """Multiply every row of `[R, B, K, n]` by its weight `[R, B, K]`; gives the sums `[R, n]`."""
+    _check_rows(weights.unsqueeze(3), (*residual.shape[:3], 1))
     sums = residual.new_zeros(len(residual), residual.shape[3])
-    arrays = [residual.numpy(), weights.contiguous().numpy(), sums.numpy()]
-    _in_threads(_weigh, residual.shape[3], residual.numel(), *arrays)
+    _weigh(residual.numpy(), weights.contiguous().numpy(), sums.numpy())
     return sums
 
 
+def _a_row_each(logits: Tensor, samples: int) -> Tensor:
+    """Room for a row a sample; the logits themselves where they have as many."""
+    replicates, datapoints, rows, units = logits.shape
+    _check_rows(logits, (replicates, datapoints, samples, units))
+    return logits if rows == samples else logits.new_empty(replicates, datapoints, samples, units)
+
+
+def _check_rows(tensor: Tensor, shape: Sequence[int]) -> None:
+    """A row a sample or one a datapoint, as the loops look at no bounds."""
+    replicates, datapoints, samples, units = shape
+    if tuple(tensor.shape) not in {(replicates, datapoints, s, units) for s in (1, samples)}:
+        raise ValueError(f"a tensor {[*tensor.shape]} cannot stand for one {[*shape]}")
+
+
 def _over_tiles(loop: Callable[..., None], tensors: list[Tensor], *rest: Any) -> None:
-    """Run `loop` over all tiles of the first tensor's rows."""
+    """Run `loop` over all tiles of the first tensor's rows, in as many threads as torch has."""
     replicates, datapoints, samples, units = tensors[0].shape
     rows = max(1, TILE // units)
     tiles = replicates * -(-datapoints * samples // rows)
+    worthwhile = min(tiles, 1 + tensors[0].numel() // WORTH_A_THREAD)
+    threads = max(1, min(torch.get_num_threads(), worthwhile))
     arrays = [tensor.numpy() for tensor in tensors]
-    _in_threads(loop, tiles, tensors[0].numel(), rows, *arrays, *rest)
-
-
-def _in_threads(loop: Callable[..., None], parts: int, numbers: int, *rest: Any) -> None:
-    """Run `loop(first, end, *rest)` over all parts, in as many threads as torch has."""
-    threads = min(torch.get_num_threads(), parts, 1 + numbers // WORTH_A_THREAD)
-    edges = [parts * thread // threads for thread in range(threads + 1)]
-    others = [_pool(threads).submit(loop, first, end, *rest) for first, end in pairwise(edges[1:])]
-    loop(0, edges[1], *rest)
+    edges = [tiles * thread // threads for thread in range(threads + 1)]
+    others = [
+        _pool(threads).submit(loop, first, end, rows, *arrays, *rest)
+        for first, end in pairwise(edges[1:])
+    ]
+    loop(0, edges[1], rows, *arrays, *rest)
     for other in others:
         other.result()
 
@@ -120,16 +129,26 @@ def _pool(threads: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(threads - 1, thread_name_prefix="fused")
 
 
-def _compiled(**options: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Compile at the first call and keep the result, if numba is there; NaN stays NaN."""
+os.register_at_fork(after_in_child=_pool.cache_clear)
+
+
+def _compiled(function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
+    """Compiled at its first call, if numba is there; NaN stays NaN."""
     if njit is None:
-        return lambda loop: loop
+        return function
     allowed = {"reassoc", "contract", "arcp", "nsz"}
-    return njit(fastmath=allowed, nogil=True, error_model="numpy", **options)
+    return njit(fastmath=allowed, nogil=True, error_model="numpy", **options)(function)
 
 
-_inline = _compiled(inline="always")
-_loop = _compiled(cache=True)
+def _inline(function: Callable[..., Any]) -> Callable[..., Any]:
+    return _compiled(function, inline="always")
+
+
+def _loop(function: Callable[..., Any]) -> Callable[..., Any]:
+    try:
+        return _compiled(function, cache=True)
+    except RuntimeError:  # nowhere to keep what was compiled
+        return _compiled(function)
 
 
 @_inline
@@ -202,6 +221,13 @@ def _probability(logit: np.float32) -> tuple[np.float32, np.float32]:
     e = _exp_minus(abs(logit))
     likelier = np.float32(1.0) / (np.float32(1.0) + e)
     return likelier if logit > np.float32(0.0) else e * likelier, _log_one_plus(e)
+
+
+@_inline
+def _log_prob(state: np.float32, logit: np.float32, log_one_plus: np.float32) -> np.float32:
+    """log sigmoid of the logit, or for a state of 0 of its negative."""
+    signed = logit if state > np.float32(0.5) else -logit
+    return (np.float32(0.0) if signed > np.float32(0.0) else signed) - log_one_plus
 
 
 @_inline
@@ -281,7 +307,7 @@ def _sample(
             state = np.float32(1.0) if draws[i] < probability else np.float32(0.0)
             h[i] = state
             z[i] = state - probability
-            terms[i] = state * logit - max(logit, np.float32(0.0)) - log_one_plus
+            terms[i] = _log_prob(state, logit, log_one_plus)
         _add_rows(terms, units, all_log_prob[replicate, start:stop])
 
 
@@ -309,21 +335,22 @@ def _score(
             logit = z[i]
             probability, log_one_plus = _probability(logit)
             z[i] = h[i] - probability
-            terms[i] = h[i] * logit - max(logit, np.float32(0.0)) - log_one_plus
+            terms[i] = _log_prob(h[i], logit, log_one_plus)
         _add_rows(terms, units, all_log_prob[replicate, start:stop])
 
 
 @_loop
-def _weigh(
-    first: int, end: int, residual: np.ndarray, weights: np.ndarray, sums: np.ndarray
-) -> None:
-    """Of the units from `first` to `end`, so that threads change no sum."""
-    for replicate in range(residual.shape[0]):
-        of_units = sums[replicate, first:end]
-        for datapoint in range(residual.shape[1]):
-            for sample in range(residual.shape[2]):
+def _weigh(residual: np.ndarray, weights: np.ndarray, sums: np.ndarray) -> None:
+    replicates, datapoints, samples, units = residual.shape
+    of_datapoint = np.empty(units, np.float32)  # sums of sums round less
+    for replicate in range(replicates):
+        for datapoint in range(datapoints):
+            of_datapoint[:] = np.float32(0.0)
+            for sample in range(samples):
                 weight = weights[replicate, datapoint, sample]
-                row = residual[replicate, datapoint, sample, first:end]
-                for i in range(row.size):
+                row = residual[replicate, datapoint, sample]
+                for i in range(units):
                     row[i] *= weight
-                    of_units[i] += row[i]
+                    of_datapoint[i] += row[i]
+            for i in range(units):
+                sums[replicate, i] += of_datapoint[i]

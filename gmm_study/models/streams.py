@@ -31,7 +31,8 @@ class RandomStreams:
             torch.Generator(self.device).manual_seed(_stream_seed(seed, replicate, purpose))
             for replicate in replicates
         ]
-        self._reserved = torch.empty(len(self), 0, dtype=dtype, device=device)
+        self._counts = fused.draws(self.device, dtype)
+        self._reserved = self._draw(0)
 
     def __len__(self) -> int:
         return len(self.generators)
@@ -47,21 +48,21 @@ class RandomStreams:
         On a GPU one launch a replicate so serves all layers. Where numbers are drawn by counting
         there is nothing to reserve.
         """
-        if not fused.draws(self._reserved):
+        if not self._counts:
+            self._reserved = self._draw(0)  # let go of the last ones first
             self._reserved = self._draw(numbers)
 
     def uniform(self, *shape: int) -> Tensor:
         """Uniform draws in [0, 1), `[R, *shape]`."""
-        if fused.draws(self._reserved):
-            draws = torch.empty(len(self), *shape)
+        if self._counts:
+            draws = torch.empty(len(self), *shape, dtype=self.dtype)
             fused.fill_uniform(draws, self.keys())
             return draws
         numbers = prod(shape)
         if self._reserved.shape[1] < numbers:
-            self._reserved = self._draw(numbers)
-        draws, self._reserved = self._reserved.split(
-            [numbers, self._reserved.shape[1] - numbers], dim=1
-        )
+            self.reserve(numbers)
+        draws, left = self._reserved.tensor_split([numbers], dim=1)
+        self._reserved = left if left.shape[1] else self._draw(0)
         return draws.unflatten(1, shape)
 
     def _draw(self, numbers: int) -> Tensor:

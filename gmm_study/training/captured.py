@@ -76,7 +76,7 @@ class CudaGraphs:
         return graph.replay
 
 
-def graphs_on(device: torch.device, generators: Sequence[torch.Generator]) -> Graphs | None:
+def cuda_graphs(device: torch.device, generators: Sequence[torch.Generator]) -> Graphs | None:
     """CUDA graphs on a GPU, and none elsewhere."""
     return CudaGraphs(device, generators) if device.type == "cuda" else None
 

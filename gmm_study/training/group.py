@@ -8,7 +8,7 @@ from torch import Tensor
 
 from gmm_study.estimators import estimate_bound
 from gmm_study.models import RandomStreams
-from gmm_study.training.captured import Graphs, StepRunner, graphs_on
+from gmm_study.training.captured import Graphs, StepRunner, cuda_graphs
 from gmm_study.training.hyperparameters import Hyperparameters
 from gmm_study.training.methods import build_model, build_objective
 from gmm_study.training.optimizers import build_optimizer, optimizer_rows, restore_optimizer
@@ -33,7 +33,7 @@ class ReplicateGroup:
         data_dims: int,
         replicates: Sequence[int],
         device: torch.device,
-        graphs_on: GraphsOn = graphs_on,
+        graphs_on: GraphsOn = cuda_graphs,
     ) -> None:
         self.hyperparameters = hyperparameters
         self.replicates = list(replicates)
@@ -52,7 +52,7 @@ class ReplicateGroup:
             )
             for purpose in STREAM_PURPOSES
         }
-        self._weights = self._penalised()
+        self._penalised = self._penalty_mask()
         self._total = torch.zeros(len(self.replicates), dtype=torch.float64, device=device)
         self._graphs_on = graphs_on
         self._data: Tensor | None = None
@@ -139,7 +139,7 @@ class ReplicateGroup:
         self.optimizer.step()
         self._total += bound.sum(1, dtype=torch.float64)
 
-    def _penalised(self) -> Tensor | None:
+    def _penalty_mask(self) -> Tensor | None:
         """1 where a parameter is a weight with a penalty and 0 elsewhere, `[P]`, if any is."""
         l1, l2 = self.hyperparameters.l1, self.hyperparameters.l2
         if not (l1 or l2) or self.hyperparameters.method == "vae":
@@ -151,8 +151,8 @@ class ReplicateGroup:
         return mask[0]
 
     def _add_penalty_gradient(self) -> None:
-        if self._weights is None:
+        if self._penalised is None:
             return
         l1, l2 = self.hyperparameters.l1, self.hyperparameters.l2
         flat = self.model.parameters.flat
-        self.model.parameters.grad.sub_((l1 * flat.sign() + 2.0 * l2 * flat) * self._weights)
+        self.model.parameters.grad.sub_((l1 * flat.sign() + 2.0 * l2 * flat) * self._penalised)

@@ -12,7 +12,7 @@ from typing import Any
 @cache
 def provenance() -> dict[str, Any]:
     """The git commit of this code (None outside a checkout), the versions and the machine."""
-    packages = ("gmm-study", "torch", "numpy")
+    packages = ("gmm-study", "torch", "numpy", "numba")
     return {
         "git_commit": _git_commit(),
         "versions": {"python": platform.python_version()}

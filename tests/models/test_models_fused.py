@@ -1,5 +1,6 @@
 """The fused loops: good random numbers, and what torch computes, on the same random numbers."""
 
+import os
 import subprocess
 import sys
 
@@ -9,7 +10,7 @@ import torch
 from scipy.stats import chi2
 
 from gmm_study.models import RandomStreams, SigmoidBeliefNetwork, fused
-from gmm_study.models.bernoulli import Bernoulli
+from gmm_study.models.bernoulli import Bernoulli, Scored
 from gmm_study.objectives import GeometricMeanMatching, ReweightedWakeSleep
 
 WORDS = 2**32
@@ -101,14 +102,21 @@ def test_every_call_draws_other_numbers():
 
 
 def test_threads_change_nothing():
-    logits = torch.randn(1, 100, 10, 300)
+    logits = torch.randn(2, 100, 10, 300)
+    target = (torch.rand(2, 100, 1, 300) < 0.3).float()
+
+    def work():
+        states, scored = Bernoulli(logits.clone()).sample(10, some_streams((0, 1)))
+        again = Bernoulli(logits.clone()).score(target)
+        results = [states, scored.log_prob, scored.residual, again.log_prob, again.residual]
+        return [*results, filled([5, 6], 4000, 50)]
+
     threads = torch.get_num_threads()
     results = []
     try:
         for count in (1, 2, 3):
             torch.set_num_threads(count)
-            states, scored = Bernoulli(logits.clone()).sample(10, some_streams())
-            results.append([states, scored.log_prob, scored.residual])
+            results.append(work())
     finally:
         torch.set_num_threads(threads)
     for other in results[1:]:
@@ -163,7 +171,7 @@ def test_log_probabilities_keep_their_relative_precision_far_from_zero():
         assert found.log_prob[certain].abs().max() < 1e-30
 
 
-@pytest.mark.parametrize("logit", [torch.nan, 1e30, -1e30])
+@pytest.mark.parametrize("logit", [torch.nan, 1e30, -1e30, torch.inf, -torch.inf])
 def test_a_diverged_logit_is_never_hidden(logit):
     logits = torch.zeros(1, 2, 1, 40)
     logits[0, 0, 0, 17] = logit
@@ -204,19 +212,66 @@ def test_parameters_are_not_used_up():
     torch.testing.assert_close(model.parameters.flat, before, rtol=0, atol=0)
 
 
-def test_without_numba_torch_does_it():
-    code = """
+@pytest.mark.parametrize("shape", [(1, 2, 6, 4), (3, 1, 6, 4), (3, 2, 5, 4), (3, 2, 6, 1)])
+def test_states_that_do_not_fit_the_logits_are_refused(shape):
+    with pytest.raises(ValueError, match="cannot stand for"):
+        Bernoulli(torch.zeros(3, 2, 6, 4)).score(torch.zeros(shape))
+
+
+def test_weighted_residuals_and_their_sums_are_those_of_double_precision():
+    residual, weights = torch.randn(2, 50, 40, 33), torch.rand(2, 50, 40)
+    expected = residual.double() * weights.double().unsqueeze(3)
+    weighted, sums = Scored(torch.empty(0), residual).weigh(weights)
+    torch.testing.assert_close(weighted.double(), expected, rtol=1e-6, atol=1e-7)
+    torch.testing.assert_close(sums.double(), expected.sum((1, 2)), rtol=1e-5, atol=1e-4)
+
+
+def test_a_pass_draws_all_its_numbers_at_once_where_they_are_drawn_in_turn(monkeypatch):
+    drawn, draw = [], RandomStreams._draw
+    monkeypatch.setattr(
+        RandomStreams, "_draw", lambda self, count: drawn.append(count) or draw(self, count)
+    )
+    model = SigmoidBeliefNetwork(6, [5, 3], 2, dtype=torch.float64)
+    streams = RandomStreams(0, [0, 1], "noise", dtype=torch.float64)
+    model.infer(torch.ones(2, 9, 6, dtype=torch.float64), 4, streams)
+    assert [count for count in drawn if count] == [9 * 4 * (5 + 3)]
+    drawn.clear()
+    model.generate(7, streams)
+    assert [count for count in drawn if count] == [7 * (6 + 5 + 3)]
+
+
+TRAIN = """
 import sys
-sys.modules["numba"] = None
+if "no numba" in sys.argv:
+    sys.modules["numba"] = None
 import torch
 from gmm_study.models import RandomStreams, SigmoidBeliefNetwork, fused
 from gmm_study.objectives import GeometricMeanMatching
 model = SigmoidBeliefNetwork(6, [5, 3], 2)
 model.initialise(RandomStreams(0, [0, 1], "initialisation"))
-data = (torch.rand(2, 9, 6) < 0.5).float()
+data = (torch.rand(2, 9, 6, generator=torch.Generator().manual_seed(0)) < 0.5).float()
 bound = GeometricMeanMatching(4).add_gradient(model, data, RandomStreams(0, [0, 1], "noise"))
-assert not fused.serves(data) and bound.isfinite().all()
-print("trained")
+print(fused.serves(data), bound.isfinite().all().item(), bound.mean().item())
 """
-    output = subprocess.check_output([sys.executable, "-c", code], text=True)
-    assert output.strip() == "trained"
+
+
+def trained(*arguments, code=TRAIN, **environment):
+    command = [sys.executable, "-c", code, *arguments]
+    output = subprocess.check_output(command, text=True, env=os.environ | environment)
+    serves, finite, bound = output.split()
+    return serves == "True", finite == "True", float(bound)
+
+
+def test_torch_does_it_without_numba_or_when_told_to():
+    assert trained("no numba")[:2] == (False, True)
+    by_loops, by_torch = trained(), trained(GMM_STUDY_EAGER="1")
+    assert (by_loops[0], by_torch[0]) == (True, False)
+    assert abs(by_loops[2] - by_torch[2]) < 1e-5
+
+
+def test_the_loops_run_where_what_is_compiled_cannot_be_kept():
+    nowhere = """
+from numba.core import caching
+caching.CacheImpl._locator_classes = []
+"""
+    assert trained(code=nowhere + TRAIN)[:2] == (True, True)

@@ -1,4 +1,4 @@
-"""Training with the fused loops learns what training in torch learns."""
+"""Training with the fused loops learns what training in torch learns, on the same numbers."""
 
 import pandas as pd
 import pytest
