@@ -20,9 +20,12 @@ import torch
 from torch import Tensor
 
 try:
-    from numba import njit
+    from numba import config, njit
 except ImportError:  # a bare machine: torch does it
     njit = None
+else:
+    if config.DISABLE_JIT:  # uncompiled, the loops would take minutes a step
+        njit = None
 
 TILE = 2048
 """Numbers a tile, about: its three buffers fit into a first cache of 32 KiB. Random numbers are

@@ -264,6 +264,7 @@ def trained(*arguments, code=TRAIN, **environment):
 
 def test_torch_does_it_without_numba_or_when_told_to():
     assert trained("no numba")[:2] == (False, True)
+    assert trained(NUMBA_DISABLE_JIT="1")[:2] == (False, True)
     by_loops, by_torch = trained(), trained(GMM_STUDY_EAGER="1")
     assert (by_loops[0], by_torch[0]) == (True, False)
     assert abs(by_loops[2] - by_torch[2]) < 1e-5
