@@ -26,16 +26,17 @@ class Scored:
     inputs: list[Tensor] = field(default_factory=list)
     """Of every layer of the network that the logits come from, `[R, B, S, n]`."""
 
-    def weigh(self, weights: Tensor) -> tuple[Tensor, Tensor]:
-        """Residuals times the rows' weights `[R, B, K]`, and their sum over all rows `[R, n]`.
+    def weigh(self, weights: Tensor, sums: Tensor) -> Tensor:
+        """Residuals times the rows' weights `[R, B, K]`; adds all rows of them to `sums` `[R, n]`.
 
         Uses the residuals up.
         """
-        if fused.serves(self.residual):
-            sums = fused.weigh(self.residual, weights)
-            return self.residual, sums
+        if fused.serves(self.residual) and weights.is_contiguous():
+            fused.weigh(self.residual, weights, sums)
+            return self.residual
         weighted = self.residual.mul_(weights.unsqueeze(3))
-        return weighted, weighted.sum((1, 2))
+        sums.add_(weighted.sum((1, 2)))
+        return weighted
 
 
 class Bernoulli:

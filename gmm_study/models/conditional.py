@@ -78,20 +78,20 @@ class BernoulliConditional:
         The residual is the gradient in the logits, so this is the delta rule; it uses them up.
         """
         last = len(self.sizes) - 2
-        state = scored.inputs[last]
+        state, bias = scored.inputs[last], parameters.gradient(f"{self.name}.{last}.bias")
         if state.shape[2] < weights.shape[2]:  # one row a datapoint serves all its samples
             delta = weights.unsqueeze(2) @ scored.residual
-            total = delta.sum((1, 2))
+            bias.add_(delta.sum((1, 2)))
         else:
-            delta, total = scored.weigh(weights)
-        self._add_affine(parameters, last, state, delta, total)
+            delta = scored.weigh(weights, bias)
+        self._add_products(parameters, last, state, delta)
         for layer in range(last, 0, -1):
             weight = parameters[f"{self.name}.{layer}.weight"]
             hidden = scored.inputs[layer]
             delta = _rows(delta) @ weight.transpose(1, 2)
             delta = (delta * (1.0 - _rows(hidden).square())).view_as(hidden)
-            total = delta.sum((1, 2))
-            self._add_affine(parameters, layer - 1, scored.inputs[layer - 1], delta, total)
+            parameters.gradient(f"{self.name}.{layer - 1}.bias").add_(delta.sum((1, 2)))
+            self._add_products(parameters, layer - 1, scored.inputs[layer - 1], delta)
 
     def _forward(self, parameters: Parameters, state: Tensor) -> tuple[list[Tensor], Bernoulli]:
         inputs = [state]
@@ -108,12 +108,11 @@ class BernoulliConditional:
         bias = parameters[f"{self.name}.{layer}.bias"]
         return affine(state, weight, bias)
 
-    def _add_affine(
-        self, parameters: Parameters, layer: int, state: Tensor, delta: Tensor, total: Tensor
+    def _add_products(
+        self, parameters: Parameters, layer: int, state: Tensor, delta: Tensor
     ) -> None:
         weight = parameters.gradient(f"{self.name}.{layer}.weight")
         weight.baddbmm_(_rows(state).transpose(1, 2), _rows(delta))
-        parameters.gradient(f"{self.name}.{layer}.bias").add_(total)
 
 
 def affine(state: Tensor, weight: Tensor, bias: Tensor) -> Tensor:

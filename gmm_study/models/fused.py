@@ -87,12 +87,11 @@ def score(logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
     return log_prob, residual
 
 
-def weigh(residual: Tensor, weights: Tensor) -> Tensor:
-    """Multiply every row of `[R, B, K, n]` by its weight `[R, B, K]`; gives the sums `[R, n]`."""
-    _check_rows(weights.unsqueeze(3), (*residual.shape[:3], 1))
-    sums = residual.new_zeros(len(residual), residual.shape[3])
-    _weigh(residual.numpy(), weights.contiguous().numpy(), sums.numpy())
-    return sums
+def weigh(residual: Tensor, weights: Tensor, sums: Tensor) -> None:
+    """Multiply every row of `[R, B, K, n]` by its weight `[R, B, K]`; add them to `[R, n]`."""
+    if weights.shape != residual.shape[:3]:
+        raise ValueError(f"weights {[*weights.shape]} are not one a row of {[*residual.shape]}")
+    _weigh(residual.numpy(), weights.numpy(), sums.numpy())
 
 
 def _a_row_each(logits: Tensor, samples: int) -> Tensor:
@@ -104,8 +103,8 @@ def _a_row_each(logits: Tensor, samples: int) -> Tensor:
 
 def _check_rows(tensor: Tensor, shape: Sequence[int]) -> None:
     """A row a sample or one a datapoint, as the loops look at no bounds."""
-    replicates, datapoints, samples, units = shape
-    if tuple(tensor.shape) not in {(replicates, datapoints, s, units) for s in (1, samples)}:
+    replicates, datapoints, _, units = shape
+    if tensor.shape != shape and tensor.shape != (replicates, datapoints, 1, units):
         raise ValueError(f"a tensor {[*tensor.shape]} cannot stand for one {[*shape]}")
 
 

@@ -146,8 +146,7 @@ class SigmoidBeliefNetwork:
         """Add the gradient of sum_bk weights_bk log p(x_b, h_bk); `weights` is `[R, B, K]`."""
         *layers, prior = scored.layers
         if self.learns_top_prior:
-            _, total = prior.weigh(weights)
-            self.parameters.gradient(TOP_PRIOR).add_(total)
+            prior.weigh(weights, self.parameters.gradient(TOP_PRIOR))
         for conditional, layer in zip(self.generative, layers, strict=True):
             conditional.add_gradient(self.parameters, layer, weights)
 

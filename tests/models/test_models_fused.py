@@ -221,7 +221,8 @@ def test_states_that_do_not_fit_the_logits_are_refused(shape):
 def test_weighted_residuals_and_their_sums_are_those_of_double_precision():
     residual, weights = torch.randn(2, 50, 40, 33), torch.rand(2, 50, 40)
     expected = residual.double() * weights.double().unsqueeze(3)
-    weighted, sums = Scored(torch.empty(0), residual).weigh(weights)
+    sums = torch.zeros(2, 33)
+    weighted = Scored(torch.empty(0), residual).weigh(weights, sums)
     torch.testing.assert_close(weighted.double(), expected, rtol=1e-6, atol=1e-7)
     torch.testing.assert_close(sums.double(), expected.sum((1, 2)), rtol=1e-5, atol=1e-4)
 
