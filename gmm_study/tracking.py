@@ -6,8 +6,10 @@ does not have yet; so the view can be brought up to date, or rebuilt, at any tim
 
 import logging
 import os
+import shutil
 import tempfile
 import time
+import uuid
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,7 +25,8 @@ from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
 from gmm_study.trials.config import TrialConfig
 from gmm_study.trials.record import Record
 
-DEFAULT_URI = "sqlite:///mlflow.db"
+SQLITE = "sqlite:///"
+DEFAULT_URI = f"{SQLITE}mlflow.db"
 DEFAULT_ARTIFACTS = "mlartifacts"
 BATCH = 800
 """Metrics in one request; MLflow takes 1,000 entries, params and tags among them."""
@@ -78,7 +81,9 @@ class StudyRuns:
         for chatty in ("alembic", "mlflow.store.db.utils"):
             logging.getLogger(chatty).setLevel(logging.WARNING)
         self.study = study
-        self.client = MlflowClient(tracking_uri=uri or tracking_uri())
+        uri = uri or tracking_uri()
+        _make_database(uri)
+        self.client = MlflowClient(tracking_uri=uri)
         self.experiment_id = self._experiment(question)
         self.trials = self._known_runs()
 
@@ -288,6 +293,20 @@ def serve(host: str, port: int) -> None:
         ],
         standalone_mode=False,
     )
+
+
+def _make_database(uri: str) -> None:
+    """Make a new sqlite database whole or not at all: MLflow cannot go on with half of one."""
+    path = uri.removeprefix(SQLITE)
+    if path == uri or "?" in path or Path(path).exists():
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        made = Path(folder) / "mlflow.db"
+        MlflowClient(tracking_uri=f"{SQLITE}{made}").search_experiments(max_results=1)
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        partial = f"{path}.{uuid.uuid4().hex[:8]}.partial"
+        shutil.copyfile(made, partial)
+    os.replace(partial, path)
 
 
 def _curves(record: Record) -> dict[int, list[dict[str, Any]]]:

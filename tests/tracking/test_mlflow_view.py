@@ -130,6 +130,27 @@ def test_a_sync_that_dies_half_way_is_completed_by_the_next(trial, tmp_path, mon
     assert trial.content() == rebuilt(trial, tmp_path)
 
 
+def test_a_sync_that_dies_while_mlflow_makes_its_database_leaves_none(trial, tmp_path, monkeypatch):
+    trial.train()
+    whole = rebuilt(trial, tmp_path)
+    database = tmp_path / "mlflow.db"
+    database.unlink()
+    monkeypatch.chdir(tmp_path)
+
+    def dying(*arguments):
+        raise KeyboardInterrupt
+
+    before = set(tmp_path.iterdir())
+    with monkeypatch.context() as patch:
+        patch.setattr("mlflow.store.db.utils._upgrade_db", dying)
+        with pytest.raises(KeyboardInterrupt):
+            trial.sync()
+    assert set(tmp_path.iterdir()) == before
+    trial.sync()
+    assert set(tmp_path.iterdir()) >= before | {database}
+    assert trial.content() == whole
+
+
 def test_a_curve_too_long_for_one_request_arrives_whole(trial, tmp_path, monkeypatch):
     trial.train()
     whole = rebuilt(trial, tmp_path)
