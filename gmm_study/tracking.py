@@ -6,10 +6,8 @@ does not have yet; so the view can be brought up to date, or rebuilt, at any tim
 
 import logging
 import os
-import shutil
 import tempfile
 import time
-import uuid
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -297,16 +295,13 @@ def serve(host: str, port: int) -> None:
 
 def _make_database(uri: str) -> None:
     """Make a new sqlite database whole or not at all: MLflow cannot go on with half of one."""
-    path = uri.removeprefix(SQLITE)
-    if path == uri or "?" in path or Path(path).exists():
+    path = Path(uri.removeprefix(SQLITE)).absolute()
+    if not uri.startswith(SQLITE) or "?" in uri or path.exists():
         return
     with tempfile.TemporaryDirectory() as folder:
         made = Path(folder) / "mlflow.db"
         MlflowClient(tracking_uri=f"{SQLITE}{made}").search_experiments(max_results=1)
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        partial = f"{path}.{uuid.uuid4().hex[:8]}.partial"
-        shutil.copyfile(made, partial)
-    os.replace(partial, path)
+        Record.at(str(path.parent)).write_file(path.name, made.read_bytes())
 
 
 def _curves(record: Record) -> dict[int, list[dict[str, Any]]]:

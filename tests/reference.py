@@ -8,6 +8,22 @@ import torch
 from torch import Tensor
 from torch.distributions import Bernoulli
 
+from gmm_study.models import SigmoidBeliefNetwork
+
+
+class Recorder(SigmoidBeliefNetwork):
+    """The model, remembering the states it sampled."""
+
+    def infer(self, data, samples, streams):
+        inferred = super().infer(data, samples, streams)
+        self.states = inferred.states
+        return inferred
+
+    def generate(self, datapoints, streams):
+        generated = super().generate(datapoints, streams)
+        self.dream = generated.states
+        return generated
+
 
 def leaf_tensors(model) -> dict[str, Tensor]:
     """Copies of the model's parameters `[R, *shape]` that autograd follows."""

@@ -9,23 +9,10 @@ from gmm_study.estimators import estimate_log_p
 from gmm_study.exact import exact_log_likelihoods
 from gmm_study.models import RandomStreams, SigmoidBeliefNetwork, VariationalAutoencoder
 from gmm_study.objectives import GeometricMeanMatching, ReweightedWakeSleep, VariationalBound
+from tests.reference import Recorder
 
 BATCH, SAMPLES, DIMS, SIZES = 5, 4, 6, (5, 4, 3)
 OBJECTIVES = {"gmm": GeometricMeanMatching, "rws": ReweightedWakeSleep, "vae": VariationalBound}
-
-
-class Recorder(SigmoidBeliefNetwork):
-    """The model, remembering the states it sampled."""
-
-    def infer(self, data, samples, streams):
-        inferred = super().infer(data, samples, streams)
-        self.states = inferred.states
-        return inferred
-
-    def generate(self, datapoints, streams):
-        generated = super().generate(datapoints, streams)
-        self.dream = generated.states
-        return generated
 
 
 def our_model(kind, dtype=torch.float64):

@@ -5,23 +5,9 @@ import torch
 
 from gmm_study.models import RandomStreams, SigmoidBeliefNetwork, VariationalAutoencoder
 from gmm_study.objectives import GeometricMeanMatching, ReweightedWakeSleep, VariationalBound
-from tests.reference import gmm_surrogate, leaf_tensors, rws_surrogate
+from tests.reference import Recorder, gmm_surrogate, leaf_tensors, rws_surrogate
 
 SAMPLES, BATCH, DIMS, SIZES = 4, 5, 9, [12, 6, 3]
-
-
-class Recorder(SigmoidBeliefNetwork):
-    """The model, remembering the states it sampled."""
-
-    def infer(self, data, samples, streams):
-        inferred = super().infer(data, samples, streams)
-        self.states = inferred.states
-        return inferred
-
-    def generate(self, datapoints, streams):
-        generated = super().generate(datapoints, streams)
-        self.dream = generated.states
-        return generated
 
 
 def a_model(kind, replicates, dtype=torch.float64, **options):
