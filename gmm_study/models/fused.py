@@ -1,18 +1,18 @@
 """What follows a layer's logits, in one pass of compiled loops where torch takes ten.
 
 Served are single precision tensors on a CPU, if numba is there; `bernoulli.py` does the same in
-torch. The loops take a tile of rows at a time, few enough to stay in the first cache. Random
-numbers are Philox4x32-10 (Salmon et al., SC 2011, doi 10.1145/2063384.2063405): a number depends on
-the key, its place and the width of a row, so threads change none.
+torch. The loops take a tile of rows at a time, few enough to stay in the first cache, and share
+the tiles among as many threads as torch has: with GNU's OpenMP the same threads, awake from the
+matrix product just before. Random numbers are Philox4x32-10 (Salmon et al., SC 2011, doi
+10.1145/2063384.2063405): a number depends on the key, its place and the width of a row, so threads
+change none.
 """
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -20,9 +20,9 @@ import torch
 from torch import Tensor
 
 try:
-    from numba import config, njit
+    from numba import config, get_num_threads, njit, prange, set_num_threads
 except ImportError:  # a bare machine: torch does it
-    njit = None
+    njit, prange = None, range
 else:
     if config.DISABLE_JIT:  # uncompiled, the loops would take minutes a step
         njit = None
@@ -30,9 +30,10 @@ else:
 TILE = 2048
 """Numbers a tile, about: its three buffers fit into a first cache of 32 KiB. Random numbers are
 laid out by it, so another value would change every result."""
-WORTH_A_THREAD = 1 << 16
-"""Numbers that keep a thread busy for longer than it takes to wake it."""
+WORTH_THREADS = 1 << 14
+"""Numbers that take longer than it takes to share them among threads."""
 
+_PROCESS = os.getpid()
 _eager = ContextVar("eager", default=os.environ.get("GMM_STUDY_EAGER", "0") not in ("", "0"))
 
 
@@ -60,7 +61,7 @@ def switched_off() -> Iterator[None]:
 def fill_uniform(out: Tensor, keys: list[int]) -> None:
     """Fill `out` `[R, ..., n]` with uniform draws in [0, 1) that hang on the row's key and n."""
     rows = out.view(len(out), -1, 1, out.shape[-1])
-    _over_tiles(_fill_uniform, [rows], np.array(keys, np.uint64))
+    _run(_fill_uniform, [rows], np.array(keys, np.uint64))
 
 
 def sample(logits: Tensor, samples: int, keys: list[int]) -> tuple[Tensor, Tensor, Tensor]:
@@ -71,7 +72,7 @@ def sample(logits: Tensor, samples: int, keys: list[int]) -> tuple[Tensor, Tenso
     """
     residual = _a_row_each(logits, samples)
     states, log_prob = torch.empty_like(residual), residual.new_empty(residual.shape[:3])
-    _over_tiles(_sample, [residual, logits, states, log_prob], np.array(keys, np.uint64))
+    _run(_sample, [residual, logits, states, log_prob], np.array(keys, np.uint64))
     return states, log_prob, residual
 
 
@@ -83,7 +84,7 @@ def score(logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
     residual = _a_row_each(logits, max(logits.shape[2], target.shape[2]))
     _check_rows(target, residual.shape)
     log_prob = residual.new_empty(residual.shape[:3])
-    _over_tiles(_score, [residual, logits, target.contiguous(), log_prob])
+    _run(_score, [residual, logits, target.contiguous(), log_prob])
     return log_prob, residual
 
 
@@ -91,7 +92,7 @@ def weigh(residual: Tensor, weights: Tensor, sums: Tensor) -> None:
     """Multiply every row of `[R, B, K, n]` by its weight `[R, B, K]`; add them to `[R, n]`."""
     if weights.shape != residual.shape[:3]:
         raise ValueError(f"weights {[*weights.shape]} are not one a row of {[*residual.shape]}")
-    _weigh(residual.numpy(), weights.numpy(), sums.numpy())
+    _run(_weigh, [residual, weights, sums])
 
 
 def _a_row_each(logits: Tensor, samples: int) -> Tensor:
@@ -108,30 +109,24 @@ def _check_rows(tensor: Tensor, shape: Sequence[int]) -> None:
         raise ValueError(f"a tensor {[*tensor.shape]} cannot stand for one {[*shape]}")
 
 
-def _over_tiles(loop: Callable[..., None], tensors: list[Tensor], *rest: Any) -> None:
-    """Run `loop` over all tiles of the first tensor's rows, in as many threads as torch has."""
-    replicates, datapoints, samples, units = tensors[0].shape
-    rows = max(1, TILE // units)
-    tiles = replicates * -(-datapoints * samples // rows)
-    worthwhile = min(tiles, 1 + tensors[0].numel() // WORTH_A_THREAD)
-    threads = max(1, min(torch.get_num_threads(), worthwhile))
+def _run(loop: Callable[..., None], tensors: list[Tensor], *rest: Any) -> None:
+    """Run `loop` in as many threads as torch has, or in one if the first tensor is small."""
     arrays = [tensor.numpy() for tensor in tensors]
-    edges = [tiles * thread // threads for thread in range(threads + 1)]
-    others = [
-        _pool(threads).submit(loop, first, end, rows, *arrays, *rest)
-        for first, end in pairwise(edges[1:])
-    ]
-    loop(0, edges[1], rows, *arrays, *rest)
-    for other in others:
-        other.result()
+    if os.getpid() != _PROCESS:
+        _serial(loop)(*arrays, *rest)
+        return
+    _launch_threads()
+    worthwhile = arrays[0].size >= WORTH_THREADS
+    set_num_threads(min(torch.get_num_threads(), config.NUMBA_NUM_THREADS) if worthwhile else 1)
+    loop(*arrays, *rest)
 
 
 @cache
-def _pool(threads: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(threads - 1, thread_name_prefix="fused")
-
-
-os.register_at_fork(after_in_child=_pool.cache_clear)
+def _launch_threads() -> None:
+    """Let numba start, as with the OpenMP that torch uses it sets torch's threads to all cores."""
+    threads = torch.get_num_threads()
+    get_num_threads()
+    torch.set_num_threads(threads)
 
 
 def _compiled(function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
@@ -148,9 +143,15 @@ def _inline(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def _loop(function: Callable[..., Any]) -> Callable[..., Any]:
     try:
-        return _compiled(function, cache=True)
+        return _compiled(function, parallel=True, cache=True)
     except RuntimeError:  # nowhere to keep what was compiled
-        return _compiled(function)
+        return _compiled(function, parallel=True)
+
+
+@cache
+def _serial(loop: Any) -> Callable[..., None]:
+    """The loop in one thread: in a forked process GNU's OpenMP does not work."""
+    return _compiled(loop.py_func)
 
 
 @_inline
@@ -218,18 +219,24 @@ def _log_one_plus(e: np.float32) -> np.float32:
 
 
 @_inline
-def _probability(logit: np.float32) -> tuple[np.float32, np.float32]:
-    """sigmoid(logit), and log(1 + exp(-|logit|)); one exponential and one division."""
-    e = _exp_minus(abs(logit))
-    likelier = np.float32(1.0) / (np.float32(1.0) + e)
-    return likelier if logit > np.float32(0.0) else e * likelier, _log_one_plus(e)
+def _exponentials(logits: np.ndarray, out: np.ndarray) -> None:
+    """exp(-|logit|) of every one; in a loop of its own the constants stay in registers."""
+    for i in range(logits.size):
+        out[i] = _exp_minus(abs(logits[i]))
 
 
 @_inline
-def _log_prob(state: np.float32, logit: np.float32, log_one_plus: np.float32) -> np.float32:
-    """log sigmoid of the logit, or for a state of 0 of its negative."""
+def _probability(logit: np.float32, e: np.float32) -> np.float32:
+    """sigmoid(logit), given exp(-|logit|)."""
+    likelier = np.float32(1.0) / (np.float32(1.0) + e)
+    return likelier if logit > np.float32(0.0) else e * likelier
+
+
+@_inline
+def _log_prob(state: np.float32, logit: np.float32, e: np.float32) -> np.float32:
+    """log sigmoid of the logit, or for a state of 0 of its negative; e is exp(-|logit|)."""
     signed = logit if state > np.float32(0.5) else -logit
-    return (np.float32(0.0) if signed > np.float32(0.0) else signed) - log_one_plus
+    return (np.float32(0.0) if signed > np.float32(0.0) else signed) - _log_one_plus(e)
 
 
 @_inline
@@ -256,20 +263,21 @@ def _rows(array: np.ndarray) -> np.ndarray:
 
 
 @_inline
-def _place(tile: int, rows: int, of_replicate: int) -> tuple[int, int, int, int]:
-    """A tile's replicate, its number there, and its first row and end; the last may be short."""
-    tiles = (of_replicate + rows - 1) // rows
-    replicate, number = tile // tiles, tile % tiles
-    return replicate, number, number * rows, min((number + 1) * rows, of_replicate)
+def _tiles(rows: np.ndarray) -> tuple[int, int]:
+    """Of `[R, B * K, n]`: the rows of a tile, and a replicate's tiles; the last may be short."""
+    height = max(1, TILE // rows.shape[2])
+    return height, (rows.shape[1] + height - 1) // height
 
 
 @_loop
-def _fill_uniform(first: int, end: int, rows: int, out: np.ndarray, keys: np.ndarray) -> None:
-    draws = _buffer(rows, out.shape[3])
-    for tile in range(first, end):
-        replicate, number, start, stop = _place(tile, rows, out.shape[1])
-        _draw_tile(number, keys[replicate], draws)
-        places = out[replicate, start:stop].reshape(-1)
+def _fill_uniform(out: np.ndarray, keys: np.ndarray) -> None:
+    all_places = _rows(out)
+    height, tiles = _tiles(all_places)
+    for tile in prange(tiles * len(all_places)):
+        replicate, start = tile // tiles, tile % tiles * height
+        places = all_places[replicate, start : start + height].reshape(-1)
+        draws = _buffer(height, out.shape[3])
+        _draw_tile(tile % tiles, keys[replicate], draws)
         for i in range(places.size):
             places[i] = draws[i]
 
@@ -284,9 +292,6 @@ def _spread(source: np.ndarray, start: int, stop: int, times: int, out: np.ndarr
 
 @_loop
 def _sample(
-    first: int,
-    end: int,
-    rows: int,
     residual: np.ndarray,
     logits: np.ndarray,
     states: np.ndarray,
@@ -296,28 +301,28 @@ def _sample(
     all_z, all_logits, all_h = _rows(residual), _rows(logits), _rows(states)
     all_log_prob = log_prob.reshape(all_z.shape[:2])
     of_replicate, units = all_z.shape[1:]
-    draws, terms = _buffer(rows, units), _buffer(rows, units)
-    for tile in range(first, end):
-        replicate, number, start, stop = _place(tile, rows, of_replicate)
+    height, tiles = _tiles(all_z)
+    for tile in prange(tiles * len(all_z)):
+        replicate, start = tile // tiles, tile % tiles * height
+        stop = min(start + height, of_replicate)
         z, h = all_z[replicate, start:stop].reshape(-1), all_h[replicate, start:stop].reshape(-1)
         if all_logits.shape[1] < of_replicate:
             _spread(all_logits[replicate], start, stop, residual.shape[2], z)
-        _draw_tile(number, keys[replicate], draws)
+        draws, terms = _buffer(height, units), _buffer(height, units)
+        _draw_tile(tile % tiles, keys[replicate], draws)
+        _exponentials(z, terms)
         for i in range(z.size):
-            logit = z[i]
-            probability, log_one_plus = _probability(logit)
+            logit, e = z[i], terms[i]
+            probability = _probability(logit, e)
             state = np.float32(1.0) if draws[i] < probability else np.float32(0.0)
             h[i] = state
             z[i] = state - probability
-            terms[i] = _log_prob(state, logit, log_one_plus)
+            terms[i] = _log_prob(state, logit, e)
         _add_rows(terms, units, all_log_prob[replicate, start:stop])
 
 
 @_loop
 def _score(
-    first: int,
-    end: int,
-    rows: int,
     residual: np.ndarray,
     logits: np.ndarray,
     target: np.ndarray,
@@ -326,33 +331,37 @@ def _score(
     all_z, all_logits, all_targets = _rows(residual), _rows(logits), _rows(target)
     all_log_prob = log_prob.reshape(all_z.shape[:2])
     of_replicate, units = all_z.shape[1:]
-    h, terms = _buffer(rows, units), _buffer(rows, units)
-    for tile in range(first, end):
-        replicate, _, start, stop = _place(tile, rows, of_replicate)
+    height, tiles = _tiles(all_z)
+    for tile in prange(tiles * len(all_z)):
+        replicate, start = tile // tiles, tile % tiles * height
+        stop = min(start + height, of_replicate)
         z = all_z[replicate, start:stop].reshape(-1)
         if all_logits.shape[1] < of_replicate:
             _spread(all_logits[replicate], start, stop, residual.shape[2], z)
+        h, terms = _buffer(height, units), _buffer(height, units)
         _spread(all_targets[replicate], start, stop, of_replicate // all_targets.shape[1], h)
+        _exponentials(z, terms)
         for i in range(z.size):
-            logit = z[i]
-            probability, log_one_plus = _probability(logit)
-            z[i] = h[i] - probability
-            terms[i] = _log_prob(h[i], logit, log_one_plus)
+            logit, e = z[i], terms[i]
+            z[i] = h[i] - _probability(logit, e)
+            terms[i] = _log_prob(h[i], logit, e)
         _add_rows(terms, units, all_log_prob[replicate, start:stop])
 
 
 @_loop
 def _weigh(residual: np.ndarray, weights: np.ndarray, sums: np.ndarray) -> None:
     replicates, datapoints, samples, units = residual.shape
-    of_datapoint = np.empty(units, np.float32)  # sums of sums round less
+    of_datapoints = np.zeros((replicates, datapoints, units), np.float32)
+    for place in prange(replicates * datapoints):
+        replicate, datapoint = place // datapoints, place % datapoints
+        of_datapoint = of_datapoints[replicate, datapoint]
+        for sample in range(samples):
+            weight = weights[replicate, datapoint, sample]
+            row = residual[replicate, datapoint, sample]
+            for i in range(units):
+                row[i] *= weight
+                of_datapoint[i] += row[i]
     for replicate in range(replicates):
         for datapoint in range(datapoints):
-            of_datapoint[:] = np.float32(0.0)
-            for sample in range(samples):
-                weight = weights[replicate, datapoint, sample]
-                row = residual[replicate, datapoint, sample]
-                for i in range(units):
-                    row[i] *= weight
-                    of_datapoint[i] += row[i]
             for i in range(units):
-                sums[replicate, i] += of_datapoint[i]
+                sums[replicate, i] += of_datapoints[replicate, datapoint, i]

@@ -11,7 +11,7 @@ from gmm_study.models import RandomStreams
 from gmm_study.training.captured import Graphs, StepRunner, cuda_graphs
 from gmm_study.training.hyperparameters import Hyperparameters
 from gmm_study.training.methods import build_model, build_objective
-from gmm_study.training.optimizers import build_optimizer, optimizer_rows, restore_optimizer
+from gmm_study.training.optimizers import build_optimizer
 from gmm_study.training.precision import matmul_precision
 
 STREAM_PURPOSES = ("order", "noise", "validation")
@@ -93,7 +93,7 @@ class ReplicateGroup:
     def row_state(self, row: int) -> dict[str, Tensor]:
         """All that one replicate needs to go on as if it had never stopped."""
         state = {"parameters": self.parameters_of(row)}
-        for name, value in optimizer_rows(self.optimizer, self.model.parameters, row).items():
+        for name, value in self.optimizer.row_state(row).items():
             state[f"optimizer.{name}"] = value.cpu()
         for purpose, streams in self.streams.items():
             state[f"stream.{purpose}"] = streams.generators[row].get_state()
@@ -111,11 +111,10 @@ class ReplicateGroup:
             }
             for state in states
         ]
-        restore_optimizer(self.optimizer, parameters, moments)
+        self.optimizer.restore(moments)
         for purpose, streams in self.streams.items():
             for generator, state in zip(streams.generators, states, strict=True):
                 generator.set_state(state[f"stream.{purpose}"])
-        self._runner = None  # its graphs step the optimiser's former state
 
     def select(self, rows: Sequence[int], data_dims: int) -> "ReplicateGroup":
         """The group of some of its replicates, going on where they stand."""

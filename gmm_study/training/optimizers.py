@@ -1,50 +1,142 @@
-"""Gradient ascent on one flat buffer of parameters."""
+"""Gradient ascent on one flat buffer of parameters, by the functions under torch's optimisers.
+
+The functions, as their classes import a compiler before the first step, which takes seconds.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 
 import torch
-from torch.optim import SGD, Adam, Optimizer, RMSprop
+from torch import Tensor
+from torch.optim.adam import adam
+from torch.optim.rmsprop import rmsprop
+from torch.optim.sgd import sgd
 
 from gmm_study.models.parameters import Parameters
 from gmm_study.training.hyperparameters import Hyperparameters
 
 
-def build_optimizer(hyperparameters: Hyperparameters, parameters: Parameters) -> Optimizer:
-    """The optimiser of all replicates' parameters, ascending `parameters.grad`.
+class Optimizer(ABC):
+    """Ascends `parameters.grad`; a step can be captured in a CUDA graph.
 
-    On a GPU its steps can be captured in a CUDA graph once the first one has made its state. SGD
-    has no switch for that: nothing of it but the first step depends on the host.
+    `state` holds moments `[R, P]`, and tensors that all replicates share, by torch's names.
     """
+
+    def __init__(
+        self,
+        parameters: Parameters,
+        learning_rate: float,
+        moments: Sequence[str],
+        shared: Sequence[str],
+    ) -> None:
+        self.flat, self.grad = parameters.flat, parameters.grad
+        self.learning_rate, self.moments = learning_rate, moments
+        self.on_gpu = self.flat.device.type == "cuda"
+        self.state = {name: torch.zeros_like(self.flat) for name in moments}
+        self.state |= {name: torch.zeros((), device=self.flat.device) for name in shared}
+
+    @abstractmethod
+    def step(self) -> None:
+        """Change the parameters by one step."""
+
+    def row_state(self, row: int) -> dict[str, Tensor]:
+        """A copy of the state of one replicate: its row of every moment, and what all share."""
+        return {
+            name: value[row].clone() if name in self.moments else value.clone()
+            for name, value in self.state.items()
+        }
+
+    def restore(self, rows: Sequence[Mapping[str, Tensor]]) -> None:
+        """Set the state from that of each replicate, in the order of the parameters' rows."""
+        for name, value in self.state.items():
+            each = [row[name] for row in rows]
+            value.copy_(torch.stack(each) if name in self.moments else each[0])
+
+
+class Adam(Optimizer):
+    """Kingma and Ba, arXiv 1412.6980, with their constants."""
+
+    def __init__(self, parameters: Parameters, learning_rate: float) -> None:
+        super().__init__(parameters, learning_rate, ["exp_avg", "exp_avg_sq"], ["step"])
+
+    def step(self) -> None:
+        """Change the parameters by one step."""
+        state = self.state
+        adam(
+            [self.flat],
+            [self.grad],
+            [state["exp_avg"]],
+            [state["exp_avg_sq"]],
+            [],
+            [state["step"]],
+            foreach=False,
+            fused=True,
+            capturable=self.on_gpu,
+            amsgrad=False,
+            beta1=0.9,
+            beta2=0.999,
+            lr=self.learning_rate,
+            weight_decay=0.0,
+            eps=1e-8,
+            maximize=True,
+        )
+
+
+class RMSprop(Optimizer):
+    """Tieleman and Hinton, with torch's constants."""
+
+    def __init__(self, parameters: Parameters, learning_rate: float) -> None:
+        super().__init__(parameters, learning_rate, ["square_avg"], ["step"])
+
+    def step(self) -> None:
+        """Change the parameters by one step."""
+        rmsprop(
+            [self.flat],
+            [self.grad],
+            [self.state["square_avg"]],
+            [],
+            [],
+            [self.state["step"]],
+            maximize=True,
+            capturable=self.on_gpu,
+            lr=self.learning_rate,
+            alpha=0.99,
+            eps=1e-8,
+            weight_decay=0.0,
+            momentum=0.0,
+            centered=False,
+        )
+
+
+class SGD(Optimizer):
+    """Plain ascent, or with momentum."""
+
+    def __init__(self, parameters: Parameters, learning_rate: float, momentum: float) -> None:
+        super().__init__(parameters, learning_rate, ["momentum_buffer"] if momentum else [], [])
+        self.momentum = momentum
+
+    def step(self) -> None:
+        """Change the parameters by one step."""
+        sgd(
+            [self.flat],
+            [self.grad],
+            [self.state.get("momentum_buffer")],
+            fused=True,
+            foreach=False,
+            weight_decay=0.0,
+            momentum=self.momentum,
+            lr=self.learning_rate,
+            dampening=0.0,
+            nesterov=False,
+            maximize=True,
+        )
+
+
+def build_optimizer(hyperparameters: Hyperparameters, parameters: Parameters) -> Optimizer:
+    """The optimiser of all replicates' parameters."""
     learning_rate = hyperparameters.learning_rate
-    flat = [parameters.flat]
-    parameters.flat.grad = parameters.grad
-    capturable = parameters.flat.device.type == "cuda"
     if hyperparameters.optimizer == "adam":
-        return Adam(flat, lr=learning_rate, maximize=True, fused=True, capturable=capturable)
+        return Adam(parameters, learning_rate)
     if hyperparameters.optimizer == "sgd":
-        momentum = hyperparameters.momentum
-        return SGD(flat, lr=learning_rate, momentum=momentum, maximize=True, fused=True)
-    return RMSprop(flat, lr=learning_rate, maximize=True, capturable=capturable)
-
-
-def optimizer_rows(
-    optimizer: Optimizer, parameters: Parameters, row: int
-) -> dict[str, torch.Tensor]:
-    """The optimiser's state of one replicate: its row of every moment, and what all share."""
-    state = optimizer.state[parameters.flat]
-    rows = {}
-    for name, value in state.items():
-        if isinstance(value, torch.Tensor):
-            rows[name] = (
-                value[row].clone() if value.shape == parameters.flat.shape else value.clone()
-            )
-    return rows
-
-
-def restore_optimizer(
-    optimizer: Optimizer, parameters: Parameters, rows: list[dict[str, torch.Tensor]]
-) -> None:
-    """Set the state from that of each replicate, in the order of the parameters' rows."""
-    state = optimizer.state[parameters.flat]
-    for name, first in rows[0].items():
-        one_a_row = first.shape == parameters.flat.shape[1:]
-        value = torch.stack([row[name] for row in rows]) if one_a_row else first.clone()
-        state[name] = value.to(parameters.flat.device)
+        return SGD(parameters, learning_rate, hyperparameters.momentum)
+    return RMSprop(parameters, learning_rate)

@@ -256,10 +256,15 @@ print(fused.serves(data), bound.isfinite().all().item(), bound.mean().item())
 """
 
 
-def trained(*arguments, code=TRAIN, **environment):
+def trained_lines(*arguments, code=TRAIN, **environment):
     command = [sys.executable, "-c", code, *arguments]
     output = subprocess.check_output(command, text=True, env=os.environ | environment)
-    serves, finite, bound = output.split()
+    return output.splitlines()
+
+
+def trained(*arguments, **options):
+    (line,) = trained_lines(*arguments, **options)
+    serves, finite, bound = line.split()
     return serves == "True", finite == "True", float(bound)
 
 
@@ -269,6 +274,26 @@ def test_torch_does_it_without_numba_or_when_told_to():
     by_loops, by_torch = trained(), trained(GMM_STUDY_EAGER="1")
     assert (by_loops[0], by_torch[0]) == (True, False)
     assert abs(by_loops[2] - by_torch[2]) < 1e-5
+
+
+def test_the_loops_leave_torch_as_many_threads_as_it_had():
+    code = (
+        "import torch; torch.set_num_threads(1)" + TRAIN + "sys.exit(torch.get_num_threads() - 1)"
+    )
+    assert trained(code=code)[:2] == (True, True)
+
+
+def test_the_loops_run_in_a_forked_process():
+    in_child = """
+sys.stdout.flush()
+child = os.fork()
+if child:
+    sys.exit(os.waitpid(child, 0)[1])
+"""
+    one_thread = "import os, torch; torch.set_num_threads(1)"  # with more, torch itself would hang
+    lines = trained_lines(code=one_thread + TRAIN + in_child + TRAIN)
+    assert len(lines) == 2
+    assert lines[0] == lines[1]
 
 
 def test_the_loops_run_where_what_is_compiled_cannot_be_kept():
