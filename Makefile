@@ -28,6 +28,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 is needed; name it with PYTHON=..."; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/python -c 'from gmm_study.models import fused; fused.compile_all()'
 	@touch $@
 
 study: $(STAMP) ## Train what is missing of a study, then report: NAME=...

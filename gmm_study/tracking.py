@@ -99,7 +99,6 @@ class StudyRuns:
             return
         if known is None:
             parent = self._create_run(label, config, {})
-            self._log(parent)  # now, as a run without params counts as half-made
             known = self.trials[config.trial_id] = _TrialRuns(parent)
         curves = _curves(record)
         for index in range(replicates):
@@ -258,6 +257,10 @@ class StudyRuns:
                 history = self.client.get_metric_history(run_id, "valid/bound")
                 found.last_epoch = max((metric.step for metric in history), default=0)
             children[tags["trial_id"]][int(tags["replicate"])] = found
+        for orphan in [
+            run for each in children.keys() - parents for run in children[each].values()
+        ]:
+            self.client.delete_run(orphan.run_id)  # their parent was half-made
         return {
             trial_id: _TrialRuns(parent, children[trial_id]) for trial_id, parent in parents.items()
         }

@@ -1,7 +1,7 @@
 """The commands of a study: plan, run, status, report, tables, sync."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,9 @@ from gmm_study.cli.opened import Opened, plural, storage_option
 from gmm_study.errors import InputError
 
 if TYPE_CHECKING:
-    from gmm_study.data import DownloadError
+    from gmm_study.data import Dataset, DownloadError
+    from gmm_study.orchestration.mirror import Mirror
+    from gmm_study.study import PlannedTrial
     from gmm_study.trials.record import Record
 
 INTERRUPTED = 130
@@ -96,23 +98,41 @@ def run(opened: Opened, retry_failed: bool) -> None:
         console.print("nothing to train")
     if "failed" in opened.states.values() and not retry_failed:
         console.print("failed trials stay as they are; --retry-failed trains them again")
-    from gmm_study.orchestration.driver import run_trials
+    from gmm_study.orchestration.mirror import Mirror
 
     datasets = opened.datasets(missing)
-    outcome = run_trials(opened.plan, missing, datasets, opened.store, console)
-    if missing:
-        states = ", ".join(f"{count} {state}" for state, count in outcome.states.items())
-        ended = f"{outcome.states.total()} of {plural(len(missing), 'trial')}"
-        console.print(f"trained {ended}" + (f": {states}" if states else ""))
-    if outcome.mlflow_problem:
-        line = f"MLflow lacks runs, `gmm-study sync` adds them: {outcome.mlflow_problem}"
+    with Mirror(opened.plan, opened.store) as mirror:
+        interrupted = bool(missing) and _train(opened, missing, datasets, mirror, console)
+        mirror.finish()
+        if not interrupted:
+            _report(opened, console)
+        with console.status("bringing MLflow up to date"):
+            mirror.close()
+    if mirror.problem:
+        line = f"MLflow lacks runs, `gmm-study sync` adds them: {mirror.problem}"
         console.print(line, markup=False)
-    if outcome.interrupted:
+    if interrupted:
         console.print("interrupted; what was reached is kept, the same command goes on")
         sys.exit(INTERRUPTED)
-    _report(opened, console)
     if "failed" in opened.read_states().values():
         sys.exit(1)
+
+
+def _train(
+    opened: Opened,
+    missing: Sequence["PlannedTrial"],
+    datasets: Mapping[str, "Dataset"],
+    mirror: "Mirror",
+    console: Console,
+) -> bool:
+    """Train the missing trials and say how they ended; gives whether it was interrupted."""
+    from gmm_study.orchestration.driver import run_trials
+
+    outcome = run_trials(opened.plan, missing, datasets, opened.store, mirror, console)
+    states = ", ".join(f"{count} {state}" for state, count in outcome.states.items())
+    ended = f"{outcome.states.total()} of {plural(len(missing), 'trial')}"
+    console.print(f"trained {ended}" + (f": {states}" if states else ""))
+    return outcome.interrupted
 
 
 @click.command()
@@ -164,8 +184,8 @@ def sync(opened: Opened) -> None:
     """Add to MLflow what it lacks of a study's records."""
     from gmm_study.orchestration.mirror import Mirror
 
-    mirror = Mirror(opened.plan, opened.store)
-    mirror.close()
+    with Mirror(opened.plan, opened.store) as mirror:
+        mirror.close()
     if mirror.problem:
         output_console().print(f"MLflow: {mirror.problem}", markup=False)
         sys.exit(1)

@@ -4,6 +4,9 @@ Both draw from `RandomState`, whose streams numpy keeps the same in every versio
 checksum is part of the identity of what was trained on it.
 """
 
+from importlib.util import find_spec
+from pathlib import Path
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -16,11 +19,18 @@ BARS_ROWS = 5_000
 
 def digits_splits() -> dict[str, NDArray[np.uint8]]:
     """The 1,797 8x8 digits bundled with scikit-learn, 1 where a pixel (0 to 16) exceeds 7."""
-    from sklearn.datasets import load_digits
-
-    rows = (load_digits().data > 7).astype(np.uint8)
+    pixels = np.loadtxt(_digits_file(), delimiter=",", usecols=range(64))
+    rows = (pixels > 7).astype(np.uint8)
     shuffled = rows[np.random.RandomState(0).permutation(len(rows))]
     return dict(zip(SPLITS, np.split(shuffled, [1_197, 1_497]), strict=True))
+
+
+def _digits_file() -> Path:
+    """The file that scikit-learn reads them from: importing it would take a second or two."""
+    package = find_spec("sklearn")
+    if package is None or package.origin is None:
+        raise InputError("data set 'digits' is part of scikit-learn, which is not installed")
+    return Path(package.origin).parent / "datasets" / "data" / "digits.csv.gz"
 
 
 def bars_splits() -> dict[str, NDArray[np.uint8]]:

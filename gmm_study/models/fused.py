@@ -95,6 +95,16 @@ def weigh(residual: Tensor, weights: Tensor, sums: Tensor) -> None:
     _run(_weigh, [residual, weights, sums])
 
 
+def compile_all() -> None:
+    """Compile every loop now instead of at its first use; what is compiled is kept on disk."""
+    logits, states = torch.zeros(1, 1, 1, 1), torch.zeros(1, 1, 1, 1)
+    if serves(logits):
+        fill_uniform(states, [0])
+        sample(logits, 1, [0])
+        score(logits, states)
+        weigh(logits, torch.zeros(1, 1, 1), torch.zeros(1, 1))
+
+
 def _a_row_each(logits: Tensor, samples: int) -> Tensor:
     """Room for a row a sample; the logits themselves where they have as many."""
     replicates, datapoints, rows, units = logits.shape

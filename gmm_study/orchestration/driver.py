@@ -43,7 +43,6 @@ class Outcome:
 
     states: Counter[str] = field(default_factory=Counter)
     interrupted: bool = False
-    mlflow_problem: str | None = None
 
 
 class Interrupt:
@@ -72,25 +71,18 @@ def run_trials(
     missing: Sequence[PlannedTrial],
     datasets: Mapping[str, Dataset],
     store: RecordStore,
+    mirror: Mirror,
     console: Console,
 ) -> Outcome:
-    """Train the `missing` trials of a plan into the store and mirror all of its trials to MLflow.
+    """Train the `missing` trials of a plan into the store and tell the mirror of them.
 
     `datasets` are by checksum. Raises `InputError` where the study asks for more than there is.
     """
-    outcome = Outcome()
-    mirror = Mirror(plan, store)
-    if missing:
-        labels = {trial.config.trial_id: trial.label for trial in missing}
-        view = LiveView(console, labels, len(plan.trials) - len(missing))
-        with Interrupt().watched() as interrupt, view:
-            _tune(plan, missing, datasets, store, view, mirror, interrupt)
-        outcome.interrupted = interrupt.pressed
-        outcome.states = view.ended
-    with console.status("bringing MLflow up to date"):
-        mirror.close()
-    outcome.mlflow_problem = mirror.problem
-    return outcome
+    labels = {trial.config.trial_id: trial.label for trial in missing}
+    view = LiveView(console, labels, len(plan.trials) - len(missing))
+    with Interrupt().watched() as interrupt, view:
+        _tune(plan, missing, datasets, store, view, mirror, interrupt)
+    return Outcome(view.ended, interrupt.pressed)
 
 
 def _tune(
@@ -113,6 +105,7 @@ def _tune(
     jobs = [{"trial": trial.config.to_json(), "replicates": study.replicates} for trial in missing]
     with _ray(resources), tempfile.TemporaryDirectory(prefix="gmm-study-") as scratch:
         store.check_writable()
+        mirror.flush()
         trainable = tune.with_parameters(
             TrialTrainable,
             datasets=dict(datasets),
@@ -138,6 +131,7 @@ def _tune(
                 failure_config=tune.FailureConfig(max_failures=WORKER_CRASHES),
             ),
         ).fit()
+        mirror.flush()  # while Ray ends, which mostly waits
 
 
 @contextmanager
@@ -152,7 +146,7 @@ def _ray(resources: Resources) -> Iterator[None]:
         _check_resources(resources, ray.cluster_resources())
         yield
     finally:
-        # A collection in MLflow's thread that frees one of Ray's objects now would end the process.
+        # A collection in another thread that frees one of Ray's objects now would end the process.
         gc.disable()
         ray.shutdown()
         gc.enable()

@@ -1,13 +1,22 @@
-"""Keeps MLflow up to date in a thread of the driver, so that no trial ever waits for it."""
+"""Keeps MLflow up to date in a process of its own, so that no trial ever waits for it.
 
+The driver tells the process of news, a line each; the process reads the records and ends at once
+when the driver does, however that ends.
+"""
+
+import json
 import os
-import queue
+import subprocess
+import sys
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from queue import Empty, SimpleQueue
+from time import monotonic
+from typing import IO, TYPE_CHECKING, Any, Self
 
-from gmm_study.study import Plan, PlannedTrial
+from gmm_study.study import Plan
+from gmm_study.trials.config import TrialConfig
 from gmm_study.trials.record import RecordStore
 
 if TYPE_CHECKING:
@@ -17,72 +26,142 @@ SYNC_EVERY = 5.0
 """Seconds between two looks at the records of running trials."""
 PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2", "MLFLOW_HTTP_REQUEST_TIMEOUT": "20"}
 """How long a server is waited for, unless the user says otherwise: what is missing comes later."""
+FLUSH, CLOSE = "flush", "close"
+"""Lines to the process beside ids of trials: copy what is new at once, and copy all and end."""
 
 
 class Mirror:
     """Copies the records of a plan's trials to MLflow; `tell` it of news, `close` it at the end.
 
-    Whatever goes wrong with MLflow is kept in `problem` and costs no trial: the records are the
-    truth, and a later sync adds what is missing.
+    Leaving the context without `close` ends it where it stands. Whatever goes wrong with MLflow is
+    kept in `problem` and costs no trial: the records are the truth, and a later sync adds what is
+    missing.
     """
 
     def __init__(self, plan: Plan, store: RecordStore) -> None:
-        self.plan = plan
-        self.store = store
         self.problem: str | None = None
-        self._trials: Mapping[str, PlannedTrial] = {
-            trial.config.trial_id: trial for trial in plan.trials
-        }
-        self._news: queue.Queue[str] = queue.Queue()
-        self._closing = threading.Event()
-        self._wanted = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="mlflow", daemon=True)
-        self._thread.start()
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "gmm_study.orchestration.mirror"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,  # Ctrl-C is the driver's to handle
+        )
+        self._say(json.dumps(assignment(plan, store)))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._process.kill()
+        with suppress(BrokenPipeError), self._process:  # closes its pipes and waits
+            pass
 
     def tell(self, trial_id: str) -> None:
         """A trial's record may have grown."""
-        self._news.put(trial_id)
-        self._wanted.set()
+        self._say(trial_id)
+
+    def flush(self) -> None:
+        """Let it copy what is new without waiting for more."""
+        self._say(FLUSH)
+
+    def finish(self) -> None:
+        """Let it bring every trial of the plan up to date and end; `close` waits for that."""
+        self._say(CLOSE)
 
     def close(self) -> None:
-        """Bring every trial of the plan up to date and end."""
-        self._closing.set()
-        self._wanted.set()
-        self._thread.join()
+        """Have every trial of the plan brought up to date."""
+        self.finish()
+        assert self._process.stdout is not None
+        *_, answer = ["", *self._process.stdout]
+        status = self._process.wait()
+        self.problem = json.loads(answer) if answer else f"its process ended with status {status}"
 
-    def _run(self) -> None:
+    def _say(self, line: str) -> None:
+        with suppress(BrokenPipeError):  # `close` tells how it ended
+            print(line, file=self._process.stdin, flush=True)
+
+
+class Copier:
+    """What the process does: copies news every few seconds until it is told to close."""
+
+    def __init__(self, assignment: dict[str, Any], news: "SimpleQueue[str]") -> None:
+        self.study, self.question = assignment["study"], assignment["question"]
+        self.replicates = assignment["replicates"]
+        self.store = RecordStore(assignment["storage"])
+        self.trials = {
+            config["trial_id"]: (label, TrialConfig.from_json(config))
+            for label, config in assignment["trials"]
+        }
+        self.news = news
+        self.problem: str | None = None
+
+    def run(self) -> None:
+        """Work until closed; `problem` then says what went wrong last, if not mended since."""
+        from gmm_study.tracking import StudyRuns  # takes seconds in which nothing is asked for yet
+
         runs: StudyRuns | None = None
-        self._wanted.wait()
+        told = {self.news.get()}  # MLflow stays untouched until something is asked for
         while True:
-            closing = self._closing.wait(SYNC_EVERY)
-            news = self._trials if closing else self._collect()
+            closing = CLOSE in told
             try:
-                runs = runs or self._open()
-                self._sync(runs, news)
+                runs = runs or StudyRuns(self.study, self.question)
+                self._sync(runs, self.trials if closing else told - {FLUSH})
                 self.problem = None
             except Exception as error:
                 self.problem = f"{type(error).__name__}: {error}".splitlines()[0]
                 runs = None  # what MLflow has of a request that failed is read from it again
             if closing:
                 return
-
-    def _open(self) -> "StudyRuns":
-        for setting, value in PATIENCE.items():
-            os.environ.setdefault(setting, value)
-        from gmm_study.tracking import StudyRuns
-
-        return StudyRuns(self.plan.study.name, self.plan.study.question)
+            told = self._collect()
 
     def _sync(self, runs: "StudyRuns", trial_ids: Iterable[str]) -> None:
         for trial_id in trial_ids:
-            trial, record = self._trials[trial_id], self.store.record(trial_id)
+            (label, config), record = self.trials[trial_id], self.store.record(trial_id)
             with suppress(ValueError):  # a record that cannot be read must not cost the others
                 if record.config() is not None:
-                    runs.sync(trial.label, trial.config, record, self.plan.study.replicates)
+                    runs.sync(label, config, record, self.replicates)
 
-    def _collect(self) -> Iterable[str]:
-        """The trials with news since the last call, each once."""
-        news = []
-        while not self._news.empty():
-            news.append(self._news.get())
-        return dict.fromkeys(news)
+    def _collect(self) -> set[str]:
+        """What was told in the next few seconds, or until a line asks for haste."""
+        told, until = set[str](), monotonic() + SYNC_EVERY
+        while not told & {FLUSH, CLOSE}:
+            try:
+                told.add(self.news.get(timeout=max(0.0, until - monotonic())))
+            except Empty:
+                break
+        return told
+
+
+def assignment(plan: Plan, store: RecordStore) -> dict[str, Any]:
+    """All that the process needs to know of a plan, as JSON."""
+    return {
+        "study": plan.study.name,
+        "question": plan.study.question,
+        "replicates": plan.study.replicates,
+        "storage": store.storage,
+        "trials": [(trial.label, trial.config.to_json()) for trial in plan.trials],
+    }
+
+
+def _listen(lines: IO[str], news: "SimpleQueue[str]") -> None:
+    """Pass on what the driver tells; end at once when it is gone."""
+    for line in lines:
+        news.put(line.strip())
+    os._exit(1)
+
+
+def main() -> None:
+    """Copy for the driver at the other end of stdin; its last word goes to stdout."""
+    for setting, value in PATIENCE.items():
+        os.environ.setdefault(setting, value)
+    news: SimpleQueue[str] = SimpleQueue()
+    copier = Copier(json.loads(sys.stdin.readline()), news)
+    threading.Thread(target=_listen, args=(sys.stdin, news), daemon=True).start()
+    copier.run()
+    print(json.dumps(copier.problem), flush=True)
+    os._exit(0)  # at the end of Python's own way out, a thread that reads stdin is a fatal error
+
+
+if __name__ == "__main__":
+    main()

@@ -1,13 +1,16 @@
 """MLflow's mirror while a study runs: what goes wrong there costs neither a trial nor a figure."""
 
+import json
+import os
 import subprocess
 import sys
+from queue import SimpleQueue
 from types import SimpleNamespace
 
 import pytest
 from mlflow.tracking import MlflowClient
 
-from gmm_study.orchestration.mirror import Mirror
+from gmm_study.orchestration.mirror import CLOSE, FLUSH, Copier, Mirror, assignment
 from gmm_study.study import PlannedTrial
 from gmm_study.tracking import StudyRuns
 from gmm_study.trials.config import TrialConfig
@@ -42,6 +45,23 @@ print("went on")
 """
 
 
+DRIVER = """
+import sys
+from gmm_study.orchestration import mirror
+mirror.assignment = lambda plan, store: mirror.json.loads(sys.stdin.readline())
+print(mirror.Mirror(None, None)._process.pid, flush=True)
+sys.stdin.read()
+"""
+
+
+def alive(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
 @pytest.fixture
 def trial(tmp_path, monkeypatch):
     """A complete trial of two replicates: its plan, its store and an MLflow database."""
@@ -57,6 +77,12 @@ def trial(tmp_path, monkeypatch):
     return SimpleNamespace(study=study, trials=[PlannedTrial(config, {})]), store
 
 
+def all_runs():
+    client = MlflowClient()
+    experiment = client.get_experiment_by_name("a study")
+    return client.search_runs([experiment.experiment_id]) if experiment else []
+
+
 def test_a_request_that_fails_half_way_leaves_no_figure_twice(trial, monkeypatch):
     plan, store = trial
     set_status, failures = StudyRuns._set_status, []
@@ -68,19 +94,61 @@ def test_a_request_that_fails_half_way_leaves_no_figure_twice(trial, monkeypatch
         set_status(self, *arguments)
 
     monkeypatch.setattr(StudyRuns, "_set_status", failing_once)
-    monkeypatch.setattr("gmm_study.orchestration.mirror.SYNC_EVERY", 0.05)
-    mirror = Mirror(plan, store)
-    mirror.tell(plan.trials[0].config.trial_id)
-    wait_until(lambda: failures)
-    mirror.close()
-    assert mirror.problem is None
-    client = MlflowClient()
-    experiment = client.get_experiment_by_name("a study")
-    runs = client.search_runs([experiment.experiment_id])
+    news = SimpleQueue()
+    copier = Copier(assignment(plan, store), news)
+    for line in (plan.trials[0].config.trial_id, FLUSH, CLOSE):
+        news.put(line)
+    copier.run()
+    assert failures
+    assert copier.problem is None
+    runs = all_runs()
     assert [run.info.status for run in runs] == ["FINISHED"] * 3
+    client = MlflowClient()
     for run in (run for run in runs if "replicate" in run.data.tags):
         history = client.get_metric_history(run.info.run_id, "valid/bound")
         assert [point.step for point in history] == [1, 2, 3]
+
+
+def test_news_is_copied_while_the_study_runs(trial):
+    plan, store = trial
+    with Mirror(plan, store) as mirror:
+        mirror.tell(plan.trials[0].config.trial_id)
+        mirror.flush()
+        wait_until(lambda: [run.info.status for run in all_runs()] == ["FINISHED"] * 3)
+        mirror.close()
+    assert mirror.problem is None
+
+
+def test_a_mirror_that_is_left_without_being_closed_ends(trial):
+    with Mirror(*trial) as mirror:
+        process = mirror._process
+        assert process.poll() is None
+    assert process.poll() is not None
+
+
+def test_a_mirror_whose_process_dies_costs_nothing_and_says_so(trial):
+    plan, store = trial
+    with Mirror(plan, store) as mirror:
+        mirror._process.kill()
+        mirror._process.wait()
+        mirror.tell(plan.trials[0].config.trial_id)
+        mirror.close()
+    assert mirror.problem == "its process ended with status -9"
+
+
+def test_the_process_ends_when_the_driver_is_killed(trial):
+    plan, store = trial
+    driver = subprocess.Popen(
+        [sys.executable, "-c", DRIVER],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    print(json.dumps(assignment(plan, store)), file=driver.stdin, flush=True)
+    child = int(driver.stdout.readline())
+    driver.kill()
+    driver.wait()
+    wait_until(lambda: not alive(child))
 
 
 def test_garbage_of_ray_in_another_thread_does_not_end_the_driver_as_ray_shuts_down():

@@ -112,13 +112,14 @@ def test_raising_the_replicates_of_a_complete_trial_brings_its_run_up_to_date(tr
     assert content["2"][0] == "FINISHED"
 
 
-def test_a_sync_that_dies_half_way_is_completed_by_the_next(trial, tmp_path, monkeypatch):
+@pytest.mark.parametrize("last", [1, 2, 3])
+def test_a_sync_that_dies_half_way_is_completed_by_the_next(trial, tmp_path, monkeypatch, last):
     trial.train()
     requests, original = [], StudyRuns._move
 
     def dying(self, *arguments):
         requests.append(arguments)
-        if len(requests) == 2:
+        if len(requests) == last:
             raise ConnectionError("gone")
         return original(self, *arguments)
 
