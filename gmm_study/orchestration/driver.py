@@ -96,10 +96,13 @@ def _tune(
 ) -> None:
     os.environ.update({name: os.environ.get(name, value) for name, value in QUIET_RAY.items()})
     from ray import tune
+    from ray.air._internal import usage
 
     from gmm_study.orchestration.following import Follower, StopOnInterrupt
     from gmm_study.orchestration.trainable import TrialTrainable
 
+    # It would import MLflow, for two seconds, to count our callbacks for Ray's usage statistics.
+    usage.tag_callbacks = lambda callbacks: False
     study = plan.study
     resources = study.resources
     jobs = [{"trial": trial.config.to_json(), "replicates": study.replicates} for trial in missing]
