@@ -11,6 +11,7 @@ import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from math import nan
 from pathlib import Path
 from statistics import fmean, stdev
@@ -47,6 +48,9 @@ STATUS = {
 """MLflow's word for each state of a trial."""
 ENDED = ("complete", "diverged")
 
+for chatty in ("alembic", "mlflow.store.db.utils"):
+    logging.getLogger(chatty).setLevel(logging.WARNING)
+
 
 def tracking_uri() -> str:
     """Where the runs go: `MLFLOW_TRACKING_URI`, or a database in the current folder."""
@@ -76,8 +80,6 @@ class StudyRuns:
     """The MLflow runs of one study's trials."""
 
     def __init__(self, study: str, question: str, uri: str | None = None) -> None:
-        for chatty in ("alembic", "mlflow.store.db.utils"):
-            logging.getLogger(chatty).setLevel(logging.WARNING)
         self.study = study
         uri = uri or tracking_uri()
         _make_database(uri)
@@ -99,6 +101,7 @@ class StudyRuns:
             return
         if known is None:
             parent = self._create_run(label, config, {})
+            self._log(parent)  # now, as a run without params counts as half-made
             known = self.trials[config.trial_id] = _TrialRuns(parent)
         curves = _curves(record)
         for index in range(replicates):
@@ -257,10 +260,6 @@ class StudyRuns:
                 history = self.client.get_metric_history(run_id, "valid/bound")
                 found.last_epoch = max((metric.step for metric in history), default=0)
             children[tags["trial_id"]][int(tags["replicate"])] = found
-        for orphan in [
-            run for each in children.keys() - parents for run in children[each].values()
-        ]:
-            self.client.delete_run(orphan.run_id)  # their parent was half-made
         return {
             trial_id: _TrialRuns(parent, children[trial_id]) for trial_id, parent in parents.items()
         }
@@ -296,15 +295,29 @@ def serve(host: str, port: int) -> None:
     )
 
 
+def prepare() -> None:
+    """Do ahead what takes seconds when the first runs are opened, and leave no trace yet."""
+    if _lacks_database(tracking_uri()):
+        _new_database()
+
+
+def _lacks_database(uri: str) -> bool:
+    return uri.startswith(SQLITE) and "?" not in uri and not Path(uri.removeprefix(SQLITE)).exists()
+
+
 def _make_database(uri: str) -> None:
     """Make a new sqlite database whole or not at all: MLflow cannot go on with half of one."""
-    path = Path(uri.removeprefix(SQLITE)).absolute()
-    if not uri.startswith(SQLITE) or "?" in uri or path.exists():
-        return
+    if _lacks_database(uri):
+        path = Path(uri.removeprefix(SQLITE)).absolute()
+        Record.at(str(path.parent)).write_file(path.name, _new_database())
+
+
+@cache
+def _new_database() -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         made = Path(folder) / "mlflow.db"
         MlflowClient(tracking_uri=f"{SQLITE}{made}").search_experiments(max_results=1)
-        Record.at(str(path.parent)).write_file(path.name, made.read_bytes())
+        return made.read_bytes()
 
 
 def _curves(record: Record) -> dict[int, list[dict[str, Any]]]:

@@ -104,10 +104,12 @@ def run(opened: Opened, retry_failed: bool) -> None:
     with Mirror(opened.plan, opened.store) as mirror:
         interrupted = bool(missing) and _train(opened, missing, datasets, mirror, console)
         mirror.finish()
-        if not interrupted:
-            _report(opened, console)
-        with console.status("bringing MLflow up to date"):
-            mirror.close()
+        try:
+            if not interrupted:
+                _report(opened, console)
+        finally:
+            with console.status("bringing MLflow up to date"):
+                mirror.close()
     if mirror.problem:
         line = f"MLflow lacks runs, `gmm-study sync` adds them: {mirror.problem}"
         console.print(line, markup=False)

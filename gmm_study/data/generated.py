@@ -19,18 +19,21 @@ BARS_ROWS = 5_000
 
 def digits_splits() -> dict[str, NDArray[np.uint8]]:
     """The 1,797 8x8 digits bundled with scikit-learn, 1 where a pixel (0 to 16) exceeds 7."""
-    pixels = np.loadtxt(_digits_file(), delimiter=",", usecols=range(64))
-    rows = (pixels > 7).astype(np.uint8)
+    rows = (_digits() > 7).astype(np.uint8)
     shuffled = rows[np.random.RandomState(0).permutation(len(rows))]
     return dict(zip(SPLITS, np.split(shuffled, [1_197, 1_497]), strict=True))
 
 
-def _digits_file() -> Path:
-    """The file that scikit-learn reads them from: importing it would take a second or two."""
+def _digits() -> NDArray[np.float64]:
+    """Pixels [1797, 64], from scikit-learn's file where it is known: an import takes seconds."""
     package = find_spec("sklearn")
-    if package is None or package.origin is None:
-        raise InputError("data set 'digits' is part of scikit-learn, which is not installed")
-    return Path(package.origin).parent / "datasets" / "data" / "digits.csv.gz"
+    if package is not None and package.origin is not None:
+        file = Path(package.origin).parent / "datasets" / "data" / "digits.csv.gz"
+        if file.is_file():
+            return np.loadtxt(file, delimiter=",", usecols=range(64))
+    from sklearn.datasets import load_digits
+
+    return np.asarray(load_digits().data)
 
 
 def bars_splits() -> dict[str, NDArray[np.uint8]]:

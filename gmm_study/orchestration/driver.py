@@ -7,7 +7,7 @@ import signal
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any
@@ -96,13 +96,11 @@ def _tune(
 ) -> None:
     os.environ.update({name: os.environ.get(name, value) for name, value in QUIET_RAY.items()})
     from ray import tune
-    from ray.air._internal import usage
 
     from gmm_study.orchestration.following import Follower, StopOnInterrupt
     from gmm_study.orchestration.trainable import TrialTrainable
 
-    # It would import MLflow, for two seconds, to count our callbacks for Ray's usage statistics.
-    usage.tag_callbacks = lambda callbacks: False
+    _count_no_callbacks()
     study = plan.study
     resources = study.resources
     jobs = [{"trial": trial.config.to_json(), "replicates": study.replicates} for trial in missing]
@@ -135,6 +133,14 @@ def _tune(
             ),
         ).fit()
         mirror.flush()  # while Ray ends, which mostly waits
+
+
+def _count_no_callbacks() -> None:
+    """Spare the two seconds in which Tune imports MLflow, to count callbacks for statistics."""
+    with suppress(ImportError):  # a detail of Ray's, which may move
+        from ray.air._internal import usage
+
+        usage.tag_callbacks = lambda callbacks: False
 
 
 @contextmanager

@@ -6,11 +6,14 @@ when the driver does, however that ends.
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterable
 from contextlib import suppress
+from pathlib import Path
 from queue import Empty, SimpleQueue
 from time import monotonic
 from typing import IO, TYPE_CHECKING, Any, Self
@@ -24,8 +27,12 @@ if TYPE_CHECKING:
 
 SYNC_EVERY = 5.0
 """Seconds between two looks at the records of running trials."""
-PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2", "MLFLOW_HTTP_REQUEST_TIMEOUT": "20"}
-"""How long a server is waited for, unless the user says otherwise: what is missing comes later."""
+SETTINGS = {
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+}
+"""A server is not waited for long, unless the user says otherwise: what is missing comes later."""
 FLUSH, CLOSE = "flush", "close"
 """Lines to the process beside ids of trials: copy what is new at once, and copy all and end."""
 
@@ -40,21 +47,27 @@ class Mirror:
 
     def __init__(self, plan: Plan, store: RecordStore) -> None:
         self.problem: str | None = None
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "gmm_study.orchestration.mirror"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            start_new_session=True,  # Ctrl-C is the driver's to handle
-        )
-        self._say(json.dumps(assignment(plan, store)))
+        first_line = json.dumps(assignment(plan, store))
+        self._scratch = tempfile.TemporaryDirectory(prefix="gmm-study-mlflow-")
+        self._errors = Path(self._scratch.name) / "stderr"
+        with self._errors.open("w") as errors:
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "gmm_study.orchestration.mirror"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+                env=os.environ | {"TMPDIR": self._scratch.name},
+                start_new_session=True,  # Ctrl-C is the driver's to handle
+            )
+        self._say(first_line)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *error: object) -> None:
         self._process.kill()
-        with suppress(BrokenPipeError), self._process:  # closes its pipes and waits
+        with self._scratch, suppress(BrokenPipeError), self._process:  # which waits for its end
             pass
 
     def tell(self, trial_id: str) -> None:
@@ -73,9 +86,12 @@ class Mirror:
         """Have every trial of the plan brought up to date."""
         self.finish()
         assert self._process.stdout is not None
-        *_, answer = ["", *self._process.stdout]
-        status = self._process.wait()
-        self.problem = json.loads(answer) if answer else f"its process ended with status {status}"
+        answer, status = self._process.stdout.read(), self._process.wait()
+        if status == 0:
+            self.problem = json.loads(answer)
+        else:
+            *_, said = ["", *self._errors.read_text().splitlines()]
+            self.problem = f"its process ended with status {status} {said}".strip()
 
     def _say(self, line: str) -> None:
         with suppress(BrokenPipeError):  # `close` tells how it ended
@@ -98,22 +114,29 @@ class Copier:
 
     def run(self) -> None:
         """Work until closed; `problem` then says what went wrong last, if not mended since."""
-        from gmm_study.tracking import StudyRuns  # takes seconds in which nothing is asked for yet
+        with suppress(Exception):  # what is wrong shows when it is needed
+            from gmm_study.tracking import prepare
 
+            prepare()
         runs: StudyRuns | None = None
         told = {self.news.get()}  # MLflow stays untouched until something is asked for
         while True:
             closing = CLOSE in told
             try:
-                runs = runs or StudyRuns(self.study, self.question)
+                runs = runs or self._open()
                 self._sync(runs, self.trials if closing else told - {FLUSH})
-                self.problem = None
+                self.problem, told = None, set()
             except Exception as error:
                 self.problem = f"{type(error).__name__}: {error}".splitlines()[0]
                 runs = None  # what MLflow has of a request that failed is read from it again
             if closing:
                 return
-            told = self._collect()
+            told = told - {FLUSH} | self._collect()  # with what could not be copied
+
+    def _open(self) -> "StudyRuns":
+        from gmm_study.tracking import StudyRuns
+
+        return StudyRuns(self.study, self.question)
 
     def _sync(self, runs: "StudyRuns", trial_ids: Iterable[str]) -> None:
         for trial_id in trial_ids:
@@ -152,14 +175,16 @@ def _listen(lines: IO[str], news: "SimpleQueue[str]") -> None:
 
 
 def main() -> None:
-    """Copy for the driver at the other end of stdin; its last word goes to stdout."""
-    for setting, value in PATIENCE.items():
+    """Copy for the driver at the other end of stdin; the problem at the end goes to stdout."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the driver, told as well, says when to end
+    answer, sys.stdout = sys.stdout, sys.stderr
+    for setting, value in SETTINGS.items():
         os.environ.setdefault(setting, value)
     news: SimpleQueue[str] = SimpleQueue()
     copier = Copier(json.loads(sys.stdin.readline()), news)
     threading.Thread(target=_listen, args=(sys.stdin, news), daemon=True).start()
     copier.run()
-    print(json.dumps(copier.problem), flush=True)
+    print(json.dumps(copier.problem), file=answer, flush=True)
     os._exit(0)  # at the end of Python's own way out, a thread that reads stdin is a fatal error
 
 

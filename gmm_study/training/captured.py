@@ -4,7 +4,6 @@ A step is some 300 small kernels, and a GPU computes them faster than Python lau
 launches all of them at once.
 """
 
-import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -16,7 +15,7 @@ from torch import Tensor
 
 WARM_UP_STEPS = 3
 """Steps of a shape that run as they are before it is captured, as PyTorch's notes advise: what is
-made at first use, such as cuBLAS's workspace or the optimiser's moments, is there by then."""
+made at first use, such as cuBLAS's workspace, is there by then."""
 
 Step = Callable[[Tensor], None]
 """Trains on the datapoints at indices `[R, B]`. It reads and writes the same memory at every call,
@@ -60,8 +59,7 @@ class CudaGraphs:
         outer = torch.cuda.current_stream(self._stream.device)
         self._stream.wait_stream(outer)
         try:
-            with torch.cuda.stream(self._stream), warnings.catch_warnings():
-                warnings.filterwarnings("ignore", ".*capturable=True.*")  # of the warm-up
+            with torch.cuda.stream(self._stream):
                 yield
         finally:
             outer.wait_stream(self._stream)

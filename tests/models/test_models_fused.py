@@ -104,11 +104,15 @@ def test_every_call_draws_other_numbers():
 def test_threads_change_nothing():
     logits = torch.randn(2, 100, 10, 300)
     target = (torch.rand(2, 100, 1, 300) < 0.3).float()
+    weights = torch.rand(2, 100, 10)
 
     def work():
         states, scored = Bernoulli(logits.clone()).sample(10, some_streams((0, 1)))
         again = Bernoulli(logits.clone()).score(target)
+        sums = torch.zeros(2, 300)
+        weighted = Scored(torch.empty(0), again.residual.clone()).weigh(weights, sums)
         results = [states, scored.log_prob, scored.residual, again.log_prob, again.residual]
+        results += [weighted, sums]
         return [*results, filled([5, 6], 4000, 50)]
 
     threads = torch.get_num_threads()

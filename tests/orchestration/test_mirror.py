@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 from queue import SimpleQueue
 from types import SimpleNamespace
 
@@ -49,17 +50,19 @@ DRIVER = """
 import sys
 from gmm_study.orchestration import mirror
 mirror.assignment = lambda plan, store: mirror.json.loads(sys.stdin.readline())
-print(mirror.Mirror(None, None)._process.pid, flush=True)
-sys.stdin.read()
+child = mirror.Mirror(None, None)
+print(child._process.pid, flush=True)
+for line in sys.stdin:
+    child.tell(line.strip())
 """
 
 
 def alive(pid):
+    """Whether the process is there and more than an entry that nobody has collected."""
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        return ") Z " not in Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
         return False
-    return True
 
 
 @pytest.fixture
@@ -77,7 +80,13 @@ def trial(tmp_path, monkeypatch):
     return SimpleNamespace(study=study, trials=[PlannedTrial(config, {})]), store
 
 
+def database():
+    return Path(os.environ["MLFLOW_TRACKING_URI"].removeprefix("sqlite:///"))
+
+
 def all_runs():
+    if not database().exists():  # asked for now, MLflow would make it
+        return []
     client = MlflowClient()
     experiment = client.get_experiment_by_name("a study")
     return client.search_runs([experiment.experiment_id]) if experiment else []
@@ -134,6 +143,24 @@ def test_a_mirror_whose_process_dies_costs_nothing_and_says_so(trial):
         mirror.tell(plan.trials[0].config.trial_id)
         mirror.close()
     assert mirror.problem == "its process ended with status -9"
+    assert not Path(mirror._scratch.name).exists()
+
+
+def test_sigterm_is_the_drivers_to_handle(trial):
+    with Mirror(*trial) as mirror:
+        mirror.flush()
+        wait_until(lambda: database().exists())
+        mirror._process.terminate()
+        mirror.close()
+    assert mirror.problem is None
+    assert len(all_runs()) == 3
+
+
+def test_what_mlflow_cannot_do_is_told(trial, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "nonsense://somewhere")
+    with Mirror(*trial) as mirror:
+        mirror.close()
+    assert "nonsense" in mirror.problem
 
 
 def test_the_process_ends_when_the_driver_is_killed(trial):
@@ -146,6 +173,9 @@ def test_the_process_ends_when_the_driver_is_killed(trial):
     )
     print(json.dumps(assignment(plan, store)), file=driver.stdin, flush=True)
     child = int(driver.stdout.readline())
+    print(plan.trials[0].config.trial_id, file=driver.stdin, flush=True)
+    wait_until(lambda: database().exists())
+    assert alive(child)
     driver.kill()
     driver.wait()
     wait_until(lambda: not alive(child))

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 from mlflow.tracking import MlflowClient
 
+from gmm_study import tracking
 from gmm_study.tracking import StudyRuns
 from gmm_study.training.hyperparameters import Hyperparameters
 from gmm_study.trials.config import TrialConfig
@@ -128,6 +129,7 @@ def test_a_sync_that_dies_half_way_is_completed_by_the_next(trial, tmp_path, mon
         with pytest.raises(ConnectionError):
             trial.sync()
     trial.sync()
+    assert len(trial.runs()) == 3
     assert trial.content() == rebuilt(trial, tmp_path)
 
 
@@ -142,6 +144,7 @@ def test_a_sync_that_dies_while_mlflow_makes_its_database_leaves_none(trial, tmp
         raise KeyboardInterrupt
 
     before = set(tmp_path.iterdir())
+    tracking._new_database.cache_clear()
     with monkeypatch.context() as patch:
         patch.setattr("mlflow.store.db.utils._upgrade_db", dying)
         with pytest.raises(KeyboardInterrupt):
