@@ -208,4 +208,8 @@ def _report(opened: Opened, console: Console) -> None:
 
     study = opened.plan.study
     folder = Path("reports") / study.name / study.variant
-    console.print(write_report(opened.plan, opened.store, folder, opened.command))
+    try:
+        report = write_report(opened.plan, opened.store, folder, opened.command)
+    except OSError as error:
+        raise InputError(f"the report cannot be written: {error}") from None
+    console.print(report)

@@ -108,3 +108,10 @@ def test_an_output_folder_of_another_trial_is_left_alone(bench):
     bench.run(*tiny, "--max-epochs", "1", "--output", "out")
     line = complaint(bench, *tiny, "--max-epochs", "2", "--output", "out")
     assert "out" in line
+
+
+def test_a_place_where_no_report_can_be_written_is_told_in_one_line(bench):
+    (bench.folder / "reports").write_text("a file")
+    line = complaint(bench, "report", "tiny")
+    assert "the report cannot be written" in line
+    assert "reports/tiny" in line
