@@ -22,7 +22,7 @@ from torch import Tensor
 try:
     from numba import config, get_num_threads, njit, prange, set_num_threads
 except ImportError:  # a bare machine: torch does it
-    njit, prange = None, range
+    njit = None
 else:
     if config.DISABLE_JIT:  # uncompiled, the loops would take minutes a step
         njit = None

@@ -8,7 +8,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import FrameType
 from typing import Any
 
@@ -41,8 +41,8 @@ WORKER_CRASHES = 3
 class Outcome:
     """How a run of a study ended: trials by state, of those that were to be trained."""
 
-    states: Counter[str] = field(default_factory=Counter)
-    interrupted: bool = False
+    states: Counter[str]
+    interrupted: bool
 
 
 class Interrupt:

@@ -32,7 +32,8 @@ SETTINGS = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
 }
-"""A server is not waited for long, unless the user says otherwise: what is missing comes later."""
+"""Unless the user says otherwise, a server is not waited for long, as what is missing comes later,
+and not asked for links to print."""
 FLUSH, CLOSE = "flush", "close"
 """Lines to the process beside ids of trials: copy what is new at once, and copy all and end."""
 

@@ -115,9 +115,7 @@ class ReplicateGroup:
         for purpose, streams in self.streams.items():
             for generator, state in zip(streams.generators, states, strict=True):
                 generator.set_state(state[f"stream.{purpose}"])
-        self._runner = (
-            None  # graphs are captured anew, rather than trusted with a state that was set
-        )
+        self._runner = None  # captured anew: no graph is trusted with a state that was set
 
     def select(self, rows: Sequence[int], data_dims: int) -> "ReplicateGroup":
         """The group of some of its replicates, going on where they stand."""

@@ -19,7 +19,7 @@ from gmm_study.training.hyperparameters import Hyperparameters
 class Optimizer(ABC):
     """Ascends `parameters.grad`; a step can be captured in a CUDA graph.
 
-    `state` holds moments `[R, P]`, and tensors that all replicates share, by torch's names.
+    `state` holds moments `[R, P]`, and scalars that all replicates share, by torch's names.
     """
 
     def __init__(
@@ -30,7 +30,7 @@ class Optimizer(ABC):
         shared: Sequence[str],
     ) -> None:
         self.flat, self.grad = parameters.flat, parameters.grad
-        self.learning_rate, self.moments = learning_rate, moments
+        self.learning_rate = learning_rate
         self.on_gpu = self.flat.device.type == "cuda"
         self.state = {name: torch.zeros_like(self.flat) for name in moments}
         self.state |= {name: torch.zeros((), device=self.flat.device) for name in shared}
@@ -42,7 +42,7 @@ class Optimizer(ABC):
     def row_state(self, row: int) -> dict[str, Tensor]:
         """A copy of the state of one replicate: its row of every moment, and what all share."""
         return {
-            name: value[row].clone() if name in self.moments else value.clone()
+            name: (value[row] if value.dim() else value).clone()
             for name, value in self.state.items()
         }
 
@@ -50,7 +50,7 @@ class Optimizer(ABC):
         """Set the state from that of each replicate, in the order of the parameters' rows."""
         for name, value in self.state.items():
             each = [row[name] for row in rows]
-            value.copy_(torch.stack(each) if name in self.moments else each[0])
+            value.copy_(torch.stack(each) if value.dim() else each[0])
 
 
 class Adam(Optimizer):
