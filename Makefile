@@ -16,7 +16,7 @@ STUDY_ARGS = $(NAME) --storage '$(STORAGE)' $(if $(DATASET),--dataset '$(DATASET
 NEEDS_NAME = $(if $(NAME),,$(error NAME is missing: make $@ NAME=depth_sweep; studies: $(basename $(notdir $(wildcard studies/*.yaml)))))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup study plan status report tables reproduction ui test lint bench bench-smoke clean
+.PHONY: help setup study plan status report tables reproduction ui test test-faults lint bench bench-smoke clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,6 +54,9 @@ ui: $(STAMP) ## Serve the MLflow UI on 127.0.0.1
 
 test: $(STAMP) ## Run the tests
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(ARGS)
+
+test-faults: $(STAMP) ## Make every fault happen and print what was lost; ARGS=--short for a few times each
+	$(BIN)/python -m pytest tests/faults $(ARGS)
 
 lint: $(STAMP) ## Check style and types
 	$(BIN)/ruff check .
