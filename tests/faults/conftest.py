@@ -1,4 +1,4 @@
-"""Faults that are made to happen for real; at the end a table of what was done and what was lost."""
+"""Faults that are made to happen for real; at the end, a table of what was done and lost."""
 
 from collections.abc import Callable, Iterator
 
