@@ -14,7 +14,7 @@ from analysis.labels import CRITERION, METRICS, plain
 from gmm_study.study.plan import Plan, PlannedTrial
 from gmm_study.trials.record import Record, RecordStore
 
-STATES = ("complete", "running", "pending", "diverged", "failed")
+STATES = ("complete", "stopped", "running", "pending", "diverged", "failed")
 ENDED = ("complete", "diverged")
 
 _TRIAL = {

@@ -44,6 +44,7 @@ STATUS = {
     "complete": "FINISHED",
     "diverged": "FAILED",
     "failed": "FAILED",
+    "stopped": "KILLED",
 }
 """MLflow's word for each state of a trial."""
 ENDED = ("complete", "diverged")
@@ -193,7 +194,7 @@ class StudyRuns:
         run.params = []
 
     def _set_status(self, run_id: str, state: str) -> None:
-        if state in (*ENDED, "failed"):
+        if state in (*ENDED, "failed", "stopped"):
             self.client.set_terminated(run_id, STATUS[state])
         else:
             self.client.update_run(run_id, STATUS[state])

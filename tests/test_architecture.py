@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 ORDER = ["errors", "data", "models", "objectives", "exact", "estimators", "sampling", "training"]
-ORDER += ["trials", "study", "tracking", "orchestration", "cli"]
+ORDER += ["trials", "study", "search", "tracking", "orchestration", "cli"]
 CORE = ["data", "models", "objectives", "exact", "estimators", "sampling", "training"]
 
 
@@ -40,7 +40,11 @@ def test_a_room_imports_only_rooms_below_it(room):
 
 @pytest.mark.parametrize(
     ("package", "allowed"),
-    [("ray", "gmm_study/orchestration/"), ("mlflow", "gmm_study/tracking.py")],
+    [
+        ("ray", "gmm_study/orchestration/"),
+        ("mlflow", "gmm_study/tracking.py"),
+        ("optuna", "gmm_study/search/"),
+    ],
 )
 def test_a_heavy_package_is_imported_in_one_place_alone(package, allowed):
     importers = {
@@ -64,7 +68,7 @@ def test_the_training_core_imports_torch_numpy_safetensors_and_the_standard_libr
 
 def test_planning_a_study_loads_neither_torch_nor_ray_nor_mlflow():
     code = (
-        "import sys, gmm_study.cli, gmm_study.study, gmm_study.trials.record; print(*sys.modules)"
+        "import sys, gmm_study.cli, gmm_study.study, gmm_study.search.history; print(*sys.modules)"
     )
     loaded = set(subprocess.check_output([sys.executable, "-c", code], text=True).split())
-    assert not loaded & {"torch", "ray", "mlflow", "pandas", "numba"}
+    assert not loaded & {"torch", "ray", "mlflow", "optuna", "pandas", "numba"}

@@ -3,6 +3,7 @@
 import shlex
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import rich_click as click
@@ -11,7 +12,7 @@ from gmm_study.errors import InputError
 
 if TYPE_CHECKING:
     from gmm_study.data import Dataset, DownloadError
-    from gmm_study.study import PlannedTrial
+    from gmm_study.study import Plan, PlannedTrial
 
 RESULTS = "results"
 """Where the records are, unless said otherwise."""
@@ -37,6 +38,7 @@ class Opened:
         storage: str,
         not_had: "dict[str, DownloadError] | None" = None,
     ) -> None:
+        from gmm_study.search.history import History
         from gmm_study.study import load_study, make_plan
         from gmm_study.trials.record import RecordStore
 
@@ -46,9 +48,11 @@ class Opened:
         study = load_study(name, overrides, small)
         self._datasets: dict[str, Dataset] = {}
         checksums = self._checksums(study.datasets, {} if not_had is None else not_had)
-        self.plan = make_plan(study, checksums)
         self.store = RecordStore(storage)
-        self.states = self.read_states()
+        self._make_plan = partial(
+            make_plan, study, checksums, lambda cell: History(self.store, cell).proposals()
+        )
+        self.look_again()
 
     def _checksums(
         self, names: Sequence[str], not_had: "dict[str, DownloadError]"
@@ -86,23 +90,32 @@ class Opened:
         return dataset
 
     def datasets(self, trials: Iterable["PlannedTrial"]) -> dict[str, "Dataset"]:
-        """The data of some trials, by checksum."""
-        for config in (trial.config for trial in trials):
-            if config.dataset_sha256 not in self._datasets:
-                self._load(config.dataset)
+        """The data of some trials, and of those yet to be proposed, by checksum."""
+        cells = [self.plan.cells[key] for key, count in self.plan.unproposed.items() if count]
+        needed = {trial.config.dataset_sha256: trial.config.dataset for trial in trials}
+        needed |= {cell.dataset_sha256: cell.dataset for cell in cells}
+        for checksum, name in needed.items():
+            if checksum not in self._datasets:
+                self._load(name)
         return self._datasets
 
-    def read_states(self) -> dict[str, str]:
-        """The state of every trial by its id, as the records say now."""
+    def look_again(self) -> None:
+        """Take in what the searches have proposed since, and the state of every trial."""
+        self.plan: Plan = self._make_plan()
         replicates = self.plan.study.replicates
-        return {
+        self.states = {
             trial.config.trial_id: self.store.record(trial.config.trial_id).state(replicates)
             for trial in self.plan.trials
         }
 
     def missing(self, retry_failed: bool) -> list["PlannedTrial"]:
-        """The trials to be trained: those without a result, in the plan's order."""
+        """The trials to be trained: those without a result, in the plan's order.
+
+        What a scheduler has stopped stays so in a study that has one.
+        """
         done = {"complete", "diverged"} | (set() if retry_failed else {"failed"})
+        if self.plan.study.scheduler.kind != "none":
+            done.add("stopped")
         return [
             trial for trial in self.plan.trials if self.states[trial.config.trial_id] not in done
         ]
@@ -111,9 +124,11 @@ class Opened:
         """`12 trials of 3 replicates: 8 complete, 4 pending`."""
         counts = Counter(self.states.values())
         parts = ", ".join(f"{count} {state}" for state, count in sorted(counts.items()))
-        study = self.plan.study
+        study, unproposed = self.plan.study, sum(self.plan.unproposed.values())
+        if unproposed:
+            parts = ", ".join(filter(None, (parts, f"{unproposed} to be proposed")))
         return (
-            f"{study.name}: {plural(len(self.plan.trials), 'trial')} of "
+            f"{study.name}: {plural(len(self.plan.trials) + unproposed, 'trial')} of "
             f"{plural(study.replicates, 'replicate')}: {parts}"
         )
 

@@ -94,7 +94,8 @@ def run(opened: Opened, retry_failed: bool) -> None:
     missing = opened.missing(retry_failed)
     console.print(opened.plan.study.question)
     console.print(opened.counts(), highlight=False)
-    if not missing:
+    something = bool(missing) or any(opened.plan.unproposed.values())
+    if not something:
         console.print("nothing to train")
     if "failed" in opened.states.values() and not retry_failed:
         console.print("failed trials stay as they are; --retry-failed trains them again")
@@ -102,10 +103,11 @@ def run(opened: Opened, retry_failed: bool) -> None:
 
     datasets = opened.datasets(missing)
     with Mirror(opened.plan, opened.store) as mirror:
-        interrupted = bool(missing) and _train(opened, missing, datasets, mirror, console)
+        interrupted = something and _train(opened, missing, datasets, mirror, console)
         mirror.finish()
         try:
             if not interrupted:
+                opened.look_again()
                 _report(opened, console)
         finally:
             with console.status("bringing MLflow up to date"):
@@ -116,7 +118,7 @@ def run(opened: Opened, retry_failed: bool) -> None:
     if interrupted:
         console.print("interrupted; what was reached is kept, the same command goes on")
         sys.exit(INTERRUPTED)
-    if "failed" in opened.read_states().values():
+    if "failed" in opened.states.values():
         sys.exit(1)
 
 
@@ -132,7 +134,7 @@ def _train(
 
     outcome = run_trials(opened.plan, missing, datasets, opened.store, mirror, console)
     states = ", ".join(f"{count} {state}" for state, count in outcome.states.items())
-    ended = f"{outcome.states.total()} of {plural(len(missing), 'trial')}"
+    ended = f"{outcome.states.total()} of {plural(outcome.wanted, 'trial')}"
     console.print(f"trained {ended}" + (f": {states}" if states else ""))
     return outcome.interrupted
 

@@ -18,6 +18,7 @@ from gmm_study.data import Dataset
 from gmm_study.errors import InputError
 from gmm_study.orchestration.live_view import LiveView
 from gmm_study.orchestration.mirror import Mirror
+from gmm_study.search.searches import Searches
 from gmm_study.study import Plan, PlannedTrial
 from gmm_study.study.schema import Resources
 from gmm_study.trials.record import RecordStore
@@ -42,6 +43,7 @@ class Outcome:
     """How a run of a study ended: trials by state, of those that were to be trained."""
 
     states: Counter[str]
+    wanted: int
     interrupted: bool
 
 
@@ -78,11 +80,13 @@ def run_trials(
 
     `datasets` are by checksum. Raises `InputError` where the study asks for more than there is.
     """
+    searches = Searches(plan, store)
+    searches.take_up(retried={trial.config.trial_id for trial in missing})
     labels = {trial.config.trial_id: trial.label for trial in missing}
-    view = LiveView(console, labels, len(plan.trials) - len(missing))
+    view = LiveView(console, labels, len(plan.trials) - len(missing), searches)
     with Interrupt().watched() as interrupt, view:
-        _tune(plan, missing, datasets, store, view, mirror, interrupt)
-    return Outcome(view.ended, interrupt.pressed)
+        _tune(plan, missing, datasets, store, view, mirror, searches, interrupt)
+    return Outcome(view.ended, view.wanted, interrupt.pressed)
 
 
 def _tune(
@@ -92,19 +96,25 @@ def _tune(
     store: RecordStore,
     view: LiveView,
     mirror: Mirror,
+    searches: Searches,
     interrupt: Interrupt,
 ) -> None:
     os.environ.update({name: os.environ.get(name, value) for name, value in QUIET_RAY.items()})
     from ray import tune
 
-    from gmm_study.orchestration.following import Follower, StopOnInterrupt
+    from gmm_study.orchestration.following import Follower, Stopping
+    from gmm_study.orchestration.queue import Queue
     from gmm_study.orchestration.trainable import TrialTrainable
 
     _count_no_callbacks()
     study = plan.study
     resources = study.resources
-    jobs = [{"trial": trial.config.to_json(), "replicates": study.replicates} for trial in missing]
-    with _ray(resources), tempfile.TemporaryDirectory(prefix="gmm-study-") as scratch:
+
+    def announce(trial: PlannedTrial) -> None:
+        view.expect(trial)
+        mirror.expect(trial)
+
+    with _ray(resources) as slots, tempfile.TemporaryDirectory(prefix="gmm-study-") as scratch:
         store.check_writable()
         mirror.flush()
         trainable = tune.with_parameters(
@@ -118,16 +128,18 @@ def _tune(
         )
         tune.Tuner(
             tune.with_resources(trainable, {"cpu": resources.cpus, "gpu": resources.gpus}),
-            param_space={"job": tune.grid_search(jobs)},
             tune_config=tune.TuneConfig(
-                reuse_actors=True, max_concurrent_trials=resources.concurrent
+                search_alg=Queue(missing, searches, slots, study.replicates, announce),
+                num_samples=-1,
+                reuse_actors=True,
+                max_concurrent_trials=resources.concurrent,
             ),
             run_config=tune.RunConfig(
                 name=study.name,
                 storage_path=scratch,
                 verbose=0,
-                stop=StopOnInterrupt(interrupt),
-                callbacks=[Follower(store, view, mirror)],
+                stop=Stopping(interrupt, searches),
+                callbacks=[Follower(store, view, mirror, searches)],
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
                 failure_config=tune.FailureConfig(max_failures=WORKER_CRASHES),
             ),
@@ -144,21 +156,28 @@ def _count_no_callbacks() -> None:
 
 
 @contextmanager
-def _ray(resources: Resources) -> Iterator[None]:
-    """A quiet Ray, started or joined, that has what a trial asks for."""
+def _ray(resources: Resources) -> Iterator[int]:
+    """A quiet Ray, started or joined, that has what a trial asks for; gives how many fit in it."""
     import ray
 
     logging.getLogger("ray").setLevel(logging.CRITICAL)
     address = os.environ.get("RAY_ADDRESS", "local")
     ray.init(address, log_to_driver=False, logging_level=logging.ERROR, include_dashboard=False)
     try:
-        _check_resources(resources, ray.cluster_resources())
-        yield
+        available = ray.cluster_resources()
+        _check_resources(resources, available)
+        yield _slots(resources, available)
     finally:
         # A collection in another thread that frees one of Ray's objects now would end the process.
         gc.disable()
         ray.shutdown()
         gc.enable()
+
+
+def _slots(asked: Resources, available: Mapping[str, Any]) -> int:
+    wanted = {"CPU": asked.cpus, "GPU": asked.gpus}
+    fit = min(int(available[name] / amount) for name, amount in wanted.items() if amount)
+    return min(fit, asked.concurrent or fit)
 
 
 def _check_resources(asked: Resources, available: Mapping[str, Any]) -> None:

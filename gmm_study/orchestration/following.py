@@ -8,30 +8,35 @@ from ray.tune.experiment import Trial
 
 from gmm_study.orchestration.live_view import LiveView
 from gmm_study.orchestration.mirror import Mirror
+from gmm_study.search.searches import ENDED, Searches
 from gmm_study.trials.record import RecordStore
 
 
-class _StaysInTheDriver:
+class StaysInTheDriver:
     """Pickled empty: Ray Tune stores callbacks for a restore of its own, which is never used."""
 
     def __getstate__(self) -> dict[str, Any]:
         return {}
 
 
-class Follower(_StaysInTheDriver, Callback):
-    """Passes every report of a trial to the live view and to MLflow's mirror."""
+class Follower(StaysInTheDriver, Callback):
+    """Passes every report of a trial to the live view, MLflow's mirror and the searches."""
 
-    def __init__(self, store: RecordStore, view: LiveView, mirror: Mirror) -> None:
+    def __init__(
+        self, store: RecordStore, view: LiveView, mirror: Mirror, searches: Searches
+    ) -> None:
         self.store = store
         self.view = view
         self.mirror = mirror
+        self.searches = searches
 
     def on_trial_result(
         self, iteration: int, trials: list[Trial], trial: Trial, result: dict[str, Any], **info: Any
     ) -> None:
         """A trial worked on, or ended."""
-        self.view.update(result)
-        self.mirror.tell(result["trial"])
+        if result["state"] in ENDED:
+            self.searches.ended(result["trial"])
+        self._pass_on(result)
 
     def on_trial_error(
         self, iteration: int, trials: list[Trial], trial: Trial, **info: Any
@@ -42,8 +47,12 @@ class Follower(_StaysInTheDriver, Callback):
         reason = lines[-1] if lines else "the worker died"
         with suppress(OSError):
             self.store.record(trial_id).write_status("failed", error=reason)
-        self.view.update({"trial": trial_id, "state": "failed", "error": reason})
-        self.mirror.tell(trial_id)
+        self.searches.ended(trial_id)
+        self._pass_on({"trial": trial_id, "state": "failed", "error": reason})
+
+    def _pass_on(self, report: dict[str, Any]) -> None:
+        self.view.update(report)
+        self.mirror.tell(report["trial"])
 
 
 class Interruptible(Protocol):
@@ -52,15 +61,24 @@ class Interruptible(Protocol):
     pressed: bool
 
 
-class StopOnInterrupt(_StaysInTheDriver, Stopper):
-    """Stops all trials once the user has asked for it; each keeps what it has reached."""
+class Stopping(StaysInTheDriver, Stopper):
+    """Stops a trial that falls behind, and all once the user has asked for it.
 
-    def __init__(self, interrupt: Interruptible) -> None:
+    Each keeps what it has reached.
+    """
+
+    def __init__(self, interrupt: Interruptible, searches: Searches) -> None:
         self.interrupt = interrupt
+        self.searches = searches
 
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
-        """No trial is stopped for its results."""
-        return False
+        """Whether a trial falls behind its peers; the callbacks then hear that it is stopped."""
+        if result["state"] != "running" or result["phase"] != "training":
+            return False
+        behind = self.searches.falls_behind(result["trial"], result["epoch"], result["bound"])
+        if behind:
+            result["state"] = "stopped"
+        return behind
 
     def stop_all(self) -> bool:
         """Whether all are to stop now."""

@@ -12,6 +12,9 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from gmm_study.search.searches import Searches
+from gmm_study.study import PlannedTrial
+
 PLAIN_LINE_EVERY = 30.0
 """Seconds between progress lines where the output is no terminal."""
 MOST_ROWS = 16
@@ -20,13 +23,16 @@ MOST_ROWS = 16
 class LiveView:
     """The running trials with epoch, bound and time left, and counts of all; a context manager.
 
-    `labels` names each trial that is to be trained, by its id.
+    `labels` names each trial that is to be trained, by its id; `searches` propose more of them.
     """
 
-    def __init__(self, console: Console, labels: Mapping[str, str], skipped: int) -> None:
+    def __init__(
+        self, console: Console, labels: Mapping[str, str], skipped: int, searches: Searches
+    ) -> None:
         self.console = console
-        self.labels = labels
+        self.labels = dict(labels)
         self.skipped = skipped
+        self.searches = searches
         self.running: dict[str, dict[str, Any]] = {}
         self.ended: Counter[str] = Counter()
         self.started = time.monotonic()
@@ -40,6 +46,15 @@ class LiveView:
 
     def __exit__(self, *exception: object) -> None:
         self._live.stop()
+
+    @property
+    def wanted(self) -> int:
+        """How many trials are to be trained, with those that are yet to be proposed."""
+        return len(self.labels) + self.searches.unproposed
+
+    def expect(self, trial: PlannedTrial) -> None:
+        """Take in a trial that was proposed."""
+        self.labels[trial.config.trial_id] = trial.label
 
     def update(self, report: Mapping[str, Any]) -> None:
         """Take a trial's report: its `trial` id, `state`, epoch, bound and seconds left."""
@@ -59,7 +74,7 @@ class LiveView:
     def counts(self) -> str:
         """One line: trials ended of all, running, and the time left."""
         done = sum(self.ended.values())
-        total = len(self.labels)
+        total = self.wanted
         states = [f"{count} {state}" for state, count in self.ended.items() if state != "complete"]
         waiting = sum(report["state"] == "waiting" for report in list(self.running.values()))
         running = len(self.running) - waiting
@@ -84,7 +99,7 @@ class LiveView:
         done = sum(self.ended.values()) + partly
         if done < 0.5:
             return None
-        return (time.monotonic() - self.started) * (len(self.labels) - done) / done
+        return (time.monotonic() - self.started) * (self.wanted - done) / done
 
     def _table(self) -> RenderableType:
         table = Table(box=None, pad_edge=False, header_style="dim")

@@ -18,7 +18,7 @@ from queue import Empty, SimpleQueue
 from time import monotonic
 from typing import IO, TYPE_CHECKING, Any, Self
 
-from gmm_study.study import Plan
+from gmm_study.study import Plan, PlannedTrial
 from gmm_study.trials.config import TrialConfig
 from gmm_study.trials.record import RecordStore
 
@@ -75,6 +75,10 @@ class Mirror:
         """A trial's record may have grown."""
         self._say(trial_id)
 
+    def expect(self, trial: PlannedTrial) -> None:
+        """A trial was added to the plan."""
+        self._say(json.dumps(_told(trial)))
+
     def flush(self) -> None:
         """Let it copy what is new without waiting for more."""
         self._say(FLUSH)
@@ -106,10 +110,9 @@ class Copier:
         self.study, self.question = assignment["study"], assignment["question"]
         self.replicates = assignment["replicates"]
         self.store = RecordStore(assignment["storage"])
-        self.trials = {
-            config["trial_id"]: (label, TrialConfig.from_json(config))
-            for label, config in assignment["trials"]
-        }
+        self.trials: dict[str, tuple[str, TrialConfig]] = {}
+        for trial in assignment["trials"]:
+            self._expect(trial)
         self.news = news
         self.problem: str | None = None
 
@@ -120,7 +123,7 @@ class Copier:
 
             prepare()
         runs: StudyRuns | None = None
-        told = {self.news.get()}  # MLflow stays untouched until something is asked for
+        told = {self._next()}  # MLflow stays untouched until something is asked for
         while True:
             closing = CLOSE in told
             try:
@@ -146,12 +149,22 @@ class Copier:
                 if record.config() is not None:
                     runs.sync(label, config, record, self.replicates)
 
+    def _expect(self, trial: dict[str, Any]) -> str:
+        config = TrialConfig.from_json(trial["config"])
+        self.trials[config.trial_id] = trial["label"], config
+        return config.trial_id
+
+    def _next(self, timeout: float | None = None) -> str:
+        """The next line, that of a new trial as its id; `Empty` where none comes in time."""
+        line = self.news.get(timeout=timeout)
+        return self._expect(json.loads(line)) if line.startswith("{") else line
+
     def _collect(self) -> set[str]:
         """What was told in the next few seconds, or until a line asks for haste."""
         told, until = set[str](), monotonic() + SYNC_EVERY
         while not told & {FLUSH, CLOSE}:
             try:
-                told.add(self.news.get(timeout=max(0.0, until - monotonic())))
+                told.add(self._next(timeout=max(0.0, until - monotonic())))
             except Empty:
                 break
         return told
@@ -164,8 +177,13 @@ def assignment(plan: Plan, store: RecordStore) -> dict[str, Any]:
         "question": plan.study.question,
         "replicates": plan.study.replicates,
         "storage": store.storage,
-        "trials": [(trial.label, trial.config.to_json()) for trial in plan.trials],
+        "trials": [_told(trial) for trial in plan.trials],
+        "searches": list(plan.cells),
     }
+
+
+def _told(trial: PlannedTrial) -> dict[str, Any]:
+    return {"label": trial.label, "config": trial.config.to_json()}
 
 
 def _listen(lines: IO[str], news: "SimpleQueue[str]") -> None:

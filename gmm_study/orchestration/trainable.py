@@ -51,6 +51,7 @@ class TrialTrainable(tune.Trainable):
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Take the next trial in the same process."""
+        self.cleanup()
         self._begin(new_config)
         return True
 
@@ -74,6 +75,7 @@ class TrialTrainable(tune.Trainable):
         self.trial_config = TrialConfig.from_json(config["job"]["trial"])
         self.record = self.store.record(self.trial_config.trial_id)
         self.replicates = config["job"]["replicates"]
+        self.milestones = set(config["job"]["milestones"])
         self.current = None
 
     def _work(self) -> dict[str, Any]:
@@ -85,6 +87,8 @@ class TrialTrainable(tune.Trainable):
         progress = run.progress()
         while not run.finished and time.monotonic() < until:
             progress = run.advance()
+            if progress.epoch in self.milestones:
+                break
         state = str(run.result()["state"]) if run.finished else "running"
         return self._report(state, **vars(progress), done=run.finished)
 

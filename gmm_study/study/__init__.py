@@ -2,11 +2,12 @@
 
 from gmm_study.study.axis import Axis
 from gmm_study.study.load import load_study
-from gmm_study.study.plan import Plan, PlannedTrial, make_plan
+from gmm_study.study.plan import Cell, Plan, PlannedTrial, make_plan
 from gmm_study.study.schema import GridSearch, RandomSearch, Study
 
 __all__ = [
     "Axis",
+    "Cell",
     "GridSearch",
     "Plan",
     "PlannedTrial",

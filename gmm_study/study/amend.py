@@ -9,19 +9,21 @@ from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import fields
 from hashlib import sha256
-from typing import Any
+from typing import Any, get_args
 
 from gmm_study.errors import InputError, did_you_mean
 from gmm_study.study.axis import Axis
 from gmm_study.study.dotted import assign, leaves, overlap, remove
 from gmm_study.study.read import parse_yaml
-from gmm_study.study.schema import VARIATION, StudyFile
+from gmm_study.study.schema import VARIATION, SchedulerChoice, Search, StudyFile
 from gmm_study.study.settings import SPELT_ELSEWHERE
 from gmm_study.training.hyperparameters import Hyperparameters
 
 SHORT_FOR = {"dataset": "datasets", "method": "methods"}
 """Names that set a list to one value."""
 FIELDS = set(StudyFile.model_fields) - {"small"}
+SECTIONS_OF_KINDS = {"search": Search, "scheduler": SchedulerChoice}
+"""Those whose other fields hang on their kind."""
 LABEL_LENGTH = 100
 
 
@@ -108,8 +110,20 @@ def _override(document: dict[str, Any], key: str, value: Any) -> None:
         document[key] = {}
         for name, setting in value.items():
             _override(document, f"{key}.{name}", setting)
+    elif head in SECTIONS_OF_KINDS and rest == "kind":
+        known = _fields_of_kind(head, value)
+        kept = {name: old for name, old in _mapping(document, head).items() if name in known}
+        document[head] = {**kept, "kind": value}
     else:
         assign(document, key, value)
+
+
+def _fields_of_kind(section: str, kind: Any) -> set[str]:
+    union, _ = get_args(SECTIONS_OF_KINDS[section])
+    for model in get_args(union):
+        if kind in get_args(model.model_fields["kind"].annotation):
+            return set(model.model_fields)
+    return set()
 
 
 def _refuse_unknown(name: str) -> None:

@@ -72,8 +72,8 @@ class Axis(Section):
     def at(self, fraction: float) -> Any:
         """The value that far, in [0, 1), along the axis; equal fractions are equally likely.
 
-        Numbers of a range are rounded to six digits, so that a draw, and with it a trial's
-        identity, does not hang on a machine's logarithm.
+        Numbers of a range are rounded, so that a draw, and with it a trial's identity, does not
+        hang on a machine's logarithm.
         """
         if self.values:
             return self.values[min(int(fraction * len(self.values)), len(self.values) - 1)]
@@ -84,6 +84,13 @@ class Axis(Section):
             value = exp(log(low) + fraction * (log(high) - log(low)))
         else:
             value = low + fraction * (high - low)
+        return self.rounded(value)
+
+    def rounded(self, value: Any) -> Any:
+        """A value of the axis; of a range of reals, to six digits."""
+        if self.values or self.integer:
+            return value
+        low, high = getattr(self, self.kind)
         return min(max(float(f"{value:.6g}"), low), high)
 
     def probes(self) -> Sequence[Any]:

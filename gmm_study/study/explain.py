@@ -21,7 +21,10 @@ def explain(error: ValidationError) -> str:
     """The line for the first of the errors that pydantic collected."""
     fault = error.errors(include_url=False)[0]
     kind, context, location = fault["type"], fault.get("ctx", {}), [*fault["loc"]]
-    if location[:1] == ["search"]:  # a discriminated union puts the kind into the location
+    if location[:1] in (
+        ["search"],
+        ["scheduler"],
+    ):  # a discriminated union puts the kind into the location
         del location[1:2]
     field = ".".join(map(str, location))
     value = repr(fault["input"])

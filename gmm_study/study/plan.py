@@ -1,13 +1,15 @@
 """All the trials of a study, each once."""
 
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from hashlib import sha256
 from itertools import product
 from typing import Any
 
-from gmm_study.study.schema import VARIATION, RandomSearch, Study
+from gmm_study.study.axis import Axis
+from gmm_study.study.schema import VARIATION, DrawnSearch, Scheduler, Study
 from gmm_study.training.hyperparameters import Hyperparameters
 from gmm_study.trials.config import TrialConfig
 
@@ -19,6 +21,8 @@ class PlannedTrial:
     config: TrialConfig
     axes: dict[str, Any]
     """Its variation, and its value on each axis of the space that its configuration reads."""
+    cell: str = ""
+    """The key of the cell that it competes in; empty where there is none."""
 
     @property
     def label(self) -> str:
@@ -29,9 +33,61 @@ class PlannedTrial:
     @property
     def place(self) -> str:
         """Its value on each axis, as `depth=3`."""
-        return " ".join(
-            f"{name.rpartition('.')[2]}={_quoted(value)}" for name, value in self.axes.items()
-        )
+        return _place(self.axes)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Trials that differ in what is searched over alone: one search and one race of a scheduler."""
+
+    study: Study
+    dataset: str
+    dataset_sha256: str
+    method: str
+    axes: dict[str, Any]
+    """Its variation and its value on each grid around the search."""
+
+    @property
+    def label(self) -> str:
+        """A short name for people, as `digits gmm depth=3`."""
+        return " ".join(filter(None, (self.dataset, self.method, _place(self.axes))))
+
+    @cached_property
+    def key(self) -> str:
+        """A hash of all that its search hangs on, and not of how many trials are asked for.
+
+        So a search goes on where it stood when more trials or replicates are asked for, and starts
+        anew when its axes, its seed, its scheduler or a setting that matters changes.
+        """
+        study = self.study
+        inside = {name: axis for name, axis in study.space.items() if name not in self.axes}
+        start = {name: axis.at(0) for name, axis in inside.items()}
+        settings = study.hyperparameters(self.method, {**self.axes, **start}).identity()
+        heads = {name.partition(".")[0] for name in inside}
+        drawn = {name: axis.model_dump(exclude_unset=True) for name, axis in study.drawn.items()}
+        content = {
+            "study": study.name,
+            "dataset_sha256": self.dataset_sha256,
+            "settings": {name: v for name, v in settings.items() if name not in heads},
+            "parts": {name: v for name, v in study.fixed.items() if name in heads},
+            "drawn": drawn,
+            "search": study.search.model_dump(exclude={"trials", "points"}),
+            "scheduler": study.scheduler.model_dump(),
+            "axes": self.axes,
+        }
+        text = json.dumps(content, sort_keys=True)
+        return sha256(text.encode()).hexdigest()[:16]
+
+    def trial(self, axes: Mapping[str, Any]) -> PlannedTrial:
+        """Its trial at a value for each axis that is searched over."""
+        everywhere = {**self.axes, **axes}
+        hyperparameters = self.study.hyperparameters(self.method, everywhere)
+        config = TrialConfig(hyperparameters, self.dataset, self.dataset_sha256)
+        return PlannedTrial(config, _ReadNames().among(hyperparameters, everywhere), self.key)
+
+
+Proposals = Callable[[Cell], Sequence[Mapping[str, Any]]]
+"""What an adaptive search has proposed in a cell so far: its values on the axes drawn from."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +101,10 @@ class Plan:
     """Every place of the study; configurations that train alike share a trial."""
     without_data: tuple[str, ...] = ()
     """The data sets of the study that could not be had, and so have no trials."""
+    cells: Mapping[str, Cell] = field(default_factory=dict)
+    """By key, those whose trials a search proposes or a scheduler may stop."""
+    unproposed: Mapping[str, int] = field(default_factory=dict)
+    """By a cell's key, how many trials an adaptive search has yet to propose."""
 
     @property
     def x(self) -> str | None:
@@ -59,31 +119,88 @@ class Plan:
         return {trial_id: places for trial_id, places in by_id.items() if len(places) > 1}
 
 
-def make_plan(study: Study, dataset_sha256: Mapping[str, str]) -> Plan:
+def make_plan(
+    study: Study,
+    dataset_sha256: Mapping[str, str],
+    proposals: Proposals = lambda cell: (),
+) -> Plan:
     """Expand a study; `dataset_sha256` has the checksums by name of the data sets that can be had.
 
     Configurations that train alike, such as those that differ in a setting their method does not
     read, are one trial. Where a variation makes no difference to a method, or two values of an axis
     make none, the trial has a place for each.
     """
-    trials: dict[str, PlannedTrial] = {}
-    places: dict[str, PlannedTrial] = {}
-    read_names = _ReadNames()
+    expansion = _Expansion(study, proposals)
     for dataset in study.datasets:
-        if dataset not in dataset_sha256:
-            continue
-        checksum = dataset_sha256[dataset]
-        for cell in _grid_cells(study):
-            for method in study.methods:
-                for axes in _draws(study, method, checksum, cell, read_names):
-                    hyperparameters = study.hyperparameters(method, axes)
-                    config = TrialConfig(hyperparameters, dataset, checksum)
-                    read = read_names.among(hyperparameters, axes)
-                    trial = PlannedTrial(config, read)
-                    trials.setdefault(config.trial_id, trial)
-                    places.setdefault(json.dumps([config.trial_id, read]), trial)
+        if dataset in dataset_sha256:
+            for grid_cell in _grid_cells(study):
+                for method in study.methods:
+                    expansion.add(dataset, dataset_sha256[dataset], method, grid_cell)
     without_data = tuple(name for name in study.datasets if name not in dataset_sha256)
-    return Plan(study, tuple(trials.values()), tuple(places.values()), without_data)
+    return Plan(
+        study,
+        tuple(expansion.trials.values()),
+        tuple(expansion.places.values()),
+        without_data,
+        expansion.cells,
+        expansion.unproposed,
+    )
+
+
+class _Expansion:
+    """A study's trials, places and cells while they are collected."""
+
+    def __init__(self, study: Study, proposals: Proposals) -> None:
+        self.study = study
+        self.proposals = proposals
+        self.trials: dict[str, PlannedTrial] = {}
+        self.places: dict[str, PlannedTrial] = {}
+        self.cells: dict[str, Cell] = {}
+        self.unproposed: dict[str, int] = {}
+        self._read_names = _ReadNames()
+        self._start = {name: axis.at(0) for name, axis in study.drawn.items()}
+        self._has_cells = study.is_adaptive or isinstance(study.scheduler, Scheduler)
+
+    def add(self, dataset: str, checksum: str, method: str, grid: Mapping[str, Any]) -> None:
+        """Take in the trials of a method at one value of every grid."""
+        key = ""
+        if self._has_cells:
+            cell = Cell(self.study, dataset, checksum, method, self._around(method, grid))
+            key = cell.key
+            self.cells.setdefault(key, cell)
+        for axes in self._draws(method, checksum, grid, key):
+            hyperparameters = self.study.hyperparameters(method, axes)
+            config = TrialConfig(hyperparameters, dataset, checksum)
+            trial = PlannedTrial(config, self._read_names.among(hyperparameters, axes), key)
+            self.trials.setdefault(config.trial_id, trial)
+            self.places.setdefault(json.dumps([config.trial_id, trial.axes]), trial)
+
+    def _around(self, method: str, grid: Mapping[str, Any]) -> dict[str, Any]:
+        """The grids that make a cell: all around a search, the report's axis of a plain grid."""
+        read = self._read(method, grid)
+        if self.study.drawn:
+            return read
+        return {name: value for name, value in read.items() if name == self.study.x}
+
+    def _read(self, method: str, grid: Mapping[str, Any]) -> dict[str, Any]:
+        first = self.study.hyperparameters(method, {**grid, **self._start})
+        return self._read_names.among(first, grid)
+
+    def _draws(
+        self, method: str, checksum: str, grid: Mapping[str, Any], key: str
+    ) -> Iterator[dict[str, Any]]:
+        search, drawn = self.study.search, self.study.drawn
+        if not (drawn and isinstance(search, DrawnSearch)):
+            yield dict(grid)
+        elif self.study.is_adaptive:
+            proposed = self.proposals(self.cells[key])
+            self.unproposed[key] = max(0, search.trials - len(proposed))
+            yield from ({**grid, **axes} for axes in proposed[: search.trials])
+        else:
+            read = self._read(method, grid)
+            read.pop(VARIATION, None)
+            seed = json.dumps([search.seed, method, checksum, read], sort_keys=True)
+            yield from ({**grid, **axes} for axes in _random_draws(search, drawn, seed))
 
 
 class _ReadNames:
@@ -107,34 +224,28 @@ def _grid_cells(study: Study) -> Iterator[dict[str, Any]]:
         yield dict(zip(names, values, strict=True))
 
 
-def _draws(
-    study: Study, method: str, checksum: str, cell: Mapping[str, Any], read_names: _ReadNames
+def _random_draws(
+    search: DrawnSearch, drawn: Mapping[str, Axis], seed: str
 ) -> Iterator[dict[str, Any]]:
-    """The cell itself, or with a value for every axis that is no grid: the points, then draws.
+    """A value for every axis that is no grid, as often as the search asks: the points, then draws.
 
     A draw hangs on its number, the axis, the search's seed and what the cell is, and on no other
     cell, draw or axis. All variations have the same draws, so that they differ in nothing else.
     """
-    drawn = {name: axis for name, axis in study.space.items() if not axis.grid}
-    if not (drawn and isinstance(study.search, RandomSearch)):
-        yield dict(cell)
-        return
-    start = {**cell, **{name: axis.at(0) for name, axis in drawn.items()}}
-    read = read_names.among(study.hyperparameters(method, start), cell)
-    read.pop(VARIATION, None)
-    seed = json.dumps([study.search.seed, method, checksum, read], sort_keys=True)
-    points = study.search.points[: study.search.trials]
-    for point in points:
-        yield {**cell, **point}
-    for number in range(len(points), study.search.trials):
-        values = {name: axis.at(_fraction(seed, name, number)) for name, axis in drawn.items()}
-        yield {**cell, **values}
+    points = search.points[: search.trials]
+    yield from points
+    for number in range(len(points), search.trials):
+        yield {name: axis.at(_fraction(seed, name, number)) for name, axis in drawn.items()}
 
 
 def _fraction(*content: Any) -> float:
     """A number uniform in [0, 1), the same on every machine."""
     digest = sha256(json.dumps(content).encode()).digest()
     return (int.from_bytes(digest[:8]) >> 11) / 2**53
+
+
+def _place(axes: Mapping[str, Any]) -> str:
+    return " ".join(f"{name.rpartition('.')[2]}={_quoted(value)}" for name, value in axes.items())
 
 
 def _quoted(value: Any) -> str:

@@ -40,20 +40,87 @@ class GridSearch(Section):
     kind: Literal["grid"]
 
 
-class RandomSearch(Section):
-    """So many trials in every cell of the grid: the points first, then draws at random.
+class DrawnSearch(Section):
+    """So many trials in every cell of the grid: the points first, then what the search draws.
 
     A point has a value for every axis that is no grid; points that are known to be good make a
     search good that is cut short.
     """
 
-    kind: Literal["random"]
     trials: AtLeastOne
     seed: StrictInt = 0
     points: list[dict[str, Any]] = Field(default_factory=list)
 
 
-Search = Annotated[GridSearch | RandomSearch, Field(discriminator="kind")]
+class RandomSearch(DrawnSearch):
+    """Draws at random, all known before the first is trained."""
+
+    kind: Literal["random"]
+
+
+class TpeSearch(DrawnSearch):
+    """Draws by a tree-structured Parzen estimator of what was good so far in the cell."""
+
+    kind: Literal["tpe"]
+    startup_trials: AtLeastOne = 10
+    """Draws at random that come first."""
+
+
+class CmaEsSearch(DrawnSearch):
+    """Draws by an evolution strategy that adapts its covariance, over two ranges or more."""
+
+    kind: Literal["cmaes"]
+
+
+Search = Annotated[GridSearch | RandomSearch | TpeSearch | CmaEsSearch, Field(discriminator="kind")]
+
+
+class NoScheduler(Section):
+    """Every trial is trained to its end."""
+
+    kind: Literal["none"]
+
+
+class Scheduler(Section):
+    """Stops the trials of a cell that fall behind, by their validation bound at certain epochs."""
+
+    grace_epochs: AtLeastOne = 5
+    """Epochs that every trial gets."""
+
+    def milestones(self, max_epochs: int) -> list[int]:
+        """The epochs before the last at which a trial may be stopped."""
+        raise NotImplementedError
+
+
+class AshaScheduler(Scheduler):
+    """Asynchronous successive halving: one in `reduction_factor` goes on at every milestone."""
+
+    kind: Literal["asha"]
+    reduction_factor: Annotated[StrictInt, Field(ge=2)] = 3
+
+    def milestones(self, max_epochs: int) -> list[int]:
+        """The grace epochs times the powers of the factor."""
+        epochs = [self.grace_epochs]
+        while epochs[-1] * self.reduction_factor < max_epochs:
+            epochs.append(epochs[-1] * self.reduction_factor)
+        return [epoch for epoch in epochs if epoch < max_epochs]
+
+
+class MedianScheduler(Scheduler):
+    """Stops a trial whose best bound is below the median of those that were trained to the end."""
+
+    kind: Literal["median"]
+    startup_trials: AtLeastOne = 5
+    """So many are trained to the end before any is stopped."""
+
+    def milestones(self, max_epochs: int) -> list[int]:
+        """Every multiple of the grace epochs."""
+        return list(range(self.grace_epochs, max_epochs, self.grace_epochs))
+
+
+SchedulerChoice = Annotated[
+    NoScheduler | AshaScheduler | MedianScheduler, Field(discriminator="kind")
+]
 
 
 class Evaluation(Section):
@@ -102,6 +169,7 @@ class StudyFile(Section):
     """By label, settings laid over the fixed ones; the others are held against the first."""
     space: dict[str, Axis] = Field(default_factory=dict)
     search: Search = GridSearch(kind="grid")
+    scheduler: SchedulerChoice = NoScheduler(kind="none")
     evaluation: Evaluation = Evaluation()
     resources: Resources = Resources()
     report: Report = Report()
@@ -148,16 +216,7 @@ class StudyFile(Section):
     @model_validator(mode="after")
     def _check(self) -> "StudyFile":
         self._refuse_overlaps()
-        if isinstance(self.search, RandomSearch):
-            for number, point in enumerate(self.search.points):
-                self.search.points[number] = self._plain_point(f"search.points.{number}", point)
-        if isinstance(self.search, GridSearch):
-            for name, axis in self.space.items():
-                if not axis.grid:
-                    raise InputError(
-                        f"space.{name}: {axis.kind} must be a grid in a search of kind grid, "
-                        "or the search {kind: random, trials: N}"
-                    )
+        self._check_search()
         self._check_settings()
         for name in self.space:
             self.refuse_unread("space.", name)
@@ -170,8 +229,30 @@ class StudyFile(Section):
             raise InputError(f"report.x: '{self.report.x}' is no axis of space; {hint}")
         return self
 
+    def _check_search(self) -> None:
+        if isinstance(self.search, DrawnSearch):
+            for number, point in enumerate(self.search.points):
+                self.search.points[number] = self._plain_point(f"search.points.{number}", point)
+        else:
+            for name, axis in self.drawn.items():
+                raise InputError(
+                    f"space.{name}: {axis.kind} must be a grid in a search of kind grid, "
+                    "or the search {kind: random, trials: N}"
+                )
+        if self.is_adaptive and not self.drawn:
+            raise InputError(
+                f"search.kind: '{self.search.kind}' has no axis to draw from; "
+                "give space one, as learning_rate: {log_uniform: [1e-4, 1e-2]}"
+            )
+        ranges = [name for name, axis in self.drawn.items() if not axis.values]
+        if isinstance(self.search, CmaEsSearch) and len(ranges) < 2:
+            raise InputError(
+                f"search.kind: 'cmaes' needs two ranges of numbers in space, and there are "
+                f"{len(ranges)}; take tpe"
+            )
+
     def _plain_point(self, section: str, point: Mapping[str, Any]) -> dict[str, Any]:
-        drawn = {name: axis for name, axis in self.space.items() if not axis.grid}
+        drawn = self.drawn
         for name in point:
             if name not in drawn:
                 hint = did_you_mean(name, drawn) if drawn else "there is none"
@@ -191,6 +272,16 @@ class StudyFile(Section):
         """The values of each axis that is a grid, that of the variations first."""
         variations = {VARIATION: tuple(self.variations)} if self.variations else {}
         return variations | {name: axis.grid for name, axis in self.space.items() if axis.grid}
+
+    @property
+    def drawn(self) -> dict[str, Axis]:
+        """The axes that are no grids, from which the search draws."""
+        return {name: axis for name, axis in self.space.items() if not axis.grid}
+
+    @property
+    def is_adaptive(self) -> bool:
+        """Whether the search proposes trials by what those before them reached."""
+        return isinstance(self.search, TpeSearch | CmaEsSearch)
 
     @property
     def x(self) -> str | None:

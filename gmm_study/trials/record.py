@@ -119,8 +119,9 @@ class Record:
         return self._read_json("result.json")
 
     def state(self, replicates: int) -> str:
-        """`pending`, `running`, `complete`, `diverged` or `failed`, given the replicates wanted.
+        """`pending`, `running`, `complete`, `diverged`, `failed` or `stopped` (by a scheduler).
 
+        For the replicates that are wanted.
         A record that cannot be read counts as failed.
         """
         try:
@@ -130,7 +131,7 @@ class Record:
             state = str(status.get("state", "pending"))
             if state == "running" and status["pid"] != os.getpid():
                 return "running" if self.trained_elsewhere() else "pending"
-            return state if state in ("running", "failed") else "pending"
+            return state if state in ("running", "failed", "stopped") else "pending"
         except (ValueError, LookupError, TypeError):
             return "failed"
 

@@ -103,9 +103,10 @@ class TrialRun:
         self._saved_at = time.monotonic()
 
     def pause(self) -> None:
-        """Save, and say that nobody trains the trial any more."""
+        """Save, and say that nobody trains the trial any more; what was stopped stays so."""
+        stopped = self.record.status().get("state") == "stopped"
         self.save()
-        self._write_status("pending")
+        self._write_status("stopped" if stopped else "pending")
 
     def progress(self) -> Progress:
         """How far the trial is."""

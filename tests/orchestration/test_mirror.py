@@ -77,7 +77,7 @@ def trial(tmp_path, monkeypatch):
     while not run.finished:
         run.advance()
     study = SimpleNamespace(name="a study", question="why?", replicates=2)
-    return SimpleNamespace(study=study, trials=[PlannedTrial(config, {})]), store
+    return SimpleNamespace(study=study, trials=[PlannedTrial(config, {})], cells={}), store
 
 
 def database():

@@ -1,0 +1,68 @@
+"""The trials of a study in the order in which Ray Tune is to run them."""
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from ray.tune.search import Searcher
+
+from gmm_study.orchestration.following import StaysInTheDriver
+from gmm_study.search.searches import Searches
+from gmm_study.study import PlannedTrial
+
+
+class Queue(StaysInTheDriver, Searcher):
+    """Hands Tune the trials that a plan lacks, then those that its searches propose.
+
+    A search is asked only when a trial could start at once, so that it knows all that has ended.
+    """
+
+    def __init__(
+        self,
+        missing: Iterable[PlannedTrial],
+        searches: Searches,
+        at_a_time: int,
+        replicates: int,
+        announce: Callable[[PlannedTrial], None],
+    ) -> None:
+        super().__init__()
+        self.missing = deque(missing)
+        self.searches = searches
+        self.at_a_time = at_a_time
+        self.replicates = replicates
+        self.announce = announce
+        self._handed_out: set[str] = set()
+
+    def suggest(self, trial_id: str) -> Any:
+        """The job of the next trial, None where Tune is to wait for one that runs."""
+        busy = len(self._handed_out) >= self.at_a_time
+        if busy and not self.missing and self.searches.unproposed:
+            return None
+        trial = self.missing.popleft() if self.missing else self._proposed()
+        if trial is None:
+            return Searcher.FINISHED
+        self._handed_out.add(trial_id)
+        job = {
+            "trial": trial.config.to_json(),
+            "replicates": self.replicates,
+            "milestones": self.searches.milestones(trial),
+        }
+        return {"job": job}
+
+    def _proposed(self) -> PlannedTrial | None:
+        trial = self.searches.next()
+        if trial is not None:
+            self.announce(trial)
+        return trial
+
+    def on_trial_complete(
+        self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
+    ) -> None:
+        """A trial has ended, well or not; the searches hear of it from its record."""
+        self._handed_out.discard(trial_id)
+
+    def save(self, checkpoint_path: str) -> None:
+        """Nothing: a run that goes on reads the records, and no state of Tune's."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Nothing was saved."""

@@ -1,0 +1,173 @@
+"""The search of one cell: an Optuna study in memory that is told all that happens in the cell."""
+
+import warnings
+from collections import defaultdict
+from typing import Any
+
+import optuna
+from optuna.trial import Trial, TrialState, create_trial
+
+from gmm_study.search.distributions import distributions, plain_values
+from gmm_study.search.history import Event, History
+from gmm_study.study.plan import Cell, PlannedTrial
+from gmm_study.study.schema import (
+    AshaScheduler,
+    CmaEsSearch,
+    DrawnSearch,
+    MedianScheduler,
+    Scheduler,
+    TpeSearch,
+)
+from gmm_study.trials.record import RecordStore
+
+STATES = {"complete": TrialState.COMPLETE, "stopped": TrialState.PRUNED}
+"""Optuna's word for how a trial ended; it has failed otherwise, whether it diverged or broke."""
+
+optuna.logging.set_verbosity(optuna.logging.ERROR)
+
+
+class CellSearch:
+    """Proposes trials of a cell, and says which of them fall behind.
+
+    What it answers hangs on the cell's key and on the events before alone, so doing the events of
+    its history again brings it to where it stood; nothing of Optuna's own is stored. The objective
+    is the mean over replicates of the best validation bound.
+    """
+
+    def __init__(self, store: RecordStore, cell: Cell) -> None:
+        self.cell = cell
+        self.history = History(store, cell)
+        self._axes = cell.study.drawn if cell.study.is_adaptive else {}
+        self._distributions = distributions(self._axes)
+        self._study = optuna.create_study(
+            direction="maximize", sampler=_sampler(cell), pruner=_pruner(cell)
+        )
+        self._under_way: dict[str, list[Trial]] = defaultdict(list)
+        self._ended: dict[str, tuple[str, float | None]] = {}
+        self._params: dict[str, dict[str, Any]] = {}
+        for event in self.history.events:
+            self._do(event)
+
+    @property
+    def under_way(self) -> list[str]:
+        """The ids of the trials that were proposed and have not ended."""
+        return [trial_id for trial_id, trials in self._under_way.items() if trials]
+
+    @property
+    def unproposed(self) -> int:
+        """How many trials are yet to be proposed."""
+        search = self.cell.study.search
+        if not (self.cell.study.is_adaptive and isinstance(search, DrawnSearch)):
+            return 0
+        return max(0, search.trials - len(self.history.proposals()))
+
+    def propose(self) -> PlannedTrial | None:
+        """The next trial that is new to the cell; None where all were proposed."""
+        while self.unproposed:
+            point = self._next_point()
+            trial = self._ask(point)
+            axes = point or plain_values(self._axes, trial.params)
+            planned = self.cell.trial(axes)
+            trial_id = planned.config.trial_id
+            is_new = trial_id not in self._ended and not self._under_way[trial_id]
+            self._take(trial_id, trial)
+            given = {"given": True} if point else {}
+            self.history.add({"event": "propose", "trial_id": trial_id, "axes": axes, **given})
+            if is_new:
+                return planned
+        return None
+
+    def enter(self, trial_id: str) -> None:
+        """Take in a trial that the plan has and the search did not propose."""
+        if trial_id not in self._ended and not self._under_way[trial_id]:
+            self._add({"event": "propose", "trial_id": trial_id, "axes": {}, "given": True})
+
+    def report(self, trial_id: str, epoch: int, bound: float) -> bool:
+        """Tell what a trial has reached at a milestone; gives whether it falls behind."""
+        if not self._under_way[trial_id] or epoch <= self.history.reported(trial_id):
+            return False
+        return self._add({"event": "report", "trial_id": trial_id, "epoch": epoch, "bound": bound})
+
+    def end(self, trial_id: str, state: str, bound: float | None) -> None:
+        """Tell how a trial ended; `bound` is that of a complete one."""
+        self._add({"event": "end", "trial_id": trial_id, "state": state, "bound": bound})
+
+    def _add(self, event: Event) -> bool:
+        behind = self._do(event)
+        self.history.add(event)
+        return behind
+
+    def _do(self, event: Event) -> bool:
+        """Let an event happen; gives whether a report shows the trial behind."""
+        trial_id = event["trial_id"]
+        if event["event"] == "propose":
+            self._take(trial_id, self._ask_again(event))
+        elif event["event"] == "end":
+            self._end(trial_id, event["state"], event["bound"])
+        elif self._under_way[trial_id]:
+            first = self._under_way[trial_id][0]
+            first.report(event["bound"], event["epoch"])
+            return first.should_prune()
+        return False
+
+    def _next_point(self) -> dict[str, Any] | None:
+        search, before = self.cell.study.search, self.history.proposals()
+        points = search.points if isinstance(search, DrawnSearch) else []
+        return next((point for point in points if point not in before), None)
+
+    def _ask(self, axes: dict[str, Any] | None) -> Trial:
+        if axes:
+            self._study.enqueue_trial(axes)
+        return self._study.ask(self._distributions)
+
+    def _ask_again(self, event: Event) -> Trial:
+        """The proposal of an event; as a fact where this version of Optuna would draw another."""
+        trial = self._ask(event["axes"] if event.get("given") else None)
+        if not event.get("given") and plain_values(self._axes, trial.params) != event["axes"]:
+            self._study.tell(trial, state=TrialState.FAIL)
+            trial = self._ask(event["axes"])
+        return trial
+
+    def _take(self, trial_id: str, trial: Trial) -> None:
+        """Wait for the trial's end, or tell it if it has ended: a search may propose it twice."""
+        self._under_way[trial_id].append(trial)
+        self._params[trial_id] = trial.params
+        if trial_id in self._ended:
+            self._end(trial_id, *self._ended[trial_id])
+
+    def _end(self, trial_id: str, state: str, bound: float | None) -> None:
+        self._ended[trial_id] = state, bound
+        trials, verdict = self._under_way.pop(trial_id, []), STATES.get(state, TrialState.FAIL)
+        for trial in trials:
+            self._study.tell(trial, bound, state=verdict)
+        if not trials and verdict == TrialState.COMPLETE:  # it had failed, and was tried again
+            params = self._params[trial_id]
+            self._study.add_trial(
+                create_trial(value=bound, params=params, distributions=self._distributions)
+            )
+
+
+def _sampler(cell: Cell) -> optuna.samplers.BaseSampler:
+    seed, study = int(cell.key[:8], 16), cell.study
+    if isinstance(study.search, TpeSearch):
+        return optuna.samplers.TPESampler(seed=seed, n_startup_trials=study.search.startup_trials)
+    if not isinstance(study.search, CmaEsSearch):
+        return optuna.samplers.RandomSampler(seed=seed)
+    with warnings.catch_warnings(action="ignore", category=optuna.exceptions.ExperimentalWarning):
+        return optuna.samplers.CmaEsSampler(
+            seed=seed,
+            independent_sampler=optuna.samplers.RandomSampler(seed=seed),
+            warn_independent_sampling=False,
+            consider_pruned_trials=isinstance(study.scheduler, Scheduler),
+        )
+
+
+def _pruner(cell: Cell) -> optuna.pruners.BasePruner:
+    scheduler = cell.study.scheduler
+    if isinstance(scheduler, AshaScheduler):
+        return optuna.pruners.SuccessiveHalvingPruner(
+            min_resource=scheduler.grace_epochs, reduction_factor=scheduler.reduction_factor
+        )
+    if isinstance(scheduler, MedianScheduler):
+        return optuna.pruners.MedianPruner(n_startup_trials=scheduler.startup_trials)
+    return optuna.pruners.NopPruner()

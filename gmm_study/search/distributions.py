@@ -1,0 +1,32 @@
+"""An axis as Optuna has it, and a value that Optuna draws as a trial has it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+
+from gmm_study.study.axis import Axis
+
+
+def distributions(axes: Mapping[str, Axis]) -> dict[str, BaseDistribution]:
+    """Optuna's distribution for every axis that is drawn from."""
+    return {name: _distribution(axis) for name, axis in axes.items()}
+
+
+def plain_values(axes: Mapping[str, Axis], drawn: Mapping[str, Any]) -> dict[str, Any]:
+    """Drawn values, those of ranges of reals rounded to six digits, as a trial's identity wants."""
+    return {name: axes[name].rounded(value) for name, value in drawn.items()}
+
+
+def _distribution(axis: Axis) -> BaseDistribution:
+    if axis.choice:
+        return CategoricalDistribution(axis.choice)
+    low, high = getattr(axis, axis.kind)
+    if axis.integer:
+        return IntDistribution(low, high)
+    return FloatDistribution(low, high, log=axis.log_uniform is not None)

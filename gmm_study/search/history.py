@@ -1,0 +1,114 @@
+"""What happened in a cell, in order: the truth about a search, kept beside the records.
+
+    .searches/STUDY/KEY.json    the cell, the axes that are drawn from, and its events
+
+An event is a mapping with an `event` of
+
+    propose    `trial_id`, `axes`: a value for every axis that is drawn from
+    report     `trial_id`, `epoch`, `bound`: what a trial reached at a milestone
+    end        `trial_id`, `state`, `bound` (None but for a complete trial)
+
+Bounds are in nats. A search that stopped is brought back by doing its events again.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from gmm_study.study.axis import Axis
+from gmm_study.study.plan import Cell
+from gmm_study.trials.record import RecordStore
+
+FOLDER = ".searches"
+Event = dict[str, Any]
+
+
+class History:
+    """The events of one cell; `add` stores each at once."""
+
+    def __init__(self, store: RecordStore, cell: Cell) -> None:
+        self.store, self.cell = store, cell
+        found = _read(store, cell.study.name, cell.key)
+        self.events: list[Event] = found.get("events", [])
+
+    def add(self, event: Event) -> None:
+        """Append an event."""
+        self.events.append(event)
+        drawn = self.cell.study.drawn
+        document = {
+            "cell": self.cell.label,
+            "drawn": {name: axis.model_dump(exclude_unset=True) for name, axis in drawn.items()},
+            "events": self.events,
+        }
+        folder = self.store.record(f"{FOLDER}/{self.cell.study.name}")
+        folder.write_file(f"{self.cell.key}.json", json.dumps(document).encode())
+
+    def proposals(self) -> list[dict[str, Any]]:
+        """The values of every proposal on the axes drawn from, in order."""
+        return [event["axes"] for event in self.events if event["event"] == "propose"]
+
+    def reported(self, trial_id: str) -> int:
+        """The last milestone that a trial has reported, 0 before the first."""
+        reports = (event for event in self.events if event["event"] == "report")
+        return max((e["epoch"] for e in reports if e["trial_id"] == trial_id), default=0)
+
+
+@dataclass
+class Proposal:
+    """What became of one proposal."""
+
+    trial_id: str
+    axes: Mapping[str, Any]
+    reports: dict[int, float] = field(default_factory=dict)
+    """Its bound (nats) at each milestone that it has reported, by epoch."""
+    state: str | None = None
+    """None while it has not ended."""
+    bound: float | None = None
+
+
+@dataclass(frozen=True)
+class StoredSearch:
+    """A search as its file tells it."""
+
+    cell: str
+    drawn: dict[str, Axis]
+    proposals: tuple[Proposal, ...]
+
+
+def read_search(store: RecordStore, study: str, key: str) -> StoredSearch | None:
+    """The search of a cell, None where there is none that can be read."""
+    found = _read(store, study, key)
+    if not found:
+        return None
+    proposals: list[Proposal] = []
+    ends: dict[str, Event] = {}
+    for event in found["events"]:
+        mine = [proposal for proposal in proposals if proposal.trial_id == event["trial_id"]]
+        if event["event"] == "propose":
+            proposals.append(Proposal(event["trial_id"], event["axes"]))
+            mine = proposals[-1:]
+        elif event["event"] == "report":
+            mine[0].reports[event["epoch"]] = event["bound"]
+        else:
+            ends[event["trial_id"]] = event
+        if end := ends.get(event["trial_id"]):
+            for proposal in mine:
+                proposal.state, proposal.bound = end["state"], end["bound"]
+    drawn = {name: Axis.model_validate(axis) for name, axis in found["drawn"].items()}
+    return StoredSearch(found["cell"], drawn, tuple(proposals))
+
+
+def _read(store: RecordStore, study: str, key: str) -> dict[str, Any]:
+    """What a file says; empty where it cannot be read: the records stay, the search is lost."""
+    content = store.record(f"{FOLDER}/{study}").read_file(f"{key}.json")
+    try:
+        document = dict(json.loads(content or b"{}"))
+        return document if all(map(_is_event, document["events"])) else {}
+    except (ValueError, TypeError, LookupError):
+        return {}
+
+
+def _is_event(event: Event) -> bool:
+    wanted = {"propose": ("axes",), "report": ("epoch", "bound"), "end": ("state", "bound")}
+    return {"trial_id", *wanted[event["event"]]} <= set(event)

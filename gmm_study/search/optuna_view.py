@@ -1,0 +1,100 @@
+"""Optuna's storage as a view of the searches, for optuna-dashboard: an Optuna study a cell.
+
+Everything is read from the histories and written by whoever calls `show`, which adds what Optuna
+does not have yet; so the view can be brought up to date, or made again, at any time. No search
+reads it.
+"""
+
+import os
+from collections.abc import Iterable
+from typing import Any
+
+import optuna
+from optuna.distributions import BaseDistribution
+from optuna.storages import RDBStorage
+from optuna.trial import FrozenTrial, TrialState, create_trial
+
+from gmm_study.search.distributions import distributions
+from gmm_study.search.history import Proposal, StoredSearch, read_search
+from gmm_study.trials.record import RecordStore
+
+DEFAULT_URL = "sqlite:///optuna.db"
+STATES = {
+    "complete": TrialState.COMPLETE,
+    "stopped": TrialState.PRUNED,
+    "diverged": TrialState.FAIL,
+    "failed": TrialState.FAIL,
+}
+"""Optuna's word for each state in which a trial ends."""
+
+optuna.logging.set_verbosity(optuna.logging.ERROR)
+
+
+def storage_url() -> str:
+    """Where the view goes: `OPTUNA_STORAGE`, or a database in the current folder."""
+    return os.environ.get("OPTUNA_STORAGE") or DEFAULT_URL
+
+
+def show(store: RecordStore, study: str, keys: Iterable[str], url: str | None = None) -> None:
+    """Bring the Optuna studies of a study's cells up to date.
+
+    A trial that is under way and that no process trains is told as failed, so that a run that was
+    killed leaves no trial running for ever; should it go on, it is there once more.
+    """
+    storage: RDBStorage | None = None
+    for key in keys:
+        search = read_search(store, study, key)
+        if search is not None:
+            storage = storage or RDBStorage(url or storage_url())
+            _Shown(storage, study, key, search).catch_up(store)
+
+
+class _Shown:
+    """One cell in Optuna's storage."""
+
+    def __init__(self, storage: RDBStorage, study: str, key: str, search: StoredSearch) -> None:
+        self.storage, self.search = storage, search
+        self.study = optuna.create_study(
+            storage=storage,
+            study_name=f"{study}: {search.cell} ({key[:8]})",
+            direction="maximize",
+            load_if_exists=True,
+        )
+        self.distributions: dict[str, BaseDistribution] = distributions(search.drawn)
+        self.latest = {trial.user_attrs["proposal"]: trial for trial in self.study.get_trials()}
+
+    def catch_up(self, store: RecordStore) -> None:
+        for number, proposal in enumerate(self.search.proposals):
+            shown = self.latest.get(number)
+            if proposal.state is not None:
+                self._show(number, proposal, shown, STATES[proposal.state])
+            elif store.record(proposal.trial_id).status().get("state") == "running":
+                self._show(number, proposal, shown, TrialState.RUNNING)
+            elif shown is not None and shown.state == TrialState.RUNNING:
+                self.storage.set_trial_state_values(shown._trial_id, TrialState.FAIL)
+
+    def _show(
+        self, number: int, proposal: Proposal, shown: FrozenTrial | None, state: TrialState
+    ) -> None:
+        values = None if proposal.bound is None else [proposal.bound]
+        if shown is None or (shown.state != state and shown.state.is_finished()):
+            params: dict[str, Any] = {
+                name: proposal.axes[name] for name in self.distributions if name in proposal.axes
+            }
+            self.study.add_trial(
+                create_trial(
+                    state=state,
+                    values=values,
+                    params=params,
+                    distributions={name: self.distributions[name] for name in params},
+                    intermediate_values=proposal.reports,
+                    user_attrs={"proposal": number, "trial_id": proposal.trial_id},
+                )
+            )
+            return
+        for epoch in proposal.reports.keys() - shown.intermediate_values.keys():
+            self.storage.set_trial_intermediate_value(
+                shown._trial_id, epoch, proposal.reports[epoch]
+            )
+        if shown.state != state:
+            self.storage.set_trial_state_values(shown._trial_id, state, values)

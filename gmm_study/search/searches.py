@@ -1,0 +1,123 @@
+"""The searches of all cells of a plan, as a driver uses them."""
+
+from collections import defaultdict
+from math import isfinite
+from statistics import fmean
+from typing import TYPE_CHECKING
+
+from gmm_study.study.plan import Plan, PlannedTrial
+from gmm_study.study.schema import Scheduler
+from gmm_study.trials.record import Record, RecordStore
+
+if TYPE_CHECKING:
+    from gmm_study.search.cell_search import CellSearch
+
+ENDED = ("complete", "diverged", "failed", "stopped")
+
+
+class Searches:
+    """Proposes trials until a study has as many as it asks for, and says which are to be stopped.
+
+    Without an adaptive search there is nothing to propose, without a scheduler nothing is stopped,
+    and without either Optuna is not imported. Every answer is stored before it is given.
+    """
+
+    def __init__(self, plan: Plan, store: RecordStore) -> None:
+        self.study, self.store = plan.study, store
+        self._cells = _cells(plan, store) if plan.cells else {}
+        self._cells_of: dict[str, list[CellSearch]] = defaultdict(list)
+        self._milestones: dict[str, list[int]] = {}
+        for trial in plan.trials:
+            if trial.cell:
+                self._watch(trial, self._cells[trial.cell])
+                self._cells[trial.cell].enter(trial.config.trial_id)
+
+    @property
+    def unproposed(self) -> int:
+        """How many trials are yet to be proposed."""
+        return sum(cell.unproposed for cell in self._cells.values())
+
+    def take_up(self, retried: set[str]) -> None:
+        """Tell the searches of all that has ended since they were last told, but the `retried`."""
+        for cell in self._cells.values():
+            for trial_id in set(cell.under_way) - retried:
+                self._catch_up(trial_id)
+
+    def next(self) -> PlannedTrial | None:
+        """A trial to train that nobody trains yet, None where all were proposed.
+
+        It comes from the cell with the fewest under way, so that a search learns from as many
+        trials as it can before it proposes the next.
+        """
+        while open_cells := [cell for cell in self._cells.values() if cell.unproposed]:
+            cell = min(open_cells, key=lambda cell: len(cell.under_way))
+            trial = cell.propose()
+            if trial is None:
+                continue
+            trial_id = trial.config.trial_id
+            elsewhere = bool(self._cells_of[trial_id])
+            self._watch(trial, cell)
+            if not (self._catch_up(trial_id) or elsewhere):
+                return trial
+        return None
+
+    def milestones(self, trial: PlannedTrial) -> list[int]:
+        """The epochs at which a trial is to report and may be stopped."""
+        scheduler = self.study.scheduler
+        if not isinstance(scheduler, Scheduler):
+            return []
+        return scheduler.milestones(trial.config.hyperparameters.max_epochs)
+
+    def falls_behind(self, trial_id: str, epoch: int, bound: float) -> bool:
+        """Whether a trial that has reached a bound (nats) at an epoch is to be stopped.
+
+        It then counts as stopped, in its record too; all of its cells have to agree.
+        """
+        if epoch not in self._milestones.get(trial_id, ()) or not isfinite(bound):
+            return False
+        behind = [cell.report(trial_id, epoch, bound) for cell in self._cells_of[trial_id]]
+        if not all(behind):
+            return False
+        self.store.record(trial_id).write_status("stopped", epoch=epoch)
+        self._end(trial_id, "stopped", None)
+        return True
+
+    def ended(self, trial_id: str) -> None:
+        """Tell the searches of the state and the bound that the trial's record has."""
+        if self._cells_of.get(trial_id):
+            self._catch_up(trial_id)
+
+    def _watch(self, trial: PlannedTrial, cell: "CellSearch") -> None:
+        self._milestones[trial.config.trial_id] = self.milestones(trial)
+        self._cells_of[trial.config.trial_id].append(cell)
+
+    def _catch_up(self, trial_id: str) -> bool:
+        """End a trial whose record says that it has ended; gives whether it does."""
+        state, bound = _objective(self.store.record(trial_id), self.study.replicates)
+        if state in ENDED:
+            self._end(trial_id, state, bound)
+        return state in ENDED
+
+    def _end(self, trial_id: str, state: str, bound: float | None) -> None:
+        for cell in self._cells_of[trial_id]:
+            cell.end(trial_id, state, bound)
+
+
+def _cells(plan: Plan, store: RecordStore) -> dict[str, "CellSearch"]:
+    from gmm_study.search.cell_search import CellSearch
+
+    return {key: CellSearch(store, cell) for key, cell in plan.cells.items()}
+
+
+def _objective(record: Record, replicates: int) -> tuple[str, float | None]:
+    """The state of a trial, and of a complete one the mean validation bound over its replicates.
+
+    A trial of which a replicate diverged has diverged here: no mean over the others is its worth.
+    """
+    state = record.state(replicates)
+    if state != "complete":
+        return state, None
+    ended = (record.result() or {})["replicates"]
+    bounds = [ended[str(index)]["metrics"].get("valid/bound") for index in range(replicates)]
+    known = [bound for bound in bounds if bound is not None]
+    return ("complete", fmean(known)) if len(known) == replicates else ("diverged", None)

@@ -1,0 +1,81 @@
+"""Searches over two settings, without training: what a trial reaches is a formula."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import log10
+from pathlib import Path
+
+import pytest
+
+from gmm_study.search.cell_search import CellSearch
+from gmm_study.search.history import History
+from gmm_study.study import Cell, PlannedTrial, Study, load_study, make_plan
+from gmm_study.trials.record import RecordStore
+
+STUDY = """
+question: Which step size and how many samples?
+datasets: [digits]
+methods: [gmm]
+fixed: {max_epochs: 30}
+space:
+  learning_rate: {log_uniform: [1e-5, 1e-1]}
+  samples: {integer: [2, 50]}
+search: {kind: tpe, trials: 25, startup_trials: 5}
+"""
+SHA = {"digits": "0" * 64, "bars": "1" * 64}
+
+
+def reached(trial: PlannedTrial, epoch: int = 30) -> float:
+    """A bound that is best at a learning rate of 1e-3 and 20 samples, and grows with epochs."""
+    settings = trial.config.hyperparameters
+    samples = settings.samples_per_datapoint
+    distance = (log10(settings.learning_rate) + 3) ** 2 + ((samples - 20) / 20) ** 2
+    return -distance - 1 / epoch
+
+
+@dataclass
+class Bench:
+    """A store, and the study of a text with overrides."""
+
+    folder: Path
+    text: str = STUDY
+
+    @property
+    def store(self) -> RecordStore:
+        return RecordStore(str(self.folder / "results"))
+
+    def study(self, *overrides: str) -> Study:
+        path = self.folder / "which.yaml"
+        path.write_text(self.text)
+        return load_study(str(path), overrides)
+
+    def plan(self, *overrides: str):
+        return make_plan(
+            self.study(*overrides), SHA, lambda cell: History(self.store, cell).proposals()
+        )
+
+    def cells(self, *overrides: str) -> list[Cell]:
+        return list(self.plan(*overrides).cells.values())
+
+    def search(self, *overrides: str) -> CellSearch:
+        """The search of the first cell, as a new process would open it."""
+        return CellSearch(self.store, self.cells(*overrides)[0])
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path)
+
+
+def work(search: CellSearch, trials: int, state: Callable = lambda trial: "complete") -> list:
+    """Propose trials and end each at once; gives their values on the axes."""
+    found = []
+    for _ in range(trials):
+        trial = search.propose()
+        if trial is None:
+            break
+        found.append(trial.axes)
+        ended = state(trial)
+        bound = reached(trial) if ended == "complete" else None
+        search.end(trial.config.trial_id, ended, bound)
+    return found

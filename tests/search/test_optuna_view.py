@@ -1,0 +1,110 @@
+"""Optuna's own storage shows the searches, and never holds what they hang on."""
+
+import optuna
+import pytest
+from optuna.trial import TrialState
+
+from gmm_study.search.optuna_view import show
+from tests.search.conftest import reached, work
+
+ASHA = "scheduler={kind: asha, grace_epochs: 5}"
+
+
+@pytest.fixture
+def url(tmp_path):
+    return f"sqlite:///{tmp_path}/optuna.db"
+
+
+def show_all(bench, url, *overrides, name="which"):
+    show(bench.store, name, [cell.key for cell in bench.cells(*overrides)], url)
+    return {
+        study_name: optuna.load_study(study_name=study_name, storage=url)
+        for study_name in optuna.get_all_study_names(url)
+    }
+
+
+def begin(bench, search):
+    """A trial that a process trains, as its record says."""
+    trial = search.propose()
+    record = bench.store.record(trial.config.trial_id)
+    record.write_status("running", epoch=1, max_epochs=30)
+    return trial
+
+
+def test_every_cell_is_an_optuna_study_with_its_trials_values_and_milestones(bench, url):
+    search = bench.search(ASHA)
+    first = search.propose()
+    search.report(first.config.trial_id, 5, -3.0)
+    search.end(first.config.trial_id, "complete", -2.5)
+    second = search.propose()
+    assert search.report(second.config.trial_id, 5, -4.0)
+    search.end(second.config.trial_id, "stopped", None)
+    third = search.propose()
+    search.end(third.config.trial_id, "diverged", None)
+    ((name, study),) = show_all(bench, url, ASHA).items()
+    assert name.startswith("which: digits gmm (")
+    states = [trial.state for trial in study.trials]
+    assert states == [TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL]
+    assert [trial.params for trial in study.trials] == [first.axes, second.axes, third.axes]
+    assert study.trials[0].intermediate_values == {5: -3.0}
+    assert study.best_value == -2.5
+    assert study.best_trial.user_attrs["trial_id"] == first.config.trial_id
+
+
+def test_showing_again_adds_what_is_new_and_nothing_twice(bench, url):
+    search = bench.search(ASHA)
+    work(search, 3)
+    show_all(bench, url, ASHA)
+    trial = begin(bench, search)
+    search.report(trial.config.trial_id, 5, -9.0)
+    (study,) = show_all(bench, url, ASHA).values()
+    assert [t.state for t in study.trials] == [TrialState.COMPLETE] * 3 + [TrialState.RUNNING]
+    search.report(trial.config.trial_id, 15, -8.0)
+    search.end(trial.config.trial_id, "complete", -7.0)
+    for _ in range(2):
+        (study,) = show_all(bench, url, ASHA).values()
+        assert [t.state for t in study.trials] == [TrialState.COMPLETE] * 4
+    assert study.trials[3].value == -7.0
+    assert study.trials[3].intermediate_values == {5: -9.0, 15: -8.0}
+
+
+def test_a_trial_whose_process_is_gone_runs_no_longer_and_its_end_is_shown(bench, url):
+    search = bench.search()
+    trial = begin(bench, search)
+    show_all(bench, url)
+    bench.store.record(trial.config.trial_id).write_status("pending")
+    (study,) = show_all(bench, url).values()
+    assert [t.state for t in study.trials] == [TrialState.FAIL]
+    search.end(trial.config.trial_id, "complete", reached(trial))
+    (study,) = show_all(bench, url).values()
+    assert [t.state for t in study.trials] == [TrialState.FAIL, TrialState.COMPLETE]
+
+
+def test_searches_of_different_axes_are_different_optuna_studies(bench, url):
+    other = "space.samples.integer=[2, 60]"
+    work(bench.search(), 2)
+    work(bench.search(other), 3)
+    show_all(bench, url)
+    studies = show_all(bench, url, other)
+    assert sorted(len(study.trials) for study in studies.values()) == [2, 3]
+
+
+def test_the_view_can_be_thrown_away_and_made_again(bench, url, tmp_path):
+    work(bench.search(), 5)
+    (before,) = show_all(bench, url).values()
+    content = [(t.state, t.params, t.value) for t in before.trials]
+    (tmp_path / "optuna.db").unlink()
+    work(bench.search(), 0)
+    (after,) = show_all(bench, url).values()
+    assert [(t.state, t.params, t.value) for t in after.trials] == content
+
+
+def test_a_trial_that_failed_and_completes_when_it_is_tried_again_is_shown_complete(bench, url):
+    search = bench.search()
+    trial = search.propose()
+    search.end(trial.config.trial_id, "failed", None)
+    show_all(bench, url)
+    bench.search().end(trial.config.trial_id, "complete", reached(trial))
+    (study,) = show_all(bench, url).values()
+    assert [t.state for t in study.trials] == [TrialState.FAIL, TrialState.COMPLETE]
+    assert bench.search().under_way == []

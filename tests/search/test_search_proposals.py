@@ -1,0 +1,173 @@
+"""What an adaptive search proposes, and that it goes on where it stood."""
+
+from math import log10
+
+import pytest
+
+from tests.search.conftest import Bench, reached, work
+
+KINDS = ("tpe", "cmaes")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_search_proposes_as_many_trials_as_it_is_asked_for(bench, kind):
+    search = bench.search(f"search.kind={kind}")
+    assert len(work(search, 100)) == 25
+    assert search.propose() is None
+    assert search.unproposed == 0
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_search_proposes_values_within_its_axes(bench, kind):
+    for axes in work(bench.search(f"search.kind={kind}"), 25):
+        assert 1e-5 <= axes["learning_rate"] <= 1e-1
+        assert axes["samples"] in range(2, 51)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_search_learns_from_what_its_trials_reached(bench, kind):
+    search = bench.search(f"search.kind={kind}", "search.trials=60")
+    away = [abs(log10(axes["learning_rate"]) + 3) for axes in work(search, 60)]
+    assert sum(away[-10:]) < 0.5 * sum(away[:10])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_equal_searches_propose_alike_and_another_seed_proposes_otherwise(tmp_path, kind):
+    def proposals(name, *overrides):
+        folder = tmp_path / name
+        folder.mkdir()
+        return work(Bench(folder).search(f"search.kind={kind}", *overrides), 12)
+
+    assert proposals("one") == proposals("two")
+    assert proposals("other", "search.seed=1") != proposals("one again")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("stops", [(1,), (3, 7), (6, 7, 8)])
+def test_a_search_that_is_cut_off_proposes_on_as_if_it_never_was(tmp_path, kind, stops):
+    whole, parts = Bench(tmp_path / "whole"), Bench(tmp_path / "parts")
+    for bench in (whole, parts):
+        bench.folder.mkdir()
+    expected = work(whole.search(f"search.kind={kind}"), 20)
+    found = []
+    for stop in (*stops, 20):
+        found += work(parts.search(f"search.kind={kind}"), stop - len(found))
+    assert found == expected
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_proposal_that_is_under_way_when_the_search_is_cut_off_is_not_proposed_again(bench, kind):
+    search = bench.search(f"search.kind={kind}")
+    work(search, 4)
+    pending = search.propose()
+    again = bench.search(f"search.kind={kind}")
+    assert again.under_way == [pending.config.trial_id]
+    assert [trial.axes for trial in bench.plan(f"search.kind={kind}").trials][-1] == pending.axes
+    again.end(pending.config.trial_id, "complete", reached(pending))
+    assert len(work(again, 100)) == 20
+
+
+def test_more_trials_extend_a_search_and_fewer_show_its_beginning(bench):
+    first = work(bench.search("search.trials=6"), 100)
+    extended = work(bench.search("search.trials=10"), 100)
+    assert len(extended) == 4
+    plan = bench.plan("search.trials=10")
+    assert [trial.axes for trial in plan.trials] == first + extended
+    assert sum(plan.unproposed.values()) == 0
+    assert len(bench.plan("search.trials=3").trials) == 3
+
+
+def test_a_plan_has_the_proposals_so_far_and_says_how_many_are_to_come(bench):
+    assert bench.plan().trials == ()
+    assert sum(bench.plan().unproposed.values()) == 25
+    proposed = work(bench.search(), 7)
+    plan = bench.plan()
+    assert [trial.axes for trial in plan.trials] == proposed
+    assert sum(plan.unproposed.values()) == 18
+
+
+def test_more_replicates_keep_what_was_proposed(bench):
+    proposed = work(bench.search(), 7)
+    assert [trial.axes for trial in bench.plan("replicates=5").trials] == proposed
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["learning_rate=1e-3", "max_epochs=40", "search.seed=3", "space.samples.integer=[2,60]"],
+)
+def test_another_setting_axis_or_seed_is_another_search(bench, change):
+    work(bench.search(), 3)
+    assert bench.plan(change).trials == ()
+
+
+def test_every_cell_of_the_grid_around_a_search_has_its_own_seeded_search(bench):
+    around = ("methods=[gmm,rws]", "datasets=[digits,bars]", "space.layers.grid=[[8],[8,4]]")
+    cells = bench.cells(*around)
+    assert len({cell.key for cell in cells}) == len(cells) == 8
+    assert {cell.label for cell in cells} >= {"digits gmm layers=8", "bars rws layers=8,4"}
+    firsts = {str(work(type(bench.search())(bench.store, cell), 1)) for cell in cells}
+    assert len(firsts) == 8
+
+
+def test_a_cell_proposes_the_same_whatever_cells_stand_beside_it(bench):
+    alone = bench.cells()[0].key
+    assert alone in {cell.key for cell in bench.cells("methods=[rws,gmm]")}
+
+
+def test_the_points_of_a_search_are_tried_first(bench):
+    points = "[{learning_rate: 0.002, samples: 20}, {learning_rate: 0.01, samples: 3}]"
+    proposed = work(bench.search(f"search.points={points}"), 4)
+    assert proposed[:2] == [
+        {"learning_rate": 0.002, "samples": 20},
+        {"learning_rate": 0.01, "samples": 3},
+    ]
+    resumed = bench.search(f"search.points={points}")
+    assert resumed.propose().axes not in proposed
+
+
+def test_a_trial_that_is_proposed_twice_is_trained_once(tmp_path):
+    text = """
+question: Which of two?
+datasets: [digits]
+methods: [gmm]
+space: {learning_rate: {choice: [1e-3, 1e-2]}}
+search: {kind: tpe, trials: 20}
+"""
+    bench = Bench(tmp_path, text)
+    assert len(work(bench.search(), 100)) == 2
+    assert bench.search().unproposed == 0
+    assert len(bench.plan().trials) == 2
+
+
+def test_trials_that_diverge_or_fail_are_no_longer_under_way_and_the_search_goes_on(bench):
+    ends = ["diverged", "failed", "complete"]
+    search = bench.search()
+    assert len(work(search, 9, lambda trial: ends[trial.config.hyperparameters.samples % 3])) == 9
+    assert not search.under_way
+    assert not bench.search().under_way
+
+
+def test_a_history_that_cannot_be_read_costs_the_search_and_not_a_record(bench):
+    proposed = work(bench.search(), 5)
+    (path,) = (bench.folder / "results" / ".searches" / "which").iterdir()
+    for content in (
+        b"",
+        b"{",
+        b"[]",
+        b'{"events": [{"event": "propose"}]}',
+        path.read_bytes()[:99],
+    ):
+        path.write_bytes(content)
+        assert bench.plan().trials == ()
+        assert work(bench.search(), 5) == proposed
+
+
+def test_a_version_of_optuna_that_draws_otherwise_goes_on_from_what_was_proposed(bench):
+    proposed = work(bench.search(), 6)
+    (path,) = (bench.folder / "results" / ".searches" / "which").iterdir()
+    drawn = str(proposed[2]["learning_rate"])
+    path.write_text(path.read_text().replace(drawn, "0.05"))
+    again = bench.search()
+    assert again.history.proposals()[2]["learning_rate"] == 0.05
+    assert not again.under_way
+    assert len(work(again, 100)) == 19
