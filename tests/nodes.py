@@ -8,11 +8,20 @@ its stdin.
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
+
+import pytest
+
+from gmm_study.data import load_dataset
+from gmm_study.models.fused import switched_off
+from gmm_study.trials.once import run_once
+from gmm_study.trials.record import Record
+from tests.workbench import Workbench, figures
 
 ENVIRONMENT = {
     "GMM_STUDY_EAGER": "1",  # each copy of the code would be compiled anew
@@ -22,6 +31,29 @@ ENVIRONMENT = {
     "RAY_prestart_worker_first_driver": "0",
 }
 ROOT = Path(__file__).parent.parent
+
+
+ISOLATE = 'hostname "$0" && mount -t tmpfs none "$1" && shift && exec "$@"'
+
+
+def isolated(name: str, hidden: Path) -> tuple[str, ...]:
+    """Words before a command that give it a host name of its own and an empty folder `hidden`.
+
+    Skips the test where the system does not allow that.
+    """
+    user = () if os.getuid() == 0 else ("--user", "--map-root-user")
+    words = ("unshare", *user, "--uts", "--mount", "sh", "-c", ISOLATE, name, str(hidden))
+    if not shutil.which("unshare") or subprocess.run([*words, "true"], check=False).returncode:
+        pytest.skip("no namespaces here")
+    return words
+
+
+def undisturbed(bench: Workbench, record: Record) -> dict:
+    """The figures of a trial trained by itself, computing as nodes do, without Ray."""
+    dataset = load_dataset(str(bench.folder / "data.npz"))
+    with switched_off():
+        result = run_once(record.config(), dataset, replicates=2, device="cpu", threads=1)
+    return figures(result)
 
 
 class Node:
@@ -46,7 +78,7 @@ class Node:
 
 
 class Cluster:
-    """A head and two more nodes, as a context; `nodes[0]` is the head."""
+    """Nodes that are added while it is open; `nodes[0]` is the head."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -54,8 +86,6 @@ class Cluster:
         self._closing = ExitStack()
 
     def __enter__(self) -> "Cluster":
-        for _ in range(3):
-            self.add()
         return self
 
     def add(self, *prefix: str) -> Node:

@@ -33,6 +33,19 @@ class Follower(_StaysInTheDriver, Callback):
         self.view.update(result)
         self.mirror.tell(result["trial"])
 
+    def on_trial_recover(
+        self, iteration: int, trials: list[Trial], trial: Trial, **info: Any
+    ) -> None:
+        """A trial's worker died and another is to take it up, which need not wait for the dead."""
+        record = self.store.record(trial.config["job"]["trial"]["trial_id"])
+        dead = trial.last_result or {}
+        with suppress(OSError, ValueError, LookupError):
+            status = record.status()
+            owner = {"hostname": status["host"], "pid": status["pid"]}
+            if status["state"] == "running" and owner.items() <= dead.items():
+                details = {name: status[name] for name in ("epoch", "max_epochs")}
+                record.write_status("pending", **details)
+
     def on_trial_error(
         self, iteration: int, trials: list[Trial], trial: Trial, **info: Any
     ) -> None:
