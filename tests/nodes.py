@@ -11,6 +11,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -133,6 +134,8 @@ def main() -> None:
     )
     pids = {kind: [p.process.pid for p in all_] for kind, all_ in node.all_processes.items()}
     print(json.dumps([node.gcs_address, pids]), flush=True)
+    for raylet in node.all_processes["raylet"]:  # workers take a zombie for a living raylet
+        threading.Thread(target=raylet.process.wait, daemon=True).start()
     sys.stdin.read()
     node.kill_all_processes(check_alive=False, allow_graceful=False)
 

@@ -25,26 +25,23 @@ class Follower(_StaysInTheDriver, Callback):
         self.store = store
         self.view = view
         self.mirror = mirror
+        self.dead: set[tuple[str, int]] = set()
 
     def on_trial_result(
         self, iteration: int, trials: list[Trial], trial: Trial, result: dict[str, Any], **info: Any
     ) -> None:
         """A trial worked on, or ended."""
+        if result["state"] == "waiting":
+            self._release(result["trial"])
         self.view.update(result)
         self.mirror.tell(result["trial"])
 
     def on_trial_recover(
         self, iteration: int, trials: list[Trial], trial: Trial, **info: Any
     ) -> None:
-        """A trial's worker died and another is to take it up, which need not wait for the dead."""
-        record = self.store.record(trial.config["job"]["trial"]["trial_id"])
-        dead = trial.last_result or {}
-        with suppress(OSError, ValueError, LookupError):
-            status = record.status()
-            owner = {"hostname": status["host"], "pid": status["pid"]}
-            if status["state"] == "running" and owner.items() <= dead.items():
-                details = {name: status[name] for name in ("epoch", "max_epochs")}
-                record.write_status("pending", **details)
+        """A trial's worker died and another is to take it up."""
+        if trial.last_result:
+            self.dead.add((trial.last_result["hostname"], trial.last_result["pid"]))
 
     def on_trial_error(
         self, iteration: int, trials: list[Trial], trial: Trial, **info: Any
@@ -57,6 +54,18 @@ class Follower(_StaysInTheDriver, Callback):
             self.store.record(trial_id).write_status("failed", error=reason)
         self.view.update({"trial": trial_id, "state": "failed", "error": reason})
         self.mirror.tell(trial_id)
+
+    def _release(self, trial_id: str) -> None:
+        """Let a worker that waits for a dead one, on a host that nobody can ask, wait no longer.
+
+        Said as often as it waits, as the dead may have written for a moment longer.
+        """
+        record = self.store.record(trial_id)
+        with suppress(OSError, ValueError, LookupError):
+            status = record.status()
+            if status["state"] == "running" and (status["host"], status["pid"]) in self.dead:
+                details = {name: status[name] for name in ("epoch", "max_epochs")}
+                record.write_status("pending", **details)
 
 
 class Interruptible(Protocol):
