@@ -12,8 +12,11 @@ import pytest
 
 import gmm_study
 from gmm_study.orchestration.cluster import COMMIT_VARIABLE, JOB_VARIABLE
+from gmm_study.trials.config import TrialConfig
 from gmm_study.trials.record import RecordStore
+from gmm_study.trials.run import TrialRun
 from tests.nodes import ENVIRONMENT, Cluster, isolated, undisturbed
+from tests.training.small import a_dataset, some_hyperparameters
 from tests.workbench import Workbench, figures, wait_until
 
 LONG = 400
@@ -55,7 +58,7 @@ def parent_of(pid):
 
 
 @pytest.mark.usefixtures("_as_nodes")
-def test_a_study_runs_on_all_nodes_of_a_cluster_with_its_code_and_data_and_the_same_figures(
+def test_a_study_in_a_job_runs_on_all_nodes_with_its_code_and_data_and_the_same_figures(
     bench, cluster, place, monkeypatch
 ):
     copy = place / "copy"
@@ -67,7 +70,10 @@ def test_a_study_runs_on_all_nodes_of_a_cluster_with_its_code_and_data_and_the_s
     monkeypatch.setenv("PYTHONPATH", str(copy))
     monkeypatch.setenv(COMMIT_VARIABLE, "c0ffee")
     store = RecordStore(str(place / "shared"))
-    driver = bench.start("run", "tiny", "--storage", store.storage, "--address", cluster.address)
+    monkeypatch.setenv("RAY_ADDRESS", cluster.address)
+    said_by_the_job = {"env_vars": {COMMIT_VARIABLE: "0ther"}, "py_modules": ["gcs://other.zip"]}
+    monkeypatch.setenv(JOB_VARIABLE, json.dumps({"runtime_env": said_by_the_job, "metadata": {}}))
+    driver = bench.start("run", "tiny", "--storage", store.storage)
     raylets = {node.pids["raylet"][0] for node in cluster.nodes}
     seen = set()
 
@@ -115,6 +121,24 @@ def test_records_in_the_working_folder_of_a_ray_job_are_refused(bench, cluster, 
     error = bench.run("run", "tiny", status=2).stderr
     assert error.count("\n") == 1
     assert "ends with the Ray job" in error
+
+
+def test_records_in_another_file_system_are_those_of_a_folder(tmp_path):
+    dataset = a_dataset()
+    config = TrialConfig(some_hyperparameters(max_epochs=3), dataset.name, dataset.sha256)
+    stores = [RecordStore(f"fsspec+file://{tmp_path}/a"), RecordStore(str(tmp_path / "b"))]
+    for store in stores:
+        store.check_writable()
+        stopped = TrialRun(config, dataset, range(1), store.record(config.trial_id))
+        stopped.advance()
+        stopped.pause()
+        resumed = TrialRun(config, dataset, range(1), store.record(config.trial_id))
+        while not resumed.finished:
+            resumed.advance()
+    away, here = (store.record(store.trial_ids()[0]) for store in stores)
+    assert away.state(1) == "complete"
+    assert figures(away.result()) == figures(here.result())
+    assert away.metrics() == here.metrics()
 
 
 @pytest.fixture
