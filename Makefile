@@ -6,6 +6,7 @@ PYTHON ?= python3.11
 NAME ?=
 DATASET ?=
 STORAGE ?= results
+ADDRESS ?=
 ARGS ?=
 
 VENV := .venv
@@ -20,7 +21,7 @@ NEEDS_NAME = $(if $(NAME),,$(error NAME is missing: make $@ NAME=depth_sweep; st
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-	@echo '  with     NAME=depth_sweep  DATASET=mushrooms  STORAGE=results  ARGS="--set max_epochs=5"'
+	@echo '  with     NAME=depth_sweep  DATASET=mushrooms  STORAGE=results  ADDRESS=auto  ARGS="--set max_epochs=5"'
 
 setup: $(STAMP) ## Install everything into .venv
 
@@ -32,7 +33,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@touch $@
 
 study: $(STAMP) ## Train what is missing of a study, then report: NAME=...
-	@$(NEEDS_NAME)$(GMM_STUDY) run $(STUDY_ARGS)
+	@$(NEEDS_NAME)$(GMM_STUDY) run $(STUDY_ARGS) $(if $(ADDRESS),--address '$(ADDRESS)')
 
 plan: $(STAMP) ## Show what a study would train: NAME=...
 	@$(NEEDS_NAME)$(GMM_STUDY) plan $(STUDY_ARGS)

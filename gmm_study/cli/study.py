@@ -85,7 +85,13 @@ def plan(opened: Opened) -> None:
 @click.command()
 @_on_a_study
 @click.option("--retry-failed", is_flag=True, help="Train failed trials again.")
-def run(opened: Opened, retry_failed: bool) -> None:
+@click.option(
+    "--address",
+    metavar="HOST:PORT",
+    help="Run on the Ray cluster with this head, or `auto`, found on this machine. "
+    "[default: RAY_ADDRESS, else a Ray of its own]",
+)
+def run(opened: Opened, retry_failed: bool, address: str | None) -> None:
     """Train what is missing of a study, then write its report.
 
     Ctrl-C ends cleanly; the same command goes on.
@@ -103,7 +109,7 @@ def run(opened: Opened, retry_failed: bool) -> None:
 
     datasets = opened.datasets(missing)
     with Mirror(opened.plan, opened.store) as mirror:
-        interrupted = something and _train(opened, missing, datasets, mirror, console)
+        interrupted = something and _train(opened, missing, datasets, mirror, console, address)
         mirror.finish()
         try:
             if not interrupted:
@@ -128,11 +134,12 @@ def _train(
     datasets: Mapping[str, "Dataset"],
     mirror: "Mirror",
     console: Console,
+    address: str | None,
 ) -> bool:
     """Train the missing trials and say how they ended; gives whether it was interrupted."""
     from gmm_study.orchestration.driver import run_trials
 
-    outcome = run_trials(opened.plan, missing, datasets, opened.store, mirror, console)
+    outcome = run_trials(opened.plan, missing, datasets, opened.store, mirror, console, address)
     states = ", ".join(f"{count} {state}" for state, count in outcome.states.items())
     ended = f"{outcome.states.total()} of {plural(outcome.wanted, 'trial')}"
     console.print(f"trained {ended}" + (f": {states}" if states else ""))

@@ -29,14 +29,24 @@ class Follower(StaysInTheDriver, Callback):
         self.view = view
         self.mirror = mirror
         self.searches = searches
+        self.dead: set[tuple[str, int]] = set()
 
     def on_trial_result(
         self, iteration: int, trials: list[Trial], trial: Trial, result: dict[str, Any], **info: Any
     ) -> None:
         """A trial worked on, or ended."""
-        if result["state"] in ENDED:
+        if result["state"] == "waiting":
+            self._release(result["trial"])
+        elif result["state"] in ENDED:
             self.searches.ended(result["trial"])
         self._pass_on(result)
+
+    def on_trial_recover(
+        self, iteration: int, trials: list[Trial], trial: Trial, **info: Any
+    ) -> None:
+        """A trial's worker died and another is to take it up."""
+        if trial.last_result:
+            self.dead.add((trial.last_result["hostname"], trial.last_result["pid"]))
 
     def on_trial_error(
         self, iteration: int, trials: list[Trial], trial: Trial, **info: Any
@@ -53,6 +63,18 @@ class Follower(StaysInTheDriver, Callback):
     def _pass_on(self, report: dict[str, Any]) -> None:
         self.view.update(report)
         self.mirror.tell(report["trial"])
+
+    def _release(self, trial_id: str) -> None:
+        """Let a worker that waits for a dead one, on a host that nobody can ask, wait no longer.
+
+        Said as often as it waits, as the dead may have written for a moment longer.
+        """
+        record = self.store.record(trial_id)
+        with suppress(OSError, ValueError, LookupError):
+            status = record.status()
+            if status["state"] == "running" and (status["host"], status["pid"]) in self.dead:
+                details = {name: status[name] for name in ("epoch", "max_epochs")}
+                record.write_status("pending", **details)
 
 
 class Interruptible(Protocol):

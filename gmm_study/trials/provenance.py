@@ -8,13 +8,16 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+COMMIT_VARIABLE = "GMM_STUDY_GIT_COMMIT"
+"""The commit of code that is not in its checkout, as said by whoever sent it."""
+
 
 @cache
 def provenance() -> dict[str, Any]:
-    """The git commit of this code (None outside a checkout), the versions and the machine."""
+    """The git commit of this code (None if unknown), the versions and the machine."""
     packages = ("gmm-study", "torch", "numpy", "numba")
     return {
-        "git_commit": _git_commit(),
+        "git_commit": git_commit(),
         "versions": {"python": platform.python_version()}
         | {package: _version(package) for package in packages},
         "machine": _machine(),
@@ -43,7 +46,10 @@ def _processor() -> str:
     return names[0] if names else platform.processor() or platform.machine()
 
 
-def _git_commit() -> str | None:
+def git_commit() -> str | None:
+    """The commit of this code, None outside a checkout if nobody says."""
+    if said := os.environ.get(COMMIT_VARIABLE):
+        return said
     here = Path(__file__).parent
     command = ["git", "-C", str(here), "rev-parse", "HEAD"]
     try:

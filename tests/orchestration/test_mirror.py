@@ -22,7 +22,7 @@ from tests.workbench import wait_until
 
 SHUTDOWN = """
 import threading, ray
-from gmm_study.orchestration.driver import _ray
+from gmm_study.orchestration.cluster import ray_at
 from gmm_study.study.schema import Resources
 
 class Knot:
@@ -36,7 +36,7 @@ def make_garbage():
         ended.wait(0.001)
 
 ended = threading.Event()
-with _ray(Resources()):
+with ray_at(None, Resources(), None):
     references = [ray.put(number) for number in range(10_000)]
     thread = threading.Thread(target=make_garbage)
     thread.start()

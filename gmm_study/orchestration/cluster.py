@@ -1,0 +1,316 @@
+"""The Ray that a study runs on: one of its own, for this machine alone, or a cluster it joins."""
+
+import atexit
+import gc
+import json
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import gmm_study
+from gmm_study.errors import InputError
+from gmm_study.study.schema import Resources
+from gmm_study.trials.provenance import COMMIT_VARIABLE, git_commit
+from gmm_study.trials.record import Record, RecordStore
+
+SETTINGS = {
+    "RAY_AIR_NEW_OUTPUT": "0",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_prestart_worker_first_driver": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # else Ray listens on all interfaces, even if private
+    "RAY_OVERRIDE_JOB_RUNTIME_ENV": "1",  # what a job's environment says of the same is replaced
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",
+    "TUNE_GLOBAL_CHECKPOINT_S": "3600",
+    "TUNE_WARN_INSUFFICENT_RESOURCE_THRESHOLD_S": "600",
+}
+"""Of Ray, unless the user says otherwise; to be set before Ray is imported."""
+ANSWERS_IN = 5.0
+"""Seconds in which the head of a cluster answers."""
+NODE_ANSWERS_IN = 300.0
+"""Seconds in which a node has unpacked this code, imported it and looked at the storage."""
+LOOK_EVERY, LOST_AFTER = 2.0, 30.0
+"""Seconds between two looks at the head, and of silence after which it is gone; after 60 Ray ends
+the driver itself, with a page of C++."""
+JOB_VARIABLE = "RAY_JOB_CONFIG_JSON_ENV_VAR"
+"""Set by Ray in a driver that `ray job submit` started."""
+KNOCK = """
+import sys
+from ray._private import services
+from ray._private.authentication import authentication_token_setup as token
+from ray._raylet import GcsClient
+if sys.argv[1] == "auto":
+    token.maybe_enable_token_auth_if_token_available(warn_if_disabled=False)
+head = services.canonicalize_bootstrap_address(sys.argv[1])
+client = GcsClient(address=head)
+print(head, flush=True)
+services.get_node_to_connect_for_driver(client, timeout_seconds=5)
+"""
+"""Finds a cluster's head and the node of it that runs on this machine, in a process of its own, as
+Ray's C++ says on stderr what goes wrong and waits long."""
+
+
+def prepare_ray() -> None:
+    """Make Ray quiet and private. Call it before the first import of Ray."""
+    os.environ.update({name: os.environ.get(name, value) for name, value in SETTINGS.items()})
+    logging.getLogger("ray").setLevel(logging.CRITICAL)
+
+
+@contextmanager
+def ray_at(address: str | None, resources: Resources, store: RecordStore) -> Iterator[int]:
+    """Ray that can run trials into a store: a private one, or the cluster at an address.
+
+    Gives how many trials it runs at a time.
+    The address is `HOST:PORT` of the head or `auto`; None is RAY_ADDRESS, or a private Ray where
+    that is not set. Raises `InputError` where there is no such cluster, where no node has what a
+    trial asks for, where a node does not share the storage, and where the cluster goes away.
+    """
+    import ray
+
+    address = address or os.environ.get("RAY_ADDRESS") or "local"
+    joined = address != "local"
+    head = _head_of(address) if joined else ""
+    if joined:
+        _refuse_lost_storage(store)
+    environment: dict[str, Any] = {"runtime_env": _shipped_code()} if joined else {}
+    quiet = {"log_to_driver": False, "logging_level": logging.CRITICAL, "include_dashboard": False}
+    try:
+        ray.init("auto" if address == "auto" else head or "local", **quiet, **environment)
+    except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
+        raise InputError(f"address: '{address}' cannot be joined: {_last_line(error)}") from None
+    lost = False
+    try:
+        nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+        _check_resources(resources, nodes)
+        if not joined:
+            yield _places(resources, nodes)
+            return
+        with _watched(head):
+            _check_nodes(resources, store)
+            yield _places(resources, nodes)
+    except _HeadLost:
+        lost = True
+        atexit.unregister(ray.shutdown)  # which would wait for the head
+        raise InputError(
+            f"address: the Ray cluster at '{address}' no longer answers; what was reached is kept, "
+            "and the same command goes on once there is a cluster"
+        ) from None
+    finally:
+        if not lost:
+            # A collection in another thread that frees one of Ray's objects would end the process.
+            gc.disable()
+            ray.shutdown()
+            gc.enable()
+
+
+def _head_of(address: str) -> str:
+    """`HOST:PORT` of a cluster's head, which answers, and of which a node runs here."""
+    if "://" in address:
+        raise InputError(
+            f"address: '{address}' is of Ray's client or its dashboard; give HOST:PORT of the head "
+            "on a machine of the cluster, or send the study there: ray job submit "
+            "--address http://HOST:8265 --working-dir . -- gmm-study run ..."
+        )
+    if address != "auto":
+        _connect(address)
+    environment = os.environ | {"RAY_py_gcs_connect_timeout_s": str(round(ANSWERS_IN))}
+    command = [sys.executable, "-c", KNOCK, address]
+    try:
+        answer = subprocess.run(
+            command, env=environment, capture_output=True, text=True, timeout=6 * ANSWERS_IN
+        )
+    except subprocess.TimeoutExpired:
+        raise InputError(f"address: '{address}' answers, but not as the head of Ray") from None
+    if answer.returncode == 0:
+        return answer.stdout.split()[-1]
+    raise InputError(f"address: '{address}' {_why_not(answer)}")
+
+
+def _why_not(answer: subprocess.CompletedProcess[str]) -> str:
+    """What a cluster's head objected to."""
+    said = answer.stderr
+    if "AuthenticationError" in said:
+        return (
+            "asks for a token, or for another one: set RAY_AUTH_MODE=token, with the cluster's "
+            "token in ~/.ray/auth_token or in the file that RAY_AUTH_TOKEN_PATH names"
+        )
+    if answer.stdout:
+        return (
+            "has no node on this machine: join with `ray start --address=HOST:PORT`, or send the "
+            "study there with `ray job submit`"
+        )
+    if "Could not find any running Ray instance" in said:
+        return "finds no cluster on this machine: give HOST:PORT of its head"
+    return "is not the head of a Ray cluster; HOST:6379 is what `ray start --head` opens"
+
+
+def _connect(address: str) -> None:
+    """Raise `InputError` if nothing listens at `HOST:PORT`."""
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdigit():
+        raise InputError(f"address: '{address}' must be HOST:PORT of a cluster's head, or auto")
+    try:
+        _touch(address)
+    except (OSError, OverflowError) as error:
+        raise InputError(f"address: nothing answers at '{address}': {error}") from None
+
+
+def _touch(address: str) -> None:
+    host, _, port = address.rpartition(":")
+    socket.create_connection((host.strip("[]"), int(port)), ANSWERS_IN).close()
+
+
+def _shipped_code() -> dict[str, Any]:
+    """The runtime environment in which nodes run this code, and know which it is."""
+    known = {COMMIT_VARIABLE: git_commit(), "GMM_STUDY_EAGER": os.environ.get("GMM_STUDY_EAGER")}
+    return {
+        "py_modules": [str(Path(gmm_study.__file__).parent)],
+        "excludes": ["__pycache__"],
+        "env_vars": {name: value for name, value in known.items() if value},
+    }
+
+
+def _check_resources(asked: Resources, nodes: Sequence[Mapping[str, Any]]) -> None:
+    """Raise `InputError` if no node has what one trial needs."""
+    for field_name, resource in (("cpus", "CPU"), ("gpus", "GPU")):
+        wanted = getattr(asked, field_name)
+        most = max((node.get(resource, 0) for node in nodes), default=0)
+        if wanted > most:
+            raise InputError(
+                f"resources.{field_name}: a trial asks for {wanted:g}, "
+                f"Ray has {most:g} at most on one node"
+            )
+
+
+def _places(asked: Resources, nodes: Sequence[Mapping[str, Any]]) -> int:
+    wanted = {"CPU": asked.cpus, "GPU": asked.gpus}
+    fit = sum(
+        min(int(node.get(name, 0) / amount) for name, amount in wanted.items() if amount)
+        for node in nodes
+    )
+    return min(fit, asked.concurrent or fit)
+
+
+def _refuse_lost_storage(store: RecordStore) -> None:
+    """A job's working folder is a copy that goes with the job, and records in it too."""
+    job = json.loads(os.environ.get(JOB_VARIABLE, "{}")).get("runtime_env") or {}
+    if job.get("working_dir") and Path(store.root).is_relative_to(Path.cwd()):
+        raise InputError(
+            f"storage: '{store.root}' ends with the Ray job, whose working folder is a copy; "
+            "give a shared folder's full path or the address of a bucket"
+        )
+
+
+def _check_nodes(asked: Resources, store: RecordStore) -> None:
+    """Raise `InputError` if a node cannot run trials, or not into the store."""
+    import ray
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    store.check_writable()
+    probe, driver = f".probe-{uuid.uuid4().hex[:8]}", Record(store.file_system, store.root)
+    driver.write_file(probe, b"")
+    look = ray.remote(num_cpus=0, max_retries=0)(_what_is_wrong)
+    looks = {}
+    for node in ray.nodes():
+        there = node["Resources"]
+        if (
+            node["Alive"]
+            and there.get("CPU", 0) >= asked.cpus
+            and there.get("GPU", 0) >= asked.gpus
+        ):
+            only_there = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
+            on_node = look.options(scheduling_strategy=only_there)
+            looks[on_node.remote(store.storage, probe)] = node["NodeManagerHostname"]
+    try:
+        ray.wait(list(looks), num_returns=len(looks), timeout=NODE_ANSWERS_IN)
+        for answer, host in looks.items():
+            _refuse_node(host, store, answer)
+    finally:
+        with suppress(OSError):
+            store.file_system.delete_file(f"{store.root}/{probe}")
+
+
+def _refuse_node(host: str, store: RecordStore, answer: Any) -> None:
+    """Raise `InputError` if a node's answer is not that all is well."""
+    import ray
+
+    try:
+        wrong = ray.get(answer, timeout=0)
+    except ray.exceptions.GetTimeoutError:
+        raise InputError(f"address: node '{host}' does not answer") from None
+    except ray.exceptions.RayError as error:
+        raise InputError(f"address: node '{host}' cannot run trials: {_last_line(error)}") from None
+    if wrong:
+        raise InputError(
+            f"storage: node '{host}' {wrong} '{store.root}'; "
+            "give a folder that all nodes share, or the address of a bucket"
+        )
+
+
+def _what_is_wrong(storage: str, probe: str) -> str | None:
+    """On a node: what hinders trials there from being written where the driver reads."""
+    import gmm_study.trials.run  # noqa: F401  # which needs all that a trial needs
+
+    try:
+        store = RecordStore(storage)
+        record = Record(store.file_system, store.root)
+        if record.read_file(probe) is None:
+            return "does not see what this machine writes to"
+        own = f"{probe}-{uuid.uuid4().hex[:8]}"
+        record.write_file(own, b"")
+        store.file_system.delete_file(f"{store.root}/{own}")
+    except (InputError, OSError):
+        return "cannot write to"
+    return None
+
+
+class _HeadLost(BaseException):
+    """Raised in the main thread, where Tune works, and no error that Tune would wrap."""
+
+
+@contextmanager
+def _watched(head: str) -> Iterator[None]:
+    """End what runs inside with `_HeadLost` once the head has been silent for too long."""
+    over = threading.Event()
+
+    def watch() -> None:
+        silent = 0.0
+        while silent < LOST_AFTER:
+            if over.wait(LOOK_EVERY):
+                return
+            try:
+                _touch(head)
+                silent = 0.0
+            except OSError:
+                silent += LOOK_EVERY
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
+
+    def give_up(number: int, frame: FrameType | None) -> None:
+        if not over.is_set():
+            raise _HeadLost
+
+    before = signal.signal(signal.SIGUSR1, give_up)
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+        signal.signal(signal.SIGUSR1, before)
+
+
+def _last_line(error: BaseException) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[-1] if lines else type(error).__name__

@@ -1,0 +1,144 @@
+"""A real Ray cluster on this machine: nodes that are processes of their own, all on 127.0.0.1.
+
+    python -m tests.nodes TEMP_FOLDER [HEAD]
+
+runs one node, the head where none is named, prints its head and its raylet's process, and ends with
+its stdin.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+
+import pytest
+
+from gmm_study.data import load_dataset
+from gmm_study.models.fused import switched_off
+from gmm_study.trials.once import run_once
+from gmm_study.trials.record import Record
+from tests.workbench import Workbench, figures
+
+ENVIRONMENT = {
+    "GMM_STUDY_EAGER": "1",  # each copy of the code would be compiled anew
+    "RAY_AUTH_MODE": "disabled",
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # Ray's way to say 127.0.0.1
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_prestart_worker_first_driver": "0",
+}
+ROOT = Path(__file__).parent.parent
+
+
+ISOLATE = 'hostname "$0" && mount -t tmpfs none "$1" && shift && exec "$@"'
+
+
+def isolated(name: str, hidden: Path) -> tuple[str, ...]:
+    """Words before a command that give it a host name of its own and an empty folder `hidden`.
+
+    Skips the test where the system does not allow that.
+    """
+    user = () if os.getuid() == 0 else ("--user", "--map-root-user")
+    words = ("unshare", *user, "--uts", "--mount", "sh", "-c", ISOLATE, name, str(hidden))
+    if not shutil.which("unshare") or subprocess.run([*words, "true"], check=False).returncode:
+        pytest.skip("no namespaces here")
+    return words
+
+
+def undisturbed(bench: Workbench, record: Record) -> dict:
+    """The figures of a trial trained by itself, computing as nodes do, without Ray."""
+    dataset = load_dataset(str(bench.folder / "data.npz"))
+    with switched_off():
+        result = run_once(record.config(), dataset, replicates=2, device="cpu", threads=1)
+    return figures(result)
+
+
+class Node:
+    """One node, with one CPU; `prefix` are words before its command, such as unshare's."""
+
+    def __init__(self, folder: Path, head: str = "", prefix: tuple[str, ...] = ()) -> None:
+        self.process = subprocess.Popen(
+            [*prefix, sys.executable, "-m", "tests.nodes", str(folder), *([head] if head else [])],
+            cwd=ROOT,
+            env=os.environ | ENVIRONMENT,
+            text=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+        line = self.process.stdout.readline()
+        assert line, "the node did not start"
+        self.head, self.pids = json.loads(line)
+
+    def close(self) -> None:
+        self.process.communicate()
+
+
+class Cluster:
+    """Nodes that are added while it is open; `nodes[0]` is the head."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.nodes: list[Node] = []
+        self._closing = ExitStack()
+
+    def __enter__(self) -> "Cluster":
+        return self
+
+    def add(self, *prefix: str) -> Node:
+        """Start one more node."""
+        node = Node(self.folder, self.address if self.nodes else "", prefix)
+        self._closing.callback(node.close)
+        self.nodes.append(node)
+        return node
+
+    @property
+    def address(self) -> str:
+        return self.nodes[0].head
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._closing.close()
+
+
+def main() -> None:
+    from ray._private.node import Node as RayNode
+    from ray._private.parameter import RayParams
+
+    folder, head = sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else None
+    node = RayNode(
+        RayParams(
+            gcs_address=head,
+            node_ip_address="127.0.0.1",
+            num_cpus=1,
+            num_gpus=0,
+            object_store_memory=100 * 2**20,
+            temp_dir=folder,
+            include_dashboard=False,
+            include_log_monitor=False,
+            node_manager_port=0,
+            min_worker_port=0,
+            max_worker_port=0,
+        ),
+        head=head is None,
+        shutdown_at_exit=True,
+        spawn_reaper=True,
+    )
+    pids = {kind: [p.process.pid for p in all_] for kind, all_ in node.all_processes.items()}
+    print(json.dumps([node.gcs_address, pids]), flush=True)
+    for raylet in node.all_processes["raylet"]:  # workers take a zombie for a living raylet
+        threading.Thread(target=raylet.process.wait, daemon=True).start()
+    sys.stdin.read()
+    node.kill_all_processes(check_alive=False, allow_graceful=False)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,215 @@
+"""Studies on a real Ray cluster of three nodes, and what a private Ray opens to the network."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+import gmm_study
+from gmm_study.orchestration.cluster import COMMIT_VARIABLE, JOB_VARIABLE
+from gmm_study.trials.config import TrialConfig
+from gmm_study.trials.record import RecordStore
+from gmm_study.trials.run import TrialRun
+from tests.nodes import ENVIRONMENT, Cluster, isolated, undisturbed
+from tests.training.small import a_dataset, some_hyperparameters
+from tests.workbench import Workbench, figures, wait_until
+
+LONG = 400
+"""Epochs of a trial that is surely still running when it is looked at."""
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """Where the driver's own folder and a folder that all nodes see are made."""
+    return tmp_path_factory.mktemp("place")
+
+
+@pytest.fixture(scope="module")
+def bench(place):
+    """A user's folder, which only the driver's machine has."""
+    (place / "own").mkdir()
+    return Workbench(place / "own", epochs=60)
+
+
+@pytest.fixture(scope="module")
+def cluster(bench, tmp_path_factory):
+    """Three nodes, of which one is another machine: it has its own name and no such folder."""
+    with Cluster(tmp_path_factory.mktemp("ray")) as cluster:
+        cluster.add()
+        cluster.add(*isolated("second", bench.folder))
+        cluster.add()
+        yield cluster
+
+
+@pytest.fixture
+def _as_nodes(monkeypatch):
+    """The driver computes and connects as the nodes do."""
+    for name, value in ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+
+
+def parent_of(pid):
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+@pytest.mark.usefixtures("_as_nodes")
+def test_a_study_in_a_job_runs_on_all_nodes_with_its_code_and_data_and_the_same_figures(
+    bench, cluster, place, monkeypatch
+):
+    copy = place / "copy"
+    shutil.copytree(Path(gmm_study.__file__).parent, copy / "gmm_study")
+    provenance = copy / "gmm_study" / "trials" / "provenance.py"
+    provenance.write_text(
+        provenance.read_text().replace("    return {\n", '    return {"new": 1,\n')
+    )
+    monkeypatch.setenv("PYTHONPATH", str(copy))
+    monkeypatch.setenv(COMMIT_VARIABLE, "c0ffee")
+    store = RecordStore(str(place / "shared"))
+    monkeypatch.setenv("RAY_ADDRESS", cluster.address)
+    said_by_the_job = {"env_vars": {COMMIT_VARIABLE: "0ther"}, "py_modules": ["gcs://other.zip"]}
+    monkeypatch.setenv(JOB_VARIABLE, json.dumps({"runtime_env": said_by_the_job, "metadata": {}}))
+    driver = bench.start("run", "tiny", "--storage", store.storage)
+    raylets = {node.pids["raylet"][0] for node in cluster.nodes}
+    seen = set()
+
+    def all_nodes_seen():
+        for status in (store.record(trial).status() for trial in store.trial_ids()):
+            with suppress(OSError, KeyError):
+                seen.add(parent_of(status["pid"]))
+        return raylets <= seen or driver.poll() is not None
+
+    wait_until(all_nodes_seen)
+    out, err = driver.communicate(timeout=300)
+    assert driver.returncode == 0, out + err
+    assert raylets <= seen
+    assert len(store.trial_ids()) == 4
+    for trial_id in store.trial_ids():
+        record = store.record(trial_id)
+        assert record.result()["new"] == 1
+        assert record.result()["git_commit"] == "c0ffee"
+        assert figures(record.result()) == undisturbed(bench, record)
+    assert "second" in {store.record(trial).status()["host"] for trial in store.trial_ids()}
+    assert not [name for name in os.listdir(place / "shared") if name.startswith(".")]
+
+
+@pytest.mark.usefixtures("_as_nodes")
+def test_a_folder_that_a_node_does_not_share_is_refused_by_the_name_of_the_node(bench, cluster):
+    error = bench.run("run", "tiny", "--address", cluster.address, status=2).stderr
+    assert error.count("\n") == 1
+    assert error.startswith("gmm-study: storage: node 'second' does not see")
+    assert not bench.results()
+
+
+@pytest.mark.usefixtures("_as_nodes")
+def test_a_trial_that_fits_on_no_single_node_is_refused(bench, cluster):
+    more = ("--set", "resources.cpus=2", "--address", cluster.address)
+    error = bench.run("run", "tiny", *more, status=2).stderr
+    assert error.count("\n") == 1
+    assert "resources.cpus: a trial asks for 2, Ray has 1 at most on one node" in error
+
+
+@pytest.mark.usefixtures("_as_nodes")
+def test_records_in_the_working_folder_of_a_ray_job_are_refused(bench, cluster, monkeypatch):
+    monkeypatch.setenv("RAY_ADDRESS", cluster.address)
+    job = {"runtime_env": {"working_dir": "gcs://_ray_pkg_0123.zip"}, "metadata": {}}
+    monkeypatch.setenv(JOB_VARIABLE, json.dumps(job))
+    error = bench.run("run", "tiny", status=2).stderr
+    assert error.count("\n") == 1
+    assert "ends with the Ray job" in error
+
+
+def test_records_in_another_file_system_are_those_of_a_folder(tmp_path):
+    dataset = a_dataset()
+    config = TrialConfig(some_hyperparameters(max_epochs=3), dataset.name, dataset.sha256)
+    stores = [RecordStore(f"fsspec+file://{tmp_path}/a"), RecordStore(str(tmp_path / "b"))]
+    for store in stores:
+        store.check_writable()
+        stopped = TrialRun(config, dataset, range(1), store.record(config.trial_id))
+        stopped.advance()
+        stopped.pause()
+        resumed = TrialRun(config, dataset, range(1), store.record(config.trial_id))
+        while not resumed.finished:
+            resumed.advance()
+    away, here = (store.record(store.trial_ids()[0]) for store in stores)
+    assert away.state(1) == "complete"
+    assert figures(away.result()) == figures(here.result())
+    assert away.metrics() == here.metrics()
+
+
+@pytest.fixture
+def silent():
+    """The address of a socket that takes connections and never says anything."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield f"127.0.0.1:{server.getsockname()[1]}"
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("ray://127.0.0.1:10001", "ray job submit"),
+        ("http://127.0.0.1:8265", "ray job submit"),
+        ("127.0.0.1", "must be HOST:PORT"),
+        ("127.0.0.1:1", "nothing answers"),
+        ("127.0.0.1:99999", "nothing answers"),
+        ("no.such.host.invalid:6379", "nothing answers"),
+    ],
+)
+def test_an_address_at_which_no_cluster_is_costs_one_line(tmp_path, address, said):
+    bench = Workbench(tmp_path)
+    before = bench.files()
+    error = bench.call("run", "tiny", "--address", address, status=2).stderr
+    assert error.count("\n") == 1
+    assert f"address: '{address}'" in error or f"'{address}'" in error
+    assert said in error
+    assert bench.files() == before
+
+
+def test_something_else_that_listens_at_the_address_costs_one_line(tmp_path, silent):
+    bench = Workbench(tmp_path)
+    error = bench.call("run", "tiny", "--address", silent, status=2).stderr
+    assert error.count("\n") == 1
+    assert "not the head of a Ray cluster" in error
+
+
+def descendants(pid):
+    """The processes that a process started, and those they did."""
+    children = {}
+    for entry in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError, ValueError):
+            children.setdefault(parent_of(entry.name), []).append(int(entry.name))
+    found = [pid]
+    for one in found:
+        found += children.get(one, [])
+    return found
+
+
+def listening(pid):
+    """The addresses, in hexadecimal, at which a process listens."""
+    inodes = set()
+    for link in Path(f"/proc/{pid}/fd").glob("*"):
+        with suppress(OSError):
+            inodes.add(os.readlink(link).removeprefix("socket:[").removesuffix("]"))
+    found = set()
+    for table in ("tcp", "tcp6"):
+        for line in Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]:
+            _, local, _, state, *_, inode = line.split()[:10]
+            if state == "0A" and inode in inodes:
+                found.add(local.partition(":")[0])
+    return found
+
+
+def test_all_that_a_study_on_a_ray_of_its_own_opens_is_on_127_0_0_1(tmp_path):
+    bench = Workbench(tmp_path, epochs=LONG)
+    driver = bench.start("run", "tiny")
+    wait_until(bench.statuses)
+    places = {pid: listening(pid) for pid in descendants(driver.pid)}
+    os.killpg(driver.pid, signal.SIGKILL)
+    driver.communicate()
+    assert sum(map(bool, places.values())) >= 3  # the head, the node, a trial
+    loopback = {"0100007F", "0000000000000000FFFF00000100007F"}
+    assert set().union(*places.values()) <= loopback, places
