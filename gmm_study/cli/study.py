@@ -98,7 +98,7 @@ def run(opened: Opened, retry_failed: bool) -> None:
         console.print("nothing to train")
     if "failed" in opened.states.values() and not retry_failed:
         console.print("failed trials stay as they are; --retry-failed trains them again")
-    from gmm_study.orchestration.mirror import Mirror
+    from gmm_study.orchestration.mirror import CLOSING_WAIT, Mirror
 
     datasets = opened.datasets(missing)
     with Mirror(opened.plan, opened.store) as mirror:
@@ -109,10 +109,10 @@ def run(opened: Opened, retry_failed: bool) -> None:
                 _report(opened, console)
         finally:
             with console.status("bringing MLflow up to date"):
-                mirror.close()
+                mirror.close(CLOSING_WAIT)
     if mirror.problem:
-        line = f"MLflow lacks runs, `gmm-study sync` adds them: {mirror.problem}"
-        console.print(line, markup=False)
+        line = f"MLflow: {mirror.problem}; `gmm-study sync` adds the runs that it lacks"
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
     if interrupted:
         console.print("interrupted; what was reached is kept, the same command goes on")
         sys.exit(INTERRUPTED)

@@ -142,7 +142,7 @@ def test_a_mirror_whose_process_dies_costs_nothing_and_says_so(trial):
         mirror._process.wait()
         mirror.tell(plan.trials[0].config.trial_id)
         mirror.close()
-    assert mirror.problem == "its process ended with status -9"
+    assert mirror.problem == "the process that copies was killed by signal 9"
     assert not Path(mirror._scratch.name).exists()
 
 
