@@ -3,8 +3,9 @@
 import re
 
 HIDDEN = "***"
-_USER = re.compile(r"(?<=://)(?!/)[^\s'\"<>]*:[^\s'\"<>]*@|(?<=://)[^\s'\"<>/]*@")
-"""What stands before the host. With a colon it may have a slash, as keys that nobody encoded do."""
+_USER = re.compile(r"(?<=://)(?!/)[^\r\n'\"<>]*:[^\r\n'\"<>]*@|(?<=://)[^\s'\"<>/]*@")
+"""What stands before the host. With a colon it may have slashes and spaces, as keys that nobody
+encoded do; so rather too much is hidden of a line than too little."""
 _SECRET = r"[\w.-]*(?:key|secret|token|passw|pwd|credential|sig|auth)[\w.-]*"
 _PARAMETER = re.compile(rf"(?<=[?&;])({_SECRET})=[^\s&;#'\"<>]*", re.IGNORECASE)
 

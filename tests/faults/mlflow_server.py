@@ -23,9 +23,9 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def answers(port: int) -> bool:
+def answers(port: int, host: str = "127.0.0.1") -> bool:
     try:
-        create_connection(("127.0.0.1", port)).close()
+        create_connection((host, port)).close()
     except OSError:
         return False
     return True
@@ -105,7 +105,7 @@ class Proxy:
             def do_GET(self) -> None:
                 proxy.answer(self)
 
-            do_POST = do_PUT = do_PATCH = do_DELETE = do_GET
+            do_POST = do_PUT = do_PATCH = do_DELETE = do_GET  # noqa: N815
 
             def log_message(self, *words: object) -> None:
                 pass
