@@ -138,8 +138,9 @@ class StudyRuns:
         averaged = ",".join(map(str, told.ended))
         if told.state in ENDED and known and known.parent.says(told.state, averaged):
             return
-        known = self._runs_of(label, config, replicates)
-        for index in range(replicates):
+        indices = sorted({*range(replicates), *told.ended})
+        known = self._runs_of(label, config, indices)
+        for index in indices:
             self._sync_replicate(known.replicates[index], index, told)
         if told.state in ENDED:
             self._end_parent(known.parent, record, told)
@@ -227,14 +228,14 @@ class StudyRuns:
                     target.write_bytes(content)
             self.client.log_artifacts(run.run_id, folder)
 
-    def _runs_of(self, label: str, config: TrialConfig, replicates: int) -> _TrialRuns:
+    def _runs_of(self, label: str, config: TrialConfig, indices: Sequence[int]) -> _TrialRuns:
         """A trial's runs, looked up in MLflow where they are not known, then made."""
         known = self.trials.get(config.trial_id)
-        if known is None or not set(range(replicates)) <= set(known.replicates):
+        if known is None or not set(indices) <= set(known.replicates):
             with self._lock:
                 known = self._known_runs(config.trial_id).get(config.trial_id)
                 known = known or _TrialRuns(self._create_run(label, config, {}))
-                for index in sorted(set(range(replicates)) - set(known.replicates)):
+                for index in sorted(set(indices) - set(known.replicates)):
                     tags = {"replicate": str(index), MLFLOW_PARENT_RUN_ID: known.parent.run_id}
                     run = self._create_run(f"replicate {index}", config, tags)
                     known.replicates[index] = run
@@ -412,11 +413,9 @@ def _told(record: Record, replicates: int) -> _Told:
     """What a record says of so many replicates. Raises `ValueError` if it cannot be read."""
     try:
         state, result = record.state(replicates), record.result() or {"replicates": {}}
-        ended = {
-            index: result["replicates"][str(index)]
-            for index in range(replicates)
-            if str(index) in result["replicates"]
-        }
+        # Those beyond the wanted ones too, as another variant of the study tells them.
+        replicated = result["replicates"]
+        ended = {index: replicated[str(index)] for index in sorted(map(int, replicated))}
         _check([state], ended.values())
         error = str(record.status().get("error", "")) if state == "failed" else None
         return _Told(state, error, result.get("git_commit"), ended, _curves(record))

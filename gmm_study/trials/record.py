@@ -140,6 +140,8 @@ class Record:
         try:
             result, status = self.result() or {"replicates": {}}, self.status()
             if all(str(replicate) in result["replicates"] for replicate in range(replicates)):
+                if result["state"] not in ("complete", "diverged"):
+                    raise ValueError(f"state: {result['state']!r} is none")
                 return str(result["state"])
             state = str(status.get("state", "pending"))
             if state == "running" and status["pid"] != os.getpid():
