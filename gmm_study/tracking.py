@@ -6,23 +6,28 @@ does not have yet; so the view can be brought up to date, or rebuilt, at any tim
 
 import logging
 import os
+import sqlite3
 import tempfile
-import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from functools import cache
+from hashlib import sha256
 from math import nan
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
+from filelock import FileLock
 from mlflow.entities import LifecycleStage, Metric, Param, RunTag
+from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
 
+from gmm_study.addresses import redact
 from gmm_study.trials.config import TrialConfig
-from gmm_study.trials.record import Record
+from gmm_study.trials.record import METRICS_SCHEMA, Record
 
 SQLITE = "sqlite:///"
 DEFAULT_URI = f"{SQLITE}mlflow.db"
@@ -48,6 +53,9 @@ STATUS = {
 }
 """MLflow's word for each state of a trial."""
 ENDED = ("complete", "diverged")
+IN_PROGRESS = ("pending", "running")
+LOCKED_FOR = 20.0
+"""Seconds to wait for another process that has the database or makes runs of the same study."""
 
 for chatty in ("alembic", "mlflow.store.db.utils"):
     logging.getLogger(chatty).setLevel(logging.WARNING)
@@ -63,12 +71,23 @@ class _Run:
     """A run in MLflow and what it already says."""
 
     run_id: str
+    started: int
+    """In milliseconds, as MLflow has it."""
     state: str = "running"
     last_epoch: int = 0
     replicates: str = ""
     """Of a trial's run: the replicates whose final figures it averages."""
+    lacks_params: bool = False
     params: list[Param] = field(default_factory=list)
-    """Those that MLflow does not have yet."""
+    """Those to go with the next request."""
+
+    def says(self, state: str, replicates: str) -> bool:
+        """Whether MLflow has this state already, of these replicates."""
+        return (self.state, self.replicates) == (state, replicates)
+
+    def metric(self, name: str, value: float, step: int) -> Metric:
+        """A figure with a time of its own: said twice it is one entry, which MLflow keeps once."""
+        return Metric(name, value, self.started + step, step)
 
 
 @dataclass
@@ -77,91 +96,87 @@ class _TrialRuns:
     replicates: dict[int, _Run] = field(default_factory=dict)
 
 
-class StudyRuns:
-    """The MLflow runs of one study's trials."""
+@dataclass
+class _Told:
+    """What a record says of a trial."""
 
-    def __init__(self, study: str, question: str, uri: str | None = None) -> None:
+    state: str
+    error: str | None
+    git_commit: str | None
+    ended: dict[int, dict[str, Any]]
+    """The final figures of the replicates that have ended."""
+    curves: dict[int, list[dict[str, Any]]]
+
+
+class StudyRuns:
+    """The MLflow runs of one study's trials.
+
+    Several may be at work at a time. Those of one machine make runs one after another, by a lock in
+    the folder `locks`, and look up first what the others made.
+    """
+
+    def __init__(
+        self, study: str, question: str, uri: str | None = None, locks: str | None = None
+    ) -> None:
         self.study = study
         uri = uri or tracking_uri()
-        _make_database(uri)
-        self.client = MlflowClient(tracking_uri=uri)
-        self.experiment_id = self._experiment(question)
-        self.trials = self._known_runs()
+        self._lock = _lock(uri, study, locks or tempfile.gettempdir())
+        with self._lock:
+            _make_database(uri)
+            _await_database(uri)
+            self.client = MlflowClient(tracking_uri=uri)
+            self.experiment_id = self._experiment(question)
+            self.trials = self._known_runs()
 
     def sync(self, label: str, config: TrialConfig, record: Record, replicates: int) -> None:
-        """Add to MLflow whatever the trial's record holds that it lacks; nothing twice."""
-        state, result = record.state(replicates), record.result() or {"replicates": {}}
-        ended = {
-            index: result["replicates"][str(index)]
-            for index in range(replicates)
-            if str(index) in result["replicates"]
-        }
-        known = self.trials.get(config.trial_id)
-        averaged = ",".join(map(str, ended))
-        if known and known.parent.state == state in ENDED and known.parent.replicates == averaged:
-            return
-        if known is None:
-            parent = self._create_run(label, config, {})
-            self._log(parent)  # now, as a run without params counts as half-made
-            known = self.trials[config.trial_id] = _TrialRuns(parent)
-        curves = _curves(record)
-        for index in range(replicates):
-            self._sync_replicate(config, known, index, curves[index], ended.get(index), state)
-        if state in ENDED:
-            self._end_parent(known.parent, record, result, ended, state)
-        else:
-            error = record.status().get("error") if state == "failed" else None
-            self._move(known.parent, state, {"error": error} if error else {})
+        """Add to MLflow whatever the trial's record holds that it lacks; nothing twice.
 
-    def _sync_replicate(
-        self,
-        config: TrialConfig,
-        known: _TrialRuns,
-        index: int,
-        curve: list[dict[str, Any]],
-        ended: dict[str, Any] | None,
-        trial_state: str,
-    ) -> None:
-        if index not in known.replicates:
-            tags = {"replicate": str(index), MLFLOW_PARENT_RUN_ID: known.parent.run_id}
-            known.replicates[index] = self._create_run(f"replicate {index}", config, tags)
-        run = known.replicates[index]
+        Raises `ValueError` for a record that cannot be read, before anything is added.
+        """
+        told = _told(record, replicates)
+        known = self.trials.get(config.trial_id)
+        averaged = ",".join(map(str, told.ended))
+        if told.state in ENDED and known and known.parent.says(told.state, averaged):
+            return
+        indices = sorted({*range(replicates), *told.ended})
+        known = self._runs_of(label, config, indices)
+        for index in indices:
+            self._sync_replicate(known.replicates[index], index, told)
+        if told.state in ENDED:
+            self._end_parent(known.parent, record, told)
+        else:
+            error = redact(told.error) if told.error else None
+            self._move(known.parent, told.state, {"error": error})
+
+    def _sync_replicate(self, run: _Run, index: int, told: _Told) -> None:
         if run.state in ENDED:
             return
-        now = int(time.time() * 1000)
+        curve, ended = told.curves[index], told.ended.get(index)
         metrics = [
-            Metric(f"{row['split']}/{row['metric']}", row["value"], now, row["epoch"])
+            run.metric(f"{row['split']}/{row['metric']}", row["value"], row["epoch"])
             for row in curve
             if row["epoch"] > run.last_epoch
         ]
         last_epoch = max([row["epoch"] for row in curve], default=run.last_epoch)
         if ended is None:
-            self._move(run, trial_state, {}, metrics)
+            self._move(run, told.state, {}, metrics)
         else:
             metrics += [
-                Metric(name, nan if value is None else value, now, ended["best_epoch"])
+                run.metric(name, nan if value is None else value, ended["best_epoch"])
                 for name, value in ended["metrics"].items()
                 if name.startswith("test/")
             ]
             self._move(run, ended["state"], {"git_commit": ended.get("git_commit")}, metrics)
         run.last_epoch = last_epoch
 
-    def _end_parent(
-        self,
-        run: _Run,
-        record: Record,
-        result: dict[str, Any],
-        ended: dict[int, dict[str, Any]],
-        state: str,
-    ) -> None:
+    def _end_parent(self, run: _Run, record: Record, told: _Told) -> None:
         self._log_artifacts(run, record)
-        now = int(time.time() * 1000)
-        means = _means_over_replicates(list(ended.values()))
+        means = _means_over_replicates(list(told.ended.values()))
         # The step counts replicates, so that of two averages the later one is shown.
-        metrics = [Metric(name, value, now, len(ended)) for name, value in means.items()]
-        run.replicates = ",".join(map(str, ended))
-        tags = {"git_commit": result.get("git_commit"), "replicates": run.replicates}
-        self._move(run, state, tags, metrics)
+        metrics = [run.metric(name, value, len(told.ended)) for name, value in means.items()]
+        run.replicates = ",".join(map(str, told.ended))
+        tags = {"git_commit": told.git_commit, "replicates": run.replicates}
+        self._move(run, told.state, tags, metrics)
 
     def _move(
         self,
@@ -194,10 +209,10 @@ class StudyRuns:
         run.params = []
 
     def _set_status(self, run_id: str, state: str) -> None:
-        if state in (*ENDED, "failed", "stopped"):
-            self.client.set_terminated(run_id, STATUS[state])
-        else:
+        if state in IN_PROGRESS:
             self.client.update_run(run_id, STATUS[state])
+        else:
+            self.client.set_terminated(run_id, STATUS[state])
 
     def _forget(self, run: _Run, tag: str) -> None:
         if tag in self.client.get_run(run.run_id).data.tags:
@@ -213,6 +228,24 @@ class StudyRuns:
                     target.write_bytes(content)
             self.client.log_artifacts(run.run_id, folder)
 
+    def _runs_of(self, label: str, config: TrialConfig, indices: Sequence[int]) -> _TrialRuns:
+        """A trial's runs, looked up in MLflow where they are not known, then made."""
+        known = self.trials.get(config.trial_id)
+        if known is None or not set(indices) <= set(known.replicates):
+            with self._lock:
+                known = self._known_runs(config.trial_id).get(config.trial_id)
+                known = known or _TrialRuns(self._create_run(label, config, {}))
+                for index in sorted(set(indices) - set(known.replicates)):
+                    tags = {"replicate": str(index), MLFLOW_PARENT_RUN_ID: known.parent.run_id}
+                    run = self._create_run(f"replicate {index}", config, tags)
+                    known.replicates[index] = run
+            self.trials[config.trial_id] = known
+        for run in (known.parent, *known.replicates.values()):
+            if run.lacks_params:
+                run.params = [Param(name, str(value)) for name, value in config.flat().items()]
+                run.lacks_params = False
+        return known
+
     def _create_run(self, name: str, config: TrialConfig, tags: dict[str, str]) -> _Run:
         common = {
             "study": self.study,
@@ -221,9 +254,9 @@ class StudyRuns:
             "state": "running",
             MLFLOW_RUN_NAME: name,
         }
-        run = self.client.create_run(self.experiment_id, tags=common | tags)
-        params = [Param(name, str(value)) for name, value in config.flat().items()]
-        return _Run(run.info.run_id, params=params)
+        with _asking_once():
+            run = self.client.create_run(self.experiment_id, tags=common | tags)
+        return _Run(run.info.run_id, run.info.start_time, lacks_params=True)
 
     def _experiment(self, question: str) -> str:
         experiment = self.client.get_experiment_by_name(self.study)
@@ -240,60 +273,103 @@ class StudyRuns:
         }
         return str(self.client.create_experiment(self.study, artifacts, tags))
 
-    def _known_runs(self) -> dict[str, _TrialRuns]:
-        """The runs that MLflow has already, by trial id; half-made ones are deleted."""
-        parents: dict[str, _Run] = {}
-        children: dict[str, dict[int, _Run]] = defaultdict(dict)
-        for run in self._all_runs():
-            tags, run_id = run.data.tags, run.info.run_id
-            if "trial_id" not in tags:
-                continue
-            if not run.data.params:
-                self.client.delete_run(run_id)
-                continue
-            found = _Run(run_id, tags["state"], replicates=tags.get("replicates", ""))
-            if run.info.status != STATUS[found.state]:
-                self._set_status(run_id, found.state)
-            if "replicate" not in tags:
-                parents[tags["trial_id"]] = found
-                continue
-            if found.state not in ENDED:
-                history = self.client.get_metric_history(run_id, "valid/bound")
-                found.last_epoch = max((metric.step for metric in history), default=0)
-            children[tags["trial_id"]][int(tags["replicate"])] = found
-        return {
-            trial_id: _TrialRuns(parent, children[trial_id]) for trial_id, parent in parents.items()
-        }
+    def _known_runs(self, trial_id: str | None = None) -> dict[str, _TrialRuns]:
+        """The runs that MLflow has already, by trial id, or those of one trial.
 
-    def _all_runs(self) -> list[Any]:
+        Of several runs for the same, as an answer that was lost leaves them, the first one stays.
+        """
+        kept: dict[str, _TrialRuns] = {}
+        # A trial's own run is made before those of its replicates.
+        for run in self._all_runs(trial_id):
+            tags, trial = run.data.tags, run.data.tags.get("trial_id")
+            if trial is None:
+                continue
+            if "replicate" not in tags and trial not in kept:
+                kept[trial] = _TrialRuns(self._known_run(run))
+            elif "replicate" in tags and _belongs(run, kept.get(trial)):
+                kept[trial].replicates[int(tags["replicate"])] = self._known_run(run)
+            else:
+                self.client.delete_run(run.info.run_id)
+        return kept
+
+    def _known_run(self, run: Any) -> _Run:
+        run_id, tags, last_epoch = run.info.run_id, run.data.tags, 0
+        if run.info.status != STATUS[tags["state"]]:
+            self._set_status(run_id, tags["state"])
+        if "replicate" in tags and tags["state"] not in ENDED:
+            history = self.client.get_metric_history(run_id, "valid/bound")
+            last_epoch = max((metric.step for metric in history), default=0)
+        return _Run(
+            run_id,
+            run.info.start_time,
+            tags["state"],
+            last_epoch,
+            tags.get("replicates", ""),
+            lacks_params=not run.data.params,
+        )
+
+    def _all_runs(self, trial_id: str | None) -> list[Any]:
+        """Runs in the order in which they were made."""
+        only = f"tags.trial_id = '{trial_id}'" if trial_id else ""
         runs, token = [], None
         while True:
-            page = self.client.search_runs([self.experiment_id], max_results=1000, page_token=token)
+            page = self.client.search_runs(
+                [self.experiment_id], only, max_results=1000, page_token=token
+            )
             runs += page
             token = page.token
             if not token:
-                return runs
+                return sorted(runs, key=_when_made)
+
+
+def _when_made(run: Any) -> tuple[Any, ...]:
+    return run.info.start_time, "replicate" in run.data.tags, run.info.run_id
+
+
+def _belongs(run: Any, trial: _TrialRuns | None) -> bool:
+    """Whether a replicate's run is the first of its kind below the trial's run that stays."""
+    if trial is None or run.data.tags.get(MLFLOW_PARENT_RUN_ID) != trial.parent.run_id:
+        return False
+    return int(run.data.tags["replicate"]) not in trial.replicates
+
+
+def is_declined(error: Exception) -> bool:
+    """Whether MLflow is there and does not take this one thing; others it may take."""
+    return isinstance(error, MlflowException) and 400 <= error.get_http_status_code() < 500
+
+
+@contextmanager
+def _asking_once() -> Iterator[None]:
+    """Without MLflow's retries: a second request would make a second run if an answer was lost."""
+    name = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
+    before = os.environ.get(name)
+    os.environ[name] = "0"
+    try:
+        yield
+    finally:
+        os.environ.pop(name)
+        os.environ.update({} if before is None else {name: before})
+
+
+def _lock(uri: str, study: str, folder: str) -> FileLock:
+    digest = sha256(f"{uri} {study}".encode()).hexdigest()[:16]
+    path = Path(folder) / f"gmm-study-{os.getuid()}-{digest}.lock"
+    return FileLock(path, timeout=LOCKED_FOR)
 
 
 def serve(host: str, port: int) -> None:
     """Serve the MLflow UI until interrupted."""
     Path(DEFAULT_ARTIFACTS).mkdir(exist_ok=True)
+    # In the environment, where no other user sees it, and not in a command line.
+    os.environ["MLFLOW_BACKEND_STORE_URI"] = tracking_uri()
+    if host not in ("127.0.0.1", "localhost", "0.0.0.0"):  # which MLflow knows what to do with
+        hosts = [name for own in ("localhost", "127.0.0.1", host) for name in (own, f"{own}:*")]
+        os.environ.setdefault("MLFLOW_SERVER_ALLOWED_HOSTS", ",".join(hosts))
+        os.environ.setdefault("MLFLOW_SERVER_CORS_ALLOWED_ORIGINS", f"http://{host}:{port}")
     from mlflow.cli import cli
 
-    cli.main(
-        [
-            "ui",
-            "--backend-store-uri",
-            tracking_uri(),
-            "--host",
-            host,
-            "--port",
-            str(port),
-            "--workers",
-            "1",
-        ],
-        standalone_mode=False,
-    )
+    words = ["ui", "--host", host, "--port", str(port), "--workers", "1"]
+    cli.main(words, standalone_mode=False)
 
 
 def prepare() -> None:
@@ -313,6 +389,18 @@ def _make_database(uri: str) -> None:
         Record.at(str(path.parent)).write_file(path.name, _new_database())
 
 
+def _await_database(uri: str) -> None:
+    """Raise `OperationalError` if another process keeps the database to itself.
+
+    MLflow would try for minutes.
+    """
+    if uri.startswith(SQLITE) and "?" not in uri:
+        path = uri.removeprefix(SQLITE)
+        with closing(sqlite3.connect(path, LOCKED_FOR, isolation_level=None)) as database:
+            database.execute("BEGIN IMMEDIATE")
+            database.execute("ROLLBACK")
+
+
 @cache
 def _new_database() -> bytes:
     with tempfile.TemporaryDirectory() as folder:
@@ -321,9 +409,34 @@ def _new_database() -> bytes:
         return made.read_bytes()
 
 
+def _told(record: Record, replicates: int) -> _Told:
+    """What a record says of so many replicates. Raises `ValueError` if it cannot be read."""
+    try:
+        state, result = record.state(replicates), record.result() or {"replicates": {}}
+        # Those beyond the wanted ones too, as another variant of the study tells them.
+        replicated = result["replicates"]
+        ended = {index: replicated[str(index)] for index in sorted(map(int, replicated))}
+        _check([state], ended.values())
+        error = str(record.status().get("error", "")) if state == "failed" else None
+        return _Told(state, error, result.get("git_commit"), ended, _curves(record))
+    except (LookupError, TypeError, AttributeError) as error:
+        raise ValueError(f"{record.path} cannot be read: {error}") from None
+
+
+def _check(states: Sequence[str], ended: Iterable[Mapping[str, Any]]) -> None:
+    for state in [*states, *(fields["state"] for fields in ended)]:
+        if state not in STATUS:
+            raise ValueError(f"no such state: {state!r}")
+    for fields in ended:
+        values = [int(fields["best_epoch"]), *fields["metrics"].values()]
+        if not all(value is None or isinstance(value, (int, float)) for value in values):
+            raise ValueError("a figure is no number")
+
+
 def _curves(record: Record) -> dict[int, list[dict[str, Any]]]:
     curves: dict[int, list[dict[str, Any]]] = defaultdict(list)
-    for row in record.metrics().to_pylist():
+    table = record.metrics().select(METRICS_SCHEMA.names).cast(METRICS_SCHEMA)
+    for row in table.to_pylist():
         curves[row["replicate"]].append(row)
     return curves
 

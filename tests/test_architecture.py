@@ -8,7 +8,17 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-ORDER = ["errors", "data", "models", "objectives", "exact", "estimators", "sampling", "training"]
+ORDER = [
+    "errors",
+    "addresses",
+    "data",
+    "models",
+    "objectives",
+    "exact",
+    "estimators",
+    "sampling",
+    "training",
+]
 ORDER += ["trials", "study", "search", "tracking", "orchestration", "cli"]
 CORE = ["data", "models", "objectives", "exact", "estimators", "sampling", "training"]
 

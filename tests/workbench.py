@@ -33,6 +33,7 @@ class Workbench:
 
     def __init__(self, folder: Path, epochs: int = 4) -> None:
         self.folder = folder
+        self.environment: dict[str, str] = {}
         rng = np.random.default_rng(0)
         prototypes = rng.integers(0, 2, (4, 12))
         rows = prototypes[rng.integers(0, 4, 400)] ^ (rng.random((400, 12)) < 0.1)
@@ -51,7 +52,7 @@ class Workbench:
         return subprocess.Popen(
             [GMM_STUDY, *arguments],
             cwd=self.folder,
-            env=environment | {"COLUMNS": "200"},
+            env=environment | {"COLUMNS": "200"} | self.environment,
             text=True,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

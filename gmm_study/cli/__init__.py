@@ -3,9 +3,12 @@
 import atexit
 import gc
 import sys
+import traceback
+from types import TracebackType
 
 import rich_click as click
 
+from gmm_study.addresses import redact
 from gmm_study.cli.data import data
 from gmm_study.cli.evaluate import evaluate
 from gmm_study.cli.inpaint import inpaint
@@ -46,14 +49,22 @@ for command in (
     cli.add_command(command)
 
 
+def _print_traceback(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
+    """As Python does, without the passwords and keys of addresses."""
+    print(redact("".join(traceback.format_exception(kind, error, trace))), file=sys.stderr, end="")
+
+
 def main() -> None:
     """Run the command line; exit status 2 and one line for input that cannot be used."""
+    sys.excepthook = _print_traceback
     atexit.register(gc.freeze)  # else Python looks through all that was imported before it ends
     try:
         sys.exit(cli(standalone_mode=False) or 0)
     except (InputError, click.ClickException) as error:
         message = error.format_message() if isinstance(error, click.ClickException) else error
-        print(f"gmm-study: {message}", file=sys.stderr)
+        print(f"gmm-study: {redact(str(message))}", file=sys.stderr)
         sys.exit(2)
     except click.Abort:
         print("gmm-study: interrupted; a record keeps what its trial had reached", file=sys.stderr)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
+from gmm_study.addresses import redact
 from gmm_study.errors import InputError
 
 if TYPE_CHECKING:
@@ -44,7 +45,8 @@ class Opened:
 
         words = ["gmm-study", "run", name, *(["--small"] if small else [])]
         words += [word for text in overrides for word in ("--set", text)]
-        self.command = shlex.join([*words, *(["--storage", storage] if storage != RESULTS else [])])
+        words += ["--storage", redact(storage)] if storage != RESULTS else []
+        self.command = shlex.join(words)
         study = load_study(name, overrides, small)
         self._datasets: dict[str, Dataset] = {}
         checksums = self._checksums(study.datasets, {} if not_had is None else not_had)

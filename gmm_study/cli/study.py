@@ -105,7 +105,7 @@ def run(opened: Opened, retry_failed: bool, address: str | None) -> None:
         console.print("nothing to train")
     if "failed" in opened.states.values() and not retry_failed:
         console.print("failed trials stay as they are; --retry-failed trains them again")
-    from gmm_study.orchestration.mirror import Mirror
+    from gmm_study.orchestration.mirror import CLOSING_WAIT, Mirror
 
     datasets = opened.datasets(missing)
     with Mirror(opened.plan, opened.store) as mirror:
@@ -117,10 +117,10 @@ def run(opened: Opened, retry_failed: bool, address: str | None) -> None:
                 _report(opened, console)
         finally:
             with console.status("bringing MLflow up to date"):
-                mirror.close()
+                mirror.close(CLOSING_WAIT)
     if mirror.problem:
-        line = f"MLflow lacks runs, `gmm-study sync` adds them: {mirror.problem}"
-        console.print(line, markup=False)
+        line = f"{mirror.problem}; `gmm-study sync` adds what is missing"
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
     if interrupted:
         console.print("interrupted; what was reached is kept, the same command goes on")
         sys.exit(INTERRUPTED)
@@ -198,7 +198,7 @@ def sync(opened: Opened) -> None:
     with Mirror(opened.plan, opened.store) as mirror:
         mirror.close()
     if mirror.problem:
-        output_console().print(f"MLflow: {mirror.problem}", markup=False)
+        output_console().print(mirror.problem, markup=False)
         sys.exit(1)
     output_console().print(f"MLflow is up to date; {opened.counts()}", highlight=False)
 

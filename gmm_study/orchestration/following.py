@@ -6,6 +6,7 @@ from typing import Any, Protocol
 from ray.tune import Callback, Stopper
 from ray.tune.experiment import Trial
 
+from gmm_study.addresses import redact
 from gmm_study.orchestration.live_view import LiveView
 from gmm_study.orchestration.mirror import Mirror
 from gmm_study.search.searches import ENDED, Searches
@@ -53,7 +54,7 @@ class Follower(StaysInTheDriver, Callback):
     ) -> None:
         """A trial's worker died and was not taken up again."""
         trial_id = trial.config["job"]["trial"]["trial_id"]
-        lines = str(trial.get_error()).strip().splitlines()
+        lines = redact(str(trial.get_error())).strip().splitlines()
         reason = lines[-1] if lines else "the worker died"
         with suppress(OSError):
             self.store.record(trial_id).write_status("failed", error=reason)

@@ -6,18 +6,20 @@ when the driver does, however that ends.
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from time import monotonic
 from typing import IO, TYPE_CHECKING, Any, Self
 
+from gmm_study.orchestration.cause import cause_of
 from gmm_study.study import Plan, PlannedTrial
 from gmm_study.trials.config import TrialConfig
 from gmm_study.trials.record import RecordStore
@@ -34,6 +36,13 @@ SETTINGS = {
 }
 """Unless the user says otherwise, a server is not waited for long, as what is missing comes later,
 and not asked for links to print."""
+CLOSING_WAIT = 60.0
+"""Seconds that the end of a run waits for MLflow."""
+CLOSING_ATTEMPTS = 2
+PREFIX = "gmm-study-mlflow-"
+"""Of the scratch folder, which is the process's folder for temporary files."""
+PROBLEM = "problem"
+"""The file in it that says what is wrong as JSON, null if nothing is."""
 FLUSH, CLOSE = "flush", "close"
 """Lines to the process beside ids of trials: copy what is new at once, and copy all and end."""
 
@@ -49,14 +58,14 @@ class Mirror:
     def __init__(self, plan: Plan, store: RecordStore) -> None:
         self.problem: str | None = None
         first_line = json.dumps(assignment(plan, store))
-        self._scratch = tempfile.TemporaryDirectory(prefix="gmm-study-mlflow-")
-        self._errors = Path(self._scratch.name) / "stderr"
-        with self._errors.open("w") as errors:
+        self._scratch = tempfile.TemporaryDirectory(prefix=PREFIX)
+        self._output = Path(self._scratch.name) / "output"
+        with self._output.open("w") as output:
             self._process = subprocess.Popen(
                 [sys.executable, "-P", "-m", "gmm_study.orchestration.mirror"],
                 stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=errors,
+                stdout=output,
+                stderr=output,
                 text=True,
                 env=os.environ | {"TMPDIR": self._scratch.name},
                 start_new_session=True,  # Ctrl-C is the driver's to handle
@@ -87,16 +96,30 @@ class Mirror:
         """Let it bring every trial of the plan up to date and end; `close` waits for that."""
         self._say(CLOSE)
 
-    def close(self) -> None:
-        """Have every trial of the plan brought up to date."""
+    def close(self, within: float | None = None) -> None:
+        """Have every trial of the plan brought up to date, within so many seconds if given."""
         self.finish()
-        assert self._process.stdout is not None
-        answer, status = self._process.stdout.read(), self._process.wait()
+        try:
+            status = self._process.wait(within)
+        except subprocess.TimeoutExpired:
+            slow = f"MLflow: it took longer than the {within:g} s that a run waits for it"
+            self.problem = self._told_problem() or slow
+            return
         if status == 0:
-            self.problem = json.loads(answer)
+            self.problem = self._told_problem()
+        elif status < 0:
+            self.problem = f"MLflow: the process that copies was killed by signal {-status}"
         else:
-            *_, said = ["", *self._errors.read_text().splitlines()]
-            self.problem = f"its process ended with status {status} {said}".strip()
+            said = cause_of(" ".join(self._output.read_text().splitlines()[-1:]))
+            self.problem = (
+                f"MLflow: the process that copies ended with status {status} {said}".strip()
+            )
+
+    def _told_problem(self) -> str | None:
+        with suppress(OSError, ValueError):
+            told: str | None = json.loads((Path(self._scratch.name) / PROBLEM).read_text())
+            return told
+        return None
 
     def _say(self, line: str) -> None:
         with suppress(BrokenPipeError):  # `close` tells how it ended
@@ -106,15 +129,23 @@ class Mirror:
 class Copier:
     """What the process does: copies news every few seconds until it is told to close."""
 
-    def __init__(self, assignment: dict[str, Any], news: "SimpleQueue[str]") -> None:
+    def __init__(
+        self,
+        assignment: dict[str, Any],
+        news: "SimpleQueue[str]",
+        tell_problem: Callable[[str | None], None] = lambda problem: None,
+    ) -> None:
         self.study, self.question = assignment["study"], assignment["question"]
         self.replicates = assignment["replicates"]
         self.store = RecordStore(assignment["storage"])
+        self.locks = assignment["locks"]
+        self.searches = assignment["searches"]
         self.trials: dict[str, tuple[str, TrialConfig]] = {}
         for trial in assignment["trials"]:
             self._expect(trial)
         self.news = news
         self.problem: str | None = None
+        self.tell_problem = tell_problem
 
     def run(self) -> None:
         """Work until closed; `problem` then says what went wrong last, if not mended since."""
@@ -123,6 +154,7 @@ class Copier:
 
             prepare()
         runs: StudyRuns | None = None
+        attempts = CLOSING_ATTEMPTS
         told = {self._next()}  # MLflow stays untouched until something is asked for
         while True:
             closing = CLOSE in told
@@ -131,23 +163,50 @@ class Copier:
                 self._sync(runs, self.trials if closing else told - {FLUSH})
                 self.problem, told = None, set()
             except Exception as error:
-                self.problem = f"{type(error).__name__}: {error}".splitlines()[0]
+                self.problem = f"MLflow: {cause_of(f'{type(error).__name__}: {error}')}"
                 runs = None  # what MLflow has of a request that failed is read from it again
+            self.problem = self.problem or self._show_searches()
+            self.tell_problem(self.problem)
             if closing:
-                return
-            told = told - {FLUSH} | self._collect()  # with what could not be copied
+                attempts -= 1
+                if self.problem is None or not attempts:
+                    return
+            else:
+                told = told - {FLUSH} | self._collect()  # with what could not be copied
 
     def _open(self) -> "StudyRuns":
         from gmm_study.tracking import StudyRuns
 
-        return StudyRuns(self.study, self.question)
+        return StudyRuns(self.study, self.question, locks=self.locks)
+
+    def _show_searches(self) -> str | None:
+        """Bring Optuna's storage up to date, where there are searches; what is wrong, if any."""
+        if not self.searches:
+            return None
+        from gmm_study.search.optuna_view import show
+
+        try:
+            show(self.store, self.study, self.searches)
+        except Exception as error:
+            return f"Optuna: {cause_of(f'{type(error).__name__}: {error}')}"
+        return None
 
     def _sync(self, runs: "StudyRuns", trial_ids: Iterable[str]) -> None:
+        from gmm_study.tracking import is_declined
+
+        declined: Exception | None = None
         for trial_id in trial_ids:
             (label, config), record = self.trials[trial_id], self.store.record(trial_id)
-            with suppress(ValueError):  # a record that cannot be read must not cost the others
-                if record.config() is not None:
-                    runs.sync(label, config, record, self.replicates)
+            try:
+                with suppress(ValueError):  # a record that cannot be read must not cost the others
+                    if record.read_file("config.json") is not None:
+                        runs.sync(label, config, record, self.replicates)
+            except Exception as error:
+                if not is_declined(error):
+                    raise
+                declined = error
+        if declined is not None:
+            raise declined
 
     def _expect(self, trial: dict[str, Any]) -> str:
         config = TrialConfig.from_json(trial["config"])
@@ -177,6 +236,7 @@ def assignment(plan: Plan, store: RecordStore) -> dict[str, Any]:
         "question": plan.study.question,
         "replicates": plan.study.replicates,
         "storage": store.storage,
+        "locks": tempfile.gettempdir(),
         "trials": [_told(trial) for trial in plan.trials],
         "searches": list(plan.cells),
     }
@@ -187,23 +247,28 @@ def _told(trial: PlannedTrial) -> dict[str, Any]:
 
 
 def _listen(lines: IO[str], news: "SimpleQueue[str]") -> None:
-    """Pass on what the driver tells; end at once when it is gone."""
+    """Pass on what the driver tells; end at once when it is gone, which cannot tidy up then."""
     for line in lines:
         news.put(line.strip())
+    scratch = Path(tempfile.gettempdir())
+    if scratch.name.startswith(PREFIX):
+        shutil.rmtree(scratch, ignore_errors=True)
     os._exit(1)
 
 
+def _write_problem(problem: str | None) -> None:
+    Path(tempfile.gettempdir(), PROBLEM).write_text(json.dumps(problem))
+
+
 def main() -> None:
-    """Copy for the driver at the other end of stdin; the problem at the end goes to stdout."""
+    """Copy for the driver at the other end of stdin."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the driver, told as well, says when to end
-    answer, sys.stdout = sys.stdout, sys.stderr
     for setting, value in SETTINGS.items():
         os.environ.setdefault(setting, value)
     news: SimpleQueue[str] = SimpleQueue()
-    copier = Copier(json.loads(sys.stdin.readline()), news)
+    copier = Copier(json.loads(sys.stdin.readline()), news, _write_problem)
     threading.Thread(target=_listen, args=(sys.stdin, news), daemon=True).start()
     copier.run()
-    print(json.dumps(copier.problem), file=answer, flush=True)
     os._exit(0)  # at the end of Python's own way out, a thread that reads stdin is a fatal error
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ray import tune
 
+from gmm_study.addresses import redact
 from gmm_study.data import Dataset
 from gmm_study.trials.config import TrialConfig
 from gmm_study.trials.record import RecordStore
@@ -60,7 +61,8 @@ class TrialTrainable(tune.Trainable):
         try:
             return self._work()
         except Exception as error:
-            reason = "".join(traceback.format_exception_only(error)).strip().splitlines()[-1]
+            said = redact("".join(traceback.format_exception_only(error)))
+            reason = said.strip().splitlines()[-1]
             with suppress(OSError):
                 self.record.write_status("failed", error=reason, traceback=traceback.format_exc())
             self.current = None

@@ -18,7 +18,7 @@ from typing import Any
 
 from gmm_study.study.axis import Axis
 from gmm_study.study.plan import Cell
-from gmm_study.trials.record import RecordStore
+from gmm_study.trials.record import Record, RecordStore
 
 FOLDER = ".searches"
 Event = dict[str, Any]
@@ -41,7 +41,7 @@ class History:
             "drawn": {name: axis.model_dump(exclude_unset=True) for name, axis in drawn.items()},
             "events": self.events,
         }
-        folder = self.store.record(f"{FOLDER}/{self.cell.study.name}")
+        folder = _folder(self.store, self.cell.study.name)
         folder.write_file(f"{self.cell.key}.json", json.dumps(document).encode())
 
     def proposals(self) -> list[dict[str, Any]]:
@@ -101,12 +101,16 @@ def read_search(store: RecordStore, study: str, key: str) -> StoredSearch | None
 
 def _read(store: RecordStore, study: str, key: str) -> dict[str, Any]:
     """What a file says; empty where it cannot be read: the records stay, the search is lost."""
-    content = store.record(f"{FOLDER}/{study}").read_file(f"{key}.json")
+    content = _folder(store, study).read_file(f"{key}.json")
     try:
         document = dict(json.loads(content or b"{}"))
         return document if all(map(_is_event, document["events"])) else {}
     except (ValueError, TypeError, LookupError):
         return {}
+
+
+def _folder(store: RecordStore, study: str) -> Record:
+    return Record(store.file_system, f"{store.root}/{FOLDER}/{study}")
 
 
 def _is_event(event: Event) -> bool:

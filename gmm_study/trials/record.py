@@ -11,6 +11,7 @@ Every file is replaced whole or not at all.
 
 import json
 import os
+import re
 import socket
 import time
 import uuid
@@ -23,6 +24,7 @@ import pyarrow as pa
 import pyarrow.fs
 import pyarrow.parquet
 
+from gmm_study.addresses import redact
 from gmm_study.errors import InputError
 from gmm_study.trials.config import TrialConfig
 
@@ -51,7 +53,11 @@ class RecordStore:
         Record(self.file_system, self.root).check_writable()
 
     def record(self, trial_id: str) -> "Record":
-        """The record of a trial, whether it exists yet or not."""
+        """The record of a trial, whether it exists or not. `InputError` for an id with a path."""
+        if not re.fullmatch(r"\w[\w.-]*", trial_id):
+            raise InputError(
+                f"trial id: {trial_id!r} is none; it must name a folder of the storage"
+            )
         return Record(self.file_system, f"{self.root}/{trial_id}")
 
     def trial_ids(self) -> list[str]:
@@ -81,7 +87,8 @@ class Record:
             self.write_file(".writable", b"")
             self.file_system.delete_file(f"{self.path}/.writable")
         except OSError as error:
-            raise InputError(f"storage: '{self.path}' cannot be written: {error}") from None
+            reason = redact(str(error))
+            raise InputError(f"storage: '{self.path}' cannot be written: {reason}") from None
 
     def write_config(self, config: TrialConfig) -> None:
         """Create the record."""
@@ -93,7 +100,14 @@ class Record:
         return None if document is None else TrialConfig.from_json(document)
 
     def write_status(self, state: str, **details: Any) -> None:
-        """Say that the trial is `running`, `pending` or has `failed`, with what else is known."""
+        """Say that the trial is `running`, `pending` or has `failed`, with what else is known.
+
+        Addresses in texts, an error's for instance, are written without their passwords and keys.
+        """
+        details = {
+            name: redact(value) if isinstance(value, str) else value
+            for name, value in details.items()
+        }
         process = {"host": socket.gethostname(), "pid": os.getpid()}
         self._write_json("status.json", {"state": state, "time": time.time(), **process, **details})
 
@@ -127,6 +141,8 @@ class Record:
         try:
             result, status = self.result() or {"replicates": {}}, self.status()
             if all(str(replicate) in result["replicates"] for replicate in range(replicates)):
+                if result["state"] not in ("complete", "diverged"):
+                    raise ValueError(f"state: {result['state']!r} is none")
                 return str(result["state"])
             state = str(status.get("state", "pending"))
             if state == "running" and status["pid"] != os.getpid():
@@ -209,7 +225,8 @@ def _resolve(storage: str) -> tuple[pyarrow.fs.FileSystem, str]:
     try:
         file_system, path = pyarrow.fs.FileSystem.from_uri(_address(storage))
     except (pa.ArrowInvalid, OSError) as error:
-        raise InputError(f"storage: '{storage}' is no folder or address: {error}") from None
+        shown, reason = redact(storage), redact(str(error).splitlines()[0])
+        raise InputError(f"storage: '{shown}' is no folder or address: {reason}") from None
     if isinstance(file_system, pyarrow.fs.LocalFileSystem) and Path(path).is_file():
         raise InputError(f"storage: '{storage}' is a file; give a folder")
     return file_system, path.rstrip("/")

@@ -142,7 +142,7 @@ def test_a_mirror_whose_process_dies_costs_nothing_and_says_so(trial):
         mirror._process.wait()
         mirror.tell(plan.trials[0].config.trial_id)
         mirror.close()
-    assert mirror.problem == "its process ended with status -9"
+    assert mirror.problem == "MLflow: the process that copies was killed by signal 9"
     assert not Path(mirror._scratch.name).exists()
 
 
@@ -163,10 +163,11 @@ def test_what_mlflow_cannot_do_is_told(trial, monkeypatch):
     assert "nonsense" in mirror.problem
 
 
-def test_the_process_ends_when_the_driver_is_killed(trial):
+def test_the_process_ends_and_leaves_nothing_when_the_driver_is_killed(trial, tmp_path):
     plan, store = trial
     driver = subprocess.Popen(
         [sys.executable, "-c", DRIVER],
+        env=os.environ | {"TMPDIR": str(tmp_path)},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -176,9 +177,11 @@ def test_the_process_ends_when_the_driver_is_killed(trial):
     print(plan.trials[0].config.trial_id, file=driver.stdin, flush=True)
     wait_until(lambda: database().exists())
     assert alive(child)
+    assert list(tmp_path.glob("gmm-study-mlflow-*"))
     driver.kill()
     driver.wait()
     wait_until(lambda: not alive(child))
+    assert not list(tmp_path.glob("gmm-study-mlflow-*"))
 
 
 def test_garbage_of_ray_in_another_thread_does_not_end_the_driver_as_ray_shuts_down():

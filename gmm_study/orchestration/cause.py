@@ -1,0 +1,31 @@
+"""Why MLflow could not be brought up to date, in a few words."""
+
+from gmm_study.addresses import redact
+
+CAUSES = {
+    "Connection refused": "its server cannot be reached",
+    "Failed to resolve": "the name of its server is not known",
+    "Name or service not known": "the name of its server is not known",
+    "No route to host": "its server cannot be reached",
+    "Network is unreachable": "its server cannot be reached",
+    "timed out": "its server takes too long to answer",
+    "Connection aborted": "its server broke off an answer",
+    "Connection broken": "its server broke off an answer",
+    "Connection reset": "its server broke off an answer",
+    "Response ended prematurely": "its server broke off an answer",
+    "IncompleteRead": "its server broke off an answer",
+    "in a valid JSON format": "its server broke off an answer",
+    "The file lock": "another process has been adding to it for long",
+    "database is locked": "another process keeps its database locked",
+}
+"""What is said for a text that libraries' long messages hold."""
+LENGTH = 120
+
+
+def cause_of(text: str) -> str:
+    """A few words for the text of an error: no secrets, and no library's representations."""
+    for sign, words in CAUSES.items():
+        if sign in text:
+            return words
+    line = " ".join("".join(redact(text).splitlines()[:1]).split())
+    return line if len(line) <= LENGTH else f"{line[: LENGTH - 3]}..."
