@@ -49,7 +49,8 @@ finish() {
 trap finish EXIT
 trap 'exit 0' INT TERM
 
-$ray get-auth-token --generate > /dev/null
+# Ray makes it readable for all.
+(umask 077 && $ray get-auth-token --generate > /dev/null)
 start "$1" "--head --port=$port"
 head=$!
 until $ray health-check --address "$1:$port" 2> /dev/null; do

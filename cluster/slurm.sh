@@ -46,7 +46,8 @@ finish() {
 }
 trap finish EXIT
 
-$ray get-auth-token --generate > /dev/null
+# Ray makes it readable for all.
+(umask 077 && $ray get-auth-token --generate > /dev/null)
 start_ray 1 "--nodelist=${hosts[0]}" --head --port="${address##*:}" --include-dashboard=false
 head=$!
 until $ray health-check --address "$address" 2> /dev/null; do

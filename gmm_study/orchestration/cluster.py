@@ -1,20 +1,17 @@
 """The Ray that a study runs on: one of its own, for this machine alone, or a cluster it joins."""
 
-import atexit
 import gc
 import json
 import logging
 import os
-import signal
 import socket
 import subprocess
 import sys
 import threading
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import gmm_study
@@ -69,12 +66,11 @@ def prepare_ray() -> None:
 
 @contextmanager
 def ray_at(address: str | None, resources: Resources, store: RecordStore) -> Iterator[int]:
-    """Ray that can run trials into a store: a private one, or the cluster at an address.
+    """Ray that can run trials into a store, a private one or the cluster at an address.
 
-    Gives how many trials it runs at a time.
-    The address is `HOST:PORT` of the head or `auto`; None is RAY_ADDRESS, or a private Ray where
+    Gives how many trials it runs at a time. The address is `HOST:PORT` of the head or `auto`; None is RAY_ADDRESS, or a private Ray where
     that is not set. Raises `InputError` where there is no such cluster, where no node has what a
-    trial asks for, where a node does not share the storage, and where the cluster goes away.
+    trial asks for, and where a node does not share the storage.
     """
     import ray
 
@@ -89,29 +85,26 @@ def ray_at(address: str | None, resources: Resources, store: RecordStore) -> Ite
         ray.init("auto" if address == "auto" else head or "local", **quiet, **environment)
     except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
         raise InputError(f"address: '{address}' cannot be joined: {_last_line(error)}") from None
-    lost = False
+    if not joined:
+        _hide_token()
     try:
         nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
         _check_resources(resources, nodes)
-        if not joined:
+        with _watched(address, head) if joined else nullcontext():
+            if joined:
+                _check_nodes(resources, store)
             yield _places(resources, nodes)
-            return
-        with _watched(head):
-            _check_nodes(resources, store)
-            yield _places(resources, nodes)
-    except _HeadLost:
-        lost = True
-        atexit.unregister(ray.shutdown)  # which would wait for the head
-        raise InputError(
-            f"address: the Ray cluster at '{address}' no longer answers; what was reached is kept, "
-            "and the same command goes on once there is a cluster"
-        ) from None
     finally:
-        if not lost:
-            # A collection in another thread that frees one of Ray's objects would end the process.
-            gc.disable()
-            ray.shutdown()
-            gc.enable()
+        # A collection in another thread that frees one of Ray's objects now would end the process.
+        gc.disable()
+        ray.shutdown()
+        gc.enable()
+
+
+def _hide_token() -> None:
+    """Keep from other users the token that Ray made for this one, readable for all."""
+    with suppress(OSError):
+        (Path.home() / ".ray" / "auth_token").chmod(0o600)
 
 
 def _head_of(address: str) -> str:
@@ -275,13 +268,12 @@ def _what_is_wrong(storage: str, probe: str) -> str | None:
     return None
 
 
-class _HeadLost(BaseException):
-    """Raised in the main thread, where Tune works, and no error that Tune would wrap."""
-
-
 @contextmanager
-def _watched(head: str) -> Iterator[None]:
-    """End what runs inside with `_HeadLost` once the head has been silent for too long."""
+def _watched(address: str, head: str) -> Iterator[None]:
+    """End this process with one line once the head has been silent for too long.
+
+    From a thread, as the main one then waits for the head inside Ray, where no signal reaches it.
+    """
     over = threading.Event()
 
     def watch() -> None:
@@ -294,13 +286,15 @@ def _watched(head: str) -> Iterator[None]:
                 silent = 0.0
             except OSError:
                 silent += LOOK_EVERY
-        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
+        cursor = "\x1b[?25h" if sys.stderr.isatty() else ""  # which the live view hides
+        print(
+            f"{cursor}gmm-study: address: the Ray cluster at '{address}' no longer answers; what "
+            "was reached is kept, and the same command goes on once there is a cluster",
+            file=sys.stderr,
+            flush=True,
+        )
+        os._exit(2)
 
-    def give_up(number: int, frame: FrameType | None) -> None:
-        if not over.is_set():
-            raise _HeadLost
-
-    before = signal.signal(signal.SIGUSR1, give_up)
     thread = threading.Thread(target=watch, daemon=True)
     thread.start()
     try:
@@ -308,7 +302,6 @@ def _watched(head: str) -> Iterator[None]:
     finally:
         over.set()
         thread.join()
-        signal.signal(signal.SIGUSR1, before)
 
 
 def _last_line(error: BaseException) -> str:
