@@ -90,7 +90,13 @@ def run(opened: Opened, retry_failed: bool) -> None:
 
     Ctrl-C ends cleanly; the same command goes on.
     """
+    with opened.store.the_only_driver(opened.plan.study.name):
+        _run(opened, retry_failed)
+
+
+def _run(opened: Opened, retry_failed: bool) -> None:
     console = output_console()
+    opened.mend()
     missing = opened.missing(retry_failed)
     console.print(opened.plan.study.question)
     console.print(opened.counts(), highlight=False)
@@ -186,7 +192,8 @@ def sync(opened: Opened) -> None:
     """Add to MLflow what it lacks of a study's records."""
     from gmm_study.orchestration.mirror import Mirror
 
-    with Mirror(opened.plan, opened.store) as mirror:
+    only_driver = opened.store.the_only_driver(opened.plan.study.name)
+    with only_driver, Mirror(opened.plan, opened.store) as mirror:
         mirror.close()
     if mirror.problem:
         output_console().print(f"MLflow: {mirror.problem}", markup=False)

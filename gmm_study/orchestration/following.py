@@ -1,6 +1,7 @@
 """What the driver hears from Ray Tune about the trials, and tells it."""
 
 from contextlib import suppress
+from time import monotonic
 from typing import Any, Protocol
 
 from ray.tune import Callback, Stopper
@@ -21,15 +22,26 @@ class _StaysInTheDriver:
 class Follower(_StaysInTheDriver, Callback):
     """Passes every report of a trial to the live view and to MLflow's mirror."""
 
-    def __init__(self, store: RecordStore, view: LiveView, mirror: Mirror) -> None:
+    def __init__(
+        self, store: RecordStore, view: LiveView, mirror: Mirror, heartbeat_seconds: float
+    ) -> None:
         self.store = store
         self.view = view
         self.mirror = mirror
+        self.heartbeat_seconds = heartbeat_seconds
+        self.heard_at: dict[str, float] = {}
+
+    def on_trial_start(
+        self, iteration: int, trials: list[Trial], trial: Trial, **info: Any
+    ) -> None:
+        """A worker takes a trial up, or again."""
+        self.heard_at[trial.trial_id] = monotonic()
 
     def on_trial_result(
         self, iteration: int, trials: list[Trial], trial: Trial, result: dict[str, Any], **info: Any
     ) -> None:
         """A trial worked on, or ended."""
+        self.heard_at[trial.trial_id] = monotonic()
         self.view.update(result)
         self.mirror.tell(result["trial"])
 
@@ -38,10 +50,17 @@ class Follower(_StaysInTheDriver, Callback):
     ) -> None:
         """A trial's worker died and was not taken up again."""
         trial_id = trial.config["job"]["trial"]["trial_id"]
-        lines = str(trial.get_error()).strip().splitlines()
-        reason = lines[-1] if lines else "the worker died"
+        error = str(trial.get_error()).strip()
+        *_, reason = error.splitlines() or ["the worker died"]
+        if monotonic() - self.heard_at.get(trial.trial_id, monotonic()) > self.heartbeat_seconds:
+            reason = (  # the watchdog ended the worker; nothing else lives so long and is silent
+                f"it hung: no step further in {self.heartbeat_seconds:g} s, "
+                "resources.heartbeat_seconds; taken up again as often as a worker may die"
+            )
+        record = self.store.record(trial_id)
+        record.log(error)
         with suppress(OSError):
-            self.store.record(trial_id).write_status("failed", error=reason)
+            record.write_status("failed", error=reason)
         self.view.update({"trial": trial_id, "state": "failed", "error": reason})
         self.mirror.tell(trial_id)
 
