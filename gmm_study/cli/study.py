@@ -16,6 +16,7 @@ from gmm_study.errors import InputError
 
 if TYPE_CHECKING:
     from gmm_study.data import Dataset, DownloadError
+    from gmm_study.orchestration.driver import Outcome
     from gmm_study.orchestration.mirror import Mirror
     from gmm_study.study import PlannedTrial
     from gmm_study.trials.record import Record
@@ -108,7 +109,8 @@ def _run(opened: Opened, retry_failed: bool) -> None:
 
     datasets = opened.datasets(missing)
     with Mirror(opened.plan, opened.store) as mirror:
-        interrupted = bool(missing) and _train(opened, missing, datasets, mirror, console)
+        outcome = _train(opened, missing, datasets, mirror, console) if missing else None
+        interrupted = outcome is not None and outcome.interrupted
         mirror.finish()
         try:
             if not interrupted:
@@ -122,7 +124,8 @@ def _run(opened: Opened, retry_failed: bool) -> None:
     if interrupted:
         console.print("interrupted; what was reached is kept, the same command goes on")
         sys.exit(INTERRUPTED)
-    if "failed" in opened.read_states().values():
+    # A disk may be so full that no record can say that its trial failed.
+    if "failed" in opened.read_states().values() or (outcome and outcome.states["failed"]):
         sys.exit(1)
 
 
@@ -132,15 +135,15 @@ def _train(
     datasets: Mapping[str, "Dataset"],
     mirror: "Mirror",
     console: Console,
-) -> bool:
-    """Train the missing trials and say how they ended; gives whether it was interrupted."""
+) -> "Outcome":
+    """Train the missing trials and say how they ended."""
     from gmm_study.orchestration.driver import run_trials
 
     outcome = run_trials(opened.plan, missing, datasets, opened.store, mirror, console)
     states = ", ".join(f"{count} {state}" for state, count in outcome.states.items())
     ended = f"{outcome.states.total()} of {plural(len(missing), 'trial')}"
     console.print(f"trained {ended}" + (f": {states}" if states else ""))
-    return outcome.interrupted
+    return outcome
 
 
 @click.command()

@@ -2,6 +2,7 @@
 
 import faulthandler
 import sys
+from contextlib import suppress
 from typing import IO, Any, Self
 
 from gmm_study.trials.record import LOG, Record
@@ -34,9 +35,10 @@ class Watchdog:
     def close(self) -> None:
         """Watch this trial no more; a log in which nothing stands is removed."""
         if self.file is not sys.stderr:
-            self.file.close()
-            if not self.record.read_file(LOG):
-                self.record.delete_file(LOG)
+            with suppress(OSError):
+                self.file.close()
+                if not self.record.read_file(LOG):
+                    self.record.delete_file(LOG)
 
 
 def _log_of(record: Record) -> IO[Any]:
