@@ -240,9 +240,8 @@ def test_a_trial_that_hangs_is_taken_up_again_or_fails_with_its_stack(tmp_path, 
     state = (trial / STATE).read_bytes()
     (trial / STATE).unlink()
     os.mkfifo(trial / STATE)  # who reads it waits for ever
-    options = (*options, "--set", "resources.heartbeat_seconds=5.0")
-    log = trial / "log.txt"
-    bench.run("run", "tiny", *options, status=1)
+    log, heartbeat = trial / "log.txt", "resources.heartbeat_seconds="
+    bench.run("run", "tiny", *options, "--set", heartbeat + "5.0", status=1)
     (status,) = statuses(tmp_path / "results")
     assert status["state"] == "failed"
     assert "hung" in status["error"]
@@ -250,7 +249,7 @@ def test_a_trial_that_hangs_is_taken_up_again_or_fails_with_its_stack(tmp_path, 
     assert log.read_text().count("Timeout (0:00:05)!") == 4
     assert "read_file" in log.read_text()
     log.unlink()
-    driver = bench.start("run", "tiny", *options, "--retry-failed")
+    driver = bench.start("run", "tiny", *options, "--set", heartbeat + "15.0", "--retry-failed")
     wait_until(lambda: log.exists() and "Timeout" in log.read_text())
     (tmp_path / "state").write_bytes(state)
     os.replace(tmp_path / "state", trial / STATE)
