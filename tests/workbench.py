@@ -71,8 +71,9 @@ class Workbench:
         return call(self.folder, *arguments, status=status)
 
     def files(self) -> set[str]:
-        """Every file below the folder."""
-        return {str(p.relative_to(self.folder)) for p in self.folder.rglob("*") if p.is_file()}
+        """Every file below the folder but locks."""
+        paths = (path.relative_to(self.folder) for path in self.folder.rglob("*") if path.is_file())
+        return {str(path) for path in paths if ".drivers" not in path.parts}
 
     def results(self) -> dict[str, dict]:
         """The content of every `result.json`, by trial id."""

@@ -110,6 +110,12 @@ class Opened:
             for trial in self.plan.trials
         }
 
+    def mend(self) -> None:
+        """Write again what of ended trials' records this plan knows and cannot be read."""
+        for config in (trial.config for trial in self.plan.trials):
+            if self.states[config.trial_id] in ("complete", "diverged"):
+                self.store.record(config.trial_id).mend_config(config)
+
     def missing(self, retry_failed: bool) -> list["PlannedTrial"]:
         """The trials to be trained: those without a result, in the plan's order.
 

@@ -16,6 +16,7 @@ from gmm_study.errors import InputError
 
 if TYPE_CHECKING:
     from gmm_study.data import Dataset, DownloadError
+    from gmm_study.orchestration.driver import Outcome
     from gmm_study.orchestration.mirror import Mirror
     from gmm_study.study import PlannedTrial
     from gmm_study.trials.record import Record
@@ -96,7 +97,13 @@ def run(opened: Opened, retry_failed: bool, address: str | None) -> None:
 
     Ctrl-C ends cleanly; the same command goes on.
     """
+    with opened.store.the_only_driver(opened.plan.study.name):
+        _run(opened, retry_failed, address)
+
+
+def _run(opened: Opened, retry_failed: bool, address: str | None) -> None:
     console = output_console()
+    opened.mend()
     missing = opened.missing(retry_failed)
     console.print(opened.plan.study.question)
     console.print(opened.counts(), highlight=False)
@@ -109,7 +116,8 @@ def run(opened: Opened, retry_failed: bool, address: str | None) -> None:
 
     datasets = opened.datasets(missing)
     with Mirror(opened.plan, opened.store) as mirror:
-        interrupted = something and _train(opened, missing, datasets, mirror, console, address)
+        outcome = _train(opened, missing, datasets, mirror, console, address) if something else None
+        interrupted = outcome is not None and outcome.interrupted
         mirror.finish()
         try:
             if not interrupted:
@@ -124,7 +132,8 @@ def run(opened: Opened, retry_failed: bool, address: str | None) -> None:
     if interrupted:
         console.print("interrupted; what was reached is kept, the same command goes on")
         sys.exit(INTERRUPTED)
-    if "failed" in opened.states.values():
+    # A disk may be so full that no record can say that its trial failed.
+    if "failed" in opened.states.values() or (outcome and outcome.states["failed"]):
         sys.exit(1)
 
 
@@ -135,15 +144,15 @@ def _train(
     mirror: "Mirror",
     console: Console,
     address: str | None,
-) -> bool:
-    """Train the missing trials and say how they ended; gives whether it was interrupted."""
+) -> "Outcome":
+    """Train the missing trials and say how they ended."""
     from gmm_study.orchestration.driver import run_trials
 
     outcome = run_trials(opened.plan, missing, datasets, opened.store, mirror, console, address)
     states = ", ".join(f"{count} {state}" for state, count in outcome.states.items())
     ended = f"{outcome.states.total()} of {plural(outcome.wanted, 'trial')}"
     console.print(f"trained {ended}" + (f": {states}" if states else ""))
-    return outcome.interrupted
+    return outcome
 
 
 @click.command()
@@ -195,7 +204,8 @@ def sync(opened: Opened) -> None:
     """Add to MLflow what it lacks of a study's records."""
     from gmm_study.orchestration.mirror import Mirror
 
-    with Mirror(opened.plan, opened.store) as mirror:
+    only_driver = opened.store.the_only_driver(opened.plan.study.name)
+    with only_driver, Mirror(opened.plan, opened.store) as mirror:
         mirror.close()
     if mirror.problem:
         output_console().print(mirror.problem, markup=False)

@@ -68,9 +68,10 @@ def prepare_ray() -> None:
 def ray_at(address: str | None, resources: Resources, store: RecordStore) -> Iterator[int]:
     """Ray that can run trials into a store, a private one or the cluster at an address.
 
-    Gives how many trials it runs at a time. The address is `HOST:PORT` of the head or `auto`; None is RAY_ADDRESS, or a private Ray where
-    that is not set. Raises `InputError` where there is no such cluster, where no node has what a
-    trial asks for, and where a node does not share the storage.
+    Gives how many trials it runs at a time. The address is `HOST:PORT` of the head or `auto`; None
+    is RAY_ADDRESS, or a private Ray where that is not set. Raises `InputError` where there is no
+    such cluster, where no node has what a trial asks for, and where a node does not share the
+    storage.
     """
     import ray
 

@@ -116,6 +116,8 @@ def _tune(
             device="cuda" if resources.gpus else "cpu",
             chunk_rows=study.evaluation.chunk_rows,
             checkpoint_seconds=resources.checkpoint_seconds,
+            heartbeat_seconds=resources.heartbeat_seconds,
+            time_limit_seconds=resources.time_limit_seconds,
         )
         tune.Tuner(
             tune.with_resources(trainable, {"cpu": resources.cpus, "gpu": resources.gpus}),
@@ -130,7 +132,7 @@ def _tune(
                 storage_path=scratch,
                 verbose=0,
                 stop=Stopping(interrupt, searches),
-                callbacks=[Follower(store, view, mirror, searches)],
+                callbacks=[Follower(store, view, mirror, searches, resources.heartbeat_seconds)],
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
                 failure_config=tune.FailureConfig(max_failures=WORKER_CRASHES),
             ),

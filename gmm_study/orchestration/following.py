@@ -1,6 +1,7 @@
 """What the driver hears from Ray Tune about the trials, and tells it."""
 
 from contextlib import suppress
+from time import monotonic
 from typing import Any, Protocol
 
 from ray.tune import Callback, Stopper
@@ -24,18 +25,32 @@ class Follower(StaysInTheDriver, Callback):
     """Passes every report of a trial to the live view, MLflow's mirror and the searches."""
 
     def __init__(
-        self, store: RecordStore, view: LiveView, mirror: Mirror, searches: Searches
+        self,
+        store: RecordStore,
+        view: LiveView,
+        mirror: Mirror,
+        searches: Searches,
+        heartbeat_seconds: float,
     ) -> None:
         self.store = store
         self.view = view
         self.mirror = mirror
         self.searches = searches
+        self.heartbeat_seconds = heartbeat_seconds
+        self.heard_at: dict[str, float] = {}
         self.dead: set[tuple[str, int]] = set()
+
+    def on_trial_start(
+        self, iteration: int, trials: list[Trial], trial: Trial, **info: Any
+    ) -> None:
+        """A worker takes a trial up, or again."""
+        self.heard_at[trial.trial_id] = monotonic()
 
     def on_trial_result(
         self, iteration: int, trials: list[Trial], trial: Trial, result: dict[str, Any], **info: Any
     ) -> None:
         """A trial worked on, or ended."""
+        self.heard_at[trial.trial_id] = monotonic()
         if result["state"] == "waiting":
             self._release(result["trial"])
         elif result["state"] in ENDED:
@@ -54,10 +69,17 @@ class Follower(StaysInTheDriver, Callback):
     ) -> None:
         """A trial's worker died and was not taken up again."""
         trial_id = trial.config["job"]["trial"]["trial_id"]
-        lines = redact(str(trial.get_error())).strip().splitlines()
-        reason = lines[-1] if lines else "the worker died"
+        error = redact(str(trial.get_error())).strip()
+        *_, reason = error.splitlines() or ["the worker died"]
+        if monotonic() - self.heard_at.get(trial.trial_id, monotonic()) > self.heartbeat_seconds:
+            reason = (  # the watchdog ended the worker; nothing else lives so long and is silent
+                f"it hung: no step further in {self.heartbeat_seconds:g} s, "
+                "resources.heartbeat_seconds; taken up again as often as a worker may die"
+            )
+        record = self.store.record(trial_id)
+        record.log(error)
         with suppress(OSError):
-            self.store.record(trial_id).write_status("failed", error=reason)
+            record.write_status("failed", error=reason)
         self.searches.ended(trial_id)
         self._pass_on({"trial": trial_id, "state": "failed", "error": reason})
 

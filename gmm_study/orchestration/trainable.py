@@ -9,6 +9,7 @@ from ray import tune
 
 from gmm_study.addresses import redact
 from gmm_study.data import Dataset
+from gmm_study.orchestration.watchdog import Watchdog
 from gmm_study.trials.config import TrialConfig
 from gmm_study.trials.record import RecordStore
 
@@ -19,15 +20,21 @@ REPORT_EVERY = 1.0
 """Seconds of work between two reports to the driver."""
 
 
+class TimeLimitError(Exception):
+    """A trial took longer than it may."""
+
+
 class TrialTrainable(tune.Trainable):
     """Trains one trial into its record; the actor then takes the next trial.
 
     The record holds the checkpoint, so a trial that starts again goes on from there. A trial that
     another process is training is waited for. An error of a trial is written into its record and
-    ends that trial alone. Only the actor imports torch: the driver needs this class, and no torch.
+    ends that trial alone; a trial that hangs ends the process. Only the actor imports torch: the
+    driver needs this class, and no torch.
     """
 
     current: "TrialRun | None" = None
+    watchdog: Watchdog | None = None
 
     def setup(
         self,
@@ -38,6 +45,8 @@ class TrialTrainable(tune.Trainable):
         device: str,
         chunk_rows: int,
         checkpoint_seconds: float,
+        heartbeat_seconds: float,
+        time_limit_seconds: float | None,
     ) -> None:
         """Take the first trial; the data come through Ray's object store, once a node."""
         import torch
@@ -48,6 +57,8 @@ class TrialTrainable(tune.Trainable):
         self.device = device
         self.chunk_rows = chunk_rows
         self.checkpoint_seconds = checkpoint_seconds
+        self.heartbeat_seconds = heartbeat_seconds
+        self.time_limit_seconds = time_limit_seconds
         self._begin(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
@@ -59,44 +70,76 @@ class TrialTrainable(tune.Trainable):
     def step(self) -> dict[str, Any]:
         """Work for about `REPORT_EVERY` seconds and tell how far the trial is."""
         try:
-            return self._work()
+            self.watchdog = self.watchdog or Watchdog(self.heartbeat_seconds, self.record)
+            with self.watchdog:
+                report = self._work()
+            if report["done"]:
+                self._leave()
+            return report
         except Exception as error:
             said = redact("".join(traceback.format_exception_only(error)))
             reason = said.strip().splitlines()[-1]
+            if isinstance(error, TimeLimitError):
+                reason = str(error)
+            self.record.log(redact(traceback.format_exc()))
             with suppress(OSError):
-                self.record.write_status("failed", error=reason, traceback=traceback.format_exc())
-            self.current = None
+                self.record.write_status("failed", error=reason)
+            self._leave()
             return self._report("failed", error=reason, done=True)
 
     def cleanup(self) -> None:
         """Keep what an unfinished trial has reached."""
-        if self.current is not None and not self.current.finished:
-            self.current.pause()
+        try:
+            if self.current is not None and not self.current.finished:
+                self.current.pause()
+        finally:
+            self._leave()
 
     def _begin(self, config: dict[str, Any]) -> None:
         self.trial_config = TrialConfig.from_json(config["job"]["trial"])
         self.record = self.store.record(self.trial_config.trial_id)
         self.replicates = config["job"]["replicates"]
         self.milestones = set(config["job"]["milestones"])
-        self.current = None
+
+    def _leave(self) -> None:
+        """Be done with the trial, however it stands."""
+        self.record.release()
+        if self.watchdog is not None:
+            self.watchdog.close()
+        self.current = self.watchdog = None
 
     def _work(self) -> dict[str, Any]:
-        if self.current is None and self.record.trained_elsewhere():
-            time.sleep(REPORT_EVERY)
+        from gmm_study.trials.run import TrainedElsewhereError
+
+        started = time.monotonic()
+        try:
+            run = self.current = self.current or self._open()
+        except TrainedElsewhereError:
+            time.sleep(max(0.0, started + REPORT_EVERY - time.monotonic()))
             return self._report("waiting", done=False)
-        run = self.current = self.current or self._open()
-        until = time.monotonic() + REPORT_EVERY
         progress = run.progress()
-        while not run.finished and time.monotonic() < until:
+        while not run.finished and time.monotonic() < started + REPORT_EVERY:
             progress = run.advance()
+            self._pet()
+            self._check_time_limit(run)
             if progress.epoch in self.milestones:
                 break
         state = str(run.result()["state"]) if run.finished else "running"
         return self._report(state, **vars(progress), done=run.finished)
 
+    def _check_time_limit(self, run: "TrialRun") -> None:
+        limit = self.time_limit_seconds
+        if limit is not None and not run.finished and time.monotonic() - self.taken_up > limit:
+            run.pause()
+            raise TimeLimitError(
+                f"it took longer than resources.time_limit_seconds, {limit:g} s; its checkpoint of "
+                f"epoch {run.progress().epoch} is kept"
+            )
+
     def _open(self) -> "TrialRun":
         from gmm_study.trials.run import TrialRun
 
+        self.taken_up = time.monotonic()
         return TrialRun(
             self.trial_config,
             self.datasets[self.trial_config.dataset_sha256],
@@ -105,7 +148,14 @@ class TrialTrainable(tune.Trainable):
             self.device,
             self.chunk_rows,
             self.checkpoint_seconds,
+            patience=REPORT_EVERY,
+            watch=self._pet,
         )
+
+    def _pet(self, rows: int = 0) -> None:
+        """Something got done."""
+        if self.watchdog is not None:
+            self.watchdog.pet()
 
     def _report(self, state: str, **details: Any) -> dict[str, Any]:
         return {"trial": self.trial_config.trial_id, "state": state, **details}

@@ -148,6 +148,11 @@ class Resources(Section):
     """None: as many as fit."""
     checkpoint_seconds: Annotated[FiniteFloat, Field(gt=0)] = 10.0
     """Time between two checkpoints of a trial."""
+    heartbeat_seconds: Annotated[FiniteFloat, Field(gt=0)] = 3600.0
+    """A worker that gets no epoch, no chunk of an evaluation further for so long is ended, and its
+    trial taken up again from its checkpoint, as often as that of a worker that died."""
+    time_limit_seconds: Annotated[FiniteFloat, Field(gt=0)] | None = None
+    """A trial that takes longer, since it was last taken up, is failed and keeps its checkpoint."""
 
 
 class Report(Section):

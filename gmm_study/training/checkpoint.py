@@ -1,10 +1,12 @@
 """A checkpoint: the best model for anyone to read, and the exact state for training to go on.
 
-    model.safetensors      the best epoch's parameters by name, `[R, *shape]`
-    meta.json              what is needed to rebuild the model and to read the tensors
-    training.safetensors   all replicates' progress, parameters, moments and random streams
+    model.safetensors               the best epoch's parameters by name, `[R, *shape]`
+    meta.json                       what is needed to rebuild the model and to read the tensors
+    training.safetensors            all replicates' progress, parameters, moments, random streams
+    training.previous.safetensors   the same as it was one checkpoint before, while a trial runs
 
-Training goes on from the last file alone, so files of two moments never mix. Nothing is unpickled.
+Training goes on from one of the last two alone, so files of two moments never mix. Each file of
+tensors holds their digest. Nothing is unpickled.
 """
 
 import json
@@ -14,8 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load, save
 from torch import Tensor
 
 from gmm_study.data import image_shape_of
@@ -23,26 +23,38 @@ from gmm_study.errors import InputError
 from gmm_study.models import Model
 from gmm_study.training.hyperparameters import Hyperparameters
 from gmm_study.training.methods import build_model
+from gmm_study.training.sealed import seal, unseal
 from gmm_study.training.trainer import DIVERGED, Replicate, Trainer
 
 FORMAT = 1
 TRAINING_FILE = "training.safetensors"
+PREVIOUS_FILE = "training.previous.safetensors"
 
 
 def checkpoint_files(trainer: Trainer) -> dict[str, bytes]:
     """The files of a checkpoint by name, the one to resume from last."""
     model = trainer.best_model()
-    tensors = {name: model.parameters[name].cpu().contiguous() for name in model.parameters}
     return {
-        "model.safetensors": save(tensors),
+        "model.safetensors": seal({name: model.parameters[name] for name in model.parameters}),
         "meta.json": json.dumps(_meta(trainer, model), indent=2).encode(),
         TRAINING_FILE: _training_state(trainer),
     }
 
 
 def resume_training(trainer: Trainer, content: bytes) -> None:
-    """Continue from the content of `training.safetensors`, exactly where it stood."""
-    tensors = load(content)
+    """Continue from the content of `training.safetensors`, exactly where it stood.
+
+    Raises `ValueError` if it is not what was written, or not of such a trial; the trainer may then
+    stand anywhere.
+    """
+    tensors = unseal(content)
+    try:
+        trainer.resume(*_progress(tensors))
+    except (LookupError, TypeError, RuntimeError) as error:
+        raise ValueError(f"no state of this trial: {error}") from None
+
+
+def _progress(tensors: dict[str, Tensor]) -> tuple[list[Replicate], dict[int, dict[str, Tensor]]]:
     progress = json.loads(tensors.pop("progress").numpy().tobytes())
     replicates, states = [], {}
     for fields in progress:
@@ -55,7 +67,7 @@ def resume_training(trainer: Trainer, content: bytes) -> None:
         best = mine.pop("best_parameters", None)
         replicates.append(Replicate(**fields, best_parameters=best))
         states[index] = mine
-    trainer.resume(replicates, states)
+    return replicates, states
 
 
 @dataclass(frozen=True)
@@ -113,7 +125,7 @@ def open_checkpoint(folder: str | Path) -> Checkpoint:
         meta = json.loads((chosen / "meta.json").read_text())
         if meta["format"] != FORMAT:
             raise ValueError(f"format {meta['format']!r} must be {FORMAT}")
-        tensors = load((chosen / "model.safetensors").read_bytes())
+        tensors = unseal((chosen / "model.safetensors").read_bytes())
         hyperparameters = Hyperparameters.from_mapping(meta["hyperparameters"])
         dataset, replicates = meta["dataset"], tuple(meta["replicates"])
         image_shape = dataset.get("image_shape") or image_shape_of(dataset["name"])
@@ -136,7 +148,7 @@ def open_checkpoint(folder: str | Path) -> Checkpoint:
         ) from None
     except KeyError as error:
         raise InputError(f"checkpoint: '{folder}' has no {error}") from None
-    except (OSError, TypeError, ValueError, AttributeError, RuntimeError, SafetensorError) as error:
+    except (OSError, TypeError, ValueError, AttributeError, RuntimeError) as error:
         raise InputError(f"checkpoint: '{folder}' cannot be read: {error}") from None
     return checkpoint
 
@@ -183,4 +195,4 @@ def _training_state(trainer: Trainer) -> bytes:
     ]
     text = json.dumps(progress).encode()
     tensors["progress"] = torch.frombuffer(bytearray(text), dtype=torch.uint8)
-    return save(tensors)
+    return seal(tensors)

@@ -1,5 +1,7 @@
 """The final figures of one replicate: the best epoch's model on the test set."""
 
+from collections.abc import Callable
+
 import torch
 
 from gmm_study.data import Dataset
@@ -24,11 +26,13 @@ def evaluate_on_test(
     dataset: Dataset,
     replicate: int,
     chunk_rows: int,
+    watch: Callable[[int], object] = lambda rows: None,
 ) -> dict[str, float]:
     """`test/...` figures of a model of one replicate, each with its standard error `..._se`.
 
     Nats, but for `ess` and `ess_star`. `bound` takes training's K, the others
     `evaluation_samples`; the standard errors are over datapoints, that of `log_z2` over samples.
+    `watch` is told of each chunk's rows when they are done.
     """
     device = model.parameters.flat.device
     data = torch.from_numpy(dataset.test).to(device)
@@ -36,8 +40,9 @@ def evaluate_on_test(
     objective = build_objective(hyperparameters)
     bound = estimate_bound(objective, model, data, streams, chunk_rows)["bound"]
     samples = hyperparameters.evaluation_samples
-    estimates = {"bound": bound} | estimate_log_p(model, data, samples, streams, chunk_rows)
+    estimates = {"bound": bound} | estimate_log_p(model, data, samples, streams, chunk_rows, watch)
     figures = summarise(estimates, hyperparameters.method)
     if isinstance(model, SigmoidBeliefNetwork) and hyperparameters.method == "gmm":
-        figures = with_p_star(figures, *estimate_log_z2(model, Z_SAMPLES, streams, chunk_rows))
+        log_z2 = estimate_log_z2(model, Z_SAMPLES, streams, chunk_rows, watch)
+        figures = with_p_star(figures, *log_z2)
     return {f"test/{name}": value for name, value in figures.items()}

@@ -11,7 +11,7 @@ from gmm_study.data import Dataset
 from gmm_study.errors import InputError
 from gmm_study.trials.config import TrialConfig
 from gmm_study.trials.record import Record
-from gmm_study.trials.run import Progress, TrialRun
+from gmm_study.trials.run import Progress, TrainedElsewhereError, TrialRun
 
 
 def run_once(
@@ -35,7 +35,10 @@ def run_once(
     with tempfile.TemporaryDirectory() as scratch:
         record = Record.at(str(output or scratch))
         _check_output(record, config, replicates)
-        run = TrialRun(config, dataset, range(replicates), record, chosen)
+        try:
+            run = TrialRun(config, dataset, range(replicates), record, chosen, patience=0.5)
+        except TrainedElsewhereError:
+            raise _busy(record) from None
         if run.finished:
             return record.result() or {}
         try:
@@ -59,9 +62,13 @@ def _check_output(record: Record, config: TrialConfig, replicates: int) -> None:
             "give another folder"
         )
     if busy:
-        raise InputError(f"output: '{record.path}' is being trained by another process; wait")
+        raise _busy(record)
     if record.state(replicates) not in ("complete", "diverged"):
         record.check_writable()
+
+
+def _busy(record: Record) -> InputError:
+    return InputError(f"output: '{record.path}' is being trained by another process; wait")
 
 
 def choose_device(name: str) -> str:

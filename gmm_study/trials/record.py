@@ -5,8 +5,10 @@
     metrics.parquet   tidy curves: replicate, epoch, split, metric, value
     checkpoint/       model.safetensors, meta.json, and the state to resume from
     result.json       the replicates that have ended, with their final figures (written last)
+    log.txt           the tracebacks of what went wrong, if anything did (grows)
+    .lock             held by the process that trains the trial
 
-Every file is replaced whole or not at all.
+Every file but the log is replaced whole or not at all.
 """
 
 import json
@@ -16,9 +18,10 @@ import socket
 import time
 import uuid
 from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pyarrow as pa
 import pyarrow.fs
@@ -26,6 +29,7 @@ import pyarrow.parquet
 
 from gmm_study.addresses import redact
 from gmm_study.errors import InputError
+from gmm_study.trials import locks
 from gmm_study.trials.config import TrialConfig
 
 METRICS_SCHEMA = pa.schema(
@@ -39,6 +43,7 @@ METRICS_SCHEMA = pa.schema(
 )
 SILENT_FOR = 600.0
 """Seconds without news after which a trial that runs on another host counts as stopped."""
+LOG, PARTIAL = "log.txt", ".partial"
 
 
 class RecordStore:
@@ -65,8 +70,14 @@ class RecordStore:
         selector = pyarrow.fs.FileSelector(self.root, allow_not_found=True)
         folders = self.file_system.get_file_info(selector)
         return sorted(
-            info.base_name for info in folders if info.type == pyarrow.fs.FileType.Directory
+            info.base_name
+            for info in folders
+            if info.type == pyarrow.fs.FileType.Directory and not info.base_name.startswith(".")
         )
+
+    def the_only_driver(self, study: str) -> AbstractContextManager[None]:
+        """Run a study here as no other process does; `InputError` says who does, if one does."""
+        return locks.the_only_driver(self.file_system, self.root, study)
 
 
 @dataclass(frozen=True)
@@ -83,9 +94,12 @@ class Record:
 
     def check_writable(self) -> None:
         """Raise `InputError` if the record could not be written."""
+        probe = f"{self.path}/.writable.{uuid.uuid4().hex[:8]}"
         try:
-            self.write_file(".writable", b"")
-            self.file_system.delete_file(f"{self.path}/.writable")
+            self.file_system.create_dir(self.path, recursive=True)
+            with self.file_system.open_output_stream(probe) as stream:
+                stream.write(b"")
+            self.file_system.delete_file(probe)
         except OSError as error:
             reason = redact(str(error))
             raise InputError(f"storage: '{self.path}' cannot be written: {reason}") from None
@@ -95,9 +109,19 @@ class Record:
         self._write_json("config.json", config.to_json())
 
     def config(self) -> TrialConfig | None:
-        """The configuration, None where there is no record."""
+        """The configuration, None where there is no record. Raises `ValueError` if unreadable."""
         document = self._read_json("config.json")
-        return None if document is None else TrialConfig.from_json(document)
+        try:
+            return None if document is None else TrialConfig.from_json(document)
+        except (LookupError, TypeError, InputError) as error:
+            raise ValueError(f"{self.path}/config.json cannot be read: {error}") from None
+
+    def mend_config(self, config: TrialConfig) -> None:
+        """Write the configuration again where it cannot be read, or is gone."""
+        with suppress(ValueError):
+            if self.config() is not None:
+                return
+        self.write_config(config)
 
     def write_status(self, state: str, **details: Any) -> None:
         """Say that the trial is `running`, `pending` or has `failed`, with what else is known.
@@ -112,17 +136,59 @@ class Record:
         self._write_json("status.json", {"state": state, "time": time.time(), **process, **details})
 
     def status(self) -> dict[str, Any]:
-        """What was last said of the trial; empty where nothing was."""
-        return self._read_json("status.json") or {}
+        """What was last said of the trial; empty where nothing was that can be read."""
+        try:
+            return self._read_json("status.json") or {}
+        except ValueError:
+            return {}
+
+    def take_up(self, seconds: float = 0.0) -> bool:
+        """Make the trial this process's own; False if another trains it all those seconds.
+
+        What a writer that died left half written is removed.
+        """
+        taken = True
+        if self.is_local:
+            with suppress(OSError):  # without locks it goes by what the status says
+                self.file_system.create_dir(self.path, recursive=True)
+                taken = locks.take(self._lock_path, seconds)
+        if not taken or self.trained_elsewhere():
+            self.release()
+            return False
+        self._remove_partial_files()
+        return True
+
+    def release(self) -> None:
+        """Leave the trial to any process."""
+        locks.give_back(self._lock_path)
 
     def trained_elsewhere(self) -> bool:
         """Whether another living process is training the trial."""
         status = self.status()
         if status.get("state") != "running":
             return False
-        if status["host"] == socket.gethostname():
-            return status["pid"] != os.getpid() and _is_alive(status["pid"])
-        return bool(time.time() - status["time"] < SILENT_FOR)
+        host, pid, said_at = (status.get(name) for name in ("host", "pid", "time"))
+        if host != socket.gethostname():
+            return isinstance(said_at, int | float) and time.time() - said_at < SILENT_FOR
+        held = locks.held_elsewhere(self._lock_path) if self.is_local else None
+        if held is not None:
+            return held
+        return isinstance(pid, int) and pid != os.getpid() and locks.is_alive(pid)
+
+    def log(self, text: str) -> None:
+        """Add a paragraph to the record's log; a log that cannot be written costs nothing."""
+        entry = f"{time.strftime('%Y-%m-%d %H:%M:%S')} {text.strip()}\n\n".encode()
+        with suppress(OSError):
+            if self.is_local:
+                with self.open_log() as file:
+                    file.write(entry)
+            else:
+                self.write_file(LOG, (self.read_file(LOG) or b"") + entry)
+
+    def open_log(self) -> IO[bytes]:
+        """The log on a local file system, to add to."""
+        self.file_system.create_dir(self.path, recursive=True)
+        return open(f"{self.path}/{LOG}", "ab")
 
     def write_result(self, result: Mapping[str, Any]) -> None:
         """State which replicates have ended and their final figures."""
@@ -130,7 +196,14 @@ class Record:
 
     def result(self) -> dict[str, Any] | None:
         """The result, None where no replicate has one yet. Raises `ValueError` if unreadable."""
-        return self._read_json("result.json")
+        result = self._read_json("result.json")
+        if result is not None:
+            replicates = result.get("replicates")
+            if not isinstance(replicates, dict) or not isinstance(result.get("state"), str):
+                raise ValueError(f"{self.path}/result.json holds no result")
+            if not all(isinstance(ended, dict) for ended in replicates.values()):
+                raise ValueError(f"{self.path}/result.json holds a replicate that is none")
+        return result
 
     def state(self, replicates: int) -> str:
         """`pending`, `running`, `complete`, `diverged`, `failed` or `stopped` (by a scheduler).
@@ -145,7 +218,7 @@ class Record:
                     raise ValueError(f"state: {result['state']!r} is none")
                 return str(result["state"])
             state = str(status.get("state", "pending"))
-            if state == "running" and status["pid"] != os.getpid():
+            if state == "running" and status.get("pid") != os.getpid():
                 return "running" if self.trained_elsewhere() else "pending"
             return state if state in ("running", "failed", "stopped") else "pending"
         except (ValueError, LookupError, TypeError):
@@ -159,34 +232,55 @@ class Record:
         self.write_file("metrics.parquet", sink.getvalue().to_pybytes())
 
     def metrics(self) -> pa.Table:
-        """The curves; an empty table where there are none yet."""
+        """The curves; an empty table where there are none yet. `ValueError` if unreadable."""
         content = self.read_file("metrics.parquet")
         if content is None:
             return METRICS_SCHEMA.empty_table()
-        return pyarrow.parquet.read_table(pa.BufferReader(content))
+        try:
+            return pyarrow.parquet.read_table(pa.BufferReader(content)).cast(METRICS_SCHEMA)
+        except (OSError, pa.ArrowException) as error:
+            path = f"{self.path}/metrics.parquet"
+            raise ValueError(f"{path} cannot be read: {error}".splitlines()[0]) from None
 
-    def write_checkpoint(self, files: Mapping[str, bytes]) -> None:
-        """Replace the files of the checkpoint, in the order given."""
+    def write_checkpoint(
+        self, files: Mapping[str, bytes], kept_as: Mapping[str, str] | None = None
+    ) -> None:
+        """Replace the files of the checkpoint, in the order given.
+
+        `kept_as` says under what other name a file's content of before goes on to be there.
+        """
         for name, content in files.items():
-            self.write_file(f"checkpoint/{name}", content)
+            former = (kept_as or {}).get(name)
+            self.write_file(f"checkpoint/{name}", content, former and f"checkpoint/{former}")
 
-    def write_file(self, name: str, content: bytes) -> None:
-        """Replace one file whole: readers see the old content or the new, never a part."""
+    def write_file(self, name: str, content: bytes, kept_as: str | None = None) -> None:
+        """Replace one file whole: readers see the old content or the new, never a part.
+
+        With `kept_as` the old content goes on to be there under that name, and for a moment under
+        that name alone.
+        """
         target = f"{self.path}/{name}"
         self.file_system.create_dir(target.rpartition("/")[0], recursive=True)
-        if not isinstance(self.file_system, pyarrow.fs.LocalFileSystem):
+        if not self.is_local:
+            self._keep(name, kept_as)
             with self.file_system.open_output_stream(target) as stream:
                 stream.write(content)
             return
-        partial = f"{target}.{uuid.uuid4().hex[:8]}.partial"
+        partial = f"{target}.{uuid.uuid4().hex[:8]}{PARTIAL}"
         try:
             with open(partial, "wb") as file:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
+            self._keep(name, kept_as)
             os.replace(partial, target)
         finally:
             Path(partial).unlink(missing_ok=True)
+
+    def delete_file(self, name: str) -> None:
+        """Remove one file, if it is there."""
+        with suppress(FileNotFoundError):
+            self.file_system.delete_file(f"{self.path}/{name}")
 
     def read_file(self, name: str) -> bytes | None:
         """The content of one file, None where there is none."""
@@ -208,17 +302,30 @@ class Record:
             document = json.loads(content)
         except ValueError as error:
             raise ValueError(f"{self.path}/{name} cannot be read: {error}") from None
-        return dict(document)
+        if not isinstance(document, dict):
+            raise ValueError(f"{self.path}/{name} cannot be read: it is no JSON object")
+        return document
 
+    @property
+    def is_local(self) -> bool:
+        """Whether the record lies in a folder that this machine has."""
+        return isinstance(self.file_system, pyarrow.fs.LocalFileSystem)
 
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    return True
+    @property
+    def _lock_path(self) -> str:
+        return f"{self.path}/.lock"
+
+    def _keep(self, name: str, kept_as: str | None) -> None:
+        """Move a file aside, if it is there and is to be kept."""
+        if kept_as is not None:
+            with suppress(FileNotFoundError):
+                self.file_system.move(f"{self.path}/{name}", f"{self.path}/{kept_as}")
+
+    def _remove_partial_files(self) -> None:
+        selector = pyarrow.fs.FileSelector(self.path, allow_not_found=True, recursive=True)
+        for info in self.file_system.get_file_info(selector):
+            if info.base_name.endswith(PARTIAL):
+                self.delete_file(info.path.removeprefix(f"{self.path}/"))
 
 
 def _resolve(storage: str) -> tuple[pyarrow.fs.FileSystem, str]:

@@ -2,15 +2,20 @@
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from math import isfinite, nan
 from typing import Any
 
-from safetensors import SafetensorError
-
 from gmm_study.data import Dataset
-from gmm_study.training.checkpoint import TRAINING_FILE, checkpoint_files, resume_training
+from gmm_study.training.checkpoint import (
+    PREVIOUS_FILE,
+    TRAINING_FILE,
+    checkpoint_files,
+    resume_training,
+)
 from gmm_study.training.trainer import COMPLETE, DIVERGED, RUNNING, Replicate, Trainer
 from gmm_study.trials.config import SCHEMA, TrialConfig
 from gmm_study.trials.evaluation import evaluate_on_test
@@ -39,10 +44,17 @@ class Progress:
     """At most, by the pace so far; early stopping may end the trial sooner."""
 
 
+class TrainedElsewhereError(Exception):
+    """Another living process trains the trial."""
+
+
 class TrialRun:
     """One trial on its way: `advance` until `finished`; the record holds all that was reached.
 
     A run of a trial whose record already holds some of the replicates trains the others alone.
+    The trial is this process's own until it is finished, paused or left; where another has it all
+    of `patience` seconds, this raises `TrainedElsewhereError`. `watch` is told of every chunk of an
+    evaluation.
     """
 
     def __init__(
@@ -54,16 +66,25 @@ class TrialRun:
         device: str = "cpu",
         chunk_rows: int = 4000,
         checkpoint_seconds: float = CHECKPOINT_SECONDS,
+        patience: float = 0.0,
+        watch: Callable[[int], object] = lambda rows: None,
     ) -> None:
+        if not record.take_up(patience):
+            raise TrainedElsewhereError
         self.config = config
         self.record = record
         self.chunk_rows = chunk_rows
         self.checkpoint_seconds = checkpoint_seconds
-        self.trainer = Trainer(config.hyperparameters, dataset, replicates, device)
+        self.watch = watch
+        self.warning: str | None = None
+        self._new_trainer = partial(Trainer, config.hyperparameters, dataset, replicates, device)
+        self.trainer = self._new_trainer()
         self.ended = self._resume()
         self._saved_at = time.monotonic()
         self._epochs_here, self._seconds_here = 0, 0.0
-        if not self.finished:
+        if self.finished:
+            self._close()
+        else:
             record.write_config(config)
             self._write_status(RUNNING)
 
@@ -73,7 +94,11 @@ class TrialRun:
         return self.trainer.finished and not self._unevaluated()
 
     def advance(self) -> Progress:
-        """Train all replicates one epoch further, or evaluate one; save now and then, and last."""
+        """Train all replicates one epoch further, or evaluate one; save now and then, and last.
+
+        Only the last save must succeed: one before that fails is told in the status as `warning`
+        and tried again when the next is due.
+        """
         started = time.monotonic()
         if not self.trainer.finished:
             self.trainer.train_epoch()
@@ -87,26 +112,36 @@ class TrialRun:
             result = self.result()
             self._write_status(result["state"])
             self.record.write_result(result)
+            self._close()
         elif time.monotonic() - self._saved_at > self.checkpoint_seconds:
-            self.save()
+            self._try_to_save()
         return self.progress()
 
     def save(self) -> None:
         """Write the checkpoint and the curves as they stand."""
-        self.record.write_checkpoint(checkpoint_files(self.trainer))
+        kept_as = {TRAINING_FILE: PREVIOUS_FILE}
+        self.record.write_checkpoint(checkpoint_files(self.trainer), kept_as)
         self.record.write_metrics(
             {"replicate": replicate.index, **row}
             for replicate in self.trainer.replicates.values()
             for row in replicate.curve
         )
+        self.warning = None
         self._write_status(RUNNING)
         self._saved_at = time.monotonic()
 
     def pause(self) -> None:
-        """Save, and say that nobody trains the trial any more; what was stopped stays so."""
+        """Save, and leave the trial to any process; what was stopped stays so."""
         stopped = self.record.status().get("state") == "stopped"
-        self.save()
-        self._write_status("stopped" if stopped else "pending")
+        try:
+            self.save()
+            self._write_status("stopped" if stopped else "pending")
+        finally:
+            self.leave()
+
+    def leave(self) -> None:
+        """Leave the trial as its record stands to any process."""
+        self.record.release()
 
     def progress(self) -> Progress:
         """How far the trial is."""
@@ -137,22 +172,52 @@ class TrialRun:
             **provenance(),
         }
 
+    def _close(self) -> None:
+        """Leave the record of a trial that has ended."""
+        with suppress(OSError):
+            self.record.delete_file(f"checkpoint/{PREVIOUS_FILE}")
+        self.leave()
+
+    def _try_to_save(self) -> None:
+        try:
+            self.save()
+        except OSError as error:
+            self.warning = f"the checkpoint of epoch {self.progress().epoch} is not kept: {error}"
+            logger.warning("trial %s: %s", self.config.trial_id, self.warning)
+            self._saved_at = time.monotonic()
+            with suppress(OSError):
+                self._write_status(RUNNING)
+
     def _resume(self) -> dict[str, Any]:
         """Take up what the record holds; gives the figures of the replicates that have ended.
 
-        What cannot be read is trained, or evaluated, again.
+        What cannot be read is trained, or evaluated, again; of the training states the one before
+        is as good as the last, but for the time since.
         """
-        content = self.record.read_file(f"checkpoint/{TRAINING_FILE}")
         try:
-            if content is not None:
+            ended = dict((self.record.result() or {"replicates": {}})["replicates"])
+        except ValueError:
+            ended = {}
+        for name in (TRAINING_FILE, PREVIOUS_FILE):
+            content = self.record.read_file(f"checkpoint/{name}")
+            if content is None:
+                continue
+            try:
                 resume_training(self.trainer, content)
-            return dict((self.record.result() or {}).get("replicates", {}))
-        except (ValueError, SafetensorError):
-            return {}
+                return ended
+            except ValueError as error:
+                logger.warning("trial %s: %s: %s", self.config.trial_id, name, error)
+                # A file that is no good must not be kept in the place of one that may be.
+                self.record.delete_file(f"checkpoint/{name}")
+                self.trainer = self._new_trainer()
+        return {}
 
     def _write_status(self, state: str) -> None:
         progress = self.progress()
-        self.record.write_status(state, epoch=progress.epoch, max_epochs=progress.max_epochs)
+        warning = {"warning": self.warning} if self.warning else {}
+        self.record.write_status(
+            state, epoch=progress.epoch, max_epochs=progress.max_epochs, **warning
+        )
 
     def _write_pictures(self) -> None:
         """Draw what the first complete replicate generates; never at the cost of the result."""
@@ -180,6 +245,7 @@ class TrialRun:
                 self.trainer.dataset,
                 replicate.index,
                 self.chunk_rows,
+                self.watch,
             )
         self.ended[str(replicate.index)] = {
             "state": replicate.state,

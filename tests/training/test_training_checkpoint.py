@@ -11,9 +11,15 @@ import torch
 from gmm_study.errors import InputError
 from gmm_study.estimators import estimate_log_p
 from gmm_study.models import RandomStreams
-from gmm_study.training.checkpoint import checkpoint_files, open_checkpoint
+from gmm_study.training.checkpoint import checkpoint_files, open_checkpoint, resume_training
 from gmm_study.training.trainer import Trainer
-from tests.training.small import METHODS, a_dataset, some_hyperparameters, train
+from tests.training.small import (
+    METHODS,
+    a_dataset,
+    assert_same_progress,
+    some_hyperparameters,
+    train,
+)
 
 DATA = a_dataset()
 
@@ -146,6 +152,55 @@ def test_a_folder_that_holds_no_checkpoint_is_refused_in_one_line(tmp_path, dama
         open_checkpoint(tmp_path)
     assert "\n" not in str(refusal.value)
     assert str(tmp_path) in str(refusal.value)
+
+
+def flipped(content, bit):
+    """The content with one bit of it changed."""
+    changed = bytearray(content)
+    changed[bit // 8] ^= 1 << bit % 8
+    return bytes(changed)
+
+
+def test_a_changed_bit_anywhere_in_a_model_is_refused_in_one_line(tmp_path):
+    write_checkpoint(tmp_path, train(Trainer(some_hyperparameters(), DATA, [0, 1]), 1))
+    path = tmp_path / "model.safetensors"
+    content = path.read_bytes()
+    start = 8 + int.from_bytes(content[:8], "little")
+    for bit in np.random.RandomState(0).randint(8 * start, 8 * len(content), size=50):
+        path.write_bytes(flipped(content, bit))
+        with pytest.raises(InputError, match=r"cannot be read: .*written") as refusal:
+            open_checkpoint(tmp_path)
+        assert "\n" not in str(refusal.value)
+
+
+def test_a_training_state_that_is_not_what_was_written_is_never_taken_up(tmp_path):
+    content = checkpoint_files(train(Trainer(some_hyperparameters(), DATA, [0, 1]), 2))
+    content = content["training.safetensors"]
+    random = np.random.RandomState(0)
+    damaged = [flipped(content, bit) for bit in random.randint(8 * len(content), size=200)]
+    damaged += [content[:length] for length in random.randint(len(content), size=50)]
+    damaged += [b"", content + b"0", random.bytes(1000)]
+    for state in damaged:
+        trainer = Trainer(some_hyperparameters(), DATA, [0, 1])
+        try:
+            resume_training(trainer, state)
+        except ValueError:
+            continue
+        same = checkpoint_files(trainer)["training.safetensors"]
+        assert same == content, "a blank of the header is no blank any more, and all else is whole"
+
+
+def test_files_from_before_there_were_digests_are_read(tmp_path):
+    trainer = train(Trainer(some_hyperparameters(), DATA, [0, 1]), 2)
+    files = checkpoint_files(trainer)
+    for name in ("model.safetensors", "training.safetensors"):
+        files[name] = safetensors.numpy.save(safetensors.numpy.load(files[name]))
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
+    open_checkpoint(tmp_path)
+    resumed = Trainer(some_hyperparameters(), DATA, [0, 1])
+    resume_training(resumed, files["training.safetensors"])
+    assert_same_progress(resumed, trainer)
 
 
 def test_a_replicate_that_diverged_is_not_among_the_usable_ones(tmp_path):

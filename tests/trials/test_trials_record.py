@@ -1,5 +1,6 @@
 """A record is one folder, and every file in it is replaced whole or not at all."""
 
+import json
 import math
 import os
 import resource
@@ -235,6 +236,104 @@ def test_a_trial_runs_as_long_as_the_process_that_trains_it(tmp_path, said_by):
     assert not record.trained_elsewhere()
 
 
+def test_a_trial_is_taken_up_by_one_process_at_a_time_and_freed_by_its_death(
+    tmp_path, another_process
+):
+    record = Record.at(str(tmp_path))
+    with another_process(tmp_path) as other:
+        assert not record.take_up()
+        assert record.trained_elsewhere()
+        assert record.state(1) == "running"
+        other.kill()
+        other.wait()
+        assert not record.trained_elsewhere()
+        assert record.state(1) == "pending"
+    assert record.take_up()
+    assert record.take_up(), "a process may take up its own trial again"
+    assert not record.trained_elsewhere()
+    record.release()
+
+
+def test_a_lock_tells_a_living_trainer_from_another_process_that_has_its_id(tmp_path, said_by):
+    record = Record.at(str(tmp_path))
+    assert record.take_up()
+    record.release()
+    said_by(record, pid=os.getppid())
+    assert not record.trained_elsewhere()
+    assert record.state(1) == "pending"
+
+
+def test_what_a_writer_that_died_left_half_written_goes_when_the_trial_is_taken_up(tmp_path):
+    record = Record.at(str(tmp_path))
+    record.write_checkpoint({"meta.json": b"{}"})
+    for name in ("status.json.12345678.partial", "checkpoint/meta.json.12345678.partial"):
+        (tmp_path / name).write_bytes(b"{")
+    assert record.take_up()
+    record.release()
+    assert not list(tmp_path.rglob("*.partial"))
+    assert record.read_file("checkpoint/meta.json") == b"{}"
+
+
+def test_a_file_that_is_replaced_can_be_kept_under_another_name(tmp_path):
+    for record in (Record.at(str(tmp_path)), RecordStore("mock:///results").record("trial")):
+        for content in (b"1", b"2", b"3"):
+            record.write_checkpoint({"now": content}, {"now": "before"})
+        assert record.read_file("checkpoint/now") == b"3"
+        assert record.read_file("checkpoint/before") == b"2"
+
+
+@pytest.mark.parametrize("study", ["tiny", "of/../all", "größe"])
+def test_a_study_has_one_driver_at_a_time_in_a_store_and_others_run_side_by_side(tmp_path, study):
+    drive = """
+import sys
+from gmm_study.trials.record import RecordStore
+with RecordStore(sys.argv[1]).the_only_driver(sys.argv[2]):
+    print("driving", flush=True)
+    sys.stdin.read()
+"""
+    command = [sys.executable, "-c", drive, str(tmp_path / "results"), study]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    store = RecordStore(str(tmp_path / "results"))
+    with subprocess.Popen(command, text=True, **pipes) as other:
+        assert other.stdout.readline() == "driving\n"
+        with pytest.raises(InputError) as refusal, store.the_only_driver(study):
+            pass
+        assert "\n" not in str(refusal.value)
+        for word in (study, f"process {other.pid}", socket.gethostname(), "gmm-study status"):
+            assert word in str(refusal.value)
+        with store.the_only_driver("another"):
+            pass
+        other.kill()
+        other.wait()
+    with store.the_only_driver(study):
+        pass
+    assert store.trial_ids() == []
+    assert [path.name for path in tmp_path.iterdir()] == ["results"]
+
+
+def test_where_there_are_no_locks_a_driver_is_known_by_its_heartbeat(said_elsewhere):
+    store = RecordStore("mock:///results")
+    with store.the_only_driver("tiny"):
+        said_elsewhere(store, "tiny", seconds_ago=1.0)
+        with pytest.raises(InputError, match="another-machine"), store.the_only_driver("tiny"):
+            pass
+    said_elsewhere(store, "tiny", seconds_ago=600.0)
+    with store.the_only_driver("tiny"):
+        pass
+
+
+@pytest.fixture
+def said_elsewhere():
+    def write(store, study, seconds_ago):
+        said_at = time.time() - seconds_ago
+        sign = {"host": "another-machine", "pid": 1, "since": said_at, "time": said_at}
+        path = f"{store.root}/.drivers/{study}.json"
+        with store.file_system.open_output_stream(path) as stream:
+            stream.write(json.dumps(sign).encode())
+
+    return write
+
+
 def test_a_trial_of_another_machine_runs_until_it_has_been_silent_for_a_day(
     tmp_path, said_by, monkeypatch
 ):
@@ -248,9 +347,38 @@ def test_a_trial_of_another_machine_runs_until_it_has_been_silent_for_a_day(
     assert not record.trained_elsewhere()
 
 
-def test_a_record_that_cannot_be_read_counts_as_failed(tmp_path):
-    (tmp_path / "result.json").write_text('{"state": "comp')
-    assert Record.at(str(tmp_path)).state(1) == "failed"
+GARBAGE = [b"", b'{"state": "comp', b"[]", b"null", b"3", b"\xff\xfe", b'{"state": "complete"}']
+GARBAGE += [b'{"replicates": {"0": {}}}', b'{"state": 3, "replicates": []}']
+
+
+@pytest.mark.parametrize("content", GARBAGE)
+def test_a_result_that_cannot_be_read_counts_as_failed(tmp_path, content):
+    (tmp_path / "result.json").write_bytes(content)
+    record = Record.at(str(tmp_path))
+    assert record.state(1) == "failed"
+    with pytest.raises(ValueError, match=r"result\.json"):
+        record.result()
+
+
+@pytest.mark.parametrize(
+    "content", [*GARBAGE, b'{"state": "running"}', b'{"state": "running", "pid": "x"}']
+)
+def test_a_status_that_cannot_be_read_says_nothing(tmp_path, content):
+    (tmp_path / "status.json").write_bytes(content)
+    record = Record.at(str(tmp_path))
+    assert record.state(1) == "pending"
+    assert not record.trained_elsewhere()
+
+
+@pytest.mark.parametrize("content", [*GARBAGE[:-2], b'{"hyperparameters": {"layers": 0}}'])
+def test_a_configuration_and_curves_that_cannot_be_read_are_said_to_be(tmp_path, content):
+    record = Record.at(str(tmp_path))
+    for name, read in (("config.json", record.config), ("metrics.parquet", record.metrics)):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(ValueError, match=name):
+            read()
+    record.mend_config(CONFIG)
+    assert record.config().trial_id == CONFIG.trial_id
 
 
 def test_a_folder_that_cannot_be_written_is_refused_before_anything_is_trained(tmp_path):

@@ -2,7 +2,6 @@
 
 import io
 import json
-import os
 
 import numpy as np
 import pytest
@@ -87,9 +86,9 @@ def test_a_finished_record_holds_all_its_files_and_figures(tmp_path, method):
 def test_the_result_is_written_last_and_only_when_all_else_is_there(tmp_path, monkeypatch):
     written, original = [], Record.write_file
 
-    def write_file(record, name, content):
+    def write_file(record, name, content, *kept_as):
         written.append(name)
-        original(record, name, content)
+        original(record, name, content, *kept_as)
 
     monkeypatch.setattr(Record, "write_file", write_file)
     finish(TrialRun(a_config(), DATA, range(2), Record.at(str(tmp_path))))
@@ -301,12 +300,10 @@ def test_a_folder_with_another_trial_is_refused_and_left_alone(tmp_path):
     assert after == before
 
 
-def test_a_folder_that_another_process_trains_into_is_refused(tmp_path, monkeypatch):
-    with monkeypatch.context() as elsewhere:
-        elsewhere.setattr(os, "getpid", os.getppid)
-        TrialRun(a_config(), DATA, range(1), Record.at(str(tmp_path))).advance()
-    with pytest.raises(InputError, match=r"^output: .*another process"):
+def test_a_folder_that_another_process_trains_into_is_refused(tmp_path, another_process):
+    with another_process(tmp_path), pytest.raises(InputError, match=r"^output: .*another process"):
         run_once(a_config(), DATA, 1, tmp_path, device="cpu")
+    assert run_once(a_config(), DATA, 1, tmp_path, device="cpu")["state"] == "complete"
 
 
 def test_a_trial_that_is_interrupted_keeps_what_it_reached_and_waits(tmp_path):
