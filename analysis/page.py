@@ -13,7 +13,7 @@ from analysis.formats import escaped, markdown
 from analysis.frames import STATES
 from analysis.labels import axis_label, is_number, plain, value_label
 from gmm_study.study.plan import Plan
-from gmm_study.study.schema import VARIATION, Study
+from gmm_study.study.schema import VARIATION, DrawnSearch, Scheduler, Study
 
 if TYPE_CHECKING:
     from analysis.report import Report
@@ -58,6 +58,15 @@ def _what_was_run(report: "Report") -> str:
         + "".join(f"{axis[0].upper()}{axis[1:]}. " for axis in swept)
         + f"Replicates a trial: {study.replicates}.",
     ]
+    if isinstance(study.search, DrawnSearch):
+        facts.append(
+            f"Search: {study.search.kind}, {study.search.trials} trials in every cell of the grid, "
+            f"seed {study.search.seed}."
+        )
+    if isinstance(study.scheduler, Scheduler):
+        facts.append(f"{how_stopped(study.scheduler)}; what it has stopped is no candidate.")
+    if missing := unproposed(report.plan):
+        facts.append(missing)
     if study.variations:
         facts.append(what_varies(study))
     if report.plan.without_data:
@@ -76,6 +85,20 @@ def _listed(values: list[Any]) -> str:
     if len(values) > MOST_LISTED and all(map(is_number, values)):
         return f"{len(values)} values, {value_label(min(values))} to {value_label(max(values))}"
     return ", ".join(map(value_label, values))
+
+
+def how_stopped(scheduler: Scheduler) -> str:
+    """The scheduler and its settings."""
+    return f"Scheduler: {scheduler.kind} ({_settings(scheduler.model_dump(exclude={'kind'}))})"
+
+
+def unproposed(plan: Plan) -> str:
+    """That an adaptive search has not come to its end; empty where it has, or there is none."""
+    count = sum(plan.unproposed.values())
+    if not count:
+        return ""
+    few = "1 trial is" if count == 1 else f"{count} trials are"
+    return f"{few} yet to be proposed, so every choice of a trial is provisional."
 
 
 def what_varies(study: Study) -> str:

@@ -7,9 +7,9 @@ import pandas as pd
 
 from analysis.cells import NO_DATA
 from analysis.labels import plain
-from analysis.page import summary, what_varies
+from analysis.page import how_stopped, summary, what_varies
 from gmm_study.study.plan import Plan
-from gmm_study.study.schema import VARIATION, RandomSearch
+from gmm_study.study.schema import VARIATION, DrawnSearch, Scheduler
 
 
 def what_was_run(plan: Plan, rows: pd.DataFrame) -> str:
@@ -27,10 +27,12 @@ def what_was_run(plan: Plan, rows: pd.DataFrame) -> str:
         listed = "; ".join(str(plain(value)) for value in values)
         head = "Axis" if axis.grid else "Searched"
         lines.append(f"{head}: {name} ({'' if axis.grid else f'{axis.kind} '}{listed}).")
-    if isinstance(study.search, RandomSearch):
+    if isinstance(study.search, DrawnSearch):
         lines += _search(study.search)
     elif study.space:
         lines.append("Search: grid, every value of the axes once.")
+    if isinstance(study.scheduler, Scheduler):
+        lines.append(f"{how_stopped(study.scheduler)}.")
     if study.variations:
         lines.append(what_varies(study))
     if plan.without_data:
@@ -38,9 +40,9 @@ def what_was_run(plan: Plan, rows: pd.DataFrame) -> str:
     return "".join(f"- {line}\n" for line in lines)
 
 
-def _search(search: RandomSearch) -> list[str]:
+def _search(search: DrawnSearch) -> list[str]:
     points = search.points[: search.trials]
-    text = f"Search: random, {search.trials} trials a cell"
+    text = f"Search: {search.kind}, {search.trials} trials a cell"
     if not points:
         return [f"{text}, all drawn (seed {search.seed})."]
     count = f"{len(points)} point{'s' if len(points) > 1 else ''}"

@@ -15,7 +15,7 @@ from analysis.dataset_figure import draw_datasets
 from analysis.figures import draw
 from analysis.formats import csv, latex, number, superscript
 from analysis.frames import Records, join, load
-from analysis.page import page, summary, title
+from analysis.page import page, summary, title, unproposed
 from analysis.style import render
 from analysis.tables import Entry, Table, lay_out
 from analysis.verdict import verdict
@@ -54,7 +54,7 @@ class Report:
 
         parts: list[RenderableType] = [
             Text(f"{title(self.plan)}: {self.plan.study.question}", style="bold"),
-            Text(summary(self.rows)),
+            Text(" ".join(filter(None, (summary(self.rows), unproposed(self.plan))))),
         ]
         for table in self.tables:
             parts += [Text(f"\n{table.title}, mean ± standard error"), _terminal_table(table)]

@@ -47,6 +47,7 @@ class DrawnSearch(Section):
     search good that is cut short.
     """
 
+    kind: str
     trials: AtLeastOne
     seed: StrictInt = 0
     points: list[dict[str, Any]] = Field(default_factory=list)
@@ -84,6 +85,7 @@ class NoScheduler(Section):
 class Scheduler(Section):
     """Stops the trials of a cell that fall behind, by their validation bound at certain epochs."""
 
+    kind: str
     grace_epochs: AtLeastOne = 5
     """Epochs that every trial gets."""
 
