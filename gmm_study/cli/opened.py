@@ -1,9 +1,11 @@
 """A study as a command has it: with its data, its plan and its records."""
 
 import shlex
+import sys
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Sequence
+from functools import wraps
+from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
@@ -12,6 +14,7 @@ from gmm_study.errors import InputError
 if TYPE_CHECKING:
     from gmm_study.data import Dataset, DownloadError
     from gmm_study.study import PlannedTrial
+    from gmm_study.trials.survey import Standing
 
 RESULTS = "results"
 """Where the records are, unless said otherwise."""
@@ -28,6 +31,9 @@ class Opened:
 
     `not_had` are the downloads that failed before, which are not tried again; this one's are added.
     """
+
+    states: dict[str, str]
+    standings: "dict[str, Standing]"
 
     def __init__(
         self,
@@ -48,7 +54,7 @@ class Opened:
         checksums = self._checksums(study.datasets, {} if not_had is None else not_had)
         self.plan = make_plan(study, checksums)
         self.store = RecordStore(storage)
-        self.states = self.read_states()
+        self.read_states()
 
     def _checksums(
         self, names: Sequence[str], not_had: "dict[str, DownloadError]"
@@ -93,12 +99,13 @@ class Opened:
         return self._datasets
 
     def read_states(self) -> dict[str, str]:
-        """The state of every trial by its id, as the records say now."""
-        replicates = self.plan.study.replicates
-        return {
-            trial.config.trial_id: self.store.record(trial.config.trial_id).state(replicates)
-            for trial in self.plan.trials
-        }
+        """The state of every trial by its id, as the records say now; `standings` has the rest."""
+        from gmm_study.trials.survey import survey
+
+        trial_ids = [trial.config.trial_id for trial in self.plan.trials]
+        self.standings = survey(self.store, trial_ids, self.plan.study.replicates)
+        self.states = {trial_id: each.state for trial_id, each in self.standings.items()}
+        return self.states
 
     def missing(self, retry_failed: bool) -> list["PlannedTrial"]:
         """The trials to be trained: those without a result, in the plan's order."""
@@ -121,3 +128,41 @@ class Opened:
 def plural(count: int, noun: str) -> str:
     """`1 trial`, `2 trials`."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def on_a_study(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the study that its arguments name, opened."""
+
+    @wraps(command)
+    def opened_command(
+        name: str,
+        overrides: tuple[str, ...],
+        dataset: str | None,
+        small: bool,
+        storage: str,
+        **options: Any,
+    ) -> None:
+        if dataset:
+            overrides = (f"dataset={dataset}", *overrides)
+        opened = Opened(name, overrides, small, storage)
+        for line in opened.without_data:
+            print(f"gmm-study: {line}", file=sys.stderr)
+        command(opened, **options)
+
+    arguments = [
+        click.argument("name"),
+        click.option(
+            "--set",
+            "overrides",
+            multiple=True,
+            metavar="KEY=VALUE",
+            help="Change a setting or a part of the study: --set max_epochs=5, "
+            "--set layers.depth=3, --set replicates=5. Repeatable.",
+        ),
+        click.option("--dataset", help="Other data than the study's own: a name or a path."),
+        click.option("--small", is_flag=True, help="The study's variant that runs in a minute."),
+        storage_option,
+    ]
+    for argument in reversed(arguments):
+        opened_command = argument(opened_command)
+    return opened_command

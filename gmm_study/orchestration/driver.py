@@ -16,6 +16,7 @@ from rich.console import Console
 
 from gmm_study.data import Dataset
 from gmm_study.errors import InputError
+from gmm_study.orchestration.gpus import share_of_a_gpu
 from gmm_study.orchestration.live_view import LiveView
 from gmm_study.orchestration.mirror import Mirror
 from gmm_study.study import Plan, PlannedTrial
@@ -107,17 +108,18 @@ def _tune(
     with _ray(resources), tempfile.TemporaryDirectory(prefix="gmm-study-") as scratch:
         store.check_writable()
         mirror.flush()
+        gpu_share = share_of_a_gpu(study, missing, datasets)
         trainable = tune.with_parameters(
             TrialTrainable,
             datasets=dict(datasets),
             storage=store.storage,
             threads=resources.cpus,
-            device="cuda" if resources.gpus else "cpu",
+            gpu_share=gpu_share,
             chunk_rows=study.evaluation.chunk_rows,
             checkpoint_seconds=resources.checkpoint_seconds,
         )
         tune.Tuner(
-            tune.with_resources(trainable, {"cpu": resources.cpus, "gpu": resources.gpus}),
+            tune.with_resources(trainable, {"cpu": resources.cpus, "gpu": gpu_share}),
             param_space={"job": tune.grid_search(jobs)},
             tune_config=tune.TuneConfig(
                 reuse_actors=True, max_concurrent_trials=resources.concurrent
@@ -162,8 +164,11 @@ def _ray(resources: Resources) -> Iterator[None]:
 
 
 def _check_resources(asked: Resources, available: Mapping[str, Any]) -> None:
-    for field_name, resource in (("cpus", "CPU"), ("gpus", "GPU")):
-        wanted, there = getattr(asked, field_name), available.get(resource, 0)
+    if asked.gpus == "auto" and not available.get("GPU"):
+        raise InputError("resources.gpus: auto asks for a GPU, Ray has none; 0 trains on CPUs")
+    least_gpus = 0.0 if asked.gpus == "auto" else asked.gpus
+    for field_name, resource, wanted in (("cpus", "CPU", asked.cpus), ("gpus", "GPU", least_gpus)):
+        there = available.get(resource, 0)
         if wanted > there:
             raise InputError(
                 f"resources.{field_name}: a trial asks for {wanted:g}, Ray has {there:g} in all"

@@ -1,5 +1,6 @@
 """A trial as Ray Tune runs it: an actor that trains into the record, one after another."""
 
+import gc
 import time
 import traceback
 from contextlib import suppress
@@ -10,6 +11,7 @@ from ray import tune
 from gmm_study.data import Dataset
 from gmm_study.trials.config import TrialConfig
 from gmm_study.trials.record import RecordStore
+from gmm_study.trials.shortage import LESS, is_out_of_memory, what_would_help
 
 if TYPE_CHECKING:
     from gmm_study.trials.run import TrialRun
@@ -27,6 +29,7 @@ class TrialTrainable(tune.Trainable):
     """
 
     current: "TrialRun | None" = None
+    chunk_rows: int
 
     def setup(
         self,
@@ -34,7 +37,7 @@ class TrialTrainable(tune.Trainable):
         datasets: dict[str, Dataset],
         storage: str,
         threads: int,
-        device: str,
+        gpu_share: float,
         chunk_rows: int,
         checkpoint_seconds: float,
     ) -> None:
@@ -44,8 +47,10 @@ class TrialTrainable(tune.Trainable):
         torch.set_num_threads(threads)
         self.datasets = datasets
         self.store = RecordStore(storage)
-        self.device = device
-        self.chunk_rows = chunk_rows
+        self.device = "cuda" if gpu_share else "cpu"
+        if 0 < gpu_share < 1:  # a share that Ray counts limits nothing by itself
+            torch.cuda.set_per_process_memory_fraction(gpu_share)
+        self.study_chunk_rows = chunk_rows
         self.checkpoint_seconds = checkpoint_seconds
         self._begin(config)
 
@@ -59,11 +64,13 @@ class TrialTrainable(tune.Trainable):
         try:
             return self._work()
         except Exception as error:
-            reason = "".join(traceback.format_exception_only(error)).strip().splitlines()[-1]
-            with suppress(OSError):
-                self.record.write_status("failed", error=reason, traceback=traceback.format_exc())
-            self.current = None
-            return self._report("failed", error=reason, done=True)
+            if not self._may_try_with_less_memory(error):
+                return self._fail(error)
+        # Here the error is forgotten, and with it the tensors of the calls that it came from.
+        self._give_memory_back()
+        self.tried_with_less = True
+        self.chunk_rows = max(1, self.chunk_rows // LESS)
+        return self.step()
 
     def cleanup(self) -> None:
         """Keep what an unfinished trial has reached."""
@@ -74,6 +81,8 @@ class TrialTrainable(tune.Trainable):
         self.trial_config = TrialConfig.from_json(config["job"]["trial"])
         self.record = self.store.record(self.trial_config.trial_id)
         self.replicates = config["job"]["replicates"]
+        self.chunk_rows = self.study_chunk_rows
+        self.tried_with_less = False
         self.current = None
 
     def _work(self) -> dict[str, Any]:
@@ -87,6 +96,27 @@ class TrialTrainable(tune.Trainable):
             progress = run.advance()
         state = str(run.result()["state"]) if run.finished else "running"
         return self._report(state, **vars(progress), done=run.finished)
+
+    def _may_try_with_less_memory(self, error: Exception) -> bool:
+        """Once a trial: from its checkpoint, with a smaller chunk of the evaluation."""
+        return is_out_of_memory(error) and not self.tried_with_less
+
+    def _give_memory_back(self) -> None:
+        import torch
+
+        self.current = None
+        gc.collect()
+        if self.device == "cuda":
+            torch.cuda.empty_cache()
+
+    def _fail(self, error: Exception) -> dict[str, Any]:
+        reason = "".join(traceback.format_exception_only(error)).strip().splitlines()[-1]
+        if is_out_of_memory(error):
+            reason = what_would_help(error, self.device, self.chunk_rows)
+        with suppress(OSError):
+            self.record.write_status("failed", error=reason, traceback=traceback.format_exc())
+        self.current = None
+        return self._report("failed", error=reason, done=True)
 
     def _open(self) -> "TrialRun":
         from gmm_study.trials.run import TrialRun

@@ -67,7 +67,7 @@ def make_plan(study: Study, dataset_sha256: Mapping[str, str]) -> Plan:
     make none, the trial has a place for each.
     """
     trials: dict[str, PlannedTrial] = {}
-    places: dict[str, PlannedTrial] = {}
+    places: dict[tuple[str, str], PlannedTrial] = {}
     read_names = _ReadNames()
     for dataset in study.datasets:
         if dataset not in dataset_sha256:
@@ -81,7 +81,7 @@ def make_plan(study: Study, dataset_sha256: Mapping[str, str]) -> Plan:
                     read = read_names.among(hyperparameters, axes)
                     trial = PlannedTrial(config, read)
                     trials.setdefault(config.trial_id, trial)
-                    places.setdefault(json.dumps([config.trial_id, read]), trial)
+                    places.setdefault((config.trial_id, repr(read)), trial)
     without_data = tuple(name for name in study.datasets if name not in dataset_sha256)
     return Plan(study, tuple(trials.values()), tuple(places.values()), without_data)
 

@@ -151,7 +151,14 @@ class TrialRun:
 
     def _write_status(self, state: str) -> None:
         progress = self.progress()
-        self.record.write_status(state, epoch=progress.epoch, max_epochs=progress.max_epochs)
+        self.record.write_status(
+            state,
+            epoch=progress.epoch,
+            max_epochs=progress.max_epochs,
+            phase=progress.phase,
+            bound=progress.bound if isfinite(progress.bound) else None,
+            seconds_left=round(progress.seconds_left, 1),
+        )
 
     def _write_pictures(self) -> None:
         """Draw what the first complete replicate generates; never at the cost of the result."""
