@@ -11,7 +11,7 @@ from gmm_study.study.schema import Study
 from gmm_study.trials.memory import memory_on_cpu, memory_on_gpu
 from gmm_study.trials.pace import Pace, Stopping
 from gmm_study.trials.survey import Standing
-from gmm_study.trials.work import DataSize
+from gmm_study.trials.work import DataSize, geometry
 
 START_SECONDS = 6.0
 """Of a run but for its trials: Ray, the report, MLflow."""
@@ -80,14 +80,15 @@ def memory_of_a_trial(
 ) -> float:
     """Bytes that the neediest of the trials takes, of a GPU or of main memory."""
     needed = memory_on_gpu if on_gpu else memory_on_cpu
+    configs = {geometry(trial.config): trial.config for trial in trials}.values()
     return max(
         needed(
-            trial.config.hyperparameters,
-            sizes[trial.config.dataset_sha256],
+            config.hyperparameters,
+            sizes[config.dataset_sha256],
             study.replicates,
             study.evaluation.chunk_rows,
         )
-        for trial in trials
+        for config in configs
     )
 
 

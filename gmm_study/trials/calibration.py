@@ -10,7 +10,14 @@ from gmm_study.estimators import estimate_log_p
 from gmm_study.training.group import ReplicateGroup
 from gmm_study.trials.config import TrialConfig
 from gmm_study.trials.pace import Observation
-from gmm_study.trials.work import DataSize, Network, epoch_work, forward_work, training_work
+from gmm_study.trials.work import (
+    DataSize,
+    Network,
+    epoch_work,
+    forward_work,
+    geometry,
+    training_work,
+)
 
 CONFIGURATIONS = 12
 SECONDS = 6.0
@@ -22,6 +29,7 @@ def spanning(
 ) -> list[TrialConfig]:
     """Some configurations of every method that span the range of an epoch's work."""
     chosen = []
+    configs = list({geometry(config): config for config in configs}.values())
     methods = list(dict.fromkeys(config.hyperparameters.method for config in configs))
     for method in methods:
         by_work = {

@@ -1,6 +1,6 @@
 """How long trials take: their counted work, times how fast work of the kind was seen to be done."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from math import log2
@@ -9,7 +9,7 @@ from statistics import mean
 from gmm_study.training.hyperparameters import Hyperparameters
 from gmm_study.trials.config import TrialConfig
 from gmm_study.trials.survey import Standing
-from gmm_study.trials.work import DataSize, epoch_work, evaluation_work
+from gmm_study.trials.work import DataSize, epoch_work, evaluation_work, geometry
 
 NEAREST = 5
 """Observations whose mean is taken, the nearest by the work of an epoch."""
@@ -67,6 +67,7 @@ class Pace:
         self._seen = seen
         self._sizes = sizes
         self._near = cache(self._nearest)
+        self._known: dict[tuple[Hashable, ...], tuple[float, float]] = {}
 
     @property
     def known(self) -> bool:
@@ -75,16 +76,24 @@ class Pace:
 
     def epoch_seconds(self, config: TrialConfig) -> float:
         """Seconds of an epoch of one replicate, validation included."""
-        nominal = epoch_work(config.hyperparameters, self._sizes[config.dataset_sha256])
-        near = self._near_to(config, nominal)
-        return nominal * _mean([(each.slowness, each.weight) for each in near])
+        return self._seconds(config)[0]
 
     def evaluation_seconds(self, config: TrialConfig) -> float:
         """Seconds of the final figures of one replicate."""
-        size = self._sizes[config.dataset_sha256]
-        near = self._near_to(config, epoch_work(config.hyperparameters, size))
-        slowness = _mean([(each.evaluation_slowness, each.weight) for each in near])
-        return evaluation_work(config.hyperparameters, size) * slowness
+        return self._seconds(config)[1]
+
+    def _seconds(self, config: TrialConfig) -> tuple[float, float]:
+        """Of an epoch and of the final figures; worked out once for all trials of a geometry."""
+        key = geometry(config)
+        if key not in self._known:
+            size = self._sizes[config.dataset_sha256]
+            nominal = epoch_work(config.hyperparameters, size)
+            near = self._near_to(config, nominal)
+            training = _mean([(each.slowness, each.weight) for each in near])
+            evaluation = _mean([(each.evaluation_slowness, each.weight) for each in near])
+            work = evaluation_work(config.hyperparameters, size)
+            self._known[key] = (nominal * training, work * evaluation)
+        return self._known[key]
 
     def _near_to(self, config: TrialConfig, nominal: float) -> list[Observation]:
         method = config.hyperparameters.method

@@ -4,12 +4,13 @@ Counts alone say how one configuration compares with another; how fast a machine
 finished records or a calibration (`trials/pace.py`).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 from gmm_study.data import Dataset
 from gmm_study.training.hyperparameters import Hyperparameters
+from gmm_study.trials.config import TrialConfig
 
 NANOSECONDS_A_PRODUCT = 0.04
 NANOSECONDS_A_UNIT = 3.0
@@ -72,6 +73,20 @@ class Network:
         ]
         up, down = _side(pairs), _side([pair[::-1] for pair in pairs])
         return cls(up, down, up.weights + down.weights + up.units + down.units + sizes[-1])
+
+
+def geometry(config: TrialConfig) -> tuple[Hashable, ...]:
+    """All of a configuration that its work and its memory hang on; many trials share one."""
+    settings = config.hyperparameters
+    return (
+        config.dataset_sha256,
+        settings.method,
+        settings.layers,
+        settings.deterministic_layers,
+        settings.samples_per_datapoint,
+        settings.batch_size,
+        settings.evaluation_samples,
+    )
 
 
 def epoch_work(hyperparameters: Hyperparameters, size: DataSize) -> float:

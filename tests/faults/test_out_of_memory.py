@@ -72,11 +72,11 @@ def epochs_trained(monkeypatch):
 
 @pytest.fixture
 def little_memory():
-    """A process that may take 400 MB more than it has."""
+    """A process that may take 1.2 GB more than it has."""
     before = resource.getrlimit(resource.RLIMIT_AS)
     with open("/proc/self/statm") as file:
         taken = int(file.read().split()[0]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (taken + 400_000_000, before[1]))
+    resource.setrlimit(resource.RLIMIT_AS, (taken + 1_200_000_000, before[1]))
     yield
     resource.setrlimit(resource.RLIMIT_AS, before)
 
