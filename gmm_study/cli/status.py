@@ -22,16 +22,17 @@ REFRESH_SECONDS = 2.0
 
 @click.command()
 @on_a_study
-@click.option("--watch", is_flag=True, help="Look again every two seconds, until none is running.")
+@click.option("--watch", is_flag=True, help="On a terminal, look again until none is running.")
 def status(opened: Opened, watch: bool) -> None:
     """Count a study's trials by state; list the running and the failed ones; say what is left."""
     console = output_console()
-    with Live(console=console, auto_refresh=False) as live:
-        live.update(_shown(opened), refresh=True)
-        while watch and "running" in opened.states.values():
-            time.sleep(REFRESH_SECONDS)
-            opened.read_states()
-            live.update(_shown(opened), refresh=True)
+    if watch and console.is_terminal:
+        with Live(_shown(opened), console=console, auto_refresh=False, transient=True) as live:
+            while "running" in opened.states.values():
+                time.sleep(REFRESH_SECONDS)
+                opened.read_states()
+                live.update(_shown(opened), refresh=True)
+    console.print(_shown(opened))
 
 
 def _shown(opened: Opened) -> Group:
