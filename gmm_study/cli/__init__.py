@@ -12,9 +12,11 @@ from gmm_study.addresses import redact
 from gmm_study.cli.data import data
 from gmm_study.cli.evaluate import evaluate
 from gmm_study.cli.inpaint import inpaint
+from gmm_study.cli.plan import plan
 from gmm_study.cli.reproduction import reproduction
 from gmm_study.cli.sample import sample
-from gmm_study.cli.study import plan, report, run, status, sync, tables
+from gmm_study.cli.status import status
+from gmm_study.cli.study import report, run, sync, tables
 from gmm_study.cli.train import train
 from gmm_study.cli.ui import ui
 from gmm_study.errors import InputError

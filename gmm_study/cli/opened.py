@@ -1,10 +1,11 @@
 """A study as a command has it: with its data, its plan and its records."""
 
 import shlex
+import sys
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from functools import partial
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial, wraps
+from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
@@ -14,6 +15,7 @@ from gmm_study.errors import InputError
 if TYPE_CHECKING:
     from gmm_study.data import Dataset, DownloadError
     from gmm_study.study import Plan, PlannedTrial
+    from gmm_study.trials.survey import Standing
 
 RESULTS = "results"
 """Where the records are, unless said otherwise."""
@@ -30,6 +32,9 @@ class Opened:
 
     `not_had` are the downloads that failed before, which are not tried again; this one's are added.
     """
+
+    states: dict[str, str]
+    standings: "dict[str, Standing]"
 
     def __init__(
         self,
@@ -102,13 +107,13 @@ class Opened:
         return self._datasets
 
     def look_again(self) -> None:
-        """Take in what the searches have proposed since, and the state of every trial."""
+        """Take in what the searches have proposed since, and where every trial stands now."""
+        from gmm_study.trials.survey import survey
+
         self.plan: Plan = self._make_plan()
-        replicates = self.plan.study.replicates
-        self.states = {
-            trial.config.trial_id: self.store.record(trial.config.trial_id).state(replicates)
-            for trial in self.plan.trials
-        }
+        trial_ids = [trial.config.trial_id for trial in self.plan.trials]
+        self.standings = survey(self.store, trial_ids, self.plan.study.replicates)
+        self.states = {trial_id: each.state for trial_id, each in self.standings.items()}
 
     def mend(self) -> None:
         """Write again what of ended trials' records this plan knows and cannot be read."""
@@ -128,6 +133,10 @@ class Opened:
             trial for trial in self.plan.trials if self.states[trial.config.trial_id] not in done
         ]
 
+    def to_come(self) -> list["PlannedTrial"]:
+        """The missing trials, and a stand-in for each that a search is yet to propose."""
+        return [*self.missing(retry_failed=False), *self.plan.stand_ins()]
+
     def counts(self) -> str:
         """`12 trials of 3 replicates: 8 complete, 4 pending`."""
         counts = Counter(self.states.values())
@@ -144,3 +153,41 @@ class Opened:
 def plural(count: int, noun: str) -> str:
     """`1 trial`, `2 trials`."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def on_a_study(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the study that its arguments name, opened."""
+
+    @wraps(command)
+    def opened_command(
+        name: str,
+        overrides: tuple[str, ...],
+        dataset: str | None,
+        small: bool,
+        storage: str,
+        **options: Any,
+    ) -> None:
+        if dataset:
+            overrides = (f"dataset={dataset}", *overrides)
+        opened = Opened(name, overrides, small, storage)
+        for line in opened.without_data:
+            print(f"gmm-study: {line}", file=sys.stderr)
+        command(opened, **options)
+
+    arguments = [
+        click.argument("name"),
+        click.option(
+            "--set",
+            "overrides",
+            multiple=True,
+            metavar="KEY=VALUE",
+            help="Change a setting or a part of the study: --set max_epochs=5, "
+            "--set layers.depth=3, --set replicates=5. Repeatable.",
+        ),
+        click.option("--dataset", help="Other data than the study's own: a name or a path."),
+        click.option("--small", is_flag=True, help="The study's variant that runs in a minute."),
+        storage_option,
+    ]
+    for argument in reversed(arguments):
+        opened_command = argument(opened_command)
+    return opened_command

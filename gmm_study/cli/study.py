@@ -1,17 +1,15 @@
-"""The commands of a study: plan, run, status, report, tables, sync."""
+"""The commands of a study: run, report, tables, sync."""
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from functools import wraps
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import rich_click as click
 from rich.console import Console
-from rich.table import Table
 
 from gmm_study.cli.console import output_console
-from gmm_study.cli.opened import Opened, plural, storage_option
+from gmm_study.cli.opened import Opened, on_a_study, plural, storage_option
 from gmm_study.errors import InputError
 
 if TYPE_CHECKING:
@@ -19,72 +17,12 @@ if TYPE_CHECKING:
     from gmm_study.orchestration.driver import Outcome
     from gmm_study.orchestration.mirror import Mirror
     from gmm_study.study import PlannedTrial
-    from gmm_study.trials.record import Record
 
 INTERRUPTED = 130
 
 
-def _on_a_study(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the study that its arguments name, opened."""
-
-    @wraps(command)
-    def opened_command(
-        name: str,
-        overrides: tuple[str, ...],
-        dataset: str | None,
-        small: bool,
-        storage: str,
-        **options: Any,
-    ) -> None:
-        if dataset:
-            overrides = (f"dataset={dataset}", *overrides)
-        opened = Opened(name, overrides, small, storage)
-        for line in opened.without_data:
-            print(f"gmm-study: {line}", file=sys.stderr)
-        command(opened, **options)
-
-    arguments = [
-        click.argument("name"),
-        click.option(
-            "--set",
-            "overrides",
-            multiple=True,
-            metavar="KEY=VALUE",
-            help="Change a setting or a part of the study: --set max_epochs=5, "
-            "--set layers.depth=3, --set replicates=5. Repeatable.",
-        ),
-        click.option("--dataset", help="Other data than the study's own: a name or a path."),
-        click.option("--small", is_flag=True, help="The study's variant that runs in a minute."),
-        storage_option,
-    ]
-    for argument in reversed(arguments):
-        opened_command = argument(opened_command)
-    return opened_command
-
-
 @click.command()
-@_on_a_study
-def plan(opened: Opened) -> None:
-    """Show the trials of a study and which would be trained; runs nothing."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("state", "id", "trial"):
-        table.add_column(heading, no_wrap=heading != "trial", overflow="fold")
-    shared = opened.plan.shared()
-    for trial in opened.plan.trials:
-        trial_id = trial.config.trial_id
-        also = [place.place for place in shared.get(trial_id, ())[1:]]
-        label = f"{trial.label} (also {', '.join(also)})" if also else trial.label
-        table.add_row(opened.states[trial_id], trial_id, label)
-    for dataset in opened.plan.without_data:
-        table.add_row("no data", "", dataset)
-    console = output_console()
-    console.print(opened.plan.study.question)
-    console.print(table)
-    console.print(opened.counts(), highlight=False)
-
-
-@click.command()
-@_on_a_study
+@on_a_study
 @click.option("--retry-failed", is_flag=True, help="Train failed trials again.")
 @click.option(
     "--address",
@@ -156,25 +94,7 @@ def _train(
 
 
 @click.command()
-@_on_a_study
-def status(opened: Opened) -> None:
-    """Count a study's trials by state; list the running and the failed ones."""
-    console = output_console()
-    console.print(opened.counts(), highlight=False)
-    for trial in opened.plan.trials:
-        trial_id = trial.config.trial_id
-        state = opened.states[trial_id]
-        if state == "running":
-            details = opened.store.record(trial_id).status()
-            epochs = f"epoch {details['epoch']} of at most {details['max_epochs']}"
-            console.print(f"running: {trial.label}, {epochs}", markup=False, highlight=False)
-        elif state == "failed":
-            reason = _failure(opened.store.record(trial_id))
-            console.print(f"failed: {trial.label}: {reason}", markup=False, highlight=False)
-
-
-@click.command()
-@_on_a_study
+@on_a_study
 def report(opened: Opened) -> None:
     """Write a study's tables and figure from its records, and print the table."""
     _report(opened, output_console())
@@ -199,7 +119,7 @@ def tables(storage: str) -> None:
 
 
 @click.command()
-@_on_a_study
+@on_a_study
 def sync(opened: Opened) -> None:
     """Add to MLflow what it lacks of a study's records."""
     from gmm_study.orchestration.mirror import Mirror
@@ -211,15 +131,6 @@ def sync(opened: Opened) -> None:
         output_console().print(mirror.problem, markup=False)
         sys.exit(1)
     output_console().print(f"MLflow is up to date; {opened.counts()}", highlight=False)
-
-
-def _failure(record: "Record") -> str:
-    """Why a trial failed: what it said, or what of its record cannot be read."""
-    try:
-        record.result()
-        return str(record.status().get("error", "unknown"))
-    except ValueError as error:
-        return str(error)
 
 
 def _report(opened: Opened, console: Console) -> None:

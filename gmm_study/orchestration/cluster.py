@@ -65,10 +65,10 @@ def prepare_ray() -> None:
 
 
 @contextmanager
-def ray_at(address: str | None, resources: Resources, store: RecordStore) -> Iterator[int]:
+def ray_at(address: str | None, resources: Resources, store: RecordStore) -> Iterator[None]:
     """Ray that can run trials into a store, a private one or the cluster at an address.
 
-    Gives how many trials it runs at a time. The address is `HOST:PORT` of the head or `auto`; None
+    The address is `HOST:PORT` of the head or `auto`; None
     is RAY_ADDRESS, or a private Ray where that is not set. Raises `InputError` where there is no
     such cluster, where no node has what a trial asks for, and where a node does not share the
     storage.
@@ -94,7 +94,7 @@ def ray_at(address: str | None, resources: Resources, store: RecordStore) -> Ite
         with _watched(address, head) if joined else nullcontext():
             if joined:
                 _check_nodes(resources, store)
-            yield _places(resources, nodes)
+            yield
     finally:
         # A collection in another thread that frees one of Ray's objects now would end the process.
         gc.disable()
@@ -177,8 +177,10 @@ def _shipped_code() -> dict[str, Any]:
 
 def _check_resources(asked: Resources, nodes: Sequence[Mapping[str, Any]]) -> None:
     """Raise `InputError` if no node has what one trial needs."""
+    if asked.gpus == "auto" and not any(node.get("GPU") for node in nodes):
+        raise InputError("resources.gpus: auto asks for a GPU, Ray has none; 0 trains on CPUs")
     for field_name, resource in (("cpus", "CPU"), ("gpus", "GPU")):
-        wanted = getattr(asked, field_name)
+        wanted = _least(asked)[resource]
         most = max((node.get(resource, 0) for node in nodes), default=0)
         if wanted > most:
             raise InputError(
@@ -187,13 +189,26 @@ def _check_resources(asked: Resources, nodes: Sequence[Mapping[str, Any]]) -> No
             )
 
 
-def _places(asked: Resources, nodes: Sequence[Mapping[str, Any]]) -> int:
-    wanted = {"CPU": asked.cpus, "GPU": asked.gpus}
+def _least(asked: Resources) -> dict[str, float]:
+    """What a node must have for one trial; `auto` fits into any GPU."""
+    return {"CPU": asked.cpus, "GPU": 0.0 if asked.gpus == "auto" else asked.gpus}
+
+
+def at_a_time(asked: Resources, gpu_share: float) -> int:
+    """How many trials the Ray that was joined runs side by side."""
+    import ray
+
+    wanted = {"CPU": asked.cpus, "GPU": gpu_share}
     fit = sum(
-        min(int(node.get(name, 0) / amount) for name, amount in wanted.items() if amount)
-        for node in nodes
+        min(
+            int(node["Resources"].get(name, 0) / amount)
+            for name, amount in wanted.items()
+            if amount
+        )
+        for node in ray.nodes()
+        if node["Alive"]
     )
-    return min(fit, asked.concurrent or fit)
+    return max(1, min(fit, asked.concurrent or fit))
 
 
 def _refuse_lost_storage(store: RecordStore) -> None:
@@ -218,11 +233,8 @@ def _check_nodes(asked: Resources, store: RecordStore) -> None:
     looks = {}
     for node in ray.nodes():
         there = node["Resources"]
-        if (
-            node["Alive"]
-            and there.get("CPU", 0) >= asked.cpus
-            and there.get("GPU", 0) >= asked.gpus
-        ):
+        fits = all(there.get(resource, 0) >= wanted for resource, wanted in _least(asked).items())
+        if node["Alive"] and fits:
             only_there = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
             on_node = look.options(scheduling_strategy=only_there)
             looks[on_node.remote(store.storage, probe)] = node["NodeManagerHostname"]

@@ -11,7 +11,8 @@ from types import FrameType
 from rich.console import Console
 
 from gmm_study.data import Dataset
-from gmm_study.orchestration.cluster import prepare_ray, ray_at
+from gmm_study.orchestration.cluster import at_a_time, prepare_ray, ray_at
+from gmm_study.orchestration.gpus import share_of_a_gpu
 from gmm_study.orchestration.live_view import LiveView
 from gmm_study.orchestration.mirror import Mirror
 from gmm_study.search.searches import Searches
@@ -103,24 +104,26 @@ def _tune(
         mirror.expect(trial)
 
     with (
-        ray_at(address, resources, store) as places,
+        ray_at(address, resources, store),
         tempfile.TemporaryDirectory(prefix="gmm-study-") as scratch,
     ):
         store.check_writable()
         mirror.flush()
+        gpu_share = share_of_a_gpu(study, [*missing, *plan.stand_ins()], datasets)
+        places = at_a_time(resources, gpu_share)
         trainable = tune.with_parameters(
             TrialTrainable,
             datasets=dict(datasets),
             storage=store.storage,
             threads=resources.cpus,
-            device="cuda" if resources.gpus else "cpu",
+            gpu_share=gpu_share,
             chunk_rows=study.evaluation.chunk_rows,
             checkpoint_seconds=resources.checkpoint_seconds,
             heartbeat_seconds=resources.heartbeat_seconds,
             time_limit_seconds=resources.time_limit_seconds,
         )
         tune.Tuner(
-            tune.with_resources(trainable, {"cpu": resources.cpus, "gpu": resources.gpus}),
+            tune.with_resources(trainable, {"cpu": resources.cpus, "gpu": gpu_share}),
             tune_config=tune.TuneConfig(
                 search_alg=Queue(missing, searches, places, study.replicates, announce),
                 num_samples=-1,

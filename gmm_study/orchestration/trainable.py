@@ -1,5 +1,6 @@
 """A trial as Ray Tune runs it: an actor that trains into the record, one after another."""
 
+import gc
 import time
 import traceback
 from contextlib import suppress
@@ -12,6 +13,7 @@ from gmm_study.data import Dataset
 from gmm_study.orchestration.watchdog import Watchdog
 from gmm_study.trials.config import TrialConfig
 from gmm_study.trials.record import RecordStore
+from gmm_study.trials.shortage import LESS, is_out_of_memory, what_would_help
 
 if TYPE_CHECKING:
     from gmm_study.trials.run import TrialRun
@@ -35,6 +37,7 @@ class TrialTrainable(tune.Trainable):
 
     current: "TrialRun | None" = None
     watchdog: Watchdog | None = None
+    chunk_rows: int
 
     def setup(
         self,
@@ -42,7 +45,7 @@ class TrialTrainable(tune.Trainable):
         datasets: dict[str, Dataset],
         storage: str,
         threads: int,
-        device: str,
+        gpu_share: float,
         chunk_rows: int,
         checkpoint_seconds: float,
         heartbeat_seconds: float,
@@ -54,8 +57,10 @@ class TrialTrainable(tune.Trainable):
         torch.set_num_threads(threads)
         self.datasets = datasets
         self.store = RecordStore(storage)
-        self.device = device
-        self.chunk_rows = chunk_rows
+        self.device = "cuda" if gpu_share else "cpu"
+        if 0 < gpu_share < 1:  # a share that Ray counts limits nothing by itself
+            torch.cuda.set_per_process_memory_fraction(gpu_share)
+        self.study_chunk_rows = chunk_rows
         self.checkpoint_seconds = checkpoint_seconds
         self.heartbeat_seconds = heartbeat_seconds
         self.time_limit_seconds = time_limit_seconds
@@ -77,15 +82,13 @@ class TrialTrainable(tune.Trainable):
                 self._leave()
             return report
         except Exception as error:
-            said = redact("".join(traceback.format_exception_only(error)))
-            reason = said.strip().splitlines()[-1]
-            if isinstance(error, TimeLimitError):
-                reason = str(error)
-            self.record.log(redact(traceback.format_exc()))
-            with suppress(OSError):
-                self.record.write_status("failed", error=reason)
-            self._leave()
-            return self._report("failed", error=reason, done=True)
+            if not self._may_try_with_less_memory(error):
+                return self._fail(error)
+        # Here the error is forgotten, and with it the tensors of the calls that it came from.
+        self._give_memory_back()
+        self.tried_with_less = True
+        self.chunk_rows = max(1, self.chunk_rows // LESS)
+        return self.step()
 
     def cleanup(self) -> None:
         """Keep what an unfinished trial has reached."""
@@ -100,6 +103,8 @@ class TrialTrainable(tune.Trainable):
         self.record = self.store.record(self.trial_config.trial_id)
         self.replicates = config["job"]["replicates"]
         self.milestones = set(config["job"]["milestones"])
+        self.chunk_rows = self.study_chunk_rows
+        self.tried_with_less = False
 
     def _leave(self) -> None:
         """Be done with the trial, however it stands."""
@@ -135,6 +140,31 @@ class TrialTrainable(tune.Trainable):
                 f"it took longer than resources.time_limit_seconds, {limit:g} s; its checkpoint of "
                 f"epoch {run.progress().epoch} is kept"
             )
+
+    def _may_try_with_less_memory(self, error: Exception) -> bool:
+        """Once a trial: from its checkpoint, with a smaller chunk of the evaluation."""
+        return is_out_of_memory(error) and not self.tried_with_less
+
+    def _give_memory_back(self) -> None:
+        import torch
+
+        self._leave()
+        gc.collect()
+        if self.device == "cuda":
+            torch.cuda.empty_cache()
+
+    def _fail(self, error: Exception) -> dict[str, Any]:
+        said = redact("".join(traceback.format_exception_only(error)))
+        reason = said.strip().splitlines()[-1]
+        if isinstance(error, TimeLimitError):
+            reason = str(error)
+        elif is_out_of_memory(error):
+            reason = what_would_help(error, self.device, self.chunk_rows)
+        self.record.log(redact(traceback.format_exc()))
+        with suppress(OSError):
+            self.record.write_status("failed", error=reason)
+        self._leave()
+        return self._report("failed", error=reason, done=True)
 
     def _open(self) -> "TrialRun":
         from gmm_study.trials.run import TrialRun

@@ -111,6 +111,15 @@ class Plan:
         """The axis that the report runs along, None without a space."""
         return self.study.x
 
+    def stand_ins(self) -> list[PlannedTrial]:
+        """One for each trial that is yet to be proposed, in the middle of what it is drawn from."""
+        middle = {name: axis.at(0.5) for name, axis in self.study.drawn.items()}
+        return [
+            self.cells[key].trial(middle)
+            for key, count in self.unproposed.items()
+            for _ in range(count)
+        ]
+
     def shared(self) -> dict[str, list[PlannedTrial]]:
         """By its id, the places of every trial that has more than one."""
         by_id: dict[str, list[PlannedTrial]] = {}
@@ -154,7 +163,7 @@ class _Expansion:
         self.study = study
         self.proposals = proposals
         self.trials: dict[str, PlannedTrial] = {}
-        self.places: dict[str, PlannedTrial] = {}
+        self.places: dict[tuple[str, str], PlannedTrial] = {}
         self.cells: dict[str, Cell] = {}
         self.unproposed: dict[str, int] = {}
         self._read_names = _ReadNames()
@@ -173,7 +182,7 @@ class _Expansion:
             config = TrialConfig(hyperparameters, dataset, checksum)
             trial = PlannedTrial(config, self._read_names.among(hyperparameters, axes), key)
             self.trials.setdefault(config.trial_id, trial)
-            self.places.setdefault(json.dumps([config.trial_id, trial.axes]), trial)
+            self.places.setdefault((config.trial_id, repr(trial.axes)), trial)
 
     def _around(self, method: str, grid: Mapping[str, Any]) -> dict[str, Any]:
         """The grids that make a cell: all around a search, the report's axis of a plain grid."""

@@ -7,7 +7,6 @@ from typing import Annotated, Any, Literal
 from pydantic import (
     Field,
     FiniteFloat,
-    StrictFloat,
     StrictInt,
     StrictStr,
     field_validator,
@@ -145,7 +144,8 @@ class Resources(Section):
     """What one trial takes, and how many run at a time."""
 
     cpus: AtLeastOne = 1
-    gpus: Annotated[StrictFloat, Field(ge=0, le=1)] = 0.0
+    gpus: float | Literal["auto"] = 0.0
+    """The share of a GPU; `auto`: so much that as many trials as fit by their memory share one."""
     concurrent: AtLeastOne | None = None
     """None: as many as fit."""
     checkpoint_seconds: Annotated[FiniteFloat, Field(gt=0)] = 10.0
@@ -155,6 +155,14 @@ class Resources(Section):
     trial taken up again from its checkpoint, as often as that of a worker that died."""
     time_limit_seconds: Annotated[FiniteFloat, Field(gt=0)] | None = None
     """A trial that takes longer, since it was last taken up, is failed and keeps its checkpoint."""
+
+    @field_validator("gpus", mode="before")
+    @classmethod
+    def _check_gpus(cls, value: Any) -> Any:
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if value == "auto" or (is_number and 0 <= value <= 1):
+            return value
+        raise ValueError(f"{value!r} must be auto or a number from 0 to 1")
 
 
 class Report(Section):

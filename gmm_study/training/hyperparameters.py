@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields
+from functools import cache
 from math import isfinite
 from typing import Any
 
@@ -152,15 +153,15 @@ class Hyperparameters:
     )
 
     def __post_init__(self) -> None:
-        for spec in fields(self):
+        for spec in _specs().values():
             value = getattr(self, spec.name)
-            if value is not None:
+            if value is not spec.default:
                 _check(spec, value)
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any]) -> "Hyperparameters":
         """From what a user wrote, in a file or on a command line: text and numbers of any type."""
-        specs = {spec.name: spec for spec in fields(cls)}
+        specs = _specs()
         for name in values:
             if name not in specs:
                 raise InputError(f"{name}: no such setting; {did_you_mean(name, specs)}")
@@ -168,21 +169,21 @@ class Hyperparameters:
 
     def canonical(self) -> dict[str, Any]:
         """The settings that this configuration reads, defaults resolved; equal ones train alike."""
-        values = {spec.name: getattr(self, spec.name) for spec in fields(self)}
-        values["layers"] = list(self.layers)
-        values["samples"] = self.samples_per_datapoint
-        values |= {
-            spec.name: float(values[spec.name]) for spec in fields(self) if spec.type is float
-        }
-        return {
-            spec.name: values[spec.name] for spec in fields(self) if not self._unread_because(spec)
-        }
+        values = {}
+        for name, spec in _specs().items():
+            if not (spec.metadata["read_by"] and self._unread_because(spec)):
+                value = getattr(self, name)
+                values[name] = float(value) if spec.type is float else value
+        return values | {"layers": list(self.layers), "samples": self.samples_per_datapoint}
 
     def identity(self) -> dict[str, Any]:
         """What of the canonical settings a trial's id hangs on."""
-        late = {spec for spec in fields(self) if not spec.metadata["in_identity_at_default"]}
-        omitted = {spec.name for spec in late if getattr(self, spec.name) == spec.default}
-        return {name: value for name, value in self.canonical().items() if name not in omitted}
+        specs = _specs()
+        return {
+            name: value
+            for name, value in self.canonical().items()
+            if specs[name].metadata["in_identity_at_default"] or value != specs[name].default
+        }
 
     @property
     def samples_per_datapoint(self) -> int:
@@ -193,7 +194,7 @@ class Hyperparameters:
 
     def refuse_unread(self, names: Mapping[str, Any]) -> None:
         """Raise `InputError` for the first of `names` that has no meaning in this configuration."""
-        for spec in fields(self):
+        for spec in _specs().values():
             reason = self._unread_because(spec)
             if spec.name in names and reason:
                 raise InputError(f"{spec.name}: {names[spec.name]!r} would not be read; {reason}")
@@ -203,6 +204,12 @@ class Hyperparameters:
             if getattr(self, name) not in values:
                 return f"it needs {name} {' or '.join(values)}, not {getattr(self, name)}"
         return ""
+
+
+@cache
+def _specs() -> dict[str, Field]:
+    """The settings by name, looked up once: a plan makes a hundred thousand configurations."""
+    return {spec.name: spec for spec in fields(Hyperparameters)}
 
 
 def geometric_sizes(depth: int, first: int, last: int) -> tuple[int, ...]:

@@ -12,6 +12,8 @@ from gmm_study.training.hyperparameters import Hyperparameters
 SCHEMA = 1
 """Counts changes after which equal configurations no longer train alike; part of every id."""
 
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
+
 
 @dataclass(frozen=True)
 class TrialConfig:
@@ -32,8 +34,7 @@ class TrialConfig:
             "dataset_sha256": self.dataset_sha256,
             "hyperparameters": self.hyperparameters.identity(),
         }
-        text = json.dumps(identity, sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        return hashlib.sha256(_CANONICAL.encode(identity).encode()).hexdigest()[:16]
 
     def to_json(self) -> dict[str, Any]:
         """What `config.json` holds."""

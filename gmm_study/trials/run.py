@@ -216,7 +216,13 @@ class TrialRun:
         progress = self.progress()
         warning = {"warning": self.warning} if self.warning else {}
         self.record.write_status(
-            state, epoch=progress.epoch, max_epochs=progress.max_epochs, **warning
+            state,
+            epoch=progress.epoch,
+            max_epochs=progress.max_epochs,
+            phase=progress.phase,
+            bound=progress.bound if isfinite(progress.bound) else None,
+            seconds_left=round(progress.seconds_left, 1),
+            **warning,
         )
 
     def _write_pictures(self) -> None:

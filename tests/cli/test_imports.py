@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from tests.cli.planned import train_all
 from tests.workbench import STUDY
 
 HEAVY = {"torch", "ray", "mlflow", "pandas", "numba", "sklearn", "scipy", "matplotlib"}
@@ -13,6 +14,7 @@ HEAVY = {"torch", "ray", "mlflow", "pandas", "numba", "sklearn", "scipy", "matpl
 @pytest.mark.parametrize("arguments", [("--help",), ("plan", "tiny"), ("status", "tiny")])
 def test_a_command_that_only_looks_imports_no_heavy_package(bench, arguments):
     bench.write_study(STUDY.format(epochs=1).replace("data.npz", "digits"))
+    train_all(bench.folder, "replicates=1")  # so that their pace tells what a plan needs to know
     code = (
         f"import sys; sys.argv = ['gmm-study', *{arguments}]\n"
         "from gmm_study.cli import main\n"

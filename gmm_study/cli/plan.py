@@ -1,0 +1,85 @@
+"""The command that shows a study's trials, and what those that are missing will take."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+import rich_click as click
+from rich.console import Console
+from rich.table import Table
+
+from gmm_study.cli.console import output_console
+from gmm_study.cli.estimate import estimate
+from gmm_study.cli.opened import Opened, on_a_study
+
+MOST_ROWS = 300
+"""Trials that a terminal shows one by one; a file or a pipe gets all."""
+
+
+@click.command()
+@on_a_study
+def plan(opened: Opened) -> None:
+    """Show the trials of a study and what those to be trained will take.
+
+    Where no trial has finished whose pace says it, a few batches are timed; nothing is kept.
+    """
+    console = output_console()
+    console.print(opened.plan.study.question)
+    if console.is_terminal:
+        console.print(_table(opened) if len(opened.plan.trials) <= MOST_ROWS else _summary(opened))
+    else:
+        _print_lines(console, opened)
+    console.print(opened.counts(), highlight=False)
+    missing = opened.to_come()
+    if missing:
+        found = estimate(opened, missing, may_calibrate=True)
+        for line in found.lines(opened.plan.study.resources.cpus):
+            console.print(line, highlight=False, soft_wrap=True)
+
+
+def _rows(opened: Opened) -> Iterator[tuple[str, str, str]]:
+    """State, id and label of every trial, then the data sets that cannot be had."""
+    shared = opened.plan.shared()
+    replicates = opened.plan.study.replicates
+    for trial in opened.plan.trials:
+        trial_id = trial.config.trial_id
+        also = ", ".join(place.place for place in shared.get(trial_id, ())[1:])
+        reached = opened.standings[trial_id].reached(replicates)
+        notes = [f"also {also}" if also else "", reached]
+        if opened.states[trial_id] in ("complete", "diverged"):
+            notes.pop()
+        notes = [note for note in notes if note]
+        label = f"{trial.label} ({'; '.join(notes)})" if notes else trial.label
+        yield opened.states[trial_id], trial_id, label
+    for dataset in opened.plan.without_data:
+        yield "no data", "", dataset
+
+
+def _table(opened: Opened) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("state", "id", "trial"):
+        table.add_column(heading, no_wrap=heading != "trial", overflow="fold")
+    for row in _rows(opened):
+        table.add_row(*row)
+    return table
+
+
+def _print_lines(console: Console, opened: Opened) -> None:
+    """One line a trial, whatever its length, at a hundredth of a table's cost."""
+    print(f"{'state':8}  {'id':16}  trial", file=console.file)
+    for state, trial_id, label in _rows(opened):
+        print(f"{state:8}  {trial_id:16}  {label}", file=console.file)
+
+
+def _summary(opened: Opened) -> Table:
+    """Counts by data set, method and state."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("dataset", "method", "trials"):
+        table.add_column(heading)
+    counts: dict[tuple[str, str], Counter[str]] = {}
+    for trial in opened.plan.trials:
+        place = (trial.config.dataset, trial.config.hyperparameters.method)
+        counts.setdefault(place, Counter())[opened.states[trial.config.trial_id]] += 1
+    for (dataset, method), states in counts.items():
+        parts = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
+        table.add_row(dataset, method, parts)
+    return table

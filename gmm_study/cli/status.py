@@ -1,0 +1,83 @@
+"""The command that says where a study stands, while it runs, after it, and after a crash."""
+
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import rich_click as click
+from rich.console import Group
+from rich.live import Live
+from rich.text import Text
+
+from gmm_study.cli.console import output_console
+from gmm_study.cli.estimate import clock, estimate
+from gmm_study.cli.opened import Opened, on_a_study
+
+if TYPE_CHECKING:
+    from gmm_study.study import PlannedTrial
+    from gmm_study.trials.survey import Standing
+
+REFRESH_SECONDS = 2.0
+
+
+@click.command()
+@on_a_study
+@click.option("--watch", is_flag=True, help="On a terminal, look again until none is running.")
+def status(opened: Opened, watch: bool) -> None:
+    """Count a study's trials by state; list the running and the failed ones; say what is left."""
+    console = output_console()
+    if watch and console.is_terminal:
+        with Live(_shown(opened), console=console, auto_refresh=False, transient=True) as live:
+            while "running" in opened.states.values():
+                time.sleep(REFRESH_SECONDS)
+                opened.look_again()
+                live.update(_shown(opened), refresh=True)
+    console.print(_shown(opened))
+
+
+def _shown(opened: Opened) -> Group:
+    return Group(*(Text(line, overflow="fold") for line in _lines(opened)))
+
+
+def _lines(opened: Opened) -> Iterator[str]:
+    yield opened.counts()
+    for trial in opened.plan.trials:
+        standing = opened.standings[trial.config.trial_id]
+        if standing.state == "running":
+            yield f"running: {trial.label}, {_progress(standing)}"
+        elif standing.state == "failed":
+            yield f"failed: {trial.label}: {_reason(opened, trial, standing)}"
+    missing = opened.to_come()
+    if missing:
+        yield _time_left(opened, missing)
+
+
+def _progress(standing: "Standing") -> str:
+    status = standing.status
+    parts = [f"epoch {status.get('epoch', 0)} of at most {status.get('max_epochs', '?')}"]
+    if isinstance(status.get("bound"), float):
+        parts.append(f"bound {status['bound']:.3f}")
+    if status.get("phase") == "evaluating":
+        parts.append("evaluating")
+    elif status.get("seconds_left"):
+        parts.append(f"at most {clock(status['seconds_left'])} left")
+    return ", ".join([*parts, f"on {status.get('host', 'an unknown host')}"])
+
+
+def _reason(opened: Opened, trial: "PlannedTrial", standing: "Standing") -> str:
+    """Why a trial failed, in its last line, and where its log is."""
+    from gmm_study.trials.survey import log_of
+
+    text = str(standing.problem or standing.status.get("error") or "no reason was recorded")
+    log = log_of(opened.store.record(trial.config.trial_id))
+    return text.strip().splitlines()[-1] + (f" (log: {log})" if log else "")
+
+
+def _time_left(opened: Opened, missing: "list[PlannedTrial]") -> str:
+    found = estimate(opened, missing, may_calibrate=False)
+    running = "running" in opened.states.values()
+    if found.forecast is None:
+        return f"time left: unknown, {found.source}"
+    about = "at most about" if found.forecast.at_most else "about"
+    when = "time left" if running else "nothing is running; the rest takes"
+    return f"{when}: {about} {clock(found.forecast.wall_clock)} ({found.source})"

@@ -1,0 +1,59 @@
+"""What share of a GPU a trial takes: as the study says, or so that as many as fit share one."""
+
+from collections.abc import Mapping, Sequence
+
+from gmm_study.data import Dataset
+from gmm_study.study import PlannedTrial, Study
+from gmm_study.study.forecast import memory_of_a_trial
+from gmm_study.trials.work import DataSize
+
+USABLE = 0.9
+"""Of a GPU's memory; the driver and fragments take the rest."""
+FINEST = 10_000
+"""Ray counts resources in parts of so many."""
+
+
+def share_of_a_gpu(
+    study: Study, trials: Sequence[PlannedTrial], datasets: Mapping[str, Dataset]
+) -> float:
+    """The `gpus` of the study's resources; for `auto`, so that the neediest trial fits.
+
+    `auto` asks a worker on every node with GPUs how large they are; the smallest counts.
+    """
+    if study.resources.gpus != "auto":
+        return study.resources.gpus
+    sizes = {checksum: DataSize.of(dataset) for checksum, dataset in datasets.items()}
+    return share_that_fits(memory_of_a_trial(study, trials, sizes, True), min(gpu_memories()))
+
+
+def share_that_fits(need: float, memory: float) -> float:
+    """1/n of a GPU of `memory` bytes, for the most trials n that need `need` bytes each.
+
+    Rounded down to what Ray counts in, so that n of them fit; 1 where not even one does.
+    """
+    return (FINEST // max(1, int(memory * USABLE / need))) / FINEST
+
+
+def gpu_memories() -> list[int]:
+    """Bytes of the first GPU of every node that has any."""
+    import ray
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    nodes = [node for node in ray.nodes() if node["Alive"] and node["Resources"].get("GPU")]
+    asked = [
+        ray.remote(_memory_of_this_gpu)
+        .options(
+            num_cpus=0,
+            num_gpus=1 / FINEST,
+            scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False),
+        )
+        .remote()
+        for node in nodes
+    ]
+    return list(ray.get(asked))
+
+
+def _memory_of_this_gpu() -> int:
+    import torch
+
+    return int(torch.cuda.get_device_properties(0).total_memory)

@@ -1,0 +1,24 @@
+"""Running out of memory: which errors say so, and what would help."""
+
+LESS = 8
+"""By what the evaluation's chunk is divided when a trial is tried again."""
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory, a GPU's or the machine's, did not suffice."""
+    import torch
+
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    # torch has no class of its own for a CPU: "DefaultCPUAllocator: can't allocate memory".
+    return isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error)
+
+
+def what_would_help(error: BaseException, device: str, chunk_rows: int) -> str:
+    """One line: what ran out, that a smaller chunk did not do, and what to change."""
+    first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    place = "on a GPU (larger resources.gpus)" if device == "cuda" else "(resources.concurrent)"
+    return (
+        f"out of memory, again with chunk_rows={chunk_rows}: fewer trials at a time {place}, or a "
+        f"smaller batch_size, samples or evaluation.chunk_rows would help; {first}"
+    )

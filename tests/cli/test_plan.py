@@ -1,0 +1,82 @@
+"""`plan` says which trials there are, where they stand, and what is left; it trains nothing."""
+
+import re
+from unittest.mock import patch
+
+import pytest
+
+from tests.cli.planned import finish, open_runs, train_all
+from tests.workbench import STUDY
+
+
+def test_a_plan_says_time_cost_and_memory_and_leaves_no_file(bench):
+    before = bench.files()
+    output = bench.call("plan", "tiny").stdout
+    assert re.search(r"time: about \d+:\d\d .*1 core each \(a short calibration\)", output)
+    assert re.search(r"cost: about \S+ core-hours", output)
+    assert re.search(r"memory: \S+ GB a trial", output)
+    assert bench.files() == before
+
+
+def test_a_trial_that_may_stop_early_takes_at_most_so_long(bench):
+    output = bench.call("plan", "tiny", "--set", "patience=1").stdout
+    assert "time: at most about" in output
+
+
+def test_once_a_study_has_finished_trials_their_pace_is_what_counts(bench):
+    train_all(bench.folder, "methods=[gmm]")
+    output = bench.call("plan", "tiny", "--set", "methods=[gmm]", "--set", "replicates=3").stdout
+    assert "this study's own pace" in output
+
+
+def test_what_a_trial_has_reached_is_said_and_not_trained_again(bench):
+    first, second, *_ = open_runs(bench.folder, replicates=1)
+    finish(first)
+    second.advance()
+    second.advance()
+    second.pause()
+    output = bench.call("plan", "tiny", "--set", "replicates=3").stdout
+    lines = {line.split()[1]: line for line in output.splitlines() if line.startswith("pending")}
+    assert "(1 of 3 replicates)" in lines[first.config.trial_id]
+    assert "(epoch 2)" in lines[second.config.trial_id]
+
+
+def test_a_finished_study_has_nothing_left_to_estimate(bench):
+    train_all(bench.folder)
+    output = bench.call("plan", "tiny").stdout
+    assert "4 complete" in output
+    assert "time:" not in output
+
+
+def test_a_pipe_gets_a_line_for_each_of_many_trials_and_a_terminal_counts_by_method(bench):
+    bench.write_study(STUDY.format(epochs=1).replace("[[6], [6, 3]]", str(list(range(1, 201)))))
+    piped = bench.call("plan", "tiny").stdout
+    assert sum(line.startswith("pending") for line in piped.splitlines()) == 400
+    with patch("rich.console.Console.is_terminal", True):
+        shown = bench.call("plan", "tiny").stdout
+    assert "200 pending" in shown
+    assert len(shown.splitlines()) < 20
+
+
+@pytest.mark.parametrize("set_to", ["auto", "0.5"])
+def test_without_a_gpu_the_time_of_trials_on_gpus_is_unknown_and_their_memory_is_not(bench, set_to):
+    output = bench.call("plan", "tiny", "--set", f"resources.gpus={set_to}").stdout
+    assert "time: unknown" in output
+    assert re.search(r"memory: \S+ GB a trial, of a GPU", output)
+
+
+def test_planning_many_trials_asks_the_store_for_one_listing_and_the_records_that_are_there(bench):
+    train_all(bench.folder, "methods=[gmm]", "layers=[6]")
+    asked = []
+    from gmm_study.trials.record import Record
+
+    original = Record.read_file
+
+    def read_file(record, name):
+        asked.append((record.path, name))
+        return original(record, name)
+
+    with patch.object(Record, "read_file", read_file):
+        bench.call("plan", "tiny")
+    assert len({path for path, _ in asked}) == 1
+    assert len(asked) == len(set(asked))

@@ -1,0 +1,65 @@
+"""`status` says where a study stands while it runs, after it, and after a crash."""
+
+import os
+import re
+import signal
+from pathlib import Path
+
+from tests.cli.planned import finish, open_runs
+from tests.workbench import Workbench, wait_until
+
+
+def test_a_study_nobody_has_started_is_pending_and_its_time_unknown(bench):
+    output = bench.call("status", "tiny").stdout
+    assert "4 pending" in output
+    assert "time left: unknown" in output
+
+
+def test_a_failed_trial_has_the_last_line_of_its_error_and_the_path_of_its_log(bench):
+    run, *_ = open_runs(bench.folder)
+    run.record.write_status("failed", error="first line\nValueError: the last line")
+    output = bench.call("status", "tiny").stdout
+    assert "failed: data.npz gmm" in output or "failed: data gmm" in output
+    assert "ValueError: the last line" in output
+    assert "first line" not in output
+    assert "log.txt" not in output
+    run.record.write_file("log.txt", b"Traceback")
+    flowed = bench.call("status", "tiny").stdout.replace("\n", "")
+    assert f"{run.record.path}/log.txt" in flowed
+
+
+def test_a_record_that_cannot_be_read_is_said_to_be_so(bench):
+    run, *_ = open_runs(bench.folder)
+    run.record.write_file("result.json", b"{")
+    assert "result.json cannot be read" in bench.call("status", "tiny").stdout.replace("\n", "")
+
+
+def test_what_is_left_is_told_by_the_trials_that_have_ended(bench):
+    first, *others = open_runs(bench.folder)
+    finish(first)
+    for run in others:
+        run.pause()
+    output = bench.call("status", "tiny").stdout
+    assert "1 complete" in output
+    assert re.search(r"nothing is running; the rest takes: about \d+:\d\d", output)
+
+
+def test_another_terminal_sees_a_study_run_and_a_dead_ones_trials_do_not_run(tmp_path):
+    bench = Workbench(tmp_path, epochs=100_000)
+    driver = bench.start("run", "tiny", "--set", "methods=[gmm]", "--set", "layers=[6,3]")
+    wait_until(lambda: any(status["epoch"] for status in bench.statuses().values()))
+    output = bench.call("status", "tiny").stdout.replace("\n", " ")
+    shown = r"running: .*epoch \d+ of at most 100000, bound -\S+, at most \S+ left, on \S+"
+    assert re.search(shown, output)
+    assert re.search(r"time left: at most about \d+:\d\d", output)
+    workers = {status["pid"] for status in bench.statuses().values()}
+    os.killpg(driver.pid, signal.SIGKILL)
+    driver.communicate()
+    wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers))
+    after = bench.call("status", "tiny").stdout
+    assert "running:" not in after
+    assert "4 pending" in after
+
+
+def test_watching_ends_when_nothing_runs(bench):
+    assert "4 pending" in bench.call("status", "tiny", "--watch").stdout
