@@ -43,10 +43,7 @@ def forecast(
     def standing_of(trial: PlannedTrial) -> Standing:
         return standings.get(trial.config.trial_id, Standing())
 
-    taken = [
-        seconds_left(trial, standing_of(trial), study.replicates, pace, stopping)
-        for trial in missing
-    ]
+    taken = [seconds_left(trial, standing_of(trial), study, pace, stopping) for trial in missing]
     at_most = study.scheduler.kind != "none" or not all(
         stopping.knows(trial.config.hyperparameters) for trial in missing
     )
@@ -54,11 +51,12 @@ def forecast(
 
 
 def seconds_left(
-    trial: PlannedTrial, standing: Standing, replicates: int, pace: Pace, stopping: Stopping
+    trial: PlannedTrial, standing: Standing, study: Study, pace: Pace, stopping: Stopping
 ) -> float:
     """Of one trial: the epochs that its unended replicates lack, and their final figures."""
-    hyperparameters, unended = trial.config.hyperparameters, standing.unended(replicates)
-    epochs = max(0.0, stopping.epochs(hyperparameters) - standing.epoch)
+    hyperparameters, unended = trial.config.hyperparameters, standing.unended(study.replicates)
+    reached = study.scheduler.expected_epochs(stopping.epochs(hyperparameters))
+    epochs = max(0.0, reached - standing.epoch)
     training = epochs * pace.epoch_seconds(trial.config)
     return TRIAL_SECONDS + unended * (training + pace.evaluation_seconds(trial.config))
 

@@ -243,14 +243,21 @@ def _random_draws(
     """
     points = search.points[: search.trials]
     yield from points
+    fractions = {name: _fractions(seed, name) for name in drawn}
     for number in range(len(points), search.trials):
-        yield {name: axis.at(_fraction(seed, name, number)) for name, axis in drawn.items()}
+        yield {name: axis.at(fractions[name](number)) for name, axis in drawn.items()}
 
 
-def _fraction(*content: Any) -> float:
-    """A number uniform in [0, 1), the same on every machine."""
-    digest = sha256(json.dumps(content).encode()).digest()
-    return (int.from_bytes(digest[:8]) >> 11) / 2**53
+def _fractions(seed: str, name: str) -> Callable[[int], float]:
+    """By its number, a fraction uniform in [0, 1) and the same on every machine."""
+    common = sha256(f"[{json.dumps(seed)}, {json.dumps(name)}, ".encode())
+
+    def fraction(number: int) -> float:
+        hashed = common.copy()
+        hashed.update(f"{number}]".encode())
+        return (int.from_bytes(hashed.digest()[:8]) >> 11) / 2**53
+
+    return fraction
 
 
 def _place(axes: Mapping[str, Any]) -> str:

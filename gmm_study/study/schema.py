@@ -80,6 +80,10 @@ class NoScheduler(Section):
 
     kind: Literal["none"]
 
+    def expected_epochs(self, max_epochs: float) -> float:
+        """How far a trial comes on average."""
+        return max_epochs
+
 
 class Scheduler(Section):
     """Stops the trials of a cell that fall behind, by their validation bound at certain epochs."""
@@ -91,6 +95,10 @@ class Scheduler(Section):
     def milestones(self, max_epochs: int) -> list[int]:
         """The epochs before the last at which a trial may be stopped."""
         raise NotImplementedError
+
+    def expected_epochs(self, max_epochs: float) -> float:
+        """How far a trial comes on average, at most."""
+        return max_epochs
 
 
 class AshaScheduler(Scheduler):
@@ -105,6 +113,12 @@ class AshaScheduler(Scheduler):
         while epochs[-1] * self.reduction_factor < max_epochs:
             epochs.append(epochs[-1] * self.reduction_factor)
         return [epoch for epoch in epochs if epoch < max_epochs]
+
+    def expected_epochs(self, max_epochs: float) -> float:
+        """How far a trial comes on average, were exactly one in the factor to go on."""
+        ends = [*self.milestones(int(max_epochs)), max_epochs]
+        steps = [end - start for start, end in zip([0, *ends[:-1]], ends, strict=True)]
+        return sum(step / self.reduction_factor**n for n, step in enumerate(steps))
 
 
 class MedianScheduler(Scheduler):

@@ -34,7 +34,9 @@ class Workplace:
         self.record = RecordStore("results").record(trial.config.trial_id)
         self.worker = TrialTrainable.__new__(TrialTrainable)
         job = {"job": {"trial": trial.config.to_json(), "replicates": 1, "milestones": []}}
-        self.worker.setup(job, {data.sha256: data}, "results", 1, 0.0, chunk_rows, 0.001)
+        self.worker.setup(
+            job, {data.sha256: data}, "results", 1, 0.0, chunk_rows, 0.001, 3600.0, None
+        )
 
     def train(self):
         """Work until the trial has ended; gives the last report."""

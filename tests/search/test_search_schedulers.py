@@ -48,6 +48,13 @@ def test_trials_may_be_stopped_at_the_milestones_of_the_scheduler(bench, schedul
     assert study.scheduler.milestones(100) == milestones
 
 
+def test_a_trial_comes_as_far_on_average_as_successive_halving_lets_it(bench):
+    asha = bench.study("scheduler={kind: asha, grace_epochs: 9}").scheduler
+    assert asha.expected_epochs(81) == 9 + (27 - 9) / 3 + (81 - 27) / 9
+    assert asha.expected_epochs(9) == 9
+    assert bench.study().scheduler.expected_epochs(30) == 30
+
+
 def test_successive_halving_lets_the_best_third_go_on_at_every_milestone(bench):
     assert race(bench, [-9.0, -8.0, -10.0, -7.0, -8.5, -7.5], *ASHA) == [0, 0, 5, 0, 5, 15]
 
