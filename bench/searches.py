@@ -1,7 +1,8 @@
 """Whether tpe with asha finds more than random search does in as many epochs.
 
-`python -m bench.searches FOLDER` trains with the data set mushrooms, through `gmm-study run`, and holds the best validation bound of
-either search against the other's at equal numbers of trained epochs, over several seeds.
+`python -m bench.searches FOLDER` trains with the data set mushrooms, through `gmm-study run`, and
+holds the best validation bound of either search against the other's at equal numbers of trained
+epochs, over several seeds.
 """
 
 import argparse
