@@ -1,0 +1,54 @@
+"""The shipped study whose driver is killed again and again ends as one that nobody disturbed."""
+
+import os
+import random
+import shutil
+import signal
+from pathlib import Path
+
+from tests.faults.test_drivers import ended
+from tests.workbench import Workbench, figures, wait_until
+
+STUDIES = Path(__file__).parents[2] / "studies"
+
+
+def a_bench(folder):
+    folder.mkdir()
+    bench = Workbench(folder)
+    shutil.copy(STUDIES / "depth_sweep.yaml", folder / "studies")
+    return bench
+
+
+def epochs_of(bench):
+    return sum(status.get("epoch", 0) for status in bench.statuses().values())
+
+
+def test_depth_sweep_with_its_driver_killed_again_and_again_ends_bit_for_bit_as_undisturbed(
+    tmp_path, fault, times
+):
+    kills, small, step = times(20, 3), times(0, 1), times(60, 4)
+    arguments = ("run", "depth_sweep", *(["--small"] if small else []))
+    undisturbed, killed = a_bench(tmp_path / "undisturbed"), a_bench(tmp_path / "killed")
+    undisturbed.run(*arguments)
+    choose, count = random.Random(0), 0
+    for _ in range(kills):
+        driver = killed.start(*arguments)
+        until = epochs_of(killed) + choose.randint(0, step)
+        wait_until(lambda d=driver, n=until: epochs_of(killed) > n or d.poll() is not None)
+        if driver.poll() is None:
+            os.killpg(driver.pid, signal.SIGKILL)
+            count += 1
+        ended(driver)
+    killed.run(*arguments)
+    found, expected = killed.results(), undisturbed.results()
+    assert len(expected) == times(12, 6)
+    assert found.keys() == expected.keys()
+    assert {each: figures(found[each]) for each in found} == {
+        each: figures(expected[each]) for each in expected
+    }
+    curves = [
+        {each: (bench.folder / "results" / each / "metrics.parquet").read_bytes() for each in found}
+        for bench in (undisturbed, killed)
+    ]
+    assert curves[0] == curves[1]
+    fault(f"the driver of depth_sweep{' --small' if small else ''} killed", count)
