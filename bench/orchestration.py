@@ -10,6 +10,8 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -80,30 +82,40 @@ def measure(smoke: bool = False) -> list[Row]:
     ]
 
 
-def study_cost(trials: int) -> Cost:
-    """Run a study of so many trials of an epoch on digits, each with one seed."""
+def study_cost(trials: int, watch: Callable[[int], None] | None = None) -> Cost:
+    """Run a study of so many trials of an epoch on digits, each with one seed.
+
+    `watch` is told the driver's process id every second.
+    """
     with TemporaryDirectory(prefix="gmm-study-bench-") as name:
         folder = Path(name)
         (folder / "studies").mkdir()
         text = STUDY.format(seeds=list(range(trials)), workers=WORKERS)
         (folder / "studies" / "many.yaml").write_text(text)
-        wall = _seconds(folder, "run", "many")
+        wall = seconds_of(folder, "run", "many", watch=watch)
         results = [json.loads(path.read_text()) for path in folder.glob("results/*/result.json")]
         training = sum(result["replicates"]["0"]["seconds"] for result in results)
-        return Cost(len(results), wall, training, _seconds(folder, "report", "many"))
+        return Cost(len(results), wall, training, seconds_of(folder, "report", "many"))
 
 
 def command_seconds(*arguments: str) -> float:
     """Median seconds of `gmm-study ARGUMENTS`, each in a fresh process."""
-    return median(_seconds(ROOT, *arguments) for _ in range(REPETITIONS))
+    return median(seconds_of(ROOT, *arguments) for _ in range(REPETITIONS))
 
 
-def _seconds(folder: Path, *arguments: str) -> float:
+def seconds_of(folder: Path, *arguments: str, watch: Callable[[int], None] | None = None) -> float:
+    """Of a command in a folder, to its end; `watch` is told its process id every second."""
     environment = {k: v for k, v in os.environ.items() if k != "MLFLOW_TRACKING_URI"}
-    started = perf_counter()
-    subprocess.run(
-        [GMM_STUDY, *arguments], cwd=folder, env=environment, check=True, stdout=subprocess.DEVNULL
-    )
+    command, started = [str(GMM_STUDY), *arguments], perf_counter()
+    with subprocess.Popen(
+        command, cwd=folder, env=environment, stdout=subprocess.DEVNULL
+    ) as process:
+        while watch and process.poll() is None:
+            watch(process.pid)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(1.0)
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, command)
     return perf_counter() - started
 
 
