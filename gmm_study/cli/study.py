@@ -112,7 +112,7 @@ def tables(storage: str) -> None:
         except InputError as error:
             console.print(f"{path.stem}: no tables: {error}", markup=False)
             continue
-        if set(opened.states.values()) == {"pending"}:
+        if set(opened.states.values()) <= {"pending"}:
             console.print(f"{path.stem}: no records of it as its file declares it")
         else:
             _report(opened, console)
@@ -137,6 +137,8 @@ def _report(opened: Opened, console: Console) -> None:
     from analysis import write_report
 
     study = opened.plan.study
+    if not opened.plan.trials:
+        raise InputError(f"{study.name}: its search has proposed no trial yet; run it first")
     folder = Path("reports") / study.name / study.variant
     try:
         report = write_report(opened.plan, opened.store, folder, opened.command)
