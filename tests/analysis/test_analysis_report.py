@@ -8,6 +8,7 @@ import pytest
 from rich.console import Console
 
 from analysis import draw, join, load, render, summarise, write_report
+from gmm_study.study import make_plan
 
 DEPTHS = {"layers.depth": {"grid": [1, 2, 3]}}
 SIZES = {"layers": {"first": 8, "last": 4}}
@@ -170,3 +171,21 @@ def test_an_axis_drawn_from_a_range_has_points_and_no_line_and_no_verdict(lab, f
     panel, _ = draw(plan, report.cells).axes
     assert panel.containers[0].lines[0].get_linestyle() == "None"
     assert len(panel.containers[0].lines[0].get_ydata()) == 4
+
+
+def test_a_report_of_a_search_that_goes_on_says_how_many_trials_are_to_come(lab, figures):
+    plan = lab.plan(
+        space={"learning_rate": {"log_uniform": [0.001, 0.1]}},
+        search={"kind": "tpe", "trials": 5, "startup_trials": 2},
+        scheduler={"kind": "asha", "grace_epochs": 4},
+    )
+    (cell,) = plan.cells.values()
+    proposed = {"learning_rate": 0.003}
+    plan = make_plan(plan.study, {"digits": cell.dataset_sha256}, lambda cell: [proposed])
+    (trial,) = plan.trials
+    lab.write(trial.config, *[figures(-21.0, -20.0)] * 3)
+    report = write_report(plan, lab.store, lab.folder / "report")
+    page = report.paths["table.md"].read_text()
+    assert "4 trials are yet to be proposed, so every choice of a trial is provisional." in page
+    assert "Search: tpe, 5 trials in every cell of the grid, seed 0." in page
+    assert "Scheduler: asha (grace_epochs 4, reduction_factor 3)" in page

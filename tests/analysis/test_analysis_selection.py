@@ -66,6 +66,18 @@ def test_a_choice_made_before_all_trials_have_ended_is_provisional(lab, figures,
     assert cell["mark"] == "provisional: 1 of 2 trials compared; pending (1 trial)"
 
 
+def test_a_trial_that_a_scheduler_stopped_is_no_candidate_and_leaves_the_choice_final(
+    lab, figures, two_rates, choose
+):
+    plan, done, behind = two_rates
+    lab.write(done, *[figures(-21.0, -20.0)] * 3)
+    lab.write_curve(behind, [-1.0], [-1.0], [-1.0])
+    lab.store.record(behind.trial_id).write_status("stopped", epoch=1)
+    cell = choose(plan)
+    assert cell["trial_id"] == done.trial_id
+    assert cell["mark"] == "1 of 2 trials compared; stopped (1 trial)"
+
+
 def test_a_cell_without_a_candidate_is_incomplete_and_says_why(lab, figures, two_rates, choose):
     plan, first, second = two_rates
     lab.write(first, figures(-21.0, -20.0), None, None)
