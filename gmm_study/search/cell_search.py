@@ -140,7 +140,9 @@ class CellSearch:
         trials, verdict = self._under_way.pop(trial_id, []), STATES.get(state, TrialState.FAIL)
         for trial in trials:
             self._study.tell(trial, bound, state=verdict)
-        if not trials and verdict == TrialState.COMPLETE:  # it had failed, and was tried again
+        if (
+            not trials and verdict == TrialState.COMPLETE
+        ):  # tried again after a failure, or with more seeds
             params = self._params[trial_id]
             self._study.add_trial(
                 create_trial(value=bound, params=params, distributions=self._distributions)

@@ -77,7 +77,7 @@ class _Shown:
         self, number: int, proposal: Proposal, shown: FrozenTrial | None, state: TrialState
     ) -> None:
         values = None if proposal.bound is None else [proposal.bound]
-        if shown is None or (shown.state != state and shown.state.is_finished()):
+        if shown is None or (shown.state.is_finished() and _says(shown) != (state, values)):
             params: dict[str, Any] = {
                 name: proposal.axes[name] for name in self.distributions if name in proposal.axes
             }
@@ -98,3 +98,7 @@ class _Shown:
             )
         if shown.state != state:
             self.storage.set_trial_state_values(shown._trial_id, state, values)
+
+
+def _says(shown: FrozenTrial) -> tuple[TrialState, list[float] | None]:
+    return shown.state, shown.values if shown.state == TrialState.COMPLETE else None

@@ -108,3 +108,14 @@ def test_a_trial_that_failed_and_completes_when_it_is_tried_again_is_shown_compl
     (study,) = show_all(bench, url).values()
     assert [t.state for t in study.trials] == [TrialState.FAIL, TrialState.COMPLETE]
     assert bench.search().under_way == []
+
+
+def test_a_trial_that_was_given_more_seeds_is_shown_with_its_new_mean(bench, url):
+    search = bench.search()
+    trial = search.propose()
+    for bound in (-3.0, -2.0):
+        search.end(trial.config.trial_id, "complete", bound)
+        (study,) = show_all(bench, url).values()
+        (study,) = show_all(bench, url).values()
+    assert [t.value for t in study.trials] == [-3.0, -2.0]
+    assert {t.user_attrs["trial_id"] for t in study.trials} == {trial.config.trial_id}
