@@ -9,7 +9,7 @@ import pandas as pd
 
 from analysis.frames import x_values
 from analysis.labels import BOUND, METRICS, axis_label, value_label
-from analysis.selection import best_mean_validation_bound
+from analysis.selection import CELL, PROVISIONAL, best_mean_validation_bound
 from gmm_study.study.plan import Plan
 from gmm_study.training.hyperparameters import Hyperparameters
 
@@ -51,6 +51,7 @@ def summarise(plan: Plan, rows: pd.DataFrame, metrics: Mapping[str, str] = METRI
     settings = {trial.config.trial_id: trial.config.hyperparameters for trial in plan.trials}
     chosen = best_mean_validation_bound(rows).to_dict("records")
     _mark_shared(plan, chosen)
+    _mark_provisional(plan, rows, chosen)
     chosen = [*chosen, *_gaps(plan, rows)]
     chosen.sort(key=lambda cell: plan.study.datasets.index(cell["dataset"]))
     cells = []
@@ -100,6 +101,18 @@ def _mark_shared(plan: Plan, cells: list[dict[Any, Any]]) -> None:
         if x != cell["x"]:
             shared = f"the same trial as {axis_label(plan.x or '')} {value_label(x)}"
             cell["mark"] = "; ".join(filter(None, (shared, cell["mark"])))
+
+
+def _mark_provisional(plan: Plan, rows: pd.DataFrame, cells: list[dict[Any, Any]]) -> None:
+    """Say of a cell that its search is yet to propose more trials."""
+    searched = {t.config.trial_id for t in plan.places if plan.unproposed.get(t.cell)}
+    its_rows = rows[rows["trial_id"].isin(searched)]
+    provisional = set(zip(its_rows["dataset"], its_rows["method"], its_rows["x"], strict=True))
+    for cell in cells:
+        if tuple(cell[name] for name in CELL) in provisional:
+            mark = cell["mark"].removeprefix(f"{PROVISIONAL}: ")
+            more = f"{PROVISIONAL}: more trials are to be proposed"
+            cell["mark"] = "; ".join(filter(None, (more, mark)))
 
 
 def _gaps(plan: Plan, rows: pd.DataFrame) -> list[dict[Any, Any]]:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from gmm_study.cli.console import bar
 from gmm_study.cli.opened import Opened, plural
+from gmm_study.orchestration.live_view import clock
 
 if TYPE_CHECKING:
     from gmm_study.study import PlannedTrial
@@ -78,13 +79,6 @@ def estimate(opened: Opened, missing: "list[PlannedTrial]", may_calibrate: bool)
     return Estimate(
         expected, workers, memory, on_gpu, source if seen else "no trial has trained yet"
     )
-
-
-def clock(seconds: float) -> str:
-    """`2:40` in minutes and seconds, `1:02:40` with hours."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def _others(opened: Opened) -> "list[tuple[TrialConfig, Standing]]":

@@ -10,8 +10,9 @@ from rich.live import Live
 from rich.text import Text
 
 from gmm_study.cli.console import output_console
-from gmm_study.cli.estimate import clock, estimate
+from gmm_study.cli.estimate import estimate
 from gmm_study.cli.opened import Opened, on_a_study
+from gmm_study.orchestration.live_view import clock
 
 if TYPE_CHECKING:
     from gmm_study.study import PlannedTrial

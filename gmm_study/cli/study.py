@@ -41,6 +41,7 @@ def run(opened: Opened, retry_failed: bool, address: str | None) -> None:
 
 def _run(opened: Opened, retry_failed: bool, address: str | None) -> None:
     console = output_console()
+    opened.look_again()  # another driver may have been at work until now
     opened.mend()
     missing = opened.missing(retry_failed)
     console.print(opened.plan.study.question)
@@ -56,10 +57,14 @@ def _run(opened: Opened, retry_failed: bool, address: str | None) -> None:
     with Mirror(opened.plan, opened.store) as mirror:
         outcome = _train(opened, missing, datasets, mirror, console, address) if something else None
         interrupted = outcome is not None and outcome.interrupted
+        known = set(opened.states)
+        opened.look_again()
+        for trial in opened.plan.trials:
+            if trial.config.trial_id not in known:  # a proposal that may have been trained before
+                mirror.expect(trial)
         mirror.finish()
         try:
             if not interrupted:
-                opened.look_again()
                 _report(opened, console)
         finally:
             with console.status("bringing MLflow up to date"):
@@ -125,8 +130,10 @@ def sync(opened: Opened) -> None:
     from gmm_study.orchestration.mirror import Mirror
 
     only_driver = opened.store.the_only_driver(opened.plan.study.name)
-    with only_driver, Mirror(opened.plan, opened.store) as mirror:
-        mirror.close()
+    with only_driver:
+        opened.look_again()
+        with Mirror(opened.plan, opened.store) as mirror:
+            mirror.close()
     if mirror.problem:
         output_console().print(mirror.problem, markup=False)
         sys.exit(1)

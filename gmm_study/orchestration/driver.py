@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from types import FrameType
 
 from rich.console import Console
@@ -109,8 +110,8 @@ def _tune(
     ):
         store.check_writable()
         mirror.flush()
-        gpu_share = share_of_a_gpu(study, [*missing, *plan.stand_ins()], datasets)
-        places = at_a_time(resources, gpu_share)
+        gpu_share = share_of_a_gpu(study, [*missing, *plan.extremes()], datasets)
+        places = partial(at_a_time, resources, gpu_share)
         trainable = tune.with_parameters(
             TrialTrainable,
             datasets=dict(datasets),

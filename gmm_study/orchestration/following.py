@@ -53,7 +53,7 @@ class Follower(StaysInTheDriver, Callback):
         self.heard_at[trial.trial_id] = monotonic()
         if result["state"] == "waiting":
             self._release(result["trial"])
-        elif result["state"] in ENDED:
+        elif result["state"] in ENDED and result["state"] != "stopped":
             self.searches.ended(result["trial"])
         self._pass_on(result)
 

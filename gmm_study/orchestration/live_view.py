@@ -83,10 +83,10 @@ class LiveView:
             parts.append(f"{waiting} trained by another process")
         if self.skipped:
             parts.append(f"{self.skipped} from before")
-        parts.append(f"{_clock(time.monotonic() - self.started)} gone")
+        parts.append(f"{clock(time.monotonic() - self.started)} gone")
         left = self._seconds_left()
         if left is not None:
-            parts.append(f"about {_clock(left)} left")
+            parts.append(f"about {clock(left)} left")
         return ", ".join(parts)
 
     def _seconds_left(self) -> float | None:
@@ -115,14 +115,13 @@ class LiveView:
                 ProgressBar(total=report["max_epochs"], completed=report["epoch"], width=20),
                 f"{report['epoch']}/{report['max_epochs']}",
                 bound,
-                _clock(report["seconds_left"])
-                if report["phase"] == "training"
-                else report["phase"],
+                clock(report["seconds_left"]) if report["phase"] == "training" else report["phase"],
             )
         return Group(table, Text(self.counts(), style="bold"))
 
 
-def _clock(seconds: float) -> str:
+def clock(seconds: float) -> str:
+    """`2:40` in minutes and seconds, `1:02:40` with hours."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Iterable
+from time import monotonic
 from typing import Any
 
 from ray.tune.search import Searcher
@@ -9,6 +10,9 @@ from ray.tune.search import Searcher
 from gmm_study.orchestration.following import StaysInTheDriver
 from gmm_study.search.searches import Searches
 from gmm_study.study import PlannedTrial
+
+ASK_EVERY = 5.0
+"""Seconds between two looks at how large the cluster is."""
 
 
 class Queue(StaysInTheDriver, Searcher):
@@ -21,7 +25,7 @@ class Queue(StaysInTheDriver, Searcher):
         self,
         missing: Iterable[PlannedTrial],
         searches: Searches,
-        at_a_time: int,
+        at_a_time: Callable[[], int],
         replicates: int,
         announce: Callable[[PlannedTrial], None],
     ) -> None:
@@ -32,11 +36,11 @@ class Queue(StaysInTheDriver, Searcher):
         self.replicates = replicates
         self.announce = announce
         self._handed_out: set[str] = set()
+        self._places, self._asked_at = at_a_time(), monotonic()
 
     def suggest(self, trial_id: str) -> Any:
         """The job of the next trial, None where Tune is to wait for one that runs."""
-        busy = len(self._handed_out) >= self.at_a_time
-        if busy and not self.missing and self.searches.unproposed:
+        if not self.missing and self.searches.unproposed and self._is_busy():
             return None
         trial = self.missing.popleft() if self.missing else self._proposed()
         if trial is None:
@@ -48,6 +52,14 @@ class Queue(StaysInTheDriver, Searcher):
             "milestones": self.searches.milestones(trial),
         }
         return {"job": job}
+
+    def _is_busy(self) -> bool:
+        """Whether a further trial would have to wait; a cluster may grow."""
+        if len(self._handed_out) < self._places:
+            return False
+        if monotonic() > self._asked_at + ASK_EVERY:
+            self._places, self._asked_at = self.at_a_time(), monotonic()
+        return len(self._handed_out) >= self._places
 
     def _proposed(self) -> PlannedTrial | None:
         trial = self.searches.next()

@@ -116,16 +116,17 @@ class TrialTrainable(tune.Trainable):
     def _work(self) -> dict[str, Any]:
         from gmm_study.trials.run import TrainedElsewhereError
 
-        started = time.monotonic()
+        started, is_new = time.monotonic(), self.current is None
         try:
             run = self.current = self.current or self._open()
         except TrainedElsewhereError:
             time.sleep(max(0.0, started + REPORT_EVERY - time.monotonic()))
             return self._report("waiting", done=False)
         progress = run.progress()
+        if is_new and not run.finished and progress.epoch in self.milestones:
+            return self._report("running", **vars(progress), done=False)  # if nobody heard of it
         while not run.finished and time.monotonic() < started + REPORT_EVERY:
             progress = run.advance()
-            self._pet()
             self._check_time_limit(run)
             if progress.epoch in self.milestones:
                 break
@@ -135,7 +136,7 @@ class TrialTrainable(tune.Trainable):
     def _check_time_limit(self, run: "TrialRun") -> None:
         limit = self.time_limit_seconds
         if limit is not None and not run.finished and time.monotonic() - self.taken_up > limit:
-            run.pause()
+            run.save()
             raise TimeLimitError(
                 f"it took longer than resources.time_limit_seconds, {limit:g} s; its checkpoint of "
                 f"epoch {run.progress().epoch} is kept"

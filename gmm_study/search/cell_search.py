@@ -45,6 +45,8 @@ class CellSearch:
         self._under_way: dict[str, list[Trial]] = defaultdict(list)
         self._ended: dict[str, tuple[str, float | None]] = {}
         self._params: dict[str, dict[str, Any]] = {}
+        self._proposed: list[dict[str, Any]] = []
+        self._behind: dict[tuple[str, int], bool] = {}
         for event in self.history.events:
             self._do(event)
 
@@ -59,7 +61,7 @@ class CellSearch:
         search = self.cell.study.search
         if not (self.cell.study.is_adaptive and isinstance(search, DrawnSearch)):
             return 0
-        return max(0, search.trials - len(self.history.proposals()))
+        return max(0, search.trials - len(self._proposed))
 
     def propose(self) -> PlannedTrial | None:
         """The next trial that is new to the cell; None where all were proposed."""
@@ -70,7 +72,7 @@ class CellSearch:
             planned = self.cell.trial(axes)
             trial_id = planned.config.trial_id
             is_new = trial_id not in self._ended and not self._under_way[trial_id]
-            self._take(trial_id, trial)
+            self._take(trial_id, trial, axes)
             given = {"given": True} if point else {}
             self.history.add({"event": "propose", "trial_id": trial_id, "axes": axes, **given})
             if is_new:
@@ -83,13 +85,20 @@ class CellSearch:
             self._add({"event": "propose", "trial_id": trial_id, "axes": {}, "given": True})
 
     def report(self, trial_id: str, epoch: int, bound: float) -> bool:
-        """Tell what a trial has reached at a milestone; gives whether it falls behind."""
-        if not self._under_way[trial_id] or epoch <= self.history.reported(trial_id):
+        """Tell what a trial has reached at a milestone; gives whether it falls behind.
+
+        A milestone counts once: whoever comes there again is told the same.
+        """
+        if (trial_id, epoch) in self._behind:
+            return self._behind[trial_id, epoch]
+        if not self._under_way[trial_id]:
             return False
         return self._add({"event": "report", "trial_id": trial_id, "epoch": epoch, "bound": bound})
 
     def end(self, trial_id: str, state: str, bound: float | None) -> None:
-        """Tell how a trial ended; `bound` is that of a complete one."""
+        """Tell how a trial ended, once; `bound` is that of a complete one."""
+        if not self._under_way[trial_id] and self._ended.get(trial_id) == (state, bound):
+            return
         self._add({"event": "end", "trial_id": trial_id, "state": state, "bound": bound})
 
     def _add(self, event: Event) -> bool:
@@ -101,19 +110,20 @@ class CellSearch:
         """Let an event happen; gives whether a report shows the trial behind."""
         trial_id = event["trial_id"]
         if event["event"] == "propose":
-            self._take(trial_id, self._ask_again(event))
+            self._take(trial_id, self._ask_again(event), event["axes"])
         elif event["event"] == "end":
             self._end(trial_id, event["state"], event["bound"])
         elif self._under_way[trial_id]:
             first = self._under_way[trial_id][0]
             first.report(event["bound"], event["epoch"])
-            return first.should_prune()
+            self._behind[trial_id, event["epoch"]] = first.should_prune()
+            return self._behind[trial_id, event["epoch"]]
         return False
 
     def _next_point(self) -> dict[str, Any] | None:
-        search, before = self.cell.study.search, self.history.proposals()
+        search = self.cell.study.search
         points = search.points if isinstance(search, DrawnSearch) else []
-        return next((point for point in points if point not in before), None)
+        return next((point for point in points if point not in self._proposed), None)
 
     def _ask(self, axes: dict[str, Any] | None) -> Trial:
         if axes:
@@ -128,21 +138,22 @@ class CellSearch:
             trial = self._ask(event["axes"])
         return trial
 
-    def _take(self, trial_id: str, trial: Trial) -> None:
+    def _take(self, trial_id: str, trial: Trial, axes: dict[str, Any]) -> None:
         """Wait for the trial's end, or tell it if it has ended: a search may propose it twice."""
+        self._proposed.append(axes)
         self._under_way[trial_id].append(trial)
         self._params[trial_id] = trial.params
         if trial_id in self._ended:
             self._end(trial_id, *self._ended[trial_id])
 
     def _end(self, trial_id: str, state: str, bound: float | None) -> None:
+        before, _ = self._ended.get(trial_id, ("", None))
+        before, _ = self._ended.get(trial_id, ("", None))
         self._ended[trial_id] = state, bound
         trials, verdict = self._under_way.pop(trial_id, []), STATES.get(state, TrialState.FAIL)
         for trial in trials:
             self._study.tell(trial, bound, state=verdict)
-        if (
-            not trials and verdict == TrialState.COMPLETE
-        ):  # tried again after a failure, or with more seeds
+        if not trials and state == "complete" != before:  # it had failed, and was tried again
             params = self._params[trial_id]
             self._study.add_trial(
                 create_trial(value=bound, params=params, distributions=self._distributions)

@@ -25,33 +25,34 @@ Event = dict[str, Any]
 
 
 class History:
-    """The events of one cell; `add` stores each at once."""
+    """The events of one cell, to be kept with `store` once they are added."""
 
     def __init__(self, store: RecordStore, cell: Cell) -> None:
-        self.store, self.cell = store, cell
-        found = _read(store, cell.study.name, cell.key)
-        self.events: list[Event] = found.get("events", [])
+        self._folder = _folder(store, cell.study.name)
+        self.cell = cell
+        self.events: list[Event] = _read(store, cell.study.name, cell.key).get("events", [])
+        self._stored = len(self.events)
 
     def add(self, event: Event) -> None:
         """Append an event."""
         self.events.append(event)
+
+    def store(self) -> None:
+        """Replace the file, if there is anything new. Raises `OSError` where that fails."""
+        if self._stored == len(self.events):
+            return
         drawn = self.cell.study.drawn
         document = {
             "cell": self.cell.label,
             "drawn": {name: axis.model_dump(exclude_unset=True) for name, axis in drawn.items()},
             "events": self.events,
         }
-        folder = _folder(self.store, self.cell.study.name)
-        folder.write_file(f"{self.cell.key}.json", json.dumps(document).encode())
+        self._folder.write_file(f"{self.cell.key}.json", json.dumps(document).encode())
+        self._stored = len(self.events)
 
     def proposals(self) -> list[dict[str, Any]]:
         """The values of every proposal on the axes drawn from, in order."""
         return [event["axes"] for event in self.events if event["event"] == "propose"]
-
-    def reported(self, trial_id: str) -> int:
-        """The last milestone that a trial has reported, 0 before the first."""
-        reports = (event for event in self.events if event["event"] == "report")
-        return max((e["epoch"] for e in reports if e["trial_id"] == trial_id), default=0)
 
 
 @dataclass

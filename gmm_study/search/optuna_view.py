@@ -7,6 +7,7 @@ reads it.
 
 import os
 from collections.abc import Iterable
+from hashlib import sha256
 from typing import Any
 
 import optuna
@@ -14,20 +15,12 @@ from optuna.distributions import BaseDistribution
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from gmm_study.search.cell_search import STATES
 from gmm_study.search.distributions import distributions
 from gmm_study.search.history import Proposal, StoredSearch, read_search
 from gmm_study.trials.record import RecordStore
 
 DEFAULT_URL = "sqlite:///optuna.db"
-STATES = {
-    "complete": TrialState.COMPLETE,
-    "stopped": TrialState.PRUNED,
-    "diverged": TrialState.FAIL,
-    "failed": TrialState.FAIL,
-}
-"""Optuna's word for each state in which a trial ends."""
-
-optuna.logging.set_verbosity(optuna.logging.ERROR)
 
 
 def storage_url() -> str:
@@ -46,17 +39,18 @@ def show(store: RecordStore, study: str, keys: Iterable[str], url: str | None = 
         search = read_search(store, study, key)
         if search is not None:
             storage = storage or RDBStorage(url or storage_url())
-            _Shown(storage, study, key, search).catch_up(store)
+            mark = sha256(f"{key} {store.storage}".encode()).hexdigest()[:8]
+            _Shown(storage, f"{study}: {search.cell} ({mark})", search).catch_up(store)
 
 
 class _Shown:
     """One cell in Optuna's storage."""
 
-    def __init__(self, storage: RDBStorage, study: str, key: str, search: StoredSearch) -> None:
+    def __init__(self, storage: RDBStorage, name: str, search: StoredSearch) -> None:
         self.storage, self.search = storage, search
         self.study = optuna.create_study(
             storage=storage,
-            study_name=f"{study}: {search.cell} ({key[:8]})",
+            study_name=name,
             direction="maximize",
             load_if_exists=True,
         )
@@ -66,8 +60,10 @@ class _Shown:
     def catch_up(self, store: RecordStore) -> None:
         for number, proposal in enumerate(self.search.proposals):
             shown = self.latest.get(number)
+            if shown and shown.user_attrs["trial_id"] != proposal.trial_id:
+                shown = None  # of records that were deleted since
             if proposal.state is not None:
-                self._show(number, proposal, shown, STATES[proposal.state])
+                self._show(number, proposal, shown, STATES.get(proposal.state, TrialState.FAIL))
             elif store.record(proposal.trial_id).status().get("state") == "running":
                 self._show(number, proposal, shown, TrialState.RUNNING)
             elif shown is not None and shown.state == TrialState.RUNNING:

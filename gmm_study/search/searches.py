@@ -1,6 +1,7 @@
 """The searches of all cells of a plan, as a driver uses them."""
 
 from collections import defaultdict
+from contextlib import suppress
 from math import isfinite
 from statistics import fmean
 from typing import TYPE_CHECKING
@@ -19,7 +20,8 @@ class Searches:
     """Proposes trials until a study has as many as it asks for, and says which are to be stopped.
 
     Without an adaptive search there is nothing to propose, without a scheduler nothing is stopped,
-    and without either Optuna is not imported. Every answer is stored before it is given.
+    and without either Optuna is not imported. What an answer hangs on is stored before it is given,
+    if the storage can be written at all: a search that is forgotten costs no record.
     """
 
     def __init__(self, plan: Plan, store: RecordStore) -> None:
@@ -27,10 +29,11 @@ class Searches:
         self._cells = _cells(plan, store) if plan.cells else {}
         self._cells_of: dict[str, list[CellSearch]] = defaultdict(list)
         self._milestones: dict[str, list[int]] = {}
-        for trial in plan.trials:
+        for trial in plan.places:
             if trial.cell:
                 self._watch(trial, self._cells[trial.cell])
                 self._cells[trial.cell].enter(trial.config.trial_id)
+        self._store()
 
     @property
     def unproposed(self) -> int:
@@ -42,6 +45,7 @@ class Searches:
         for cell in self._cells.values():
             for trial_id in set(cell.under_way) - retried:
                 self._catch_up(trial_id)
+        self._store()
 
     def next(self) -> PlannedTrial | None:
         """A trial to train that nobody trains yet, None where all were proposed.
@@ -52,6 +56,7 @@ class Searches:
         while open_cells := [cell for cell in self._cells.values() if cell.unproposed]:
             cell = min(open_cells, key=lambda cell: len(cell.under_way))
             trial = cell.propose()
+            self._store()
             if trial is None:
                 continue
             trial_id = trial.config.trial_id
@@ -76,31 +81,49 @@ class Searches:
         if epoch not in self._milestones.get(trial_id, ()) or not isfinite(bound):
             return False
         behind = [cell.report(trial_id, epoch, bound) for cell in self._cells_of[trial_id]]
-        if not all(behind):
-            return False
-        self.store.record(trial_id).write_status("stopped", epoch=epoch)
-        self._end(trial_id, "stopped", None)
-        return True
+        if all(behind):
+            with suppress(OSError):  # then it goes on where nobody remembers, in a later run
+                self.store.record(trial_id).write_status("stopped", epoch=epoch)
+            self._end(trial_id, "stopped", None)
+        self._store()
+        return all(behind)
 
     def ended(self, trial_id: str) -> None:
         """Tell the searches of the state and the bound that the trial's record has."""
         if self._cells_of.get(trial_id):
             self._catch_up(trial_id)
+            self._store()
 
     def _watch(self, trial: PlannedTrial, cell: "CellSearch") -> None:
         self._milestones[trial.config.trial_id] = self.milestones(trial)
-        self._cells_of[trial.config.trial_id].append(cell)
+        cells = self._cells_of[trial.config.trial_id]
+        if cell not in cells:
+            cells.append(cell)
 
     def _catch_up(self, trial_id: str) -> bool:
-        """End a trial whose record says that it has ended; gives whether it does."""
+        """End a trial whose record says that it has ended; gives whether it does.
+
+        What a scheduler has stopped goes on in a study that has none.
+        """
         state, bound = _objective(self.store.record(trial_id), self.study.replicates)
-        if state in ENDED:
+        has_ended = state in ENDED and not (state == "stopped" and not self._may_stop)
+        if has_ended:
             self._end(trial_id, state, bound)
-        return state in ENDED
+        return has_ended
+
+    @property
+    def _may_stop(self) -> bool:
+        return isinstance(self.study.scheduler, Scheduler)
 
     def _end(self, trial_id: str, state: str, bound: float | None) -> None:
         for cell in self._cells_of[trial_id]:
             cell.end(trial_id, state, bound)
+
+    def _store(self) -> None:
+        """Store what is new; where that fails it is stored with what comes next."""
+        for cell in self._cells.values():
+            with suppress(OSError):
+                cell.history.store()
 
 
 def _cells(plan: Plan, store: RecordStore) -> dict[str, "CellSearch"]:

@@ -13,6 +13,8 @@ from gmm_study.study.schema import VARIATION, DrawnSearch, Scheduler, Study
 from gmm_study.training.hyperparameters import Hyperparameters
 from gmm_study.trials.config import TrialConfig
 
+ALMOST_ONE = 1 - 2**-53
+
 
 @dataclass(frozen=True)
 class PlannedTrial:
@@ -69,7 +71,7 @@ class Cell:
             "study": study.name,
             "dataset_sha256": self.dataset_sha256,
             "settings": {name: v for name, v in settings.items() if name not in heads},
-            "parts": {name: v for name, v in study.fixed.items() if name in heads},
+            "parts": {name: v for name, v in study.laid(self.axes).items() if name in heads},
             "drawn": drawn,
             "search": study.search.model_dump(exclude={"trials", "points"}),
             "scheduler": study.scheduler.model_dump(),
@@ -120,6 +122,17 @@ class Plan:
             for _ in range(count)
         ]
 
+    def extremes(self) -> list[PlannedTrial]:
+        """Of what is yet to be proposed, trials at the ends and in the middle of all axes."""
+        drawn = self.study.drawn
+        places = [{name: axis.at(f) for name, axis in drawn.items()} for f in (0, 0.5, ALMOST_ONE)]
+        return [
+            self.cells[key].trial(axes)
+            for key, count in self.unproposed.items()
+            for axes in places
+            if count
+        ]
+
     def shared(self) -> dict[str, list[PlannedTrial]]:
         """By its id, the places of every trial that has more than one."""
         by_id: dict[str, list[PlannedTrial]] = {}
@@ -166,6 +179,7 @@ class _Expansion:
         self.places: dict[tuple[str, str], PlannedTrial] = {}
         self.cells: dict[str, Cell] = {}
         self.unproposed: dict[str, int] = {}
+        self._keys: dict[tuple[str, str, str], str] = {}
         self._read_names = _ReadNames()
         self._start = {name: axis.at(0) for name, axis in study.drawn.items()}
         self._has_cells = study.is_adaptive or isinstance(study.scheduler, Scheduler)
@@ -174,15 +188,22 @@ class _Expansion:
         """Take in the trials of a method at one value of every grid."""
         key = ""
         if self._has_cells:
-            cell = Cell(self.study, dataset, checksum, method, self._around(method, grid))
-            key = cell.key
-            self.cells.setdefault(key, cell)
+            key = self._cell(dataset, checksum, method, self._around(method, grid))
         for axes in self._draws(method, checksum, grid, key):
             hyperparameters = self.study.hyperparameters(method, axes)
             config = TrialConfig(hyperparameters, dataset, checksum)
             trial = PlannedTrial(config, self._read_names.among(hyperparameters, axes), key)
             self.trials.setdefault(config.trial_id, trial)
             self.places.setdefault((config.trial_id, repr(trial.axes)), trial)
+
+    def _cell(self, dataset: str, checksum: str, method: str, around: dict[str, Any]) -> str:
+        """The key of a cell, which is made once: a grid has many trials in one."""
+        known = (dataset, method, repr(around))
+        if known not in self._keys:
+            cell = Cell(self.study, dataset, checksum, method, around)
+            self._keys[known] = cell.key
+            self.cells.setdefault(cell.key, cell)
+        return self._keys[known]
 
     def _around(self, method: str, grid: Mapping[str, Any]) -> dict[str, Any]:
         """The grids that make a cell: all around a search, the report's axis of a plain grid."""

@@ -317,11 +317,15 @@ class StudyFile(Section):
         """The axis that the report runs along: as declared, else the first that is a grid."""
         return self.report.x or next(iter(self.grids), None)
 
+    def laid(self, axes: Mapping[str, Any]) -> dict[str, Any]:
+        """The fixed settings, with those of the variation among the axes laid over them."""
+        variation = self.variations[axes[VARIATION]] if VARIATION in axes else {}
+        return laid_over(self.fixed, variation)
+
     def hyperparameters(self, method: str, axes: Mapping[str, Any]) -> Hyperparameters:
         """The configuration of a method at one value for each axis."""
-        variation = self.variations[axes[VARIATION]] if VARIATION in axes else {}
         settings = {
-            **laid_over(self.fixed, variation),
+            **self.laid(axes),
             "method": method,
             "evaluation_samples": self.evaluation.samples,
         }

@@ -124,7 +124,7 @@ class Record:
         self.write_config(config)
 
     def write_status(self, state: str, **details: Any) -> None:
-        """Say that the trial is `running`, `pending` or has `failed`, with what else is known.
+        """Say in which state the trial is, with what else is known.
 
         Addresses in texts, an error's for instance, are written without their passwords and keys.
         """

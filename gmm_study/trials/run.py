@@ -21,7 +21,7 @@ from gmm_study.trials.config import SCHEMA, TrialConfig
 from gmm_study.trials.evaluation import evaluate_on_test
 from gmm_study.trials.pictures import write_pictures
 from gmm_study.trials.provenance import provenance
-from gmm_study.trials.record import Record
+from gmm_study.trials.record import SILENT_FOR, Record
 
 logger = logging.getLogger(__name__)
 
@@ -103,6 +103,7 @@ class TrialRun:
         if not self.trainer.finished:
             self.trainer.train_epoch()
             self._epochs_here += 1
+            self._live()
             self._seconds_here += time.monotonic() - started
         elif self._unevaluated():
             self._end(self._unevaluated()[0])
@@ -117,8 +118,15 @@ class TrialRun:
             self._try_to_save()
         return self.progress()
 
-    def save(self) -> None:
-        """Write the checkpoint and the curves as they stand."""
+    def _live(self, rows: int = 0) -> None:
+        """Give a sign of life now and then, for hosts that can tell it by the status alone."""
+        self.watch(rows)
+        if time.monotonic() - self._told_at > SILENT_FOR / 4:
+            with suppress(OSError):
+                self._write_status(RUNNING)
+
+    def save(self, state: str = RUNNING) -> None:
+        """Write the checkpoint and the curves as they stand, and the state they are left in."""
         kept_as = {TRAINING_FILE: PREVIOUS_FILE}
         self.record.write_checkpoint(checkpoint_files(self.trainer), kept_as)
         self.record.write_metrics(
@@ -127,15 +135,14 @@ class TrialRun:
             for row in replicate.curve
         )
         self.warning = None
-        self._write_status(RUNNING)
+        self._write_status(state)
         self._saved_at = time.monotonic()
 
     def pause(self) -> None:
         """Save, and leave the trial to any process; what was stopped stays so."""
         stopped = self.record.status().get("state") == "stopped"
         try:
-            self.save()
-            self._write_status("stopped" if stopped else "pending")
+            self.save("stopped" if stopped else "pending")
         finally:
             self.leave()
 
@@ -213,6 +220,7 @@ class TrialRun:
         return {}
 
     def _write_status(self, state: str) -> None:
+        self._told_at = time.monotonic()
         progress = self.progress()
         warning = {"warning": self.warning} if self.warning else {}
         self.record.write_status(
@@ -251,7 +259,7 @@ class TrialRun:
                 self.trainer.dataset,
                 replicate.index,
                 self.chunk_rows,
-                self.watch,
+                self._live,
             )
         self.ended[str(replicate.index)] = {
             "state": replicate.state,

@@ -7,10 +7,9 @@ from typing import Any
 
 import pyarrow.fs
 
-from gmm_study.trials.record import Record, RecordStore
+from gmm_study.trials.record import LOG, Record, RecordStore
 
 READERS = 16
-LOG = "log.txt"
 
 
 @dataclass(frozen=True)
@@ -83,7 +82,7 @@ def _standing(record: Record, replicates: int) -> Standing:
         }
         machine = result.get("machine")
         on_gpu = isinstance(machine, dict) and bool(machine.get("gpu"))
-        int(status.get("epoch", 0))
+        float(status.get("epoch") or 0), float(status.get("seconds_left") or 0)
         return Standing(state, ended, status, on_gpu)
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         return Standing(state, problem=str(error))

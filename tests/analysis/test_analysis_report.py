@@ -189,3 +189,4 @@ def test_a_report_of_a_search_that_goes_on_says_how_many_trials_are_to_come(lab,
     assert "4 trials are yet to be proposed, so every choice of a trial is provisional." in page
     assert "Search: tpe, 5 trials in every cell of the grid, seed 0." in page
     assert "Scheduler: asha (grace_epochs 4, reduction_factor 3)" in page
+    assert "provisional: more trials are to be proposed" in page

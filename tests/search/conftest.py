@@ -33,6 +33,23 @@ def reached(trial: PlannedTrial, epoch: int = 30) -> float:
     return -distance - 1 / epoch
 
 
+class Stored(CellSearch):
+    """Stores at once what happens, as `Searches` does."""
+
+    def propose(self):
+        return self._then_store(super().propose())
+
+    def report(self, *arguments):
+        return self._then_store(super().report(*arguments))
+
+    def end(self, *arguments):
+        return self._then_store(super().end(*arguments))
+
+    def _then_store(self, answer):
+        self.history.store()
+        return answer
+
+
 @dataclass
 class Bench:
     """A store, and the study of a text with overrides."""
@@ -59,7 +76,7 @@ class Bench:
 
     def search(self, *overrides: str) -> CellSearch:
         """The search of the first cell, as a new process would open it."""
-        return CellSearch(self.store, self.cells(*overrides)[0])
+        return Stored(self.store, self.cells(*overrides)[0])
 
 
 @pytest.fixture

@@ -4,7 +4,8 @@ from math import log10
 
 import pytest
 
-from tests.search.conftest import Bench, reached, work
+from gmm_study.search.searches import Searches
+from tests.search.conftest import Bench, Stored, reached, work
 
 KINDS = ("tpe", "cmaes")
 
@@ -171,3 +172,54 @@ def test_a_version_of_optuna_that_draws_otherwise_goes_on_from_what_was_proposed
     assert again.history.proposals()[2]["learning_rate"] == 0.05
     assert not again.under_way
     assert len(work(again, 100)) == 19
+
+
+def test_what_is_told_twice_counts_once(tmp_path):
+    def proposals(name, times):
+        folder = tmp_path / name
+        folder.mkdir()
+        search, found = Bench(folder).search(), []
+        for _ in range(12):
+            trial = search.propose()
+            found.append(trial.axes)
+            for _ in range(times):
+                search.end(trial.config.trial_id, "complete", reached(trial))
+        return found
+
+    assert proposals("once", 1) == proposals("thrice", 3)
+
+
+def test_a_trial_of_two_cells_ends_in_both_also_after_a_restart(tmp_path):
+    text = """
+question: Does a name make a difference?
+datasets: [digits]
+methods: [gmm]
+variations: {one: {}, other: {}}
+space: {learning_rate: {log_uniform: [1e-4, 1e-1]}}
+search: {kind: tpe, trials: 3, points: [{learning_rate: 0.01}]}
+"""
+    bench = Bench(tmp_path, text)
+    searches = Searches(bench.plan(), bench.store)
+    shared = searches.next()
+    assert searches.next().config.trial_id != shared.config.trial_id
+    restarted = Searches(bench.plan(), bench.store)
+    record = bench.store.record(shared.config.trial_id)
+    record.write_result(
+        {"state": "complete", "replicates": {"0": {"metrics": {"valid/bound": -3.0}}}}
+    )
+    restarted.ended(shared.config.trial_id)
+    for cell in bench.plan().cells.values():
+        assert shared.config.trial_id not in Stored(bench.store, cell).under_way
+
+
+def test_another_variation_of_what_is_drawn_in_part_is_another_search(tmp_path):
+    text = """
+question: Which depth?
+datasets: [digits]
+methods: [gmm]
+variations: {{wide: {{layers: {{first: {first}, last: 5}}}}}}
+space: {{layers.depth: {{integer: [1, 4]}}}}
+search: {{kind: tpe, trials: 3}}
+"""
+    keys = {Bench(tmp_path, text.format(first=first)).cells()[0].key for first in (50, 90)}
+    assert len(keys) == 2

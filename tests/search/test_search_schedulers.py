@@ -4,7 +4,7 @@ import pytest
 
 from gmm_study.search.searches import Searches
 from gmm_study.study import Study
-from tests.search.conftest import Bench
+from tests.search.conftest import Bench, Stored
 
 GRID = """
 question: Which step size?
@@ -115,6 +115,24 @@ def test_a_milestone_counts_once_however_often_a_trial_reaches_it(bench):
     resumed = Searches(plan, bench.store)
     assert not resumed.falls_behind(first, 5, -3.0)
     assert resumed.falls_behind(second, 5, -2.0)
+
+
+def test_a_verdict_that_nobody_acted_on_is_told_again(bench):
+    bench.text = GRID
+    plan = bench.plan()
+    first, second, *_ = (trial.config.trial_id for trial in plan.trials)
+    assert not Searches(plan, bench.store).falls_behind(first, 5, -1.0)
+    cut_off = Stored(bench.store, plan.cells[plan.trials[0].cell])
+    assert cut_off.report(second, 5, -2.0)  # and the driver is gone before it says so
+    assert Searches(plan, bench.store).falls_behind(second, 5, -2.0)
+    assert bench.store.record(second).state(1) == "stopped"
+
+
+def test_what_another_study_has_stopped_goes_on_in_a_study_without_a_scheduler(bench):
+    proposed = bench.search().propose()
+    bench.store.record(proposed.config.trial_id).write_status("stopped", epoch=5)
+    Searches(bench.plan(), bench.store).take_up(retried=set())
+    assert bench.search().under_way == [proposed.config.trial_id]
 
 
 def test_epochs_between_milestones_and_bounds_that_are_not_finite_stop_nothing(bench):
