@@ -57,7 +57,7 @@ test: $(STAMP) ## Run the tests
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(ARGS)
 
 test-faults: $(STAMP) ## Make every fault happen and print what was lost; ARGS=--short for a few times each
-	$(BIN)/python -m pytest tests/faults $(ARGS)
+	$(BIN)/python -m pytest tests/faults tests/cluster $(ARGS)
 
 lint: $(STAMP) ## Check style and types
 	$(BIN)/ruff check .

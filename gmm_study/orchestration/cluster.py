@@ -52,7 +52,7 @@ if sys.argv[1] == "auto":
 head = services.canonicalize_bootstrap_address(sys.argv[1])
 client = GcsClient(address=head)
 print(head, flush=True)
-services.get_node_to_connect_for_driver(client, timeout_seconds=5)
+services.get_node_to_connect_for_driver(client, timeout_seconds=15)
 """
 """Finds a cluster's head and the node of it that runs on this machine, in a process of its own, as
 Ray's C++ says on stderr what goes wrong and waits long."""

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gmm_study.trials.record import RecordStore
-from tests.nodes import ENVIRONMENT, Cluster, isolated, undisturbed
+from tests.cluster.nodes import ENVIRONMENT, Cluster, isolated, undisturbed
 from tests.workbench import Workbench, figures, wait_until
 
 LONG = 250

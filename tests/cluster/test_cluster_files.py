@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.nodes import ENVIRONMENT
+from tests.cluster.nodes import ENVIRONMENT
 from tests.workbench import Workbench, wait_until
 
 FILES = Path(__file__).parent.parent.parent / "cluster"

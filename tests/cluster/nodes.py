@@ -1,6 +1,6 @@
 """A real Ray cluster on this machine: nodes that are processes of their own, all on 127.0.0.1.
 
-    python -m tests.nodes TEMP_FOLDER [HEAD]
+    python -m tests.cluster.nodes TEMP_FOLDER [HEAD]
 
 runs one node, the head where none is named, prints its head and its raylet's process, and ends with
 its stdin.
@@ -31,7 +31,7 @@ ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_prestart_worker_first_driver": "0",
 }
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 
 ISOLATE = 'hostname "$0" && mount -t tmpfs none "$1" && shift && exec "$@"'
@@ -62,7 +62,14 @@ class Node:
 
     def __init__(self, folder: Path, head: str = "", prefix: tuple[str, ...] = ()) -> None:
         self.process = subprocess.Popen(
-            [*prefix, sys.executable, "-m", "tests.nodes", str(folder), *([head] if head else [])],
+            [
+                *prefix,
+                sys.executable,
+                "-m",
+                "tests.cluster.nodes",
+                str(folder),
+                *([head] if head else []),
+            ],
             cwd=ROOT,
             env=os.environ | ENVIRONMENT,
             text=True,

@@ -15,7 +15,7 @@ from gmm_study.orchestration.cluster import COMMIT_VARIABLE, JOB_VARIABLE
 from gmm_study.trials.config import TrialConfig
 from gmm_study.trials.record import RecordStore
 from gmm_study.trials.run import TrialRun
-from tests.nodes import ENVIRONMENT, Cluster, isolated, undisturbed
+from tests.cluster.nodes import ENVIRONMENT, Cluster, isolated, undisturbed
 from tests.training.small import a_dataset, some_hyperparameters
 from tests.workbench import Workbench, figures, wait_until
 
