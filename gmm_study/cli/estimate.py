@@ -77,7 +77,7 @@ def estimate(opened: Opened, missing: "list[PlannedTrial]", may_calibrate: bool)
         pace, stopping = Pace(seen, sizes), Stopping(own)
         expected = forecast(study, missing, opened.standings, pace, stopping, workers)
     return Estimate(
-        expected, workers, memory, on_gpu, source if seen else "no trial has trained yet"
+        expected, workers, memory, on_gpu, source if seen else "as no trial has finished yet"
     )
 
 

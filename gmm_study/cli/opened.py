@@ -14,7 +14,7 @@ from gmm_study.errors import InputError
 
 if TYPE_CHECKING:
     from gmm_study.data import Dataset, DownloadError
-    from gmm_study.study import Plan, PlannedTrial
+    from gmm_study.study import Cell, Plan, PlannedTrial
     from gmm_study.trials.survey import Standing
 
 RESULTS = "results"
@@ -56,9 +56,15 @@ class Opened:
         self._datasets: dict[str, Dataset] = {}
         checksums = self._checksums(study.datasets, {} if not_had is None else not_had)
         self.store = RecordStore(storage)
-        self._make_plan = partial(
-            make_plan, study, checksums, lambda cell: History(self.store, cell).proposals()
-        )
+        self.problems: dict[str, None] = {}
+        """Lines on searches that were lost."""
+
+        def proposals(cell: Cell) -> list[dict[str, Any]]:
+            history = History(self.store, cell)
+            self.problems |= {history.problem: None} if history.problem else {}
+            return history.proposals()
+
+        self._make_plan = partial(make_plan, study, checksums, proposals)
         self.look_again()
 
     def _checksums(
@@ -170,7 +176,7 @@ def on_a_study(command: Callable[..., None]) -> Callable[..., None]:
         if dataset:
             overrides = (f"dataset={dataset}", *overrides)
         opened = Opened(name, overrides, small, storage)
-        for line in opened.without_data:
+        for line in (*opened.without_data, *opened.problems):
             print(f"gmm-study: {line}", file=sys.stderr)
         command(opened, **options)
 

@@ -33,7 +33,8 @@ def status(opened: Opened, watch: bool) -> None:
                 time.sleep(REFRESH_SECONDS)
                 opened.look_again()
                 live.update(_shown(opened), refresh=True)
-    console.print(_shown(opened))
+    for line in _lines(opened):
+        console.print(Text(line), soft_wrap=True)
 
 
 def _shown(opened: Opened) -> Group:
@@ -77,8 +78,8 @@ def _reason(opened: Opened, trial: "PlannedTrial", standing: "Standing") -> str:
 def _time_left(opened: Opened, missing: "list[PlannedTrial]") -> str:
     found = estimate(opened, missing, may_calibrate=False)
     running = "running" in opened.states.values()
-    if found.forecast is None:
-        return f"time left: unknown, {found.source}"
-    about = "at most about" if found.forecast.at_most else "about"
     when = "time left" if running else "nothing is running; the rest takes"
+    if found.forecast is None:
+        return f"{when}: unknown, {found.source}"
+    about = "at most about" if found.forecast.at_most else "about"
     return f"{when}: {about} {clock(found.forecast.wall_clock)} ({found.source})"

@@ -8,12 +8,14 @@ An event is a mapping with an `event` of
     report     `trial_id`, `epoch`, `bound`: what a trial reached at a milestone
     end        `trial_id`, `state`, `bound` (None but for a complete trial)
 
-Bounds are in nats. A search that stopped is brought back by doing its events again.
+Bounds are in nats. A search that stopped is brought back by doing its events again. The file has a
+digest, and what is not whole is not believed.
 """
 
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Any
 
 from gmm_study.study.axis import Axis
@@ -32,6 +34,8 @@ class History:
         self.cell = cell
         self.events: list[Event] = _read(store, cell.study.name, cell.key).get("events", [])
         self._stored = len(self.events)
+        self.problem = "" if self.events else _problem(self._folder, cell)
+        """A line where there is a file that is not whole: the records stay, the search is lost."""
 
     def add(self, event: Event) -> None:
         """Append an event."""
@@ -41,11 +45,13 @@ class History:
         """Replace the file, if there is anything new. Raises `OSError` where that fails."""
         if self._stored == len(self.events):
             return
-        drawn = self.cell.study.drawn
+        axes = self.cell.study.drawn
+        drawn = {name: axis.model_dump(exclude_unset=True) for name, axis in axes.items()}
         document = {
             "cell": self.cell.label,
-            "drawn": {name: axis.model_dump(exclude_unset=True) for name, axis in drawn.items()},
+            "drawn": drawn,
             "events": self.events,
+            "sha256": _digest(drawn, self.events),
         }
         self._folder.write_file(f"{self.cell.key}.json", json.dumps(document).encode())
         self._stored = len(self.events)
@@ -53,6 +59,13 @@ class History:
     def proposals(self) -> list[dict[str, Any]]:
         """The values of every proposal on the axes drawn from, in order."""
         return [event["axes"] for event in self.events if event["event"] == "propose"]
+
+
+def _problem(folder: Record, cell: Cell) -> str:
+    name = f"{cell.key}.json"
+    if folder.read_file(name) is None:
+        return ""
+    return f"{folder.path}/{name} is damaged, so the search of '{cell.label}' starts anew"
 
 
 @dataclass
@@ -101,19 +114,19 @@ def read_search(store: RecordStore, study: str, key: str) -> StoredSearch | None
 
 
 def _read(store: RecordStore, study: str, key: str) -> dict[str, Any]:
-    """What a file says; empty where it cannot be read: the records stay, the search is lost."""
+    """What a file says; empty where there is none, or none that is whole."""
     content = _folder(store, study).read_file(f"{key}.json")
     try:
         document = dict(json.loads(content or b"{}"))
-        return document if all(map(_is_event, document["events"])) else {}
+        whole = document["sha256"] == _digest(document["drawn"], document["events"])
+        return document if whole else {}
     except (ValueError, TypeError, LookupError):
         return {}
 
 
+def _digest(drawn: Any, events: Any) -> str:
+    return sha256(json.dumps([drawn, events], sort_keys=True).encode()).hexdigest()
+
+
 def _folder(store: RecordStore, study: str) -> Record:
     return Record(store.file_system, f"{store.root}/{FOLDER}/{study}")
-
-
-def _is_event(event: Event) -> bool:
-    wanted = {"propose": ("axes",), "report": ("epoch", "bound"), "end": ("state", "bound")}
-    return {"trial_id", *wanted[event["event"]]} <= set(event)

@@ -164,7 +164,7 @@ class Resources(Section):
     """None: as many as fit."""
     checkpoint_seconds: Annotated[FiniteFloat, Field(gt=0)] = 10.0
     """Time between two checkpoints of a trial."""
-    heartbeat_seconds: Annotated[FiniteFloat, Field(gt=0)] = 3600.0
+    heartbeat_seconds: Annotated[FiniteFloat, Field(ge=1)] = 3600.0
     """A worker that gets no epoch, no chunk of an evaluation further for so long is ended, and its
     trial taken up again from its checkpoint, as often as that of a worker that died."""
     time_limit_seconds: Annotated[FiniteFloat, Field(gt=0)] | None = None
@@ -203,6 +203,11 @@ class StudyFile(Section):
     resources: Resources = Resources()
     report: Report = Report()
     small: dict[str, Any] | None = None
+
+    @field_validator("search", "scheduler", mode="before")
+    @classmethod
+    def _take_a_kind_alone(cls, value: Any) -> Any:
+        return {"kind": value} if isinstance(value, str) else value
 
     @field_validator("datasets", "methods")
     @classmethod

@@ -173,4 +173,5 @@ def test_another_kind_leaves_the_fields_of_the_kind_before_behind(bench):
     asha = "scheduler={kind: asha, reduction_factor: 2, grace_epochs: 4}"
     study = bench.study(asha, "scheduler.kind=median", "search.kind=random")
     assert study.scheduler.grace_epochs == 4
+    assert bench.study("scheduler=asha").scheduler.kind == "asha"
     assert study.search.model_dump() == {"kind": "random", "trials": 25, "seed": 0, "points": []}
