@@ -192,7 +192,8 @@ def test_a_record_does_not_say_what_its_trial_is_called(trained, tmp_path):
     document = trained.config.to_json() | {"trial_id": "../../outside"}
     assert TrialConfig.from_json(document).trial_id == trained.config.trial_id
     study = SimpleNamespace(name="a study", question="why?", replicates=2)
-    plan = SimpleNamespace(study=study, trials=[PlannedTrial(trained.config, {})])
+    trials = [PlannedTrial(trained.config, {})]
+    plan = SimpleNamespace(study=study, trials=trials, cells={})
     copier = Copier(assignment(plan, trained.store), None)
     assert set(copier.trials) == {trained.config.trial_id}
 

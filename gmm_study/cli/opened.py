@@ -44,7 +44,6 @@ class Opened:
         storage: str,
         not_had: "dict[str, DownloadError] | None" = None,
     ) -> None:
-        from gmm_study.search.history import History
         from gmm_study.study import load_study, make_plan
         from gmm_study.trials.record import RecordStore
 
@@ -59,12 +58,7 @@ class Opened:
         self.problems: dict[str, None] = {}
         """Lines on searches that were lost."""
 
-        def proposals(cell: Cell) -> list[dict[str, Any]]:
-            history = History(self.store, cell)
-            self.problems |= {history.problem: None} if history.problem else {}
-            return history.proposals()
-
-        self._make_plan = partial(make_plan, study, checksums, proposals)
+        self._make_plan = partial(make_plan, study, checksums, self._proposals)
         self.look_again()
 
     def _checksums(
@@ -111,6 +105,13 @@ class Opened:
             if checksum not in self._datasets:
                 self._load(name)
         return self._datasets
+
+    def _proposals(self, cell: "Cell") -> list[dict[str, Any]]:
+        from gmm_study.search.history import History
+
+        history = History(self.store, cell)
+        self.problems |= {history.problem: None} if history.problem else {}
+        return history.proposals()
 
     def look_again(self) -> None:
         """Take in what the searches have proposed since, and where every trial stands now."""
