@@ -59,10 +59,12 @@ class Workbench:
             start_new_session=True,
         )
 
-    def run(self, *arguments: str, status: int = 0) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, *arguments: str, status: int = 0, within: float = 300.0
+    ) -> subprocess.CompletedProcess[str]:
         """Run `gmm-study ARGUMENTS` to its end, which must have the given exit status."""
         process = self.start(*arguments)
-        out, err = process.communicate(timeout=300)
+        out, err = process.communicate(timeout=within)
         assert process.returncode == status, out + err
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 

@@ -29,17 +29,17 @@ def test_depth_sweep_with_its_driver_killed_again_and_again_ends_bit_for_bit_as_
     kills, small, step = times(20, 3), times(0, 1), times(60, 4)
     arguments = ("run", "depth_sweep", *(["--small"] if small else []))
     undisturbed, killed = a_bench(tmp_path / "undisturbed"), a_bench(tmp_path / "killed")
-    undisturbed.run(*arguments)
+    undisturbed.run(*arguments, within=1800)
     choose, count = random.Random(0), 0
     for _ in range(kills):
         driver = killed.start(*arguments)
         until = epochs_of(killed) + choose.randint(0, step)
-        wait_until(lambda d=driver, n=until: epochs_of(killed) > n or d.poll() is not None)
+        wait_until(lambda d=driver, n=until: epochs_of(killed) > n or d.poll() is not None, 600)
         if driver.poll() is None:
             os.killpg(driver.pid, signal.SIGKILL)
             count += 1
         ended(driver)
-    killed.run(*arguments)
+    killed.run(*arguments, within=1800)
     found, expected = killed.results(), undisturbed.results()
     assert len(expected) == times(12, 6)
     assert found.keys() == expected.keys()
