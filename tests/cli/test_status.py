@@ -12,7 +12,7 @@ from tests.workbench import Workbench, wait_until
 def test_a_study_nobody_has_started_is_pending_and_its_time_unknown(bench):
     output = bench.call("status", "tiny").stdout
     assert "4 pending" in output
-    assert "time left: unknown" in output
+    assert "the rest takes: unknown, as no trial has finished yet" in output
 
 
 def test_a_failed_trial_has_the_last_line_of_its_error_and_the_path_of_its_log(bench):

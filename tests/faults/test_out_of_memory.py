@@ -51,9 +51,9 @@ def chunks(monkeypatch):
     """The `chunk_rows` of every evaluation from here on."""
     asked, original = [], evaluation.evaluate_on_test
 
-    def evaluate(*arguments):
-        asked.append(arguments[-1])
-        return original(*arguments)
+    def evaluate(settings, model, dataset, replicate, chunk_rows, watch):
+        asked.append(chunk_rows)
+        return original(settings, model, dataset, replicate, chunk_rows, watch)
 
     monkeypatch.setattr(run, "evaluate_on_test", evaluate)
     return asked
