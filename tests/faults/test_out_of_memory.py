@@ -101,7 +101,7 @@ def test_a_gpu_that_runs_out_twice_ends_the_trial_with_what_would_help(
     place, tried = Workplace(tmp_path, monkeypatch, chunk_rows=4000), []
 
     def run_out(*arguments):
-        tried.append(arguments[-1])
+        tried.append(arguments[4])
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.\nMore")
 
     monkeypatch.setattr(run, "evaluate_on_test", run_out)
@@ -128,7 +128,7 @@ def test_another_error_is_not_tried_again(tmp_path, monkeypatch, fault):
     place, tried = Workplace(tmp_path, monkeypatch, chunk_rows=4000), []
 
     def fail(*arguments):
-        tried.append(arguments[-1])
+        tried.append(arguments[4])
         raise RuntimeError("shapes do not match")
 
     monkeypatch.setattr(run, "evaluate_on_test", fail)
