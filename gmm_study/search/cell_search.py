@@ -148,7 +148,6 @@ class CellSearch:
 
     def _end(self, trial_id: str, state: str, bound: float | None) -> None:
         before, _ = self._ended.get(trial_id, ("", None))
-        before, _ = self._ended.get(trial_id, ("", None))
         self._ended[trial_id] = state, bound
         trials, verdict = self._under_way.pop(trial_id, []), STATES.get(state, TrialState.FAIL)
         for trial in trials:

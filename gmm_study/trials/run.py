@@ -53,8 +53,8 @@ class TrialRun:
 
     A run of a trial whose record already holds some of the replicates trains the others alone.
     The trial is this process's own until it is finished, paused or left; where another has it all
-    of `patience` seconds, this raises `TrainedElsewhereError`. `watch` is told of every chunk of an
-    evaluation.
+    of `patience` seconds, this raises `TrainedElsewhereError`. `watch` is told of every epoch, with
+    0, and of the rows of every chunk of an evaluation.
     """
 
     def __init__(
