@@ -13,7 +13,8 @@ from analysis.formats import escaped, markdown
 from analysis.frames import STATES
 from analysis.labels import axis_label, is_number, plain, value_label
 from gmm_study.study.plan import Plan
-from gmm_study.study.schema import VARIATION, DrawnSearch, Scheduler, Study
+from gmm_study.study.schema import VARIATION, Study
+from gmm_study.study.strategies import DrawnSearch, Scheduler
 
 if TYPE_CHECKING:
     from analysis.report import Report

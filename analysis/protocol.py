@@ -9,7 +9,8 @@ from analysis.cells import NO_DATA
 from analysis.labels import plain
 from analysis.page import how_stopped, summary, what_varies
 from gmm_study.study.plan import Plan
-from gmm_study.study.schema import VARIATION, DrawnSearch, Scheduler
+from gmm_study.study.schema import VARIATION
+from gmm_study.study.strategies import DrawnSearch, Scheduler
 
 
 def what_was_run(plan: Plan, rows: pd.DataFrame) -> str:

@@ -52,7 +52,7 @@ def test_a_room_imports_only_rooms_below_it(room):
     ("package", "allowed"),
     [
         ("ray", "gmm_study/orchestration/"),
-        ("mlflow", "gmm_study/tracking.py"),
+        ("mlflow", "gmm_study/tracking/"),
         ("optuna", "gmm_study/search/"),
     ],
 )

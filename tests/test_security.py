@@ -170,11 +170,11 @@ def test_a_hostile_record_costs_itself_alone(trained, proof, name, kind, tmp_pat
 
     load(trained.store)
     assert trained.record.state(2) in ("failed", "complete")
-    from gmm_study.tracking import _told
+    from gmm_study.tracking.account import account_of
 
     if name in ("result.json", "metrics.parquet"):
         with pytest.raises(ValueError, match=r"."):
-            _told(trained.record, 2)
+            account_of(trained.record, 2)
 
 
 def test_a_checkpoint_that_is_a_pickle_is_refused_or_trained_again(trained, proof, tmp_path):

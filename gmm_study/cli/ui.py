@@ -14,7 +14,8 @@ def ui(host: str, port: int) -> None:
     It answers requests to the address that it listens on. Behind another name, or on 0.0.0.0, say
     in MLFLOW_SERVER_ALLOWED_HOSTS and MLFLOW_SERVER_CORS_ALLOWED_ORIGINS what it is called.
     """
-    from gmm_study.tracking import serve, tracking_uri
+    from gmm_study.tracking.database import tracking_uri
+    from gmm_study.tracking.ui import serve
 
     if tracking_uri().startswith("http"):
         print(f"MLflow UI: {redact(tracking_uri())} (served there already)")

@@ -25,7 +25,7 @@ from gmm_study.trials.config import TrialConfig
 from gmm_study.trials.record import RecordStore
 
 if TYPE_CHECKING:
-    from gmm_study.tracking import StudyRuns
+    from gmm_study.tracking.runs import StudyRuns
 
 SYNC_EVERY = 5.0
 """Seconds between two looks at the records of running trials."""
@@ -150,7 +150,7 @@ class Copier:
     def run(self) -> None:
         """Work until closed; `problem` then says what went wrong last, if not mended since."""
         with suppress(Exception):  # what is wrong shows when it is needed
-            from gmm_study.tracking import prepare
+            from gmm_study.tracking.database import prepare
 
             prepare()
         runs: StudyRuns | None = None
@@ -175,7 +175,7 @@ class Copier:
                 told = told - {FLUSH} | self._collect()  # with what could not be copied
 
     def _open(self) -> "StudyRuns":
-        from gmm_study.tracking import StudyRuns
+        from gmm_study.tracking.runs import StudyRuns
 
         return StudyRuns(self.study, self.question, locks=self.locks)
 
@@ -192,7 +192,7 @@ class Copier:
         return None
 
     def _sync(self, runs: "StudyRuns", trial_ids: Iterable[str]) -> None:
-        from gmm_study.tracking import is_declined
+        from gmm_study.tracking.runs import is_declined
 
         declined: Exception | None = None
         for trial_id in trial_ids:

@@ -10,7 +10,7 @@ from optuna.trial import Trial, TrialState, create_trial
 from gmm_study.search.distributions import distributions, plain_values
 from gmm_study.search.history import Event, History
 from gmm_study.study.plan import Cell, PlannedTrial
-from gmm_study.study.schema import (
+from gmm_study.study.strategies import (
     AshaScheduler,
     CmaEsSearch,
     DrawnSearch,

@@ -7,7 +7,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING
 
 from gmm_study.study.plan import Plan, PlannedTrial
-from gmm_study.study.schema import Scheduler
+from gmm_study.study.strategies import Scheduler
 from gmm_study.trials.record import Record, RecordStore
 
 if TYPE_CHECKING:

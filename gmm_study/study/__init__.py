@@ -3,7 +3,8 @@
 from gmm_study.study.axis import Axis
 from gmm_study.study.load import load_study
 from gmm_study.study.plan import Cell, Plan, PlannedTrial, make_plan
-from gmm_study.study.schema import GridSearch, RandomSearch, Study
+from gmm_study.study.schema import Study
+from gmm_study.study.strategies import GridSearch, RandomSearch
 
 __all__ = [
     "Axis",

@@ -9,7 +9,8 @@ from itertools import product
 from typing import Any
 
 from gmm_study.study.axis import Axis
-from gmm_study.study.schema import VARIATION, DrawnSearch, Scheduler, Study
+from gmm_study.study.schema import VARIATION, Study
+from gmm_study.study.strategies import DrawnSearch, Scheduler
 from gmm_study.training.hyperparameters import Hyperparameters
 from gmm_study.trials.config import TrialConfig
 

@@ -13,7 +13,7 @@ from mlflow.tracking import MlflowClient
 
 from gmm_study.orchestration.mirror import CLOSE, FLUSH, Copier, Mirror, assignment
 from gmm_study.study import PlannedTrial
-from gmm_study.tracking import StudyRuns
+from gmm_study.tracking.runs import StudyRuns
 from gmm_study.trials.config import TrialConfig
 from gmm_study.trials.record import RecordStore
 from gmm_study.trials.run import TrialRun

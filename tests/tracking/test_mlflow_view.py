@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 from mlflow.tracking import MlflowClient
 
-from gmm_study import tracking
-from gmm_study.tracking import StudyRuns
+from gmm_study.tracking.database import _new_database
+from gmm_study.tracking.runs import StudyRuns
 from gmm_study.training.hyperparameters import Hyperparameters
 from gmm_study.trials.config import TrialConfig
 from gmm_study.trials.record import Record
@@ -144,7 +144,7 @@ def test_a_sync_that_dies_while_mlflow_makes_its_database_leaves_none(trial, tmp
         raise KeyboardInterrupt
 
     before = set(tmp_path.iterdir())
-    tracking._new_database.cache_clear()
+    _new_database.cache_clear()
     with monkeypatch.context() as patch:
         patch.setattr("mlflow.store.db.utils._upgrade_db", dying)
         with pytest.raises(KeyboardInterrupt):
@@ -158,7 +158,7 @@ def test_a_sync_that_dies_while_mlflow_makes_its_database_leaves_none(trial, tmp
 def test_a_curve_too_long_for_one_request_arrives_whole(trial, tmp_path, monkeypatch):
     trial.train()
     whole = rebuilt(trial, tmp_path)
-    monkeypatch.setattr("gmm_study.tracking.BATCH", 4)
+    monkeypatch.setattr("gmm_study.tracking.runs.BATCH", 4)
     trial.sync()
     assert trial.content() == whole
 

@@ -1,36 +1,29 @@
-"""MLflow as a view of the records: one experiment a study, a run a trial, a nested run a replicate.
+"""One experiment a study, a run a trial, a nested run a replicate.
 
 Everything is read from the records and written by whoever calls `sync`, which adds what MLflow
 does not have yet; so the view can be brought up to date, or rebuilt, at any time.
 """
 
-import logging
 import os
-import sqlite3
 import tempfile
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache
-from hashlib import sha256
 from math import nan
 from pathlib import Path
-from statistics import fmean, stdev
 from typing import Any
 
-from filelock import FileLock
 from mlflow.entities import LifecycleStage, Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
 
 from gmm_study.addresses import redact
+from gmm_study.tracking.account import STATUS, Account, account_of, means_over_replicates
+from gmm_study.tracking.database import await_database, lock_of, make_database, tracking_uri
 from gmm_study.trials.config import TrialConfig
-from gmm_study.trials.record import METRICS_SCHEMA, Record
+from gmm_study.trials.record import Record
 
-SQLITE = "sqlite:///"
-DEFAULT_URI = f"{SQLITE}mlflow.db"
 DEFAULT_ARTIFACTS = "mlartifacts"
 BATCH = 800
 """Metrics in one request; MLflow takes 1,000 entries, params and tags among them."""
@@ -43,27 +36,8 @@ ARTIFACTS = (
     "pictures/chain.gif",
     "pictures/inpainting.png",
 )
-STATUS = {
-    "pending": "SCHEDULED",
-    "running": "RUNNING",
-    "complete": "FINISHED",
-    "diverged": "FAILED",
-    "failed": "FAILED",
-    "stopped": "KILLED",
-}
-"""MLflow's word for each state of a trial."""
 ENDED = ("complete", "diverged")
 IN_PROGRESS = ("pending", "running")
-LOCKED_FOR = 20.0
-"""Seconds to wait for another process that has the database or makes runs of the same study."""
-
-for chatty in ("alembic", "mlflow.store.db.utils"):
-    logging.getLogger(chatty).setLevel(logging.WARNING)
-
-
-def tracking_uri() -> str:
-    """Where the runs go: `MLFLOW_TRACKING_URI`, or a database in the current folder."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or DEFAULT_URI
 
 
 @dataclass
@@ -96,18 +70,6 @@ class _TrialRuns:
     replicates: dict[int, _Run] = field(default_factory=dict)
 
 
-@dataclass
-class _Told:
-    """What a record says of a trial."""
-
-    state: str
-    error: str | None
-    git_commit: str | None
-    ended: dict[int, dict[str, Any]]
-    """The final figures of the replicates that have ended."""
-    curves: dict[int, list[dict[str, Any]]]
-
-
 class StudyRuns:
     """The MLflow runs of one study's trials.
 
@@ -120,10 +82,10 @@ class StudyRuns:
     ) -> None:
         self.study = study
         uri = uri or tracking_uri()
-        self._lock = _lock(uri, study, locks or tempfile.gettempdir())
+        self._lock = lock_of(uri, study, locks or tempfile.gettempdir())
         with self._lock:
-            _make_database(uri)
-            _await_database(uri)
+            make_database(uri)
+            await_database(uri)
             self.client = MlflowClient(tracking_uri=uri)
             self.experiment_id = self._experiment(question)
             self.trials = self._known_runs()
@@ -133,7 +95,7 @@ class StudyRuns:
 
         Raises `ValueError` for a record that cannot be read, before anything is added.
         """
-        told = _told(record, replicates)
+        told = account_of(record, replicates)
         known = self.trials.get(config.trial_id)
         averaged = ",".join(map(str, told.ended))
         if told.state in ENDED and known and known.parent.says(told.state, averaged):
@@ -148,7 +110,7 @@ class StudyRuns:
             error = redact(told.error) if told.error else None
             self._move(known.parent, told.state, {"error": error})
 
-    def _sync_replicate(self, run: _Run, index: int, told: _Told) -> None:
+    def _sync_replicate(self, run: _Run, index: int, told: Account) -> None:
         if run.state in ENDED:
             return
         curve, ended = told.curves[index], told.ended.get(index)
@@ -169,9 +131,9 @@ class StudyRuns:
             self._move(run, ended["state"], {"git_commit": ended.get("git_commit")}, metrics)
         run.last_epoch = last_epoch
 
-    def _end_parent(self, run: _Run, record: Record, told: _Told) -> None:
+    def _end_parent(self, run: _Run, record: Record, told: Account) -> None:
         self._log_artifacts(run, record)
-        means = _means_over_replicates(list(told.ended.values()))
+        means = means_over_replicates(list(told.ended.values()))
         # The step counts replicates, so that of two averages the later one is shown.
         metrics = [run.metric(name, value, len(told.ended)) for name, value in means.items()]
         run.replicates = ",".join(map(str, told.ended))
@@ -349,107 +311,3 @@ def _asking_once() -> Iterator[None]:
     finally:
         os.environ.pop(name)
         os.environ.update({} if before is None else {name: before})
-
-
-def _lock(uri: str, study: str, folder: str) -> FileLock:
-    digest = sha256(f"{uri} {study}".encode()).hexdigest()[:16]
-    path = Path(folder) / f"gmm-study-{os.getuid()}-{digest}.lock"
-    return FileLock(path, timeout=LOCKED_FOR)
-
-
-def serve(host: str, port: int) -> None:
-    """Serve the MLflow UI until interrupted."""
-    Path(DEFAULT_ARTIFACTS).mkdir(exist_ok=True)
-    # In the environment, where no other user sees it, and not in a command line.
-    os.environ["MLFLOW_BACKEND_STORE_URI"] = tracking_uri()
-    if host not in ("127.0.0.1", "localhost", "0.0.0.0"):  # which MLflow knows what to do with
-        hosts = [name for own in ("localhost", "127.0.0.1", host) for name in (own, f"{own}:*")]
-        os.environ.setdefault("MLFLOW_SERVER_ALLOWED_HOSTS", ",".join(hosts))
-        os.environ.setdefault("MLFLOW_SERVER_CORS_ALLOWED_ORIGINS", f"http://{host}:{port}")
-    from mlflow.cli import cli
-
-    words = ["ui", "--host", host, "--port", str(port), "--workers", "1"]
-    cli.main(words, standalone_mode=False)
-
-
-def prepare() -> None:
-    """Do ahead what takes seconds when the first runs are opened, and leave no trace yet."""
-    if _lacks_database(tracking_uri()):
-        _new_database()
-
-
-def _lacks_database(uri: str) -> bool:
-    return uri.startswith(SQLITE) and "?" not in uri and not Path(uri.removeprefix(SQLITE)).exists()
-
-
-def _make_database(uri: str) -> None:
-    """Make a new sqlite database whole or not at all: MLflow cannot go on with half of one."""
-    if _lacks_database(uri):
-        path = Path(uri.removeprefix(SQLITE)).absolute()
-        Record.at(str(path.parent)).write_file(path.name, _new_database())
-
-
-def _await_database(uri: str) -> None:
-    """Raise `OperationalError` if another process keeps the database to itself.
-
-    MLflow would try for minutes.
-    """
-    if uri.startswith(SQLITE) and "?" not in uri:
-        path = uri.removeprefix(SQLITE)
-        with closing(sqlite3.connect(path, LOCKED_FOR, isolation_level=None)) as database:
-            database.execute("BEGIN IMMEDIATE")
-            database.execute("ROLLBACK")
-
-
-@cache
-def _new_database() -> bytes:
-    with tempfile.TemporaryDirectory() as folder:
-        made = Path(folder) / "mlflow.db"
-        MlflowClient(tracking_uri=f"{SQLITE}{made}").search_experiments(max_results=1)
-        return made.read_bytes()
-
-
-def _told(record: Record, replicates: int) -> _Told:
-    """What a record says of so many replicates. Raises `ValueError` if it cannot be read."""
-    try:
-        state, result = record.state(replicates), record.result() or {"replicates": {}}
-        # Those beyond the wanted ones too, as another variant of the study tells them.
-        replicated = result["replicates"]
-        ended = {index: replicated[str(index)] for index in sorted(map(int, replicated))}
-        _check([state], ended.values())
-        error = str(record.status().get("error", "")) if state == "failed" else None
-        return _Told(state, error, result.get("git_commit"), ended, _curves(record))
-    except (LookupError, TypeError, AttributeError) as error:
-        raise ValueError(f"{record.path} cannot be read: {error}") from None
-
-
-def _check(states: Sequence[str], ended: Iterable[Mapping[str, Any]]) -> None:
-    for state in [*states, *(fields["state"] for fields in ended)]:
-        if state not in STATUS:
-            raise ValueError(f"no such state: {state!r}")
-    for fields in ended:
-        values = [int(fields["best_epoch"]), *fields["metrics"].values()]
-        if not all(value is None or isinstance(value, (int, float)) for value in values):
-            raise ValueError("a figure is no number")
-
-
-def _curves(record: Record) -> dict[int, list[dict[str, Any]]]:
-    curves: dict[int, list[dict[str, Any]]] = defaultdict(list)
-    table = record.metrics().select(METRICS_SCHEMA.names).cast(METRICS_SCHEMA)
-    for row in table.to_pylist():
-        curves[row["replicate"]].append(row)
-    return curves
-
-
-def _means_over_replicates(replicates: list[dict[str, Any]]) -> dict[str, float]:
-    """Mean of every final figure over the complete replicates, with its standard error (n - 1)."""
-    complete = [fields["metrics"] for fields in replicates if fields["state"] == "complete"]
-    means: dict[str, float] = {}
-    for name in complete[0] if complete else ():
-        values = [metrics[name] for metrics in complete]
-        if name.endswith("_se") or None in values:
-            continue
-        means[name] = fmean(values)
-        if len(values) > 1:
-            means[f"{name}_se"] = stdev(values) / len(values) ** 0.5
-    return means
