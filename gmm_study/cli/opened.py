@@ -59,7 +59,8 @@ class Opened:
         """Lines on searches that were lost."""
 
         self._make_plan = partial(make_plan, study, checksums, self._proposals)
-        self.look_again()
+        self.plan: Plan = self._make_plan()
+        self._survey()
 
     def _checksums(
         self, names: Sequence[str], not_had: "dict[str, DownloadError]"
@@ -115,9 +116,13 @@ class Opened:
 
     def look_again(self) -> None:
         """Take in what the searches have proposed since, and where every trial stands now."""
+        if self.plan.study.is_adaptive:
+            self.plan = self._make_plan()
+        self._survey()
+
+    def _survey(self) -> None:
         from gmm_study.trials.survey import survey
 
-        self.plan: Plan = self._make_plan()
         trial_ids = [trial.config.trial_id for trial in self.plan.trials]
         self.standings = survey(self.store, trial_ids, self.plan.study.replicates)
         self.states = {trial_id: each.state for trial_id, each in self.standings.items()}

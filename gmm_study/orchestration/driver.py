@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from types import FrameType
+from typing import Any
 
 from rich.console import Console
 
@@ -17,7 +18,7 @@ from gmm_study.orchestration.gpus import share_of_a_gpu
 from gmm_study.orchestration.live_view import LiveView
 from gmm_study.orchestration.mirror import Mirror
 from gmm_study.search.searches import Searches
-from gmm_study.study import Plan, PlannedTrial
+from gmm_study.study import Plan, PlannedTrial, Study
 from gmm_study.trials.record import RecordStore
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -94,7 +95,6 @@ def _tune(
 
     from gmm_study.orchestration.following import Follower, Stopping
     from gmm_study.orchestration.queue import Queue
-    from gmm_study.orchestration.trainable import TrialTrainable
 
     _count_no_callbacks()
     study = plan.study
@@ -112,19 +112,9 @@ def _tune(
         mirror.flush()
         gpu_share = share_of_a_gpu(study, [*missing, *plan.extremes()], datasets)
         places = partial(at_a_time, resources, gpu_share)
-        trainable = tune.with_parameters(
-            TrialTrainable,
-            datasets=dict(datasets),
-            storage=store.storage,
-            threads=resources.cpus,
-            gpu_share=gpu_share,
-            chunk_rows=study.evaluation.chunk_rows,
-            checkpoint_seconds=resources.checkpoint_seconds,
-            heartbeat_seconds=resources.heartbeat_seconds,
-            time_limit_seconds=resources.time_limit_seconds,
-        )
+        trainable = _trainable(study, datasets, store, gpu_share)
         tune.Tuner(
-            tune.with_resources(trainable, {"cpu": resources.cpus, "gpu": gpu_share}),
+            trainable,
             tune_config=tune.TuneConfig(
                 search_alg=Queue(missing, searches, places, study.replicates, announce),
                 num_samples=-1,
@@ -142,6 +132,29 @@ def _tune(
             ),
         ).fit()
         mirror.flush()  # while Ray ends, which mostly waits
+
+
+def _trainable(
+    study: Study, datasets: Mapping[str, Dataset], store: RecordStore, gpu_share: float
+) -> Any:
+    """The class that trains any trial of the study, with what all of them share."""
+    from ray import tune
+
+    from gmm_study.orchestration.trainable import TrialTrainable
+
+    resources = study.resources
+    trainable = tune.with_parameters(
+        TrialTrainable,
+        datasets=dict(datasets),
+        storage=store.storage,
+        threads=resources.cpus,
+        gpu_share=gpu_share,
+        chunk_rows=study.evaluation.chunk_rows,
+        checkpoint_seconds=resources.checkpoint_seconds,
+        heartbeat_seconds=resources.heartbeat_seconds,
+        time_limit_seconds=resources.time_limit_seconds,
+    )
+    return tune.with_resources(trainable, {"cpu": resources.cpus, "gpu": gpu_share})
 
 
 def _count_no_callbacks() -> None:

@@ -69,11 +69,6 @@ class Pace:
         self._near = cache(self._nearest)
         self._known: dict[tuple[Hashable, ...], tuple[float, float]] = {}
 
-    @property
-    def known(self) -> bool:
-        """Whether anything was observed."""
-        return bool(self._seen)
-
     def epoch_seconds(self, config: TrialConfig) -> float:
         """Seconds of an epoch of one replicate, validation included."""
         return self._seconds(config)[0]

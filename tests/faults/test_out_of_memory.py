@@ -8,7 +8,6 @@ import torch
 from gmm_study.data import load_dataset
 from gmm_study.orchestration.trainable import TrialTrainable
 from gmm_study.study import load_study, make_plan
-from gmm_study.training.group import ReplicateGroup
 from gmm_study.trials import evaluation, run
 from gmm_study.trials.record import RecordStore
 from tests.workbench import Workbench, figures
@@ -57,19 +56,6 @@ def chunks(monkeypatch):
 
     monkeypatch.setattr(run, "evaluate_on_test", evaluate)
     return asked
-
-
-@pytest.fixture
-def epochs_trained(monkeypatch):
-    """The replicates of every epoch that is trained from here on."""
-    trained, original = [], ReplicateGroup.train_epoch
-
-    def train_epoch(group, data):
-        trained.extend(group.replicates)
-        return original(group, data)
-
-    monkeypatch.setattr(ReplicateGroup, "train_epoch", train_epoch)
-    return trained
 
 
 @pytest.fixture

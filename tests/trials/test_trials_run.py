@@ -9,7 +9,6 @@ import safetensors.numpy
 
 from gmm_study.errors import InputError
 from gmm_study.training.checkpoint import open_checkpoint
-from gmm_study.training.group import ReplicateGroup
 from gmm_study.trials.config import TrialConfig
 from gmm_study.trials.once import choose_device, run_once
 from gmm_study.trials.record import Record, RecordStore
@@ -37,19 +36,6 @@ def final_figures(record: Record) -> dict:
     for replicate in result["replicates"].values():
         del replicate["seconds"]
     return {name: result[name] for name in ("trial_id", "state", "replicates")}
-
-
-@pytest.fixture
-def epochs_trained(monkeypatch):
-    """The replicates of every epoch that is trained from here on."""
-    trained, original = [], ReplicateGroup.train_epoch
-
-    def train_epoch(group, data):
-        trained.extend(group.replicates)
-        return original(group, data)
-
-    monkeypatch.setattr(ReplicateGroup, "train_epoch", train_epoch)
-    return trained
 
 
 @pytest.mark.parametrize("method", METHODS)
