@@ -34,7 +34,9 @@ SETTINGS = {
 }
 """Of Ray, unless the user says otherwise; to be set before Ray is imported."""
 ANSWERS_IN = 5.0
-"""Seconds in which the head of a cluster answers."""
+"""Seconds in which a port is opened to a connection."""
+HEAD_ANSWERS_IN = 20.0
+"""Seconds in which the head of a cluster, on a machine that is busy, says which cluster it is."""
 NODE_ANSWERS_IN = 300.0
 """Seconds in which a node has unpacked this code, imported it and looked at the storage."""
 LOOK_EVERY, LOST_AFTER = 2.0, 30.0
@@ -118,11 +120,11 @@ def _head_of(address: str) -> str:
         )
     if address != "auto":
         _connect(address)
-    environment = os.environ | {"RAY_py_gcs_connect_timeout_s": str(round(ANSWERS_IN))}
+    environment = os.environ | {"RAY_py_gcs_connect_timeout_s": str(round(HEAD_ANSWERS_IN))}
     command = [sys.executable, "-c", KNOCK, address]
     try:
         answer = subprocess.run(
-            command, env=environment, capture_output=True, text=True, timeout=6 * ANSWERS_IN
+            command, env=environment, capture_output=True, text=True, timeout=4 * HEAD_ANSWERS_IN
         )
     except subprocess.TimeoutExpired:
         raise InputError(f"address: '{address}' answers, but not as the head of Ray") from None
@@ -146,7 +148,11 @@ def _why_not(answer: subprocess.CompletedProcess[str]) -> str:
         )
     if "Could not find any running Ray instance" in said:
         return "finds no cluster on this machine: give HOST:PORT of its head"
-    return "is not the head of a Ray cluster; HOST:6379 is what `ray start --head` opens"
+    reason = (said.strip().splitlines() or [f"exit status {answer.returncode}"])[-1]
+    return (
+        "is not the head of a Ray cluster, which HOST:6379 is as `ray start --head` opens it "
+        f"({reason})"
+    )
 
 
 def _connect(address: str) -> None:

@@ -33,7 +33,7 @@ def place(tmp_path_factory):
 def bench(place):
     """A user's folder, which only the driver's machine has."""
     (place / "own").mkdir()
-    return Workbench(place / "own", epochs=60)
+    return Workbench(place / "own", epochs=LONG)
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +94,7 @@ def test_a_study_in_a_job_runs_on_all_nodes_with_its_code_and_data_and_the_same_
         assert record.result()["git_commit"] == "c0ffee"
         assert figures(record.result()) == undisturbed(bench, record)
     assert "second" in {store.record(trial).status()["host"] for trial in store.trial_ids()}
-    assert not [name for name in os.listdir(place / "shared") if name.startswith(".")]
+    assert not [name for name in os.listdir(place / "shared") if name.startswith(".probe")]
 
 
 @pytest.mark.usefixtures("_as_nodes")
