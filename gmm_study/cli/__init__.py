@@ -61,6 +61,7 @@ def _print_traceback(
 def main() -> None:
     """Run the command line; exit status 2 and one line for input that cannot be used."""
     sys.excepthook = _print_traceback
+    gc.set_threshold(100_000, 20, 50)  # else a large plan is looked through again as it grows
     atexit.register(gc.freeze)  # else Python looks through all that was imported before it ends
     try:
         sys.exit(cli(standalone_mode=False) or 0)

@@ -1,6 +1,7 @@
 """A section of a study's file, and the one that says what values a swept setting takes."""
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from math import exp, log
 from typing import Annotated, Any
 
@@ -52,7 +53,7 @@ class Axis(Section):
                 raise ValueError(f"log_uniform [{low}, {high}] must have low above 0")
         return self
 
-    @property
+    @cached_property
     def kind(self) -> str:
         """The field that is set."""
         return next(iter(self.model_fields_set), "grid")
@@ -75,8 +76,9 @@ class Axis(Section):
         Numbers of a range are rounded, so that a draw, and with it a trial's identity, does not
         hang on a machine's logarithm.
         """
-        if self.values:
-            return self.values[min(int(fraction * len(self.values)), len(self.values) - 1)]
+        values = self.values
+        if values:
+            return values[min(int(fraction * len(values)), len(values) - 1)]
         low, high = getattr(self, self.kind)
         if self.integer:
             return min(low + int(fraction * (high - low + 1)), high)

@@ -86,7 +86,7 @@ class Cell:
         everywhere = {**self.axes, **axes}
         hyperparameters = self.study.hyperparameters(self.method, everywhere)
         config = TrialConfig(hyperparameters, self.dataset, self.dataset_sha256)
-        return PlannedTrial(config, _ReadNames().among(hyperparameters, everywhere), self.key)
+        return PlannedTrial(config, _read(hyperparameters, everywhere), self.key)
 
 
 Proposals = Callable[[Cell], Sequence[Mapping[str, Any]]]
@@ -181,7 +181,6 @@ class _Expansion:
         self.cells: dict[str, Cell] = {}
         self.unproposed: dict[str, int] = {}
         self._keys: dict[tuple[str, str, str], str] = {}
-        self._read_names = _ReadNames()
         self._start = {name: axis.at(0) for name, axis in study.drawn.items()}
         self._has_cells = study.is_adaptive or isinstance(study.scheduler, Scheduler)
 
@@ -193,7 +192,7 @@ class _Expansion:
         for axes in self._draws(method, checksum, grid, key):
             hyperparameters = self.study.hyperparameters(method, axes)
             config = TrialConfig(hyperparameters, dataset, checksum)
-            trial = PlannedTrial(config, self._read_names.among(hyperparameters, axes), key)
+            trial = PlannedTrial(config, _read(hyperparameters, axes), key)
             self.trials.setdefault(config.trial_id, trial)
             self.places.setdefault((config.trial_id, repr(trial.axes)), trial)
 
@@ -215,7 +214,7 @@ class _Expansion:
 
     def _read(self, method: str, grid: Mapping[str, Any]) -> dict[str, Any]:
         first = self.study.hyperparameters(method, {**grid, **self._start})
-        return self._read_names.among(first, grid)
+        return _read(first, grid)
 
     def _draws(
         self, method: str, checksum: str, grid: Mapping[str, Any], key: str
@@ -234,19 +233,14 @@ class _Expansion:
             yield from ({**grid, **axes} for axes in _random_draws(search, drawn, seed))
 
 
-class _ReadNames:
-    """The settings that a configuration reads, which hangs on its textual settings alone."""
-
-    def __init__(self) -> None:
-        self._known: dict[tuple[str, ...], set[str]] = {}
-
-    def among(self, configuration: Hyperparameters, axes: Mapping[str, Any]) -> dict[str, Any]:
-        """Those of the axes that the configuration reads, and the variation always."""
-        key = tuple(value for value in vars(configuration).values() if isinstance(value, str))
-        if key not in self._known:
-            self._known[key] = {VARIATION, *configuration.canonical()}
-        names = self._known[key]
-        return {name: value for name, value in axes.items() if name.partition(".")[0] in names}
+def _read(configuration: Hyperparameters, axes: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the axes that the configuration reads, and the variation always."""
+    names = configuration.read
+    return {
+        name: value
+        for name, value in axes.items()
+        if name.partition(".")[0] in names or name == VARIATION
+    }
 
 
 def _grid_cells(study: Study) -> Iterator[dict[str, Any]]:

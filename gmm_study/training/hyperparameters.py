@@ -8,6 +8,7 @@ from typing import Any
 
 from gmm_study.errors import InputError, did_you_mean
 
+_WHOLE_OR_NONE = int | None
 SIGMOID_BELIEF = {"method": ("gmm", "rws")}
 
 
@@ -169,21 +170,25 @@ class Hyperparameters:
 
     def canonical(self) -> dict[str, Any]:
         """The settings that this configuration reads, defaults resolved; equal ones train alike."""
-        values = {}
-        for name, spec in _specs().items():
-            if not (spec.metadata["read_by"] and self._unread_because(spec)):
-                value = getattr(self, name)
-                values[name] = float(value) if spec.type is float else value
+        specs = _specs()
+        values = {name: getattr(self, name) for name in self.read}
+        for name, value in values.items():
+            if type(value) is int and specs[name].type is float:
+                values[name] = float(value)
         return values | {"layers": list(self.layers), "samples": self.samples_per_datapoint}
+
+    @property
+    def read(self) -> tuple[str, ...]:
+        """The settings that have a meaning in this configuration."""
+        return _read_where(*[getattr(self, name) for name in _deciding()])
 
     def identity(self) -> dict[str, Any]:
         """What of the canonical settings a trial's id hangs on."""
-        specs = _specs()
-        return {
-            name: value
-            for name, value in self.canonical().items()
-            if specs[name].metadata["in_identity_at_default"] or value != specs[name].default
-        }
+        values = self.canonical()
+        for name, default in _uncounted().items():
+            if values.get(name) == default:
+                del values[name]
+        return values
 
     @property
     def samples_per_datapoint(self) -> int:
@@ -210,6 +215,32 @@ class Hyperparameters:
 def _specs() -> dict[str, Field]:
     """The settings by name, looked up once: a plan makes a hundred thousand configurations."""
     return {spec.name: spec for spec in fields(Hyperparameters)}
+
+
+@cache
+def _uncounted() -> dict[str, Any]:
+    """The settings that do not count for the id at their default, with that."""
+    late = (spec for spec in _specs().values() if not spec.metadata["in_identity_at_default"])
+    return {spec.name: spec.default for spec in late}
+
+
+@cache
+def _deciding() -> tuple[str, ...]:
+    """The settings on whose values it hangs whether others are read."""
+    return tuple(
+        dict.fromkeys(name for spec in _specs().values() for name in spec.metadata["read_by"])
+    )
+
+
+@cache
+def _read_where(*values: str) -> tuple[str, ...]:
+    """The settings that are read where the deciding ones have these values."""
+    decided = dict(zip(_deciding(), values, strict=True))
+    return tuple(
+        spec.name
+        for spec in _specs().values()
+        if all(decided[name] in among for name, among in spec.metadata["read_by"].items())
+    )
 
 
 def geometric_sizes(depth: int, first: int, last: int) -> tuple[int, ...]:
@@ -248,7 +279,7 @@ def _convert(spec: Field, value: Any) -> Any:
     if value is None and spec.default is None:
         return None
     kind = spec.type
-    if kind in (int, int | None):
+    if kind is int or kind == _WHOLE_OR_NONE:
         return _whole(spec.name, value)
     if kind is float:
         return _number(spec.name, value)
