@@ -13,7 +13,7 @@ from gmm_study.trials.pace import Pace, Stopping
 from gmm_study.trials.survey import Standing
 from gmm_study.trials.work import DataSize, geometry
 
-START_SECONDS = 6.0
+START_SECONDS = 12.0
 """Of a run but for its trials: Ray, the report, MLflow."""
 TRIAL_SECONDS = 0.4
 """Of a trial but for its training and evaluation: its record, its pictures, its turn."""
