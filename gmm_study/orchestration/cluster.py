@@ -35,8 +35,8 @@ SETTINGS = {
 """Of Ray, unless the user says otherwise; to be set before Ray is imported."""
 ANSWERS_IN = 5.0
 """Seconds in which a port is opened to a connection."""
-HEAD_ANSWERS_IN = 20.0
-"""Seconds in which the head of a cluster, on a machine that is busy, says which cluster it is."""
+HEAD_ANSWERS_IN = 15.0
+"""Seconds that Ray is given to ask the head which cluster it is; it takes some ten more."""
 NODE_ANSWERS_IN = 300.0
 """Seconds in which a node has unpacked this code, imported it and looked at the storage."""
 LOOK_EVERY, LOST_AFTER = 2.0, 30.0
@@ -150,7 +150,7 @@ def _why_not(answer: subprocess.CompletedProcess[str]) -> str:
         return "finds no cluster on this machine: give HOST:PORT of its head"
     reason = (said.strip().splitlines() or [f"exit status {answer.returncode}"])[-1]
     return (
-        "is not the head of a Ray cluster, which HOST:6379 is as `ray start --head` opens it "
+        "does not answer as the head of a Ray cluster; `ray start --head` opens one at HOST:6379 "
         f"({reason})"
     )
 

@@ -11,6 +11,7 @@ from pydantic_core import PydanticCustomError
 from gmm_study.errors import did_you_mean
 
 UNKNOWN_FIELD = "unknown_field"
+AtLeastOne = Annotated[StrictInt, Field(ge=1)]
 
 
 class Section(BaseModel):

@@ -86,7 +86,7 @@ class Cell:
         everywhere = {**self.axes, **axes}
         hyperparameters = self.study.hyperparameters(self.method, everywhere)
         config = TrialConfig(hyperparameters, self.dataset, self.dataset_sha256)
-        return PlannedTrial(config, _read(hyperparameters, everywhere), self.key)
+        return PlannedTrial(config, _axes_read(hyperparameters, everywhere), self.key)
 
 
 Proposals = Callable[[Cell], Sequence[Mapping[str, Any]]]
@@ -192,7 +192,7 @@ class _Expansion:
         for axes in self._draws(method, checksum, grid, key):
             hyperparameters = self.study.hyperparameters(method, axes)
             config = TrialConfig(hyperparameters, dataset, checksum)
-            trial = PlannedTrial(config, _read(hyperparameters, axes), key)
+            trial = PlannedTrial(config, _axes_read(hyperparameters, axes), key)
             self.trials.setdefault(config.trial_id, trial)
             self.places.setdefault((config.trial_id, repr(trial.axes)), trial)
 
@@ -207,14 +207,14 @@ class _Expansion:
 
     def _around(self, method: str, grid: Mapping[str, Any]) -> dict[str, Any]:
         """The grids that make a cell: all around a search, the report's axis of a plain grid."""
-        read = self._read(method, grid)
+        read = self._grids_read(method, grid)
         if self.study.drawn:
             return read
         return {name: value for name, value in read.items() if name == self.study.x}
 
-    def _read(self, method: str, grid: Mapping[str, Any]) -> dict[str, Any]:
+    def _grids_read(self, method: str, grid: Mapping[str, Any]) -> dict[str, Any]:
         first = self.study.hyperparameters(method, {**grid, **self._start})
-        return _read(first, grid)
+        return _axes_read(first, grid)
 
     def _draws(
         self, method: str, checksum: str, grid: Mapping[str, Any], key: str
@@ -227,15 +227,15 @@ class _Expansion:
             self.unproposed[key] = max(0, search.trials - len(proposed))
             yield from ({**grid, **axes} for axes in proposed[: search.trials])
         else:
-            read = self._read(method, grid)
+            read = self._grids_read(method, grid)
             read.pop(VARIATION, None)
             seed = json.dumps([search.seed, method, checksum, read], sort_keys=True)
             yield from ({**grid, **axes} for axes in _random_draws(search, drawn, seed))
 
 
-def _read(configuration: Hyperparameters, axes: Mapping[str, Any]) -> dict[str, Any]:
+def _axes_read(configuration: Hyperparameters, axes: Mapping[str, Any]) -> dict[str, Any]:
     """Those of the axes that the configuration reads, and the variation always."""
-    names = configuration.read
+    names = configuration.names_read
     return {
         name: value
         for name, value in axes.items()

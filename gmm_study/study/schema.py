@@ -13,7 +13,7 @@ from pydantic import (
 )
 
 from gmm_study.errors import InputError, did_you_mean
-from gmm_study.study.axis import Axis, Section
+from gmm_study.study.axis import AtLeastOne, Axis, Section
 from gmm_study.study.dotted import laid_over, leaves, overlap
 from gmm_study.study.settings import (
     plain_value,
@@ -24,7 +24,6 @@ from gmm_study.study.settings import (
     without_name,
 )
 from gmm_study.study.strategies import (
-    AtLeastOne,
     CmaEsSearch,
     DrawnSearch,
     GridSearch,

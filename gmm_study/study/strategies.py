@@ -4,9 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StrictInt
 
-from gmm_study.study.axis import Section
-
-AtLeastOne = Annotated[StrictInt, Field(ge=1)]
+from gmm_study.study.axis import AtLeastOne, Section
 
 
 class GridSearch(Section):

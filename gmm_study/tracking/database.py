@@ -16,6 +16,7 @@ from gmm_study.trials.record import Record
 
 SQLITE = "sqlite:///"
 DEFAULT_URI = f"{SQLITE}mlflow.db"
+DEFAULT_ARTIFACTS = "mlartifacts"
 LOCKED_FOR = 20.0
 """Seconds to wait for another process that has the database or makes runs of the same study."""
 

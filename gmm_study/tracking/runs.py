@@ -20,11 +20,16 @@ from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
 
 from gmm_study.addresses import redact
 from gmm_study.tracking.account import STATUS, Account, account_of, means_over_replicates
-from gmm_study.tracking.database import await_database, lock_of, make_database, tracking_uri
+from gmm_study.tracking.database import (
+    DEFAULT_ARTIFACTS,
+    await_database,
+    lock_of,
+    make_database,
+    tracking_uri,
+)
 from gmm_study.trials.config import TrialConfig
 from gmm_study.trials.record import Record
 
-DEFAULT_ARTIFACTS = "mlartifacts"
 BATCH = 800
 """Metrics in one request; MLflow takes 1,000 entries, params and tags among them."""
 ARTIFACTS = (

@@ -3,8 +3,7 @@
 import os
 from pathlib import Path
 
-from gmm_study.tracking.database import tracking_uri
-from gmm_study.tracking.runs import DEFAULT_ARTIFACTS
+from gmm_study.tracking.database import DEFAULT_ARTIFACTS, tracking_uri
 
 
 def serve(host: str, port: int) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from gmm_study.errors import InputError, did_you_mean
 
-_WHOLE_OR_NONE = int | None
+_WHOLE_OR_NONE = int | None  # which Python would make anew for each comparison
 SIGMOID_BELIEF = {"method": ("gmm", "rws")}
 
 
@@ -171,14 +171,14 @@ class Hyperparameters:
     def canonical(self) -> dict[str, Any]:
         """The settings that this configuration reads, defaults resolved; equal ones train alike."""
         specs = _specs()
-        values = {name: getattr(self, name) for name in self.read}
+        values = {name: getattr(self, name) for name in self.names_read}
         for name, value in values.items():
-            if type(value) is int and specs[name].type is float:
+            if specs[name].type is float and type(value) is not float:
                 values[name] = float(value)
         return values | {"layers": list(self.layers), "samples": self.samples_per_datapoint}
 
     @property
-    def read(self) -> tuple[str, ...]:
+    def names_read(self) -> tuple[str, ...]:
         """The settings that have a meaning in this configuration."""
         return _read_where(*[getattr(self, name) for name in _deciding()])
 
@@ -187,7 +187,7 @@ class Hyperparameters:
         values = self.canonical()
         for name, default in _uncounted().items():
             if values.get(name) == default:
-                del values[name]
+                values.pop(name, None)
         return values
 
     @property
@@ -200,15 +200,13 @@ class Hyperparameters:
     def refuse_unread(self, names: Mapping[str, Any]) -> None:
         """Raise `InputError` for the first of `names` that has no meaning in this configuration."""
         for spec in _specs().values():
-            reason = self._unread_because(spec)
-            if spec.name in names and reason:
-                raise InputError(f"{spec.name}: {names[spec.name]!r} would not be read; {reason}")
-
-    def _unread_because(self, spec: Field) -> str:
-        for name, values in spec.metadata["read_by"].items():
-            if getattr(self, name) not in values:
-                return f"it needs {name} {' or '.join(values)}, not {getattr(self, name)}"
-        return ""
+            if spec.name in names and spec.name not in self.names_read:
+                needed = spec.metadata["read_by"]
+                other = next(name for name in needed if getattr(self, name) not in needed[name])
+                raise InputError(
+                    f"{spec.name}: {names[spec.name]!r} would not be read; it needs {other} "
+                    f"{' or '.join(needed[other])}, not {getattr(self, other)}"
+                )
 
 
 @cache

@@ -20,8 +20,10 @@ from gmm_study.trials.work import (
 )
 
 CONFIGURATIONS = 12
-SECONDS, MOST_SECONDS = 6.0, 2.0
+SECONDS = 6.0
 """Of all timings together, at most about."""
+SECONDS_EACH = 2.0
+"""Of those of one configuration, at most about."""
 
 
 def spanning(
@@ -57,7 +59,7 @@ def calibrate(
         found = []
         for config in configs:
             dataset = datasets[config.dataset_sha256]
-            found.append(_observe(config, dataset, min(SECONDS / len(configs), MOST_SECONDS)))
+            found.append(_observe(config, dataset, min(SECONDS / len(configs), SECONDS_EACH)))
             watch(1)
         return found
     finally:

@@ -173,7 +173,7 @@ def test_something_else_that_listens_at_the_address_costs_one_line(tmp_path, sil
     bench = Workbench(tmp_path)
     error = bench.call("run", "tiny", "--address", silent, status=2).stderr
     assert error.count("\n") == 1
-    assert "not the head of a Ray cluster" in error
+    assert "as the head of a Ray cluster" in error
 
 
 def descendants(pid):

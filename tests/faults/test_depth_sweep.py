@@ -26,7 +26,7 @@ def epochs_of(bench):
 def test_depth_sweep_with_its_driver_killed_again_and_again_ends_bit_for_bit_as_undisturbed(
     tmp_path, fault, times
 ):
-    kills, small, step = times(20, 3), times(0, 1), times(60, 4)
+    kills, small, step = times(20, 3), times(0, 1), times(40, 4)
     arguments = ("run", "depth_sweep", *(["--small"] if small else []))
     undisturbed, killed = a_bench(tmp_path / "undisturbed"), a_bench(tmp_path / "killed")
     undisturbed.run(*arguments, within=1800)
