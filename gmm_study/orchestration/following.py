@@ -57,6 +57,13 @@ class Follower(StaysInTheDriver, Callback):
             self.searches.ended(result["trial"])
         self._pass_on(result)
 
+    def on_trial_complete(
+        self, iteration: int, trials: list[Trial], trial: Trial, **info: Any
+    ) -> None:
+        """Forget the moving averages that Tune keeps of a trial for ever, tens of KiB each."""
+        trial.metric_analysis.clear()
+        trial.metric_n_steps.clear()
+
     def on_trial_recover(
         self, iteration: int, trials: list[Trial], trial: Trial, **info: Any
     ) -> None:
