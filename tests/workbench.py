@@ -96,6 +96,7 @@ def call(folder: Path, *arguments: object, status: int = 0) -> subprocess.Comple
     with (
         chdir(folder),
         patch.object(sys, "argv", words),
+        patch.dict(os.environ),  # in which a study leaves settings of Ray
         redirect_stdout(out),
         redirect_stderr(err),
         pytest.raises(SystemExit) as end,

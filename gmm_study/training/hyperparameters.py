@@ -8,7 +8,6 @@ from typing import Any
 
 from gmm_study.errors import InputError, did_you_mean
 
-_WHOLE_OR_NONE = int | None  # which Python would make anew for each comparison
 SIGMOID_BELIEF = {"method": ("gmm", "rws")}
 
 
@@ -277,7 +276,7 @@ def _convert(spec: Field, value: Any) -> Any:
     if value is None and spec.default is None:
         return None
     kind = spec.type
-    if kind is int or kind == _WHOLE_OR_NONE:
+    if kind in (int, int | None):
         return _whole(spec.name, value)
     if kind is float:
         return _number(spec.name, value)

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 import yaml
 
-from gmm_study.orchestration.cluster import SETTINGS
 from tests.cluster.nodes import ENVIRONMENT
 from tests.workbench import Workbench, wait_until
 
@@ -25,8 +24,6 @@ LITTLE = "--num-cpus=1 --object-store-memory=100000000"
 @pytest.fixture
 def bench(tmp_path, tmp_path_factory, monkeypatch):
     """A project's folder on machines that have no Ray of their own yet, nor a token."""
-    for name in SETTINGS:  # a study that ran in this process has left them
-        monkeypatch.delenv(name, raising=False)
     settings = {name: value for name, value in ENVIRONMENT.items() if "CLUSTER" not in name}
     settings |= {"HOME": str(tmp_path), "RAY_TMPDIR": str(tmp_path_factory.mktemp("r"))}
     settings |= {"RAY_AUTH_MODE": "token", "RAY_OPTIONS": LITTLE}
