@@ -1,16 +1,18 @@
 """From records to frames, tables and figures: reads what trials left, trains and runs nothing."""
 
-from analysis.cells import mean_and_standard_error, summarise
-from analysis.costs import costs_of_variations, lay_out_costs
-from analysis.figures import draw
-from analysis.formats import csv, latex, markdown
+from analysis.cells import summarise
+from analysis.costs import costs_of_variations
+from analysis.figures.along_axis import draw
+from analysis.figures.style import render
 from analysis.frames import Records, join, load, x_values
+from analysis.pages.reproduction import plan_from_records, write_reproduction
 from analysis.published import PublishedFigure, load_published, published
 from analysis.report import Report, write_report
-from analysis.reproduction import plan_from_records, write_reproduction
 from analysis.selection import best_mean_validation_bound
-from analysis.style import render
-from analysis.tables import Entry, Table, lay_out
+from analysis.statistics import mean_and_standard_error
+from analysis.tables.costs import lay_out_costs
+from analysis.tables.formats import csv, latex, markdown
+from analysis.tables.layout import Entry, Table, lay_out
 from analysis.verdict import verdict
 
 __all__ = [

@@ -1,7 +1,7 @@
 """The cells of a study as one frame: what its tables and figures show, and what is missing."""
 
-from collections.abc import Iterable, Mapping
-from math import nan, sqrt
+from collections.abc import Mapping
+from math import nan
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ import pandas as pd
 from analysis.frames import x_values
 from analysis.labels import BOUND, METRICS, axis_label, value_label
 from analysis.selection import CELL, PROVISIONAL, best_mean_validation_bound
+from analysis.statistics import mean_and_standard_error
 from gmm_study.study.plan import Plan
 from gmm_study.training.hyperparameters import Hyperparameters
 
@@ -65,13 +66,6 @@ def summarise(plan: Plan, rows: pd.DataFrame, metrics: Mapping[str, str] = METRI
             average = _average(own, metric, name, cell)
             cells.append(known | cell | {"samples": samples} | average)
     return pd.DataFrame(cells, columns=list(_TYPES), dtype=object).astype(_TYPES)
-
-
-def mean_and_standard_error(values: Iterable[float]) -> tuple[float, float]:
-    """The mean and its standard error, s / sqrt(n) with n - 1 in s; NaN error for one value."""
-    array = np.asarray(list(values), dtype=np.float64)
-    error = array.std(ddof=1) / sqrt(len(array)) if len(array) > 1 else nan
-    return float(array.mean()), float(error)
 
 
 def _samples(settings: Hyperparameters, metric: str) -> int:

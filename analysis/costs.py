@@ -1,21 +1,16 @@
 """What each variation of a study costs against the first one, in nats of test log p."""
 
-from collections.abc import Sequence
 from math import nan
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from analysis.captions import evaluation_samples
-from analysis.cells import mean_and_standard_error
 from analysis.labels import LOG_P, decimals, error_label, value_range
-from analysis.tables import Entry, Notes, Table, table
+from analysis.statistics import LEVEL, holm, paired_difference, unpaired_difference
 from gmm_study.study.plan import Plan
 from gmm_study.study.schema import VARIATION
 
-CONFIDENCE = 0.95
-LEVEL = 1.0 - CONFIDENCE
 SAME = "the same trial as"
 UNPAIRED = "not paired: its replicates have other seeds"
 
@@ -70,28 +65,6 @@ def costs_of_variations(plan: Plan, rows: pd.DataFrame, cells: pd.DataFrame) -> 
     return pd.DataFrame(found, columns=list(_TYPES), dtype=object).astype(_TYPES)
 
 
-def lay_out_costs(plan: Plan, costs: pd.DataFrame) -> list[Table]:
-    """A table a dataset: what each variation costs each method; bold is what matters."""
-    datasets = dict.fromkeys(costs["dataset"])
-    return [_table(plan, dataset, costs[costs["dataset"] == dataset]) for dataset in datasets]
-
-
-def can_draw_costs(costs: pd.DataFrame) -> bool:
-    """Whether any cost is known but those that are zero because both ends are one trial."""
-    apart = costs["trial_id"] != costs["reference_trial_id"]
-    return bool((apart & costs["cost"].notna()).any())
-
-
-def what_intervals_are(plan: Plan) -> str:
-    """What the bars of the figure of costs are, where there are any."""
-    if plan.study.replicates == 1:
-        return " One replicate (n = 1), so no interval is known."
-    return (
-        f" Bars: 95% intervals by Student's t with n = {plan.study.replicates} replicates, each by "
-        "itself, not adjusted for their number."
-    )
-
-
 def cost_sentences(costs: pd.DataFrame) -> list[str]:
     """What matters to each method on each dataset, dearest first, and what was not seen to."""
     several = costs["dataset"].nunique() > 1
@@ -116,25 +89,19 @@ def _cost(
         zero |= {"n": start["n"]}
         return known | zero | {"paired": True, "mark": f"{SAME} {start['x']}"}
     first, second = (log_p_by_replicate(rows, cell["trial_id"]) for cell in (start, end))
-    paired = seeds[start["trial_id"]] == seeds[
-        end["trial_id"]
-    ] and first.index.sort_values().equals(second.index.sort_values())
-    if paired:
-        cost, error = mean_and_standard_error(first - second)
-        freedom: float = len(first) - 1
+    one_seed = seeds[start["trial_id"]] == seeds[end["trial_id"]]
+    if one_seed and first.index.sort_values().equals(second.index.sort_values()):
+        difference = paired_difference(first, second)
     else:
-        cost = float(first.mean() - second.mean())
-        squares = [mean_and_standard_error(values)[1] ** 2 for values in (first, second)]
-        error = sum(squares) ** 0.5
-        freedom = _welch(squares, (len(first), len(second)))
+        difference = unpaired_difference(first, second)
     return known | {
-        "cost": cost,
-        "standard_error": error,
-        "half_width": _student(freedom) * error,
-        "p_value": _p_value(cost, error, freedom),
-        "n": min(len(first), len(second)),
-        "paired": paired,
-        "mark": "" if paired else UNPAIRED,
+        "cost": difference.mean,
+        "standard_error": difference.standard_error,
+        "half_width": difference.half_width,
+        "p_value": difference.p_value,
+        "n": difference.n,
+        "paired": difference.paired,
+        "mark": "" if difference.paired else UNPAIRED,
     }
 
 
@@ -142,92 +109,6 @@ def log_p_by_replicate(rows: pd.DataFrame, trial_id: str) -> pd.Series:
     """Test log p of a trial's replicates, in nats, indexed by replicate."""
     own = rows[rows["trial_id"] == trial_id].drop_duplicates("replicate")
     return own.set_index("replicate")[LOG_P]
-
-
-def _student(freedom: float) -> float:
-    """How many standard errors reach to either end of the interval; NaN without freedom."""
-    from scipy.special import stdtrit  # type: ignore[import-untyped]
-
-    return float(stdtrit(freedom, (1 + CONFIDENCE) / 2)) if freedom > 0 else nan
-
-
-def _p_value(cost: float, error: float, freedom: float) -> float:
-    """Of so large a difference, either way, where there is none; NaN without freedom."""
-    from scipy.special import stdtr
-
-    if not freedom > 0:
-        return nan
-    if error == 0.0:
-        return 0.0 if cost else 1.0
-    return float(2.0 * stdtr(freedom, -abs(cost) / error))
-
-
-def holm(p_values: Sequence[float]) -> list[float]:
-    """p-values adjusted for their number (Holm, 1979), in the order given; NaN is no comparison.
-
-    Rejecting those at most some level keeps the chance of any false rejection below that level.
-    """
-    order = sorted((i for i, p in enumerate(p_values) if p == p), key=lambda i: p_values[i])
-    adjusted, running = [nan] * len(p_values), 0.0
-    for rank, index in enumerate(order):
-        running = max(running, (len(order) - rank) * p_values[index])
-        adjusted[index] = min(1.0, running)
-    return adjusted
-
-
-def _welch(squares: list[float], counts: tuple[int, int]) -> float:
-    """Welch and Satterthwaite's degrees of freedom, of two squared standard errors."""
-    if min(counts) < 2:
-        return nan
-    shares = sum(square**2 / (n - 1) for square, n in zip(squares, counts, strict=True))
-    return sum(squares) ** 2 / shares if shares else float(sum(counts) - 2)
-
-
-def _table(plan: Plan, dataset: str, costs: pd.DataFrame) -> Table:
-    notes = Notes()
-    methods = list(dict.fromkeys(costs["method"]))
-    labels = list(dict.fromkeys(costs["variation"]))
-    entries = {
-        (row["method"], row["variation"]): Entry(
-            row["cost"],
-            row["standard_error"],
-            notes.letter(row["mark"]),
-            best=row["matters"],
-            signed=True,
-        )
-        for row in costs.to_dict("records")
-    }
-    errors = costs.loc[costs["trial_id"] != costs["reference_trial_id"], "standard_error"]
-    return table(
-        key=f"{plan.study.name} {dataset} costs",
-        title=f"Cost of each variation on {dataset} in nats",
-        caption=_caption(plan, dataset, costs),
-        corner=("method", "variation"),
-        columns=labels,
-        rows=[(method, [entries.get((method, label)) for label in labels]) for method in methods],
-        notes=notes,
-        places=decimals(errors),
-        down=True,
-    )
-
-
-def _caption(plan: Plan, dataset: str, costs: pd.DataFrame) -> str:
-    settings = [t.config.hyperparameters for t in plan.trials if t.config.dataset == dataset]
-    text = (
-        f"Mean test log p of {costs['reference'].iloc[0]} minus that of the variation: positive is "
-        "what it costs, negative what it gains."
-    )
-    if settings:
-        text += f" log p with K = {evaluation_samples(settings)} samples per datapoint."
-    n = plan.study.replicates
-    if n == 1:
-        return f"{text} One replicate a trial (n = 1), so no standard error (n/a) and none is bold."
-    return (
-        f"{text} ± standard error over n = {n} replicates, paired where no footnote says "
-        "otherwise: of the differences within a replicate, whose two trials share the seed of data "
-        "order and noise (standard deviation with n - 1, divided by √n). Bold: other than 0 by "
-        "Student's t at the 5% level, adjusted by Holm for the variations of a method on a dataset."
-    )
 
 
 def _sentence(costs: pd.DataFrame) -> str:

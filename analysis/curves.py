@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.cells import mean_and_standard_error
 from analysis.frames import load
 from analysis.selection import CELL
+from analysis.statistics import mean_and_standard_error
 from gmm_study.study.plan import Plan
 from gmm_study.trials.record import RecordStore
 

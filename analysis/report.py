@@ -6,19 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pandas as pd
-
-from analysis.cells import summarise
-from analysis.cost_figure import draw_costs
-from analysis.costs import costs_of_variations, lay_out_costs
-from analysis.dataset_figure import draw_datasets
-from analysis.figures import draw
-from analysis.formats import csv, latex, number, superscript
-from analysis.frames import Records, join, load
-from analysis.page import page, summary, title, unproposed
-from analysis.style import render
-from analysis.tables import Entry, Table, lay_out
-from analysis.verdict import verdict
+from analysis.figures.along_axis import draw
+from analysis.figures.costs import draw_costs
+from analysis.figures.datasets import draw_datasets
+from analysis.figures.style import render
+from analysis.findings import Findings, find
+from analysis.pages.study import page, summary, title, unproposed
+from analysis.tables.formats import csv, latex, number, superscript
+from analysis.tables.layout import Entry, Table
 from gmm_study.study.plan import Plan
 from gmm_study.trials.record import RecordStore
 
@@ -33,19 +28,9 @@ FILES = ("table.md", "table.csv", "table.tex", "figure.png", "figure.svg")
 
 @dataclass(frozen=True)
 class Report:
-    """What was written, and what it was written from; `rich.print(report)` shows it.
+    """What was written, by file name, and what it says; `rich.print(report)` shows it."""
 
-    `paths` by file name; `rows` the planned replicates (`join`), `cells` their summary
-    (`summarise`), `costs` what variations cost (`costs_of_variations`), `sentences` the verdict.
-    """
-
-    plan: Plan
-    records: Records
-    rows: pd.DataFrame
-    cells: pd.DataFrame
-    costs: pd.DataFrame
-    tables: tuple[Table, ...]
-    sentences: tuple[str, ...]
+    found: Findings
     paths: dict[str, Path]
 
     def __rich__(self) -> "Group":
@@ -53,15 +38,15 @@ class Report:
         from rich.text import Text
 
         parts: list[RenderableType] = [
-            Text(f"{title(self.plan)}: {self.plan.study.question}", style="bold"),
-            Text(" ".join(filter(None, (summary(self.rows), unproposed(self.plan))))),
+            Text(f"{title(self.found.plan)}: {self.found.plan.study.question}", style="bold"),
+            Text(" ".join(filter(None, (summary(self.found.rows), unproposed(self.found.plan))))),
         ]
-        for table in self.tables:
+        for table in self.found.tables:
             parts += [Text(f"\n{table.title}, mean ± standard error"), _terminal_table(table)]
             parts += [Text(f"{superscript(letter)} {text}") for letter, text in table.notes]
-        if self.sentences:
-            parts += [Text(), *map(Text, self.sentences)]
-        parts += [Text(f"warning: {line}", style="yellow") for line in self.records.warnings]
+        if self.found.sentences:
+            parts += [Text(), *map(Text, self.found.sentences)]
+        parts += [Text(f"warning: {line}", style="yellow") for line in self.found.records.warnings]
         return Group(*parts, Text(), *(Text(f"wrote {path}") for path in self.paths.values()))
 
 
@@ -75,36 +60,30 @@ def write_report(
     read as failed. `command` is the line that runs the study again, by default with the study's
     name alone. Every file is replaced whole or not at all.
     """
-    records = load(store, [trial.config.trial_id for trial in plan.trials])
-    rows = join(plan, records)
-    cells = summarise(plan, rows)
-    costs = costs_of_variations(plan, rows, cells)
-    tables = (*lay_out_costs(plan, costs), *lay_out(plan, cells))
-    names = [*FILES, *(["costs.csv"] if len(costs) else [])]
+    found = find(plan, store)
+    names = [*FILES, *(["costs.csv"] if len(found.costs) else [])]
     paths = {name: Path(folder) / name for name in names}
-    sentences = tuple(verdict(plan, rows, cells))
-    report = Report(plan, records, rows, cells, costs, tables, sentences, paths)
-    figure = _figure(plan, cells, costs)
+    figure = _figure(found)
     contents = {
-        "table.md": page(report, command or f"gmm-study run {plan.study.name}").encode(),
-        "table.csv": csv(cells).encode(),
-        "table.tex": latex(report.tables).encode(),
+        "table.md": page(found, command or f"gmm-study run {plan.study.name}").encode(),
+        "table.csv": csv(found.cells).encode(),
+        "table.tex": latex(found.tables).encode(),
         "figure.png": render(figure, "png"),
         "figure.svg": render(figure, "svg"),
-        "costs.csv": csv(costs).encode(),
+        "costs.csv": csv(found.costs).encode(),
     }
     for name, path in paths.items():
         replace_file(path, contents[name])
-    return report
+    return Report(found, paths)
 
 
-def _figure(plan: Plan, cells: pd.DataFrame, costs: pd.DataFrame) -> "Figure":
+def _figure(found: Findings) -> "Figure":
     """The figure that suits: costs of variations, a panel a dataset, or lines along the axis."""
-    if len(costs):
-        return draw_costs(costs)
-    if plan.x is None and cells["dataset"].nunique() > 1:
-        return draw_datasets(cells)
-    return draw(plan, cells)
+    if len(found.costs):
+        return draw_costs(found.costs)
+    if found.plan.x is None and found.cells["dataset"].nunique() > 1:
+        return draw_datasets(found.cells)
+    return draw(found.plan, found.cells)
 
 
 def _terminal_table(table: Table) -> "RichTable":

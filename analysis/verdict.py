@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.cells import mean_and_standard_error
 from analysis.costs import cost_sentences, costs_of_variations, log_p_by_replicate
 from analysis.frames import is_continuous, x_values
 from analysis.labels import LOG_P, axis_label, decimals, error_label, value_label
+from analysis.statistics import mean_and_standard_error
 from gmm_study.study.plan import Plan
 from gmm_study.study.schema import VARIATION
 

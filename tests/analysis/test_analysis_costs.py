@@ -18,8 +18,8 @@ from analysis import (
     verdict,
     write_report,
 )
-from analysis.cost_figure import draw_costs
-from analysis.costs import holm
+from analysis.figures.costs import draw_costs
+from analysis.statistics import holm
 
 VARIATIONS = {
     "authors": {},
@@ -174,7 +174,7 @@ def test_all_formats_of_a_report_show_the_same_costs(lab, costs):
     assert "K=1 (samples 1)" in page
     assert tex.count(r"\begin{table}") == 3
     assert len(re.findall(r"(?<!\\)[{]", tex)) == len(re.findall(r"(?<!\\)[}]", tex))
-    assert latex(lay_out_costs(plan, report.costs)).count(r"\begin{table}") == 1
+    assert latex(lay_out_costs(plan, report.found.costs)).count(r"\begin{table}") == 1
 
 
 def test_the_figure_has_a_row_a_variation_and_a_panel_a_dataset(costs):

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from analysis import load_published, published, write_report
-from analysis.dataset_figure import draw_datasets
+from analysis.figures.datasets import draw_datasets
 from gmm_study.errors import InputError
 from tests.analysis.conftest import Lab
 
@@ -31,7 +31,7 @@ def report(tmp_path_factory):
 
 
 def test_without_an_axis_there_is_one_table_with_a_column_a_dataset(report):
-    log_p, bound = report.tables
+    log_p, bound = report.found.tables
     assert log_p.columns == bound.columns == tuple(DATASETS)
     assert [name for name, _ in log_p.rows] == ["gmm", "gmm, published", "vae"]
     assert [name for name, _ in bound.rows] == ["gmm", "vae"]
@@ -49,7 +49,7 @@ def test_the_published_figure_stands_beside_ours_and_says_where_it_is_from(repor
 
 def test_a_dataset_that_could_not_be_had_is_a_marked_gap(report):
     page = report.paths["table.md"].read_text()
-    log_p = report.tables[0]
+    log_p = report.found.tables[0]
     entry = dict(log_p.rows)["gmm"][2]
     assert math.isnan(entry.mean)
     assert (entry.letter, "no data") in log_p.notes
@@ -61,7 +61,7 @@ def test_a_dataset_that_could_not_be_had_is_a_marked_gap(report):
 
 
 def test_the_figure_has_a_panel_a_dataset_and_says_what_is_missing(report):
-    panels = draw_datasets(report.cells).axes
+    panels = draw_datasets(report.found.cells).axes
     assert [panel.get_title() for panel in panels if panel.get_visible()] == DATASETS
     assert [text.get_text() for text in panels[2].texts] == ["no data"]
     assert not panels[2].containers
@@ -75,7 +75,7 @@ def test_along_an_axis_the_published_figure_is_named_in_the_caption(lab):
         space={"samples": {"grid": [1, 5]}},
     )
     report = write_report(plan, lab.store, lab.folder / "report")
-    first, second, *_ = report.tables
+    first, second, *_ = report.found.tables
     assert "Published: gmm -9.40" in first.caption
     assert "rws -9.90" in first.caption
     assert set(dict(second.notes).values()) == {"no data"}

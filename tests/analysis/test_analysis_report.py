@@ -46,7 +46,7 @@ def test_a_report_is_five_files_and_no_partial_ones(lab, study):
     assert sorted(path.name for path in (lab.folder / "reports" / "ladder").iterdir()) == FILES
     assert sorted(report.paths) == FILES
     assert report.paths["figure.png"].read_bytes().startswith(b"\x89PNG")
-    assert len(report.cells) == 3 * 3 * 2
+    assert len(report.found.cells) == 3 * 3 * 2
 
 
 def test_the_page_says_what_was_asked_what_was_run_and_how_to_run_it_again(lab, study):
@@ -73,7 +73,7 @@ def test_an_unreadable_record_is_named_and_the_others_are_shown(lab, study):
     lost = study.trials[0].config.trial_id
     (lab.folder / "results" / lost / "result.json").write_text('{"schema": 1, "repl')
     report = write_report(study, lab.store, lab.folder / "report")
-    assert int(report.cells["complete"].sum()) == 2 * (9 - 1 - 1)
+    assert int(report.found.cells["complete"].sum()) == 2 * (9 - 1 - 1)
     assert lost in report.paths["table.md"].read_text()
     console = Console(width=200, record=True, file=io.StringIO())
     console.print(report)
@@ -167,8 +167,8 @@ def test_an_axis_drawn_from_a_range_has_points_and_no_line_and_no_verdict(lab, f
     for trial in plan.trials:
         lab.write(trial.config, *[figures(-21.0, -20.0)] * 3)
     report = write_report(plan, lab.store, lab.folder / "report")
-    assert report.sentences == ()
-    panel, _ = draw(plan, report.cells).axes
+    assert report.found.sentences == ()
+    panel, _ = draw(plan, report.found.cells).axes
     assert panel.containers[0].lines[0].get_linestyle() == "None"
     assert len(panel.containers[0].lines[0].get_ydata()) == 4
 

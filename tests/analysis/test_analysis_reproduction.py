@@ -6,11 +6,11 @@ import re
 import pytest
 
 from analysis import join, load, markdown, plan_from_records, summarise, write_reproduction
-from analysis.comparison import compare, lay_out_comparison
-from analysis.curve_figure import draw_curves
 from analysis.curves import learning_curves
-from analysis.remarks import remarks
-from analysis.reproduction import at_a_glance
+from analysis.figures.curves import draw_curves
+from analysis.pages.remarks import remarks
+from analysis.pages.reproduction import at_a_glance
+from analysis.tables.comparison import compare, lay_out_comparison
 from gmm_study.trials.config import TrialConfig
 
 SEARCH = {

@@ -19,7 +19,7 @@ from analysis.labels import (
 )
 from analysis.published import published
 from analysis.selection import CELL
-from analysis.tables import Entry, Notes, Table
+from analysis.tables.layout import Entry, Notes, Table
 from gmm_study.study.plan import Plan
 
 _Layers = dict[Any, set[tuple[int, ...]]]

@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from analysis.figures.style import STYLE, look, new_figure
 from analysis.labels import LOG_P
 from analysis.published import published
-from analysis.style import STYLE, look, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

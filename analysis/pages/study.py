@@ -3,21 +3,20 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from math import isfinite
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 from tabulate import tabulate
 
-from analysis.costs import SAME, what_intervals_are
-from analysis.formats import escaped, markdown
+from analysis.costs import SAME
+from analysis.figures.costs import what_intervals_are
+from analysis.findings import Findings
 from analysis.frames import STATES
 from analysis.labels import axis_label, is_number, plain, value_label
+from analysis.tables.formats import escaped, markdown
 from gmm_study.study.plan import Plan
 from gmm_study.study.schema import VARIATION, Study
 from gmm_study.study.strategies import DrawnSearch, Scheduler
-
-if TYPE_CHECKING:
-    from analysis.report import Report
 
 MOST_LISTED = 8
 _TIGHTER = {"samples": "the K of their bound", "bound": "the kind of their bound"}
@@ -27,28 +26,28 @@ HOW_COMPARED = (
 )
 
 
-def page(report: "Report", command: str) -> str:
+def page(found: Findings, command: str) -> str:
     """The Markdown page: question, answer, what was run, tables, figure, choice, command."""
-    study = report.plan.study
-    answer = "".join(f"- {sentence}\n" for sentence in report.sentences)
-    differs = report.plan.x != VARIATION and "paired" in answer  # costs say it in their caption
-    tables = "\n".join(map(markdown, report.tables))
+    study = found.plan.study
+    answer = "".join(f"- {sentence}\n" for sentence in found.sentences)
+    differs = found.plan.x != VARIATION and "paired" in answer  # costs say it in their caption
+    tables = "\n".join(map(markdown, found.tables))
     sections = {
         "Answer": answer + (f"\n{HOW_COMPARED}\n" if differs else ""),
-        "What was run": _what_was_run(report),
+        "What was run": _what_was_run(found),
         "Tables": tables,
-        "Figure": _figure_section(report),
-        "Trials behind the cells": selection_section(report.plan, report.cells),
+        "Figure": _figure_section(found),
+        "Trials behind the cells": selection_section(found.plan, found.cells),
         "Run it again": f"```\n{command}\n```\n\nTrains what is missing and nothing twice.\n",
     }
     body = "\n".join(f"## {heading}\n\n{text}" for heading, text in sections.items() if text)
-    return f"# {title(report.plan)}\n\n{study.question}\n\n{body}"
+    return f"# {title(found.plan)}\n\n{study.question}\n\n{body}"
 
 
-def _what_was_run(report: "Report") -> str:
-    study, rows = report.plan.study, report.rows
+def _what_was_run(found: Findings) -> str:
+    study, rows = found.plan.study, found.rows
     axes: dict[str, list[Any]] = {}
-    for trial in report.plan.places:
+    for trial in found.plan.places:
         for axis, value in trial.axes.items():
             if axis != VARIATION and plain(value) not in axes.setdefault(axis, []):
                 axes[axis].append(plain(value))
@@ -66,17 +65,17 @@ def _what_was_run(report: "Report") -> str:
         )
     if isinstance(study.scheduler, Scheduler):
         facts.append(f"{how_stopped(study.scheduler)}; what it has stopped is no candidate.")
-    if missing := unproposed(report.plan):
+    if missing := unproposed(found.plan):
         facts.append(missing)
     if study.variations:
         facts.append(what_varies(study))
-    if report.plan.without_data:
-        facts.append(f"No data could be had for {', '.join(report.plan.without_data)}.")
-    commits = sorted(report.records.trials["git_commit"].dropna().unique())
+    if found.plan.without_data:
+        facts.append(f"No data could be had for {', '.join(found.plan.without_data)}.")
+    commits = sorted(found.records.trials["git_commit"].dropna().unique())
     if commits:
         facts.append(f"Trained at commit {', '.join(commit[:10] for commit in commits)}.")
     failed = rows[rows["state"] == "failed"].drop_duplicates("trial_id")
-    labels = {trial.config.trial_id: trial.label for trial in report.plan.trials}
+    labels = {trial.config.trial_id: trial.label for trial in found.plan.trials}
     reasons = dict(zip(failed["trial_id"], failed["reason"], strict=True))
     facts += [f"Failed: {labels[key]} (trial {key}): {why}" for key, why in reasons.items()]
     return "\n\n".join(facts) + "\n"
@@ -113,30 +112,30 @@ def _settings(laid: Mapping[str, Any]) -> str:
     return ", ".join(listed) or "as fixed"
 
 
-def _figure_section(report: "Report") -> str:
-    plan = report.plan
-    alt, text = _figure_words(plan, report)
-    if len(report.costs):
+def _figure_section(found: Findings) -> str:
+    plan = found.plan
+    alt, text = _figure_words(plan, found)
+    if len(found.costs):
         text += what_intervals_are(plan)
     elif plan.study.replicates > 1:
         text += " Error bars ± one standard error."
-    if not report.cells["complete"].all():
+    if not found.cells["complete"].all():
         text += " A gap is an incomplete cell."
     return f"![{alt}](figure.png)\n\n{text}\n"
 
 
-def _figure_words(plan: Plan, report: "Report") -> tuple[str, str]:
+def _figure_words(plan: Plan, found: Findings) -> tuple[str, str]:
     """What stands for the figure where it is not shown, and what explains it."""
     several = len(plan.study.methods) > 1
-    if len(report.costs):
-        reference = report.costs["reference"].iloc[0]
+    if len(found.costs):
+        reference = found.costs["reference"].iloc[0]
         text = f"Cost in nats of test log p against {reference}; left of 0 a variation gains."
-        if (report.costs["trial_id"] == report.costs["reference_trial_id"]).any():
+        if (found.costs["trial_id"] == found.costs["reference_trial_id"]).any():
             text += f" Hollow: {SAME} {reference}."
         return "Cost of each variation", text
-    if plan.x is None and report.cells["dataset"].nunique() > 1:
+    if plan.x is None and found.cells["dataset"].nunique() > 1:
         text = "Test log p in nats, a panel a dataset."
-        if any(", published" in name for table in report.tables for name, _ in table.rows):
+        if any(", published" in name for table in found.tables for name, _ in table.rows):
             text += " Crosses are published figures."
         return "Test log p", text
     axis = f" against {axis_label(plan.x)}" if plan.x else ", a point a method"
@@ -146,7 +145,7 @@ def _figure_words(plan: Plan, report: "Report") -> tuple[str, str]:
     )
     if plan.x and several:
         text += " Methods are shifted sideways by a hair to keep their error bars apart."
-    if plan.x and report.cells["x"].isna().any():
+    if plan.x and found.cells["x"].isna().any():
         text += (
             f" Dashed, with its error as a band: a method that does not read {axis_label(plan.x)}."
         )

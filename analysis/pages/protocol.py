@@ -7,7 +7,7 @@ import pandas as pd
 
 from analysis.cells import NO_DATA
 from analysis.labels import plain
-from analysis.page import how_stopped, summary, what_varies
+from analysis.pages.study import how_stopped, summary, what_varies
 from gmm_study.study.plan import Plan
 from gmm_study.study.schema import VARIATION
 from gmm_study.study.strategies import DrawnSearch, Scheduler

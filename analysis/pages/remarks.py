@@ -5,9 +5,9 @@ from typing import Any
 import pandas as pd
 
 from analysis.cells import summarise
-from analysis.comparison import COMPARED
 from analysis.curves import stopped_early
 from analysis.labels import BOUND, ESS, LOG_P, value_label
+from analysis.tables.comparison import COMPARED
 from gmm_study.study.plan import Plan
 from gmm_study.study.schema import VARIATION
 

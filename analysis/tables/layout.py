@@ -8,10 +8,10 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.captions import BLANK, caption
 from analysis.frames import x_values
 from analysis.labels import LOG_P, METRICS, axis_label, decimals, value_label
 from analysis.published import published
+from analysis.tables.captions import BLANK, caption
 from gmm_study.study.plan import Plan
 from gmm_study.study.schema import VARIATION
 

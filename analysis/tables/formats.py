@@ -8,7 +8,7 @@ import pandas as pd
 from tabulate import tabulate
 
 from analysis.labels import error_label
-from analysis.tables import Entry, Table
+from analysis.tables.layout import Entry, Table
 
 
 def markdown(table: Table) -> str:

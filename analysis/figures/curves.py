@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from analysis.curves import LearningCurve
+from analysis.figures.style import PALETTE, STYLE, look, new_figure
 from analysis.labels import axis_label, short_label
-from analysis.style import PALETTE, STYLE, look, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from analysis.style import STYLE, look, new_figure
+from analysis.figures.style import STYLE, look, new_figure
+from gmm_study.study.plan import Plan
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -85,3 +86,19 @@ def _linear_up_to(sizes: pd.Series) -> float | None:
     if known.empty or known.iloc[-1] <= LOG_SCALE_FROM * known.iloc[len(known) // 2]:
         return None
     return float(10.0 ** ceil(log10(known.iloc[len(known) // 2])))
+
+
+def what_intervals_are(plan: Plan) -> str:
+    """What the bars of the figure of costs are, where there are any."""
+    if plan.study.replicates == 1:
+        return " One replicate (n = 1), so no interval is known."
+    return (
+        f" Bars: 95% intervals by Student's t with n = {plan.study.replicates} replicates, each by "
+        "itself, not adjusted for their number."
+    )
+
+
+def can_draw_costs(costs: pd.DataFrame) -> bool:
+    """Whether any cost is known but those that are zero because both ends are one trial."""
+    apart = costs["trial_id"] != costs["reference_trial_id"]
+    return bool((apart & costs["cost"].notna()).any())

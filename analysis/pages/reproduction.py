@@ -9,26 +9,27 @@ from typing import Any
 import pandas as pd
 
 from analysis.cells import NO_DATA, summarise
-from analysis.comparison import LIKELIHOODS, compare, lay_out_comparison, lay_out_other_models
-from analysis.cost_figure import draw_costs
-from analysis.costs import (
-    can_draw_costs,
-    costs_of_variations,
-    lay_out_costs,
-    what_intervals_are,
-)
-from analysis.curve_figure import draw_curves
+from analysis.costs import costs_of_variations
 from analysis.curves import LearningCurve, learning_curves
-from analysis.formats import markdown
+from analysis.figures.costs import can_draw_costs, draw_costs, what_intervals_are
+from analysis.figures.curves import draw_curves
+from analysis.figures.style import render
 from analysis.frames import Records, join, load
 from analysis.labels import LOG_P, axis_label, decimals, error_label, value_label
-from analysis.page import pipe_table, selection_section, title
-from analysis.protocol import what_was_run
-from analysis.remarks import remarks
+from analysis.pages.protocol import what_was_run
+from analysis.pages.remarks import remarks
+from analysis.pages.study import pipe_table, selection_section, title
 from analysis.report import replace_file
 from analysis.selection import PROVISIONAL
-from analysis.style import render
-from analysis.tables import lay_out
+from analysis.tables.comparison import (
+    LIKELIHOODS,
+    compare,
+    lay_out_comparison,
+    lay_out_other_models,
+)
+from analysis.tables.costs import lay_out_costs
+from analysis.tables.formats import markdown
+from analysis.tables.layout import lay_out
 from analysis.verdict import verdict
 from gmm_study.study import Plan, Study, make_plan
 from gmm_study.trials.record import RecordStore

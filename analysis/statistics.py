@@ -1,0 +1,84 @@
+"""Means and differences over replicates, their standard errors, and how likely they are chance."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from math import nan, sqrt
+
+import numpy as np
+import pandas as pd
+
+CONFIDENCE = 0.95
+LEVEL = 1.0 - CONFIDENCE
+"""A p-value up to this one is called significant."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A mean difference with its standard error (n - 1), in the unit of the values.
+
+    `half_width` is that of its 95% interval by Student's t, `p_value` that of no difference by the
+    same t, of either sign. Both are NaN, as the standard error is, where one value of each is all.
+    """
+
+    mean: float
+    standard_error: float
+    half_width: float
+    p_value: float
+    n: int
+    paired: bool
+
+
+def mean_and_standard_error(values: Iterable[float]) -> tuple[float, float]:
+    """The mean and its standard error, s / sqrt(n) with n - 1 in s; NaN error for one value."""
+    array = np.asarray(list(values), dtype=np.float64)
+    error = array.std(ddof=1) / sqrt(len(array)) if len(array) > 1 else nan
+    return float(array.mean()), float(error)
+
+
+def paired_difference(first: pd.Series, second: pd.Series) -> Difference:
+    """`first` minus `second`, value by value of the index that they share (a paired t-test)."""
+    differences = first - second
+    mean, error = mean_and_standard_error(differences)
+    return _difference(mean, error, len(differences) - 1, len(differences), paired=True)
+
+
+def unpaired_difference(first: pd.Series, second: pd.Series) -> Difference:
+    """The mean of `first` minus that of `second`, of independent values (Welch's t-test)."""
+    squares = [mean_and_standard_error(values)[1] ** 2 for values in (first, second)]
+    counts = (len(first), len(second))
+    mean, error = float(first.mean() - second.mean()), sum(squares) ** 0.5
+    return _difference(mean, error, _welch(squares, counts), min(counts), paired=False)
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """p-values adjusted for their number (Holm, 1979), in the order given; NaN is no comparison.
+
+    Rejecting those at most some level keeps the chance of any false rejection below that level.
+    """
+    order = sorted((i for i, p in enumerate(p_values) if p == p), key=lambda i: p_values[i])
+    adjusted, running = [nan] * len(p_values), 0.0
+    for rank, index in enumerate(order):
+        running = max(running, (len(order) - rank) * p_values[index])
+        adjusted[index] = min(1.0, running)
+    return adjusted
+
+
+def _difference(mean: float, error: float, freedom: float, n: int, paired: bool) -> Difference:
+    from scipy.special import stdtr, stdtrit  # type: ignore[import-untyped]
+
+    if not freedom > 0:
+        return Difference(mean, error, nan, nan, n, paired)
+    half_width = float(stdtrit(freedom, (1 + CONFIDENCE) / 2)) * error
+    if error == 0.0:
+        p_value = 0.0 if mean else 1.0
+    else:
+        p_value = float(2.0 * stdtr(freedom, -abs(mean) / error))
+    return Difference(mean, error, half_width, p_value, n, paired)
+
+
+def _welch(squares: list[float], counts: tuple[int, int]) -> float:
+    """Welch and Satterthwaite's degrees of freedom, of two squared standard errors."""
+    if min(counts) < 2:
+        return nan
+    shares = sum(square**2 / (n - 1) for square, n in zip(squares, counts, strict=True))
+    return sum(squares) ** 2 / shares if shares else float(sum(counts) - 2)

@@ -1,0 +1,61 @@
+"""The tables of a study's variations: what each costs each method."""
+
+import pandas as pd
+
+from analysis.labels import decimals
+from analysis.tables.captions import evaluation_samples
+from analysis.tables.layout import Entry, Notes, Table, table
+from gmm_study.study.plan import Plan
+
+
+def lay_out_costs(plan: Plan, costs: pd.DataFrame) -> list[Table]:
+    """A table a dataset: what each variation costs each method; bold is what matters."""
+    datasets = dict.fromkeys(costs["dataset"])
+    return [_table(plan, dataset, costs[costs["dataset"] == dataset]) for dataset in datasets]
+
+
+def _table(plan: Plan, dataset: str, costs: pd.DataFrame) -> Table:
+    notes = Notes()
+    methods = list(dict.fromkeys(costs["method"]))
+    labels = list(dict.fromkeys(costs["variation"]))
+    entries = {
+        (row["method"], row["variation"]): Entry(
+            row["cost"],
+            row["standard_error"],
+            notes.letter(row["mark"]),
+            best=row["matters"],
+            signed=True,
+        )
+        for row in costs.to_dict("records")
+    }
+    errors = costs.loc[costs["trial_id"] != costs["reference_trial_id"], "standard_error"]
+    return table(
+        key=f"{plan.study.name} {dataset} costs",
+        title=f"Cost of each variation on {dataset} in nats",
+        caption=_caption(plan, dataset, costs),
+        corner=("method", "variation"),
+        columns=labels,
+        rows=[(method, [entries.get((method, label)) for label in labels]) for method in methods],
+        notes=notes,
+        places=decimals(errors),
+        down=True,
+    )
+
+
+def _caption(plan: Plan, dataset: str, costs: pd.DataFrame) -> str:
+    settings = [t.config.hyperparameters for t in plan.trials if t.config.dataset == dataset]
+    text = (
+        f"Mean test log p of {costs['reference'].iloc[0]} minus that of the variation: positive is "
+        "what it costs, negative what it gains."
+    )
+    if settings:
+        text += f" log p with K = {evaluation_samples(settings)} samples per datapoint."
+    n = plan.study.replicates
+    if n == 1:
+        return f"{text} One replicate a trial (n = 1), so no standard error (n/a) and none is bold."
+    return (
+        f"{text} ± standard error over n = {n} replicates, paired where no footnote says "
+        "otherwise: of the differences within a replicate, whose two trials share the seed of data "
+        "order and noise (standard deviation with n - 1, divided by √n). Bold: other than 0 by "
+        "Student's t at the 5% level, adjusted by Holm for the variations of a method on a dataset."
+    )
