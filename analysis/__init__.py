@@ -4,8 +4,10 @@ from analysis.cells import summarise
 from analysis.costs import costs_of_variations
 from analysis.figures.along_axis import draw
 from analysis.figures.style import render
-from analysis.frames import Records, join, load, x_values
-from analysis.pages.reproduction import plan_from_records, write_reproduction
+from analysis.frames import Records, load
+from analysis.pages.reproduction import write_reproduction
+from analysis.planned import join, x_values
+from analysis.plans import plan_from_records
 from analysis.published import PublishedFigure, load_published, published
 from analysis.report import Report, write_report
 from analysis.selection import best_mean_validation_bound

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.frames import x_values
 from analysis.labels import BOUND, METRICS, axis_label, value_label
+from analysis.planned import x_values
+from analysis.ranking import rank
 from analysis.selection import CELL, PROVISIONAL, best_mean_validation_bound
 from analysis.statistics import mean_and_standard_error
 from gmm_study.study.plan import Plan
@@ -46,8 +47,8 @@ def summarise(plan: Plan, rows: pd.DataFrame, metrics: Mapping[str, str] = METRI
     over the replicates of the chosen trial, n - 1; NaN for one replicate), `n` (replicates
     averaged; 0 where there is no average), `samples` (the estimate's K), `trial_id`, `settings` and
     `validation_bound` of the chosen trial, `complete`, `mark` (why there is no average, what the
-    choice lacked, or with which cell it shares its trial). An incomplete cell has no average, nor
-    has one of a data set that could not be had.
+    choice lacked, or with which cell it shares its trial), and those of `rank`. An incomplete cell
+    has no average, nor has one of a data set that could not be had.
     """
     settings = {trial.config.trial_id: trial.config.hyperparameters for trial in plan.trials}
     chosen = best_mean_validation_bound(rows).to_dict("records")
@@ -55,17 +56,18 @@ def summarise(plan: Plan, rows: pd.DataFrame, metrics: Mapping[str, str] = METRI
     _mark_provisional(plan, rows, chosen)
     chosen = [*chosen, *_gaps(plan, rows)]
     chosen.sort(key=lambda cell: plan.study.datasets.index(cell["dataset"]))
+    # A trial can stand in several cells of a plan, with the same replicates in each.
+    needed = rows[rows["trial_id"].isin([cell["trial_id"] for cell in chosen if cell["complete"]])]
+    once = needed.drop_duplicates(["trial_id", "replicate"])
     cells = []
     for cell in chosen:
-        # A trial can stand in several cells of a plan, with the same replicates in each.
-        own = rows[rows["trial_id"] == cell["trial_id"]] if cell["complete"] else rows.iloc[:0]
-        own = own.drop_duplicates("replicate")
+        own = once[once["trial_id"] == cell["trial_id"]] if cell["complete"] else once.iloc[:0]
         for metric, name in metrics.items():
             known = {"study": plan.study.name, "axis": plan.x or "", "metric": metric}
             samples = _samples(settings[cell["trial_id"]], metric) if cell["complete"] else None
             average = _average(own, metric, name, cell)
             cells.append(known | cell | {"samples": samples} | average)
-    return pd.DataFrame(cells, columns=list(_TYPES), dtype=object).astype(_TYPES)
+    return rank(plan, rows, pd.DataFrame(cells, columns=list(_TYPES), dtype=object).astype(_TYPES))
 
 
 def _samples(settings: Hyperparameters, metric: str) -> int:

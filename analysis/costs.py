@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from analysis.differences import LogP
 from analysis.labels import LOG_P, decimals, error_label, value_range
-from analysis.statistics import LEVEL, holm, paired_difference, unpaired_difference
+from analysis.statistics import LEVEL, holm
 from gmm_study.study.plan import Plan
 from gmm_study.study.schema import VARIATION
 
@@ -49,7 +50,7 @@ def costs_of_variations(plan: Plan, rows: pd.DataFrame, cells: pd.DataFrame) -> 
     if plan.x != VARIATION:
         return pd.DataFrame(columns=list(_TYPES)).astype(_TYPES)
     reference, *others = plan.study.variations
-    seeds = {trial.config.trial_id: trial.config.hyperparameters.seed for trial in plan.trials}
+    by_replicate = LogP(plan, rows)
     log_p = cells[cells["metric"] == LOG_P]
     found = []
     for (dataset, method), own in log_p.groupby(["dataset", "method"], sort=False):
@@ -59,7 +60,7 @@ def costs_of_variations(plan: Plan, rows: pd.DataFrame, cells: pd.DataFrame) -> 
             known = {"dataset": dataset, "method": method, "variation": label, "metric": LOG_P}
             known |= {"study": plan.study.name, "reference": reference}
             start, end = by_label[reference], by_label[label]
-            family.append(known | _cost(rows, start, end, seeds))
+            family.append(known | _cost(by_replicate, start, end))
         for row, p_value in zip(family, holm([row["p_value"] for row in family]), strict=True):
             found.append(row | {"p_value": p_value, "matters": p_value <= LEVEL})
     return pd.DataFrame(found, columns=list(_TYPES), dtype=object).astype(_TYPES)
@@ -75,9 +76,7 @@ def cost_sentences(costs: pd.DataFrame) -> list[str]:
     return sentences
 
 
-def _cost(
-    rows: pd.DataFrame, start: dict[Any, Any], end: dict[Any, Any], seeds: dict[str, int]
-) -> dict[str, Any]:
+def _cost(log_p: LogP, start: dict[Any, Any], end: dict[Any, Any]) -> dict[str, Any]:
     known = {"trial_id": end["trial_id"], "reference_trial_id": start["trial_id"], "n": 0}
     known |= {"cost": nan, "standard_error": nan, "half_width": nan, "p_value": nan}
     if not start["n"]:
@@ -88,12 +87,7 @@ def _cost(
         zero = {"cost": 0.0, "standard_error": 0.0, "half_width": 0.0, "p_value": nan}
         zero |= {"n": start["n"]}
         return known | zero | {"paired": True, "mark": f"{SAME} {start['x']}"}
-    first, second = (log_p_by_replicate(rows, cell["trial_id"]) for cell in (start, end))
-    one_seed = seeds[start["trial_id"]] == seeds[end["trial_id"]]
-    if one_seed and first.index.sort_values().equals(second.index.sort_values()):
-        difference = paired_difference(first, second)
-    else:
-        difference = unpaired_difference(first, second)
+    difference = log_p.difference(start, end)
     return known | {
         "cost": difference.mean,
         "standard_error": difference.standard_error,
@@ -103,12 +97,6 @@ def _cost(
         "paired": difference.paired,
         "mark": "" if difference.paired else UNPAIRED,
     }
-
-
-def log_p_by_replicate(rows: pd.DataFrame, trial_id: str) -> pd.Series:
-    """Test log p of a trial's replicates, in nats, indexed by replicate."""
-    own = rows[rows["trial_id"] == trial_id].drop_duplicates("replicate")
-    return own.set_index("replicate")[LOG_P]
 
 
 def _sentence(costs: pd.DataFrame) -> str:

@@ -1,17 +1,15 @@
 """Learning curves: the validation bound per epoch, a mean over replicates, and where it heads."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from analysis.frames import load
+from analysis.frames import Records
 from analysis.selection import CELL
 from analysis.statistics import mean_and_standard_error
 from gmm_study.study.plan import Plan
-from gmm_study.trials.record import RecordStore
 
 LAST_PART = 0.1
 """Part of the epochs over which the last slope is taken."""
@@ -62,7 +60,7 @@ class LearningCurve:
 
 
 def learning_curves(
-    plan: Plan, store: RecordStore, rows: pd.DataFrame, cells: pd.DataFrame
+    plan: Plan, records: Records, rows: pd.DataFrame, cells: pd.DataFrame
 ) -> list[LearningCurve]:
     """The curve of each cell's chosen trial, or of its only one while that is incomplete."""
     planned: dict[tuple[Any, ...], list[str]] = {}
@@ -76,7 +74,7 @@ def learning_curves(
         chosen = cell["trial_id"] if cell["complete"] else trials[0] if len(trials) == 1 else None
         if chosen is not None:
             shown.append((cell, str(chosen)))
-    values = _validation_bounds(store, (trial_id for _, trial_id in shown))
+    values = _validation_bounds(records, [trial_id for _, trial_id in shown])
     curves = []
     for cell, trial_id in shown:
         ended = rows[rows["trial_id"] == trial_id].drop_duplicates("replicate")
@@ -100,8 +98,8 @@ def stopped_early(plan: Plan, ended: pd.DataFrame) -> pd.Series:
     return (ended["replicate_state"] == "complete") & (before | waited).fillna(True)
 
 
-def _validation_bounds(store: RecordStore, trial_ids: Iterable[str]) -> pd.DataFrame:
-    curves = load(store, trial_ids).curves()
+def _validation_bounds(records: Records, trial_ids: list[str]) -> pd.DataFrame:
+    curves = records.curves(dict.fromkeys(trial_ids))
     return curves[(curves["split"] == "valid") & (curves["metric"] == "bound")]
 
 

@@ -6,7 +6,8 @@ import pandas as pd
 
 from analysis.cells import summarise
 from analysis.costs import costs_of_variations
-from analysis.frames import Records, join, load
+from analysis.frames import Records, load
+from analysis.planned import join
 from analysis.tables.costs import lay_out_costs
 from analysis.tables.layout import Table, lay_out
 from analysis.verdict import verdict
@@ -33,7 +34,7 @@ class Findings:
 
 def find(plan: Plan, store: RecordStore | str) -> Findings:
     """Read the records of the plan's trials: what has none is pending, an unreadable one failed."""
-    records = load(store, [trial.config.trial_id for trial in plan.trials])
+    records = load(store, trial_ids=[trial.config.trial_id for trial in plan.trials])
     rows = join(plan, records)
     cells = summarise(plan, rows)
     costs = costs_of_variations(plan, rows, cells)

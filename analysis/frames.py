@@ -1,21 +1,26 @@
-"""Records as tidy frames, and a plan joined with them."""
+"""Records as tidy frames, from a store or from an MLflow server, in a line or two of a notebook.
 
-from collections.abc import Iterable
+from analysis import load
+
+records = load("results", study="depth_sweep")
+records.trials, records.replicates, records.curves()
+"""
+
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from math import nan
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from warnings import warn
 
 import pandas as pd
-from pyarrow import ArrowException
+import pyarrow as pa
 
-from analysis.labels import CRITERION, METRICS, plain
-from gmm_study.study.plan import Plan, PlannedTrial
-from gmm_study.trials.record import Record, RecordStore
+from analysis.plans import plan_from_records
+from analysis.reading import UNREADABLE, Reading, line
+from gmm_study.trials.record import RecordStore
 
-STATES = ("complete", "stopped", "running", "pending", "diverged", "failed")
-ENDED = ("complete", "diverged")
+if TYPE_CHECKING:
+    from gmm_study.study import Study
 
 _TRIAL = {
     "trial_id": "string",
@@ -36,14 +41,14 @@ _REPLICATE = {
     "seconds": "float64",
 }
 _CURVE = {
-    "trial_id": "string",
-    "replicate": "Int64",
-    "epoch": "Int64",
-    "split": "string",
-    "metric": "string",
+    "trial_id": "category",
+    "replicate": "int32",
+    "epoch": "int32",
+    "split": "category",
+    "metric": "category",
     "value": "float64",
 }
-_UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, OSError, ArrowException)
+READERS_OF_A_BUCKET = 16
 
 
 @dataclass(frozen=True)
@@ -61,179 +66,44 @@ class Records:
     trials: pd.DataFrame
     replicates: pd.DataFrame
     warnings: tuple[str, ...]
-    store: RecordStore
+    read_curves: Callable[[list[str]], pd.DataFrame]
+    """Of some trials' ids, their curves, as `curves` gives them."""
 
-    def curves(self) -> pd.DataFrame:
-        """The curves of all trials: trial_id, replicate, epoch, split, metric, value (in nats).
+    def curves(self, trial_ids: Iterable[str] | None = None) -> pd.DataFrame:
+        """The curves of all trials, or some: trial_id, replicate, epoch, split, metric, value.
 
-        Read at every call. A file that cannot be read is left out with a `UserWarning`.
+        In nats, but for an effective sample size, which is a fraction. Read at every call. A file
+        that cannot be read is left out with a `UserWarning`.
         """
-        frames = [_typed([], _CURVE)]
-        for trial_id in self.trials["trial_id"]:
-            try:
-                frame = self.store.record(trial_id).metrics().to_pandas()
-                frames.append(_typed(frame.assign(trial_id=trial_id), _CURVE))
-            except _UNREADABLE as error:
-                warn(f"{trial_id}: metrics.parquet: {_line(error)}", stacklevel=2)
-        return pd.concat(frames, ignore_index=True)
+        ids = self.trials["trial_id"] if trial_ids is None else trial_ids
+        return self.read_curves([str(trial_id) for trial_id in ids])
 
 
-def load(store: RecordStore | str, trial_ids: Iterable[str] | None = None) -> Records:
-    """The records in a store or at a storage address: all of them, or those of `trial_ids`.
+def load(
+    storage: RecordStore | str,
+    study: "Study | str | None" = None,
+    trial_ids: Iterable[str] | None = None,
+) -> Records:
+    """The records in a store or at a storage address: all of them, a study's, or `trial_ids`.
 
-    A trial without a record has no row. A record that cannot be read has a row, `failed`, with the
-    reason, and a line in `warnings`; it never costs the others. Raises `InputError` for a storage
-    address that is none.
+    `study` is NAME for `studies/NAME.yaml` under the current folder, the path of such a file, or a
+    loaded study; its trials are known by the data in the records, and no data is read. A trial
+    without a record has no row. A record that cannot be read has a row, `failed`, with the reason,
+    and a line in `warnings`; it never costs the others. Raises `InputError` for a storage address
+    or a study that is none.
     """
-    store = RecordStore(store) if isinstance(store, str) else store
+    store = RecordStore(storage) if isinstance(storage, str) else storage
+    if study is not None:
+        planned = [trial.config.trial_id for trial in plan_from_records(study, store).trials]
+        trial_ids = planned if trial_ids is None else [own for own in trial_ids if own in planned]
     ids = store.trial_ids() if trial_ids is None else list(dict.fromkeys(trial_ids))
-    with ThreadPoolExecutor(max_workers=8) as readers:
-        found = list(readers.map(lambda trial_id: _Reading(trial_id).read(store), ids))
-    read = [reading for reading in found if reading.exists]
+    read = [reading for reading in _read(store, ids) if reading.exists]
     return Records(
         trials=_typed([reading.trial for reading in read], _TRIAL),
         replicates=_typed([row for reading in read for row in reading.replicates], _REPLICATE),
         warnings=tuple(reading.warning for reading in read if reading.warning),
-        store=store,
+        read_curves=lambda ids: _curves(store, ids),
     )
-
-
-def join(plan: Plan, records: Records) -> pd.DataFrame:
-    """A row for every planned replicate, in the plan's order, whether it has a record or not.
-
-    Columns: `dataset`, `method`, `x` (the value of the plan's axis, None where there is none),
-    `settings` (the other axes, `learning_rate=0.003; batch_size=100`) and one column for each of
-    them, `trial_id`, `state` and `reason` of the trial, `replicate`, `replicate_state`, `epochs`,
-    `best_epoch`, `seconds`, and one column a final metric. What has no record is `pending`.
-    Replicates of a record beyond the planned ones are left out.
-    """
-    cells = [_planned_row(plan, trial) for trial in plan.places]
-    replicates = range(plan.study.replicates)
-    planned = pd.DataFrame(
-        [cell | {"replicate": replicate} for cell in cells for replicate in replicates],
-        dtype=object,
-    )
-    planned = planned.drop_duplicates(["dataset", "method", "x", "trial_id", "replicate"])
-    rows = (
-        planned.astype({"trial_id": "string", "replicate": "Int64"})
-        .merge(
-            records.replicates.rename(columns={"state": "replicate_state"}),
-            on=["trial_id", "replicate"],
-            how="left",
-        )
-        .merge(records.trials[["trial_id", "status", "reason"]], on="trial_id", how="left")
-    )
-    for metric in (CRITERION, *METRICS):
-        if metric not in rows:
-            rows[metric] = nan
-    rows["replicate_state"] = rows["replicate_state"].fillna(rows["status"]).fillna("pending")
-    rows["state"] = rows.groupby("trial_id")["replicate_state"].transform(_trial_state)
-    rows["reason"] = rows["reason"].fillna("").where(rows["state"] == "failed", "")
-    return rows.drop(columns="status")
-
-
-def x_values(rows: pd.DataFrame, column: str = "x") -> list[Any]:
-    """The distinct values of a column: numbers in order, others in the plan's, None last."""
-    distinct = list(dict.fromkeys(rows[column]))
-    known = [value for value in distinct if value is not None]
-    if not any(isinstance(value, str) for value in known):
-        known.sort()
-    return known + [None] * (None in distinct)
-
-
-def is_continuous(plan: Plan) -> bool:
-    """Whether x is drawn from a range of reals, so that hardly two trials share a value of it."""
-    axis = plan.study.space.get(plan.x or "")
-    return axis is not None and axis.kind in ("uniform", "log_uniform")
-
-
-class _Reading:
-    """One record while it is read, file by file, so that what fails can be named."""
-
-    def __init__(self, trial_id: str) -> None:
-        self.trial: dict[str, Any] = {"trial_id": trial_id, "reason": ""}
-        self.replicates: list[dict[str, Any]] = []
-        self.warning = ""
-        self.exists = True
-        self._file = "config.json"
-
-    def read(self, store: RecordStore) -> "_Reading":
-        trial_id = self.trial["trial_id"]
-        try:
-            self._read(store.record(trial_id))
-        except _UNREADABLE as error:
-            self.trial |= {"state": "failed", "status": "failed"}
-            self.trial["reason"] = f"{self._file} cannot be read: {_line(error)}"
-            self.warning = f"{trial_id}: {self.trial['reason']}"
-            self.replicates = []
-        return self
-
-    def _read(self, record: Record) -> None:
-        config = record.config()
-        if config is not None:
-            self.trial |= config.flat()
-        self._file = "result.json"
-        result = record.result()
-        ended = result["replicates"] if result else {}
-        if result:
-            self.replicates = [
-                _replicate_row(self.trial["trial_id"], replicate, outcome)
-                for replicate, outcome in ended.items()
-            ]
-            self.trial["git_commit"] = result.get("git_commit")
-            for name in ("versions", "machine"):
-                self.trial[name] = _flat(result.get(name))
-            self.trial["finished"] = pd.Timestamp(result.get("finished", nan), unit="s", tz="UTC")
-        self._file = "status.json"
-        status = record.status()
-        self.exists = bool(config or result or status)
-        if config is None and self.exists:
-            self._file = "config.json"
-            raise FileNotFoundError("it is missing")
-        self.trial["status"] = record.state(len(ended) + 1)
-        self.trial["state"] = str(result["state"]) if result else self.trial["status"]
-        if self.trial["status"] == "failed":
-            self.trial["reason"] = _line(status.get("error") or "no reason was recorded")
-
-
-def _flat(facts: Any) -> str | None:
-    """`python 3.11.9, torch 2.13.0` of a mapping; a text as it stands."""
-    if isinstance(facts, dict):
-        return ", ".join(f"{name} {value}" for name, value in facts.items() if value is not None)
-    return None if facts is None else str(facts)
-
-
-def _replicate_row(trial_id: str, replicate: str, outcome: dict[str, Any]) -> dict[str, Any]:
-    row = {"trial_id": trial_id, "replicate": int(replicate), "state": str(outcome["state"])}
-    row |= {name: outcome.get(name) for name in ("epochs", "best_epoch", "seconds")}
-    figures = outcome.get("metrics", {}).items()
-    return row | {name: nan if value is None else float(value) for name, value in figures}
-
-
-def _planned_row(plan: Plan, trial: PlannedTrial) -> dict[str, Any]:
-    settings = trial.config.flat()
-    axes = {name: plain(value) for name, value in trial.axes.items()}
-    axes = {name: value for name, value in axes.items() if name not in ("dataset", "method")}
-    x = None
-    if plan.x is not None:
-        stated = settings.get({"layers.depth": "depth"}.get(plan.x, plan.x))
-        x = axes.pop(plan.x, stated)
-    return {
-        "dataset": settings["dataset"],
-        "method": settings["method"],
-        "x": x,
-        "settings": "; ".join(f"{name}={value}" for name, value in axes.items()),
-        **axes,
-        "trial_id": trial.config.trial_id,
-    }
-
-
-def _trial_state(replicates: pd.Series) -> str:
-    """One state of a trial from those of its planned replicates."""
-    states = set(replicates)
-    if states <= set(ENDED):
-        return "complete" if "complete" in states else "diverged"
-    return next(iter(states - set(ENDED)))
 
 
 def _typed(rows: Any, types: dict[str, str]) -> pd.DataFrame:
@@ -254,8 +124,25 @@ def _kind(column: pd.Series) -> str:
     return "float64" if kinds <= {int, float} else "string"
 
 
-def _line(error: object) -> str:
-    text = " ".join(str(error).split()) or type(error).__name__
-    if isinstance(error, KeyError):
-        text = f"{text} is missing"
-    return text if len(text) <= 200 else f"{text[:199]}…"
+def _read(store: RecordStore, trial_ids: list[str]) -> Iterable[Reading]:
+    """Every record once; side by side where an answer is waited for."""
+    if store.is_local:
+        return [Reading(store, trial_id) for trial_id in trial_ids]
+    with ThreadPoolExecutor(READERS_OF_A_BUCKET) as readers:
+        return list(readers.map(lambda trial_id: Reading(store, trial_id), trial_ids))
+
+
+def _curves(store: RecordStore, trial_ids: list[str]) -> pd.DataFrame:
+    tables = []
+    for trial_id in trial_ids:
+        try:
+            table = store.record(trial_id).metrics()
+        except UNREADABLE as error:
+            warn(f"{trial_id}: metrics.parquet: {line(error)}", stacklevel=3)
+        else:
+            own = pa.repeat(trial_id, table.num_rows)
+            tables.append(table.add_column(0, "trial_id", own))
+    if not tables:
+        return pd.DataFrame(columns=list(_CURVE)).astype(_CURVE)
+    names = [name for name, kind in _CURVE.items() if kind == "category"]
+    return pa.concat_tables(tables).to_pandas(categories=names, split_blocks=True)

@@ -15,6 +15,8 @@ ESS, ESS_STAR, LOG_Z2 = "test/ess", "test/ess_star", "test/log_z2"
 METRICS = {LOG_P: "test log p", BOUND: "test bound"}
 """The figures that a report shows, all in nats."""
 
+CHANGES_THE_BOUND = {"samples": "the K of their bound", "bound": "the kind of their bound"}
+"""Settings under which the bounds of one method are different quantities."""
 MOST_DECIMALS = 4
 ROUNDING = 1e-9
 """Nats up to which an error is that of the arithmetic, and counts as zero."""

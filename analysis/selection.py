@@ -4,17 +4,20 @@ A cell is a dataset, a method and a value of the plan's axis; its trials differ 
 """
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
+from math import isfinite, nan
+from statistics import fmean
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from analysis.frames import x_values
 from analysis.labels import CRITERION
+from analysis.planned import x_values
 
 CELL = ("dataset", "method", "x")
 PROVISIONAL = "provisional"
 """How the mark of a cell begins whose trials have not all ended."""
+_READ = (*CELL, "trial_id", "settings", "state", "replicate_state", CRITERION)
 _TYPES = {
     "dataset": "string",
     "method": "string",
@@ -40,53 +43,51 @@ def best_mean_validation_bound(rows: pd.DataFrame) -> pd.DataFrame:
     and `trials` (how many), and `mark`, which says what is missing and why.
     """
     order = [list(dict.fromkeys(rows[name])) for name in CELL[:2]] + [x_values(rows)]
-    positions: dict[tuple[Any, ...], list[int]] = {}
-    for position, cell in enumerate(zip(*(rows[name] for name in CELL), strict=True)):
-        positions.setdefault(cell, []).append(position)
-    cells = sorted(
-        positions,
+    cells: dict[tuple[Any, ...], dict[str, list[dict[Any, Any]]]] = {}
+    for row in rows[list(_READ)].to_dict("records"):
+        trials = cells.setdefault(tuple(row[name] for name in CELL), {})
+        trials.setdefault(row["trial_id"], []).append(row)
+    in_order = sorted(
+        cells,
         key=lambda cell: [names.index(name) for names, name in zip(order, cell, strict=True)],
     )
-    chosen = [
-        dict(zip(CELL, cell, strict=True)) | _choose(rows.iloc[positions[cell]]) for cell in cells
-    ]
+    chosen = [dict(zip(CELL, cell, strict=True)) | _choose(cells[cell]) for cell in in_order]
     return pd.DataFrame(chosen, dtype=object).astype(_TYPES)
 
 
-def _choose(rows: pd.DataFrame) -> dict[str, Any]:
+def _choose(trials: Mapping[str, Sequence[Mapping[Any, Any]]]) -> dict[str, Any]:
+    """Of a cell's trials, each with its planned replicates."""
     bounds: dict[str, float] = {}
     missing: Counter[str] = Counter()
-    for trial_id, trial in rows.groupby("trial_id", sort=False):
-        if reason := what_is_missing(trial):
+    for trial_id, replicates in trials.items():
+        if reason := _what_is_missing(replicates):
             missing[reason] += 1
         else:
-            bounds[str(trial_id)] = float(trial[CRITERION].mean())
+            bounds[trial_id] = fmean(row[CRITERION] for row in replicates)
     best = max(bounds, key=lambda trial_id: bounds[trial_id], default=None)
-    trials = len(bounds) + missing.total()
     return {
         "complete": best is not None,
         "trial_id": best,
-        "settings": "" if best is None else rows.loc[rows["trial_id"] == best, "settings"].iloc[0],
-        "validation_bound": bounds.get(best or "", float("nan")),
+        "settings": "" if best is None else trials[best][0]["settings"],
+        "validation_bound": bounds.get(best or "", nan),
         "candidates": len(bounds),
-        "trials": trials,
-        "mark": _mark(missing, trials, len(bounds)),
+        "trials": len(trials),
+        "mark": _mark(missing, len(trials), len(bounds)),
     }
 
 
-def what_is_missing(trial: pd.DataFrame) -> str:
+def _what_is_missing(replicates: Sequence[Mapping[Any, Any]]) -> str:
     """Why a trial, given its planned replicates, is no candidate; empty where it is one."""
-    wanted = len(trial)
-    states = Counter(trial["replicate_state"])
+    wanted = len(replicates)
+    states = Counter(row["replicate_state"] for row in replicates)
     if "failed" in states:
         return "failed"
     if states["diverged"]:
         return f"diverged {states['diverged']} of {wanted} replicates"
     if states["complete"] < wanted:
-        state = trial["state"].iloc[0]
         ended = f", {states['complete']} of {wanted} replicates complete"
-        return f"{state}{ended if states['complete'] else ''}"
-    lost = int((~np.isfinite(trial[CRITERION])).sum())
+        return f"{replicates[0]['state']}{ended if states['complete'] else ''}"
+    lost = sum(not isfinite(row[CRITERION]) for row in replicates)
     return f"validation bound not finite in {lost} of {wanted} replicates" if lost else ""
 
 

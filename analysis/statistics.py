@@ -50,6 +50,13 @@ def unpaired_difference(first: pd.Series, second: pd.Series) -> Difference:
     return _difference(mean, error, _welch(squares, counts), min(counts), paired=False)
 
 
+def errors_to_tell(n: int) -> float:
+    """How many standard errors from 0 the mean of n differences must be to be told from it."""
+    from scipy.special import stdtrit  # type: ignore[import-untyped]
+
+    return float(stdtrit(n - 1, (1 + CONFIDENCE) / 2))
+
+
 def holm(p_values: Sequence[float]) -> list[float]:
     """p-values adjusted for their number (Holm, 1979), in the order given; NaN is no comparison.
 
@@ -64,7 +71,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def _difference(mean: float, error: float, freedom: float, n: int, paired: bool) -> Difference:
-    from scipy.special import stdtr, stdtrit  # type: ignore[import-untyped]
+    from scipy.special import stdtr, stdtrit
 
     if not freedom > 0:
         return Difference(mean, error, nan, nan, n, paired)

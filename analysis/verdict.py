@@ -1,14 +1,15 @@
-"""The answer of a study in a sentence a method, from the numbers of its cells."""
+"""The answer of a study in a sentence a data set, from the numbers of its cells."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from analysis.costs import cost_sentences, costs_of_variations, log_p_by_replicate
-from analysis.frames import is_continuous, x_values
-from analysis.labels import LOG_P, axis_label, decimals, error_label, value_label
-from analysis.statistics import mean_and_standard_error
+from analysis.costs import cost_sentences, costs_of_variations
+from analysis.differences import LogP
+from analysis.labels import CHANGES_THE_BOUND, LOG_P, axis_label, decimals, error_label, value_label
+from analysis.planned import is_continuous
+from analysis.statistics import LEVEL, Difference
 from gmm_study.study.plan import Plan
 from gmm_study.study.schema import VARIATION
 
@@ -17,71 +18,88 @@ def verdict(plan: Plan, rows: pd.DataFrame, cells: pd.DataFrame) -> list[str]:
     """What test log p does along the plan's axis, or between methods where there is none.
 
     `rows` are the planned replicates (`join`), `cells` their summary (`summarise`). A difference
-    is the mean over replicates of the difference within a replicate, ± its standard error (n - 1);
-    both ends of it have the same replicates. Where an end is incomplete there is no number; along
-    an axis that a search draws from a range of reals there is no verdict, as its ends are chance.
-    Variations are held against the first of them.
+    is the mean over replicates of the difference within a replicate, ± its standard error (n - 1),
+    and a gain or a loss where the paired t-test at the 5% level says so (`LogP.difference`). Where
+    an end is incomplete there is no number; along an axis that a search draws from a range of reals
+    there is no verdict, as its ends are chance. Variations are held against the first of them.
     """
     if is_continuous(plan):
         return []
     if plan.x == VARIATION:
         return cost_sentences(costs_of_variations(plan, rows, cells))
-    log_p = cells[cells["metric"] == LOG_P]
-    datasets = list(dict.fromkeys(log_p["dataset"]))
+    log_p, figures = LogP(plan, rows), cells[cells["metric"] == LOG_P]
+    datasets = list(dict.fromkeys(figures["dataset"]))
     sentences = []
     for dataset in datasets:
-        own = log_p[log_p["dataset"] == dataset]
-        prefix = f"{dataset}, " if len(datasets) > 1 else ""
-        told = _along_axis(plan, rows, own) if plan.x else _between_methods(rows, own)
-        sentences += [prefix + sentence for sentence in told]
+        own = figures[figures["dataset"] == dataset].to_dict("records")
+        told = _along_axis(plan, log_p, own) if plan.x else _between_methods(log_p, own)
+        place = f"{dataset}: " if len(datasets) > 1 else ""
+        sentences += [f"{place}{_lower(text) if place else text}." for text in told]
     return sentences
 
 
-def _along_axis(plan: Plan, rows: pd.DataFrame, cells: pd.DataFrame) -> list[str]:
+def _lower(text: str) -> str:
+    return text[0].lower() + text[1:]
+
+
+def in_words(difference: Difference) -> str:
+    """`gains 1.24 ± 0.16`, or `+0.4 ± 0.3 (not told from 0, p = 0.31)`, in nats."""
+    if not difference.p_value <= LEVEL:
+        return _signed(difference)
+    verb = "gains" if difference.mean > 0 else "loses"
+    return f"{verb} {_signed(difference)[1:]}"
+
+
+def _along_axis(plan: Plan, log_p: LogP, cells: list[dict[Any, Any]]) -> list[str]:
+    """What each method gains from one end of the axis to the other, and where it is best."""
     axis = axis_label(plan.x or "")
-    sentences = []
-    for method in dict.fromkeys(cells["method"]):
-        own = cells[cells["method"] == method]
-        values = [value for value in x_values(own) if value is not None]
-        if len(values) < 2:
+    gains: dict[str, list[str]] = {}
+    best, unknown = [], []
+    for method in dict.fromkeys(cell["method"] for cell in cells):
+        own = [cell for cell in cells if cell["method"] == method and cell["x"] is not None]
+        if len(own) < 2:
             continue
-        first, last = (_cell(own, value) for value in (values[0], values[-1]))
-        span = f"from {axis} {value_label(values[0])} to {value_label(values[-1])}"
-        missing = [
-            f"{axis} {value_label(c['x'])}: {c['mark']}" for c in (first, last) if not c["n"]
-        ]
-        difference = _difference(rows, first, last)
-        sentences.append(
-            f"{method}: no verdict {span} ({'; '.join(missing)})."
-            if missing
-            else f"{method}: {difference} nats of test log p {span} ({_pairs(first)})."
-        )
-    return sentences
+        first, last = ends = own[0], own[-1]
+        span = f"From {axis} {value_label(first['x'])} to {value_label(last['x'])}"
+        missing = [f"{axis} {value_label(c['x'])}: {c['mark']}" for c in ends if not c["n"]]
+        if missing:
+            unknown.append(f"{method}: no verdict {_lower(span)} ({'; '.join(missing)})")
+        else:
+            gain = in_words(log_p.difference(last, first))
+            gains.setdefault(span, []).append(f"{method} {gain}")
+            best += _best_value(plan, own)
+    told = [f"{span}, in nats of test log p: {'; '.join(own)}" for span, own in gains.items()]
+    if best:
+        told.append(f"The best {axis} by the validation bound: {', '.join(best)}")
+    return told + unknown
 
 
-def _between_methods(rows: pd.DataFrame, cells: pd.DataFrame) -> list[str]:
-    known = cells[cells["n"] > 0].sort_values("mean", ascending=False, kind="stable")
-    ranked = known.to_dict("records")
-    return [
-        f"{ranked[0]['method']}: {_difference(rows, other, ranked[0])} nats of test log p over "
-        f"{other['method']} ({_pairs(other)})."
-        for other in ranked[1:]
-    ]
+def _best_value(plan: Plan, cells: Sequence[Mapping[Any, Any]]) -> list[str]:
+    """`gmm 3`, where the axis leaves the bound one quantity and there are values between its ends.
+
+    Nothing where a cell is incomplete.
+    """
+    if plan.x in CHANGES_THE_BOUND or len(cells) < 3 or not all(cell["n"] for cell in cells):
+        return []
+    best = max(cells, key=lambda cell: float(cell["validation_bound"]))
+    return [f"{best['method']} {value_label(best['x'])}"]
 
 
-def _cell(cells: pd.DataFrame, x: Any) -> dict[Any, Any]:
-    return next(cell for cell in cells.to_dict("records") if cell["x"] == x)
+def _between_methods(log_p: LogP, cells: list[dict[Any, Any]]) -> list[str]:
+    known = [cell for cell in cells if cell["n"]]
+    if len(known) < 2:
+        return []
+    best, *others = sorted(known, key=lambda cell: -cell["mean"])
+    leads = [f"{_signed(log_p.difference(best, cell))} over {cell['method']}" for cell in others]
+    return [f"{best['method']} has the highest test log p, in nats: {'; '.join(leads)}"]
 
 
-def _difference(rows: pd.DataFrame, start: dict[Any, Any], end: dict[Any, Any]) -> str:
-    if not (start["n"] and end["n"]):
-        return ""
-    ends = [log_p_by_replicate(rows, cell["trial_id"]) for cell in (start, end)]
-    mean, error = mean_and_standard_error(ends[1] - ends[0])
-    places = decimals([error])
-    return f"{mean:+.{places}f}" + ("" if np.isnan(error) else f" ± {error_label(error, places)}")
-
-
-def _pairs(cell: dict[Any, Any]) -> str:
-    one = "one replicate, so no standard error"
-    return one if cell["n"] == 1 else f"paired over {cell['n']} replicates"
+def _signed(difference: Difference) -> str:
+    """`+1.24 ± 0.16`, with what a test makes of it where that is not a difference."""
+    places = decimals([difference.standard_error])
+    text = f"{difference.mean:+.{places}f}"
+    if difference.n == 1:
+        return f"{text} (one replicate, so no standard error)"
+    text = f"{text} ± {error_label(difference.standard_error, places)}"
+    told = difference.p_value <= LEVEL
+    return text if told else f"{text} (not told from 0, p = {difference.p_value:.2f})"

@@ -6,8 +6,8 @@ import pandas as pd
 
 from analysis.cells import NO_DATA
 from analysis.figures.style import STYLE, look, new_figure
-from analysis.frames import is_continuous, x_values
 from analysis.labels import BOUND, LOG_P, axis_label, is_number, short_label
+from analysis.planned import is_continuous, x_values
 from analysis.tables.captions import bounds_of_methods
 from gmm_study.study.plan import Plan
 

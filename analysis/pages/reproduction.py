@@ -1,7 +1,7 @@
 """How near we come to the published figures: one page with figures, from records alone."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,11 +14,12 @@ from analysis.curves import LearningCurve, learning_curves
 from analysis.figures.costs import can_draw_costs, draw_costs, what_intervals_are
 from analysis.figures.curves import draw_curves
 from analysis.figures.style import render
-from analysis.frames import Records, join, load
+from analysis.frames import Records, load
 from analysis.labels import LOG_P, axis_label, decimals, error_label, value_label
 from analysis.pages.protocol import what_was_run
 from analysis.pages.remarks import remarks
 from analysis.pages.study import pipe_table, selection_section, title
+from analysis.planned import join
 from analysis.report import replace_file
 from analysis.selection import PROVISIONAL
 from analysis.tables.comparison import (
@@ -31,7 +32,7 @@ from analysis.tables.costs import lay_out_costs
 from analysis.tables.formats import markdown
 from analysis.tables.layout import lay_out
 from analysis.verdict import verdict
-from gmm_study.study import Plan, Study, make_plan
+from gmm_study.study import Plan
 from gmm_study.trials.record import RecordStore
 
 HEAD = """# Reproduction
@@ -62,30 +63,6 @@ class _Section:
     text: str
     pictures: dict[str, bytes]
     compared: pd.DataFrame | None
-
-
-def plan_from_records(
-    study: Study, store: RecordStore, known_sha256: Mapping[str, str | None]
-) -> Plan:
-    """A study's plan, with the data sets known by their published checksum or by a record's.
-
-    Needs no data; a data set that neither knows has no trials.
-    """
-    in_records: dict[str, Counter[str]] = {}
-    for trial_id in store.trial_ids():
-        try:
-            config = store.record(trial_id).config()
-        except (ValueError, LookupError, TypeError):
-            continue
-        if config is not None:
-            in_records.setdefault(config.dataset, Counter())[config.dataset_sha256] += 1
-    checksums = {}
-    for dataset in study.datasets:
-        if published_one := known_sha256.get(dataset):
-            checksums[dataset] = published_one
-        elif dataset in in_records:
-            checksums[dataset] = in_records[dataset].most_common(1)[0][0]
-    return make_plan(study, checksums)
 
 
 def write_reproduction(plans: Sequence[Plan], store: RecordStore, output: Path) -> Reproduction:
@@ -169,7 +146,7 @@ def _section(plan: Plan, store: RecordStore, folder: str) -> _Section:
     if not plan.trials:
         text = f"{head}\nNo data set of this study is known here: {', '.join(study.datasets)}.\n"
         return _Section(text, {}, None)
-    records = load(store, [trial.config.trial_id for trial in plan.trials])
+    records = load(store, trial_ids=[trial.config.trial_id for trial in plan.trials])
     rows = join(plan, records)
     cells = summarise(plan, rows)
     parts = [head, f"### What was run\n\n{what_was_run(plan, rows)}", "### Results\n"]
@@ -192,7 +169,7 @@ def _section(plan: Plan, store: RecordStore, folder: str) -> _Section:
         parts.append(markdown(lay_out_comparison(plan, compared)))
         if (complete := cells[cells["complete"]]).size:
             parts.append(f"### Trials behind the figures\n\n{selection_section(plan, complete)}")
-        if curves := learning_curves(plan, store, rows, cells):
+        if curves := learning_curves(plan, records, rows, cells):
             pictures |= _picture(f"{name}_curves", draw_curves(curves, plan.x))
             parts.append(_curves_text(plan, curves, f"{folder}/{name}_curves.png"))
     if found := remarks(plan, rows):

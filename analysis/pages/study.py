@@ -11,29 +11,38 @@ from tabulate import tabulate
 from analysis.costs import SAME
 from analysis.figures.costs import what_intervals_are
 from analysis.findings import Findings
-from analysis.frames import STATES
-from analysis.labels import axis_label, is_number, plain, value_label
+from analysis.labels import CHANGES_THE_BOUND, axis_label, is_number, plain, value_label
+from analysis.planned import STATES
+from analysis.statistics import errors_to_tell
 from analysis.tables.formats import escaped, markdown
 from gmm_study.study.plan import Plan
 from gmm_study.study.schema import VARIATION, Study
 from gmm_study.study.strategies import DrawnSearch, Scheduler
 
 MOST_LISTED = 8
-_TIGHTER = {"samples": "the K of their bound", "bound": "the kind of their bound"}
-HOW_COMPARED = (
-    "A difference is the mean over replicates of the difference within a replicate, ± its standard "
-    "error; both of its ends have the same replicates."
-)
+
+
+def how_compared(plan: Plan) -> str:
+    """What a difference between two cells is, and what the test of it can tell."""
+    n = plan.study.replicates
+    text = "A difference is the mean over replicates of the difference within a replicate"
+    if n == 1:
+        return f"{text}; there is one replicate, so no test."
+    return (
+        f"{text}, ± its standard error (n - 1). It is told from 0 by a two-sided paired t-test at "
+        f"the 5% level, not adjusted for the number of comparisons; with n = {n} that takes "
+        f"{errors_to_tell(n):.1f} standard errors, so what is not told from 0 may well be there."
+    )
 
 
 def page(found: Findings, command: str) -> str:
     """The Markdown page: question, answer, what was run, tables, figure, choice, command."""
     study = found.plan.study
     answer = "".join(f"- {sentence}\n" for sentence in found.sentences)
-    differs = found.plan.x != VARIATION and "paired" in answer  # costs say it in their caption
+    differs = bool(answer) and found.plan.x != VARIATION  # costs say it in their caption
     tables = "\n".join(map(markdown, found.tables))
     sections = {
-        "Answer": answer + (f"\n{HOW_COMPARED}\n" if differs else ""),
+        "Answer": answer + (f"\n{how_compared(found.plan)}\n" if differs else ""),
         "What was run": _what_was_run(found),
         "Tables": tables,
         "Figure": _figure_section(found),
@@ -161,7 +170,7 @@ def selection_section(plan: Plan, cells: pd.DataFrame) -> str:
         if others
         else "Every cell has one trial, so none was chosen over another."
     )
-    if swept := [words for name, words in _TIGHTER.items() if name in others]:
+    if swept := [words for name, words in CHANGES_THE_BOUND.items() if name in others]:
         text += (
             f" Trials of a cell may differ in {' and '.join(swept)}, so the choice leans to the "
             "tighter bound."

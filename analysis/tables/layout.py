@@ -8,8 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.frames import x_values
 from analysis.labels import LOG_P, METRICS, axis_label, decimals, value_label
+from analysis.planned import x_values
 from analysis.published import published
 from analysis.tables.captions import BLANK, caption
 from gmm_study.study.plan import Plan
@@ -91,7 +91,7 @@ def lay_out(plan: Plan, cells: pd.DataFrame) -> list[Table]:
 def _along_axis(plan: Plan, cells: pd.DataFrame) -> Table:
     metric, dataset = cells["metric"].iloc[0], cells["dataset"].iloc[0]
     notes, xs, methods = Notes(), x_values(cells), list(dict.fromkeys(cells["method"]))
-    entries, marked = _entries(cells, notes, metric, by="x")
+    entries, marked = _entries(cells, notes, by="x")
     rows = [(method, [entries.get((method, x)) for x in xs]) for method in methods]
     text = caption(plan, [dataset], metric, marked)
     if metric == LOG_P:
@@ -112,7 +112,7 @@ def _along_axis(plan: Plan, cells: pd.DataFrame) -> Table:
 def _across_datasets(plan: Plan, cells: pd.DataFrame) -> Table:
     metric, datasets = cells["metric"].iloc[0], list(dict.fromkeys(cells["dataset"]))
     notes, one = Notes(), len(datasets) == 1
-    entries, marked = _entries(cells, notes, metric, by="dataset")
+    entries, marked = _entries(cells, notes, by="dataset")
     rows: list[tuple[str, list[Entry | None]]] = []
     for method in dict.fromkeys(cells["method"]):
         rows.append((method, [entries.get((method, dataset)) for dataset in datasets]))
@@ -180,25 +180,16 @@ def _published_sentence(dataset: str, methods: Iterable[str]) -> str:
 
 
 def _entries(
-    cells: pd.DataFrame, notes: Notes, metric: str, by: str
+    cells: pd.DataFrame, notes: Notes, by: str
 ) -> tuple[dict[tuple[str, Any], Entry], bool]:
     """The entries by method and column, and whether one of them is bold."""
-    best = _best(cells, by) if metric == LOG_P else set()
     entries = {
         (cell["method"], cell[by]): Entry(
-            cell["mean"], cell["standard_error"], notes.letter(cell["mark"]), index in best
+            cell["mean"], cell["standard_error"], notes.letter(cell["mark"]), bool(cell["rank"])
         )
-        for index, cell in zip(cells.index, cells.to_dict("records"), strict=True)
+        for cell in cells.to_dict("records")
     }
-    return entries, bool(best)
-
-
-def _best(cells: pd.DataFrame, by: str) -> set[Any]:
-    known = cells[cells["mean"].notna()]
-    columns = [
-        known[known[by].map(lambda value, x=x: value == x)] for x in dict.fromkeys(known[by])
-    ]
-    return {column["mean"].idxmax() for column in columns if len(column) > 1}
+    return entries, any(entry.best for entry in entries.values())
 
 
 def _letters() -> Iterator[str]:

@@ -4,7 +4,7 @@ import shlex
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial, wraps
+from functools import cached_property, partial, wraps
 from typing import TYPE_CHECKING, Any
 
 import rich_click as click
@@ -33,9 +33,6 @@ class Opened:
     `not_had` are the downloads that failed before, which are not tried again; this one's are added.
     """
 
-    states: dict[str, str]
-    standings: "dict[str, Standing]"
-
     def __init__(
         self,
         name: str,
@@ -60,7 +57,6 @@ class Opened:
 
         self._make_plan = partial(make_plan, study, checksums, self._proposals)
         self.plan: Plan = self._make_plan()
-        self._survey()
 
     def _checksums(
         self, names: Sequence[str], not_had: "dict[str, DownloadError]"
@@ -118,14 +114,21 @@ class Opened:
         """Take in what the searches have proposed since, and where every trial stands now."""
         if self.plan.study.is_adaptive:
             self.plan = self._make_plan()
-        self._survey()
+        for looked_up in ("standings", "states"):
+            self.__dict__.pop(looked_up, None)
 
-    def _survey(self) -> None:
+    @cached_property
+    def standings(self) -> "dict[str, Standing]":
+        """Where every trial stood when this was first asked for, or asked for again."""
         from gmm_study.trials.survey import survey
 
         trial_ids = [trial.config.trial_id for trial in self.plan.trials]
-        self.standings = survey(self.store, trial_ids, self.plan.study.replicates)
-        self.states = {trial_id: each.state for trial_id, each in self.standings.items()}
+        return survey(self.store, trial_ids, self.plan.study.replicates)
+
+    @cached_property
+    def states(self) -> dict[str, str]:
+        """The state of every trial, by id."""
+        return {trial_id: standing.state for trial_id, standing in self.standings.items()}
 
     def mend(self) -> None:
         """Write again what of ended trials' records this plan knows and cannot be read."""

@@ -27,7 +27,6 @@ def reproduction(storage: str, output: Path) -> None:
     trains nothing.
     """
     from analysis import plan_from_records, write_reproduction
-    from gmm_study.data.registry import REGISTRY
     from gmm_study.study import load_study
     from gmm_study.trials.record import RecordStore
 
@@ -35,8 +34,7 @@ def reproduction(storage: str, output: Path) -> None:
         raise InputError(f"output: '{output}' must end in .md, as docs/reproduction.md does")
     studies = [load_study(name) for name in STUDIES]
     store = RecordStore(storage)
-    known = {name: entry.sha256 for name, entry in REGISTRY.items()}
-    plans = [plan_from_records(study, store, known) for study in studies]
+    plans = [plan_from_records(study, store) for study in studies]
     planned = {trial.config.trial_id for plan in plans for trial in plan.trials}
     if planned.isdisjoint(store.trial_ids()):
         raise InputError(

@@ -57,6 +57,11 @@ class RecordStore:
         """Raise `InputError` if no record could be written here."""
         Record(self.file_system, self.root).check_writable()
 
+    @property
+    def is_local(self) -> bool:
+        """Whether the records lie in a folder that this machine has."""
+        return isinstance(self.file_system, pyarrow.fs.LocalFileSystem)
+
     def record(self, trial_id: str) -> "Record":
         """The record of a trial, whether it exists or not. `InputError` for an id with a path."""
         if not re.fullmatch(r"\w[\w.-]*", trial_id):
@@ -237,7 +242,7 @@ class Record:
         if content is None:
             return METRICS_SCHEMA.empty_table()
         try:
-            return pyarrow.parquet.read_table(pa.BufferReader(content)).cast(METRICS_SCHEMA)
+            return pyarrow.parquet.ParquetFile(pa.BufferReader(content)).read().cast(METRICS_SCHEMA)
         except (OSError, pa.ArrowException) as error:
             path = f"{self.path}/metrics.parquet"
             raise ValueError(f"{path} cannot be read: {error}".splitlines()[0]) from None
@@ -284,11 +289,18 @@ class Record:
 
     def read_file(self, name: str) -> bytes | None:
         """The content of one file, None where there is none."""
+        path = f"{self.path}/{name}"
         try:
-            with self.file_system.open_input_stream(f"{self.path}/{name}") as stream:
+            if self.is_local:
+                return Path(path).read_bytes()
+            with self.file_system.open_input_stream(path) as stream:
                 return bytes(stream.read())
         except FileNotFoundError:
             return None
+
+    def snapshot(self) -> "Record":
+        """The record with every file as it is when it is first read."""
+        return _Snapshot(self.file_system, self.path)
 
     def _write_json(self, name: str, document: Mapping[str, Any]) -> None:
         text = json.dumps(document, indent=2, allow_nan=False)
@@ -326,6 +338,14 @@ class Record:
         for info in self.file_system.get_file_info(selector):
             if info.base_name.endswith(PARTIAL):
                 self.delete_file(info.path.removeprefix(f"{self.path}/"))
+
+
+class _Snapshot(Record):
+    def read_file(self, name: str) -> bytes | None:
+        contents = self.__dict__.setdefault("contents", {})
+        if name not in contents:
+            contents[name] = super().read_file(name)
+        return contents[name]
 
 
 def _resolve(storage: str) -> tuple[pyarrow.fs.FileSystem, str]:

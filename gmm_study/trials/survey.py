@@ -60,18 +60,8 @@ def log_of(record: Record) -> str | None:
     return path if found == pyarrow.fs.FileType.File else None
 
 
-class _Read(Record):
-    """A record each of whose files is read once."""
-
-    def read_file(self, name: str) -> bytes | None:
-        contents = self.__dict__.setdefault("contents", {})
-        if name not in contents:
-            contents[name] = super().read_file(name)
-        return contents[name]
-
-
 def _standing(record: Record, replicates: int) -> Standing:
-    read = _Read(record.file_system, record.path)
+    read = record.snapshot()
     state = read.state(replicates)
     try:
         result, status = read.result() or {}, read.status()

@@ -11,6 +11,7 @@ from analysis.figures.curves import draw_curves
 from analysis.pages.remarks import remarks
 from analysis.pages.reproduction import at_a_glance
 from analysis.tables.comparison import compare, lay_out_comparison
+from gmm_study.data.registry import REGISTRY
 from gmm_study.trials.config import TrialConfig
 
 SEARCH = {
@@ -198,10 +199,10 @@ def test_a_plan_needs_no_data_where_a_checksum_is_known_or_recorded(lab):
     settings = lab.plan().trials[0].config.hyperparameters
     lab.write(TrialConfig(settings, "web", "f" * 64), gmm(-20.0))
     study = lab.plan("all", datasets=["dna", "web", "adult"]).study
-    plan = plan_from_records(study, lab.store, {"dna": "d" * 64, "web": None, "adult": None})
-    assert [(t.config.dataset, t.config.dataset_sha256[0]) for t in plan.trials] == [
-        ("dna", "d"),
-        ("web", "f"),
+    plan = plan_from_records(study, lab.store)
+    assert [(t.config.dataset, t.config.dataset_sha256) for t in plan.trials] == [
+        ("dna", REGISTRY["dna"].sha256),
+        ("web", "f" * 64),
     ]
     assert plan.without_data == ("adult",)
 
@@ -209,8 +210,9 @@ def test_a_plan_needs_no_data_where_a_checksum_is_known_or_recorded(lab):
 @pytest.fixture
 def curves(lab):
     def _curves(plan):
-        rows = join(plan, load(lab.store))
-        return learning_curves(plan, lab.store, rows, summarise(plan, rows))
+        records = load(lab.store)
+        rows = join(plan, records)
+        return learning_curves(plan, records, rows, summarise(plan, rows))
 
     return _curves
 

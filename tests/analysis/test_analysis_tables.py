@@ -261,15 +261,29 @@ def test_the_verdict_is_the_paired_difference_between_the_ends_of_the_axis(lab, 
         lab.write(
             trial.config, *(figures(-21.0, value) for value in values[trial.axes["layers.depth"]])
         )
-    # differences 2, 1.5, 1: mean 1.5, standard error 0.5 / sqrt(3)
+    # differences 2, 1.5, 1: mean 1.5, standard error 0.5 / sqrt(3), so t = 5.2 with two degrees of
+    # freedom, where p = 1 - t / sqrt(t^2 + 2) = 0.035
     assert verdict(plan, *summary(plan)) == [
-        "gmm: +1.50 ± 0.29 nats of test log p from depth 1 to 5 (paired over 3 replicates)."
+        "From depth 1 to 5, in nats of test log p: gmm gains 1.50 ± 0.29.",
+        "The best depth by the validation bound: gmm 1.",
+    ]
+
+
+def test_a_difference_that_may_be_chance_is_no_gain(lab, figures, summary):
+    plan = lab.plan(space={"layers.depth": {"grid": [1, 5]}}, fixed=SIZES)
+    values = {1: (-22.0, -21.0, -20.0), 5: (-20.0, -20.0, -20.0)}
+    for trial in plan.trials:
+        own = values[trial.axes["layers.depth"]]
+        lab.write(trial.config, *(figures(-21.0, value) for value in own))
+    # differences 2, 1, 0: mean 1, standard error 1 / sqrt(3), t = sqrt(3), p = 1 - sqrt(3 / 5)
+    assert verdict(plan, *summary(plan)) == [
+        "From depth 1 to 5, in nats of test log p: gmm +1.00 ± 0.58 (not told from 0, p = 0.23)."
     ]
 
 
 def test_there_is_no_verdict_where_an_end_is_incomplete(study, summary):
-    gmm, rws = verdict(study, *summary(study))
-    assert gmm.startswith("gmm: +4.00 ± 0.00 nats")
+    gmm, _, rws = verdict(study, *summary(study))
+    assert gmm == "From depth 1 to 5, in nats of test log p: gmm gains 4.00 ± 0.00."
     assert rws == "rws: no verdict from depth 1 to 5 (depth 5: pending)."
 
 
@@ -277,7 +291,8 @@ def test_without_an_axis_the_verdict_compares_methods(lab, figures, summary):
     plan = lab.plan(methods=["gmm", "rws"], replicates=2)
     for trial, values in zip(plan.trials, [(-21.0, -20.0), (-20.0, -18.0)], strict=True):
         lab.write(trial.config, *(figures(-21.0, value) for value in values))
-    # rws over gmm: 1 and 2, mean 1.5, standard error sqrt(0.5 / 2)
-    assert verdict(plan, *summary(plan)) == [
-        "rws: +1.50 ± 0.50 nats of test log p over gmm (paired over 2 replicates)."
-    ]
+    # rws over gmm: 1 and 2, mean 1.5, standard error sqrt(0.5 / 2), so t = 3 with one degree of
+    # freedom, where p = 1 - 2 atan(t) / pi
+    (sentence,) = verdict(plan, *summary(plan))
+    assert sentence.startswith("rws has the highest test log p, in nats: +1.50 ± 0.50 ")
+    assert sentence.endswith("(not told from 0, p = 0.20) over gmm.")

@@ -1,0 +1,89 @@
+"""A study's plan joined with its records: what was planned, whether it has a record or not."""
+
+from math import nan
+from typing import Any
+
+import pandas as pd
+
+from analysis.frames import Records
+from analysis.labels import CRITERION, METRICS, plain
+from gmm_study.study.plan import Plan, PlannedTrial
+
+STATES = ("complete", "stopped", "running", "pending", "diverged", "failed")
+ENDED = ("complete", "diverged")
+
+
+def join(plan: Plan, records: Records) -> pd.DataFrame:
+    """A row for every planned replicate, in the plan's order, whether it has a record or not.
+
+    Columns: `dataset`, `method`, `x` (the value of the plan's axis, None where there is none),
+    `settings` (the other axes, `learning_rate=0.003; batch_size=100`) and one column for each of
+    them, `trial_id`, `state` and `reason` of the trial, `replicate`, `replicate_state`, `epochs`,
+    `best_epoch`, `seconds`, and one column a final metric. What has no record is `pending`.
+    Replicates of a record beyond the planned ones are left out.
+    """
+    cells = [_planned_row(plan, trial) for trial in plan.places]
+    replicates = range(plan.study.replicates)
+    planned = pd.DataFrame(
+        [cell | {"replicate": replicate} for cell in cells for replicate in replicates],
+        dtype=object,
+    )
+    planned = planned.drop_duplicates(["dataset", "method", "x", "trial_id", "replicate"])
+    rows = (
+        planned.astype({"trial_id": "string", "replicate": "Int64"})
+        .merge(
+            records.replicates.rename(columns={"state": "replicate_state"}),
+            on=["trial_id", "replicate"],
+            how="left",
+        )
+        .merge(records.trials[["trial_id", "status", "reason"]], on="trial_id", how="left")
+    )
+    for metric in (CRITERION, *METRICS):
+        if metric not in rows:
+            rows[metric] = nan
+    rows["replicate_state"] = rows["replicate_state"].fillna(rows["status"]).fillna("pending")
+    rows["state"] = _trial_states(rows)
+    rows["reason"] = rows["reason"].fillna("").where(rows["state"] == "failed", "")
+    return rows.drop(columns="status")
+
+
+def x_values(rows: pd.DataFrame, column: str = "x") -> list[Any]:
+    """The distinct values of a column: numbers in order, others in the plan's, None last."""
+    distinct = list(dict.fromkeys(rows[column]))
+    known = [value for value in distinct if value is not None]
+    if not any(isinstance(value, str) for value in known):
+        known.sort()
+    return known + [None] * (None in distinct)
+
+
+def is_continuous(plan: Plan) -> bool:
+    """Whether x is drawn from a range of reals, so that hardly two trials share a value of it."""
+    axis = plan.study.space.get(plan.x or "")
+    return axis is not None and axis.kind in ("uniform", "log_uniform")
+
+
+def _planned_row(plan: Plan, trial: PlannedTrial) -> dict[str, Any]:
+    settings = trial.config.flat()
+    axes = {name: plain(value) for name, value in trial.axes.items()}
+    axes = {name: value for name, value in axes.items() if name not in ("dataset", "method")}
+    x = None
+    if plan.x is not None:
+        stated = settings.get({"layers.depth": "depth"}.get(plan.x, plan.x))
+        x = axes.pop(plan.x, stated)
+    return {
+        "dataset": settings["dataset"],
+        "method": settings["method"],
+        "x": x,
+        "settings": "; ".join(f"{name}={value}" for name, value in axes.items()),
+        **axes,
+        "trial_id": trial.config.trial_id,
+    }
+
+
+def _trial_states(rows: pd.DataFrame) -> pd.Series:
+    """One state of each trial from those of its planned replicates."""
+    trial_ids, states = rows["trial_id"], rows["replicate_state"]
+    unended = rows[~states.isin(ENDED)].drop_duplicates("trial_id").set_index("trial_id")
+    completed = trial_ids.isin(trial_ids[states == "complete"])
+    ended = pd.Series("diverged", index=rows.index, dtype="string").mask(completed, "complete")
+    return trial_ids.map(unended["replicate_state"]).astype("string").fillna(ended)

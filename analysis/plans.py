@@ -1,0 +1,46 @@
+"""The plan of a study without its data, by checksums that are published or stand in records."""
+
+from collections import Counter
+from typing import Any
+
+from gmm_study.study import Cell, Plan, Study, load_study, make_plan
+from gmm_study.trials.record import RecordStore
+
+
+def plan_from_records(study: Study | str, store: RecordStore) -> Plan:
+    """A study's plan, with what its searches have proposed, where no data is at hand.
+
+    `study` is loaded, or NAME for `studies/NAME.yaml`, or the path of such a file. A data set that
+    neither the registry nor a record knows the checksum of has no trials. Raises `InputError` for
+    a study that cannot be used.
+    """
+    study = load_study(study) if isinstance(study, str) else study
+    return make_plan(study, _checksums(study, store), lambda cell: _proposals(store, cell))
+
+
+def _checksums(study: Study, store: RecordStore) -> dict[str, str]:
+    from gmm_study.data.registry import REGISTRY
+
+    known = {name: entry.sha256 for name, entry in REGISTRY.items() if entry.sha256}
+    if not set(study.datasets) <= set(known):
+        known = _in_records(store) | known
+    return {name: known[name] for name in study.datasets if name in known}
+
+
+def _in_records(store: RecordStore) -> dict[str, str]:
+    """Of every data set that was trained on, the checksum that most records have."""
+    found: dict[str, Counter[str]] = {}
+    for trial_id in store.trial_ids():
+        try:
+            config = store.record(trial_id).config()
+        except (ValueError, LookupError, TypeError):
+            continue
+        if config is not None:
+            found.setdefault(config.dataset, Counter())[config.dataset_sha256] += 1
+    return {dataset: counts.most_common(1)[0][0] for dataset, counts in found.items()}
+
+
+def _proposals(store: RecordStore, cell: Cell) -> list[dict[str, Any]]:
+    from gmm_study.search.history import History
+
+    return History(store, cell).proposals()

@@ -1,0 +1,39 @@
+"""Which methods stand out in a column of a table, and which cannot be told from the best."""
+
+from math import nan
+from typing import Any
+
+import pandas as pd
+
+from analysis.differences import LogP
+from analysis.labels import LOG_P
+from analysis.statistics import LEVEL
+from gmm_study.study.plan import Plan
+
+BEST, TIED = "best", "tied"
+
+
+def rank(plan: Plan, rows: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
+    """The cells of a study with two columns more, on log p of different methods.
+
+    `rank`: `best` has the highest mean of those complete on a data set and value of the axis,
+    `tied` is not told from it at the 5% level, by the paired t-test over replicates (`LogP`), not
+    adjusted for how many methods there are; empty elsewhere, and where there is no rival. `p_value`
+    is that test's; NaN where there is none, as with one replicate.
+    """
+    log_p = LogP(plan, rows)
+    ranks, p_values = [""] * len(cells), [nan] * len(cells)
+    columns: dict[tuple[Any, Any], list[tuple[int, dict[Any, Any]]]] = {}
+    for place, cell in enumerate(cells.to_dict("records")):
+        if cell["metric"] == LOG_P and cell["n"]:
+            columns.setdefault((cell["dataset"], cell["x"]), []).append((place, cell))
+    for column in columns.values():
+        if len(column) < 2:
+            continue
+        first, best = max(column, key=lambda entry: entry[1]["mean"])
+        ranks[first] = BEST
+        for place, cell in column:
+            if place != first:
+                p_values[place] = log_p.difference(best, cell).p_value
+                ranks[place] = TIED if p_values[place] > LEVEL else ""
+    return cells.assign(rank=pd.Series(ranks, cells.index, "string"), p_value=p_values)
