@@ -5,6 +5,7 @@ from analysis.costs import costs_of_variations
 from analysis.figures.along_axis import draw
 from analysis.figures.style import render
 from analysis.frames import Records, load
+from analysis.pages.index import write_index
 from analysis.pages.reproduction import write_reproduction
 from analysis.planned import join, x_values
 from analysis.plans import plan_from_records
@@ -40,6 +41,7 @@ __all__ = [
     "render",
     "summarise",
     "verdict",
+    "write_index",
     "write_report",
     "write_reproduction",
     "x_values",

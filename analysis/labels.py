@@ -9,7 +9,7 @@ from gmm_study.training.hyperparameters import Hyperparameters
 CRITERION = "valid/bound"
 """The figure that selection reads, and the only one."""
 LOG_P = "test/log_p"
-LOG_P_STAR = "test/log_p_star"
+LOG_P_STAR, LOG_P_TILDE = "test/log_p_star", "test/log_p_tilde"
 BOUND = "test/bound"
 ESS, ESS_STAR, LOG_Z2 = "test/ess", "test/ess_star", "test/log_z2"
 METRICS = {LOG_P: "test log p", BOUND: "test bound"}

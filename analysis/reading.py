@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from math import nan
 from typing import Any
 
+import pandas as pd
 from pyarrow import ArrowException
 
 from gmm_study.addresses import redact
@@ -62,7 +63,7 @@ class Reading:
         self.trial["git_commit"] = result.get("git_commit")
         for name in ("versions", "machine"):
             self.trial[name] = _flat(result.get(name))
-        self.trial["finished"] = float(result.get("finished", nan))
+        self.trial["finished"] = pd.Timestamp(result.get("finished", nan), unit="s", tz="UTC")
 
 
 def line(error: object) -> str:

@@ -72,7 +72,8 @@ def _panel(
     low, high = min(floors), max(tops)
     margin = 0.05 * (high - low) or 0.5
     panel.set_ylim(low - margin, high + margin)
-    panel.text(0.98, 0.04, _below(curves, low - margin), transform=panel.transAxes, ha="right")
+    style: dict[str, Any] = {"transform": panel.transAxes, "ha": "right", "fontsize": 6.5}
+    panel.text(0.98, 0.03, _below(curves, low - margin), **style)
     panel.grid(linewidth=0.4, color="0.9")
     panel.set_axisbelow(True)
 
@@ -84,7 +85,7 @@ def _below(curves: Sequence[LearningCurve], floor: float) -> str:
     if below.empty:
         return ""
     last, lowest = below["epoch"].max(), below["mean"].min()
-    return f"below: epochs up to {last}, from {lowest:.4g}"
+    return f"below: up to epoch {last}, from {lowest:.4g}"
 
 
 def _name(curve: LearningCurve, axis: str | None) -> str:

@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Any
 from gmm_study.training.hyperparameters import Hyperparameters
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 WIDTH = 6.75
 """Inches: the width of a page's text."""
+MOST_ACROSS = 3
+"""Panels side by side."""
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 """Okabe and Ito's palette, told apart by colour-blind readers; yellow is too faint for a line."""
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
@@ -28,6 +31,7 @@ STYLE: Any = {
     "lines.linewidth": 1.2,
     "lines.markersize": 4,
     "svg.fonttype": "none",
+    "pdf.fonttype": 42,
     "svg.hashsalt": "gmm-study",
 }
 
@@ -41,11 +45,27 @@ def new_figure(height: float, width: float = WIDTH) -> "Figure":
     return Figure(figsize=(width, height), layout=layout)
 
 
+def grid_of_panels(count: int, height: float = 2.1) -> "tuple[Figure, list[Axes]]":
+    """A figure with so many panels of so many inches, at most three side by side."""
+    across = min(count, MOST_ACROSS)
+    down = -(-count // across)
+    alone = 1.0 if across > 1 else 1.4
+    figure = new_figure(height * alone * down + 0.5)
+    panels = list(figure.subplots(down, across, squeeze=False).flat)
+    for panel in panels[count:]:
+        panel.set_visible(False)
+    return figure, panels[:count]
+
+
 def render(figure: "Figure", kind: str) -> bytes:
-    """The figure as `png` or `svg`, the same bytes whenever it is drawn from the same numbers."""
+    """The figure as `png`, `svg` or `pdf`, the same bytes whenever the numbers are the same."""
     from matplotlib import rc_context
 
-    stamp = {"svg": {"Date": None, "Creator": None}, "png": {"Software": None}}[kind]
+    stamp = {
+        "svg": {"Date": None, "Creator": None},
+        "png": {"Software": None},
+        "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+    }[kind]
     content = BytesIO()
     with rc_context(STYLE):
         figure.savefig(content, format=kind, dpi=200, metadata=stamp)

@@ -7,7 +7,7 @@ import pandas as pd
 
 from analysis.cells import NO_DATA
 from analysis.labels import plain
-from analysis.pages.study import how_stopped, summary, what_varies
+from analysis.pages.facts import how_stopped, summary, what_varies
 from gmm_study.study.plan import Plan
 from gmm_study.study.schema import VARIATION
 from gmm_study.study.strategies import DrawnSearch, Scheduler
@@ -33,9 +33,9 @@ def what_was_run(plan: Plan, rows: pd.DataFrame) -> str:
     elif study.space:
         lines.append("Search: grid, every value of the axes once.")
     if isinstance(study.scheduler, Scheduler):
-        lines.append(f"{how_stopped(study.scheduler)}.")
+        lines.append(f"Scheduler: {how_stopped(study.scheduler)}.")
     if study.variations:
-        lines.append(what_varies(study))
+        lines.append(f"Variations of the fixed settings: {what_varies(study)}.")
     if plan.without_data:
         lines.append(f"Gaps ({NO_DATA}, no record): {', '.join(plan.without_data)}.")
     return "".join(f"- {line}\n" for line in lines)

@@ -14,13 +14,14 @@ from analysis.curves import LearningCurve, learning_curves
 from analysis.figures.costs import can_draw_costs, draw_costs, what_intervals_are
 from analysis.figures.curves import draw_curves
 from analysis.figures.style import render
+from analysis.files import replace_file
 from analysis.frames import Records, load
 from analysis.labels import LOG_P, axis_label, decimals, error_label, value_label
+from analysis.pages.facts import provenance, title
 from analysis.pages.protocol import what_was_run
 from analysis.pages.remarks import remarks
-from analysis.pages.study import pipe_table, selection_section, title
+from analysis.pages.study import pipe_table, selection_section
 from analysis.planned import join
-from analysis.report import replace_file
 from analysis.selection import PROVISIONAL
 from analysis.tables.comparison import (
     LIKELIHOODS,
@@ -230,14 +231,7 @@ def _other_models(compared: pd.DataFrame) -> str:
 
 
 def _provenance(records: Records) -> str:
-    """Commits, versions, machines and time, as the records have them."""
-    trials, seconds = records.trials, records.replicates["seconds"].sum()
-    if not seconds:
+    told = {name: text for name, text in provenance(records).items() if text}
+    if not told.get("training time"):
         return "No replicate has ended yet.\n"
-    time = f"{seconds / 3600:.2f} hours" if seconds >= 36 else f"{seconds:.0f} seconds"
-    lines = [f"Training time of the replicates that have ended, together: {time}."]
-    facts = {"Commit": "git_commit", "Versions": "versions", "Machine": "machine"}
-    for name, column in facts.items():
-        found = [str(value) for value in trials[column].dropna().unique()]
-        lines.append(f"{name}: {'; '.join(sorted(found)) or 'not recorded'}.")
-    return "\n\n".join(lines) + "\n"
+    return "".join(f"- {name}: {text}\n" for name, text in told.items())

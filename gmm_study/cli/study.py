@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from gmm_study.study import PlannedTrial
 
 INTERRUPTED = 130
+REPORTS = Path("reports")
+"""Where the reports go."""
 
 
 @click.command()
@@ -141,14 +143,16 @@ def sync(opened: Opened) -> None:
 
 
 def _report(opened: Opened, console: Console) -> None:
-    from analysis import write_report
+    from analysis import write_index, write_report
 
     study = opened.plan.study
     if not opened.plan.trials:
         raise InputError(f"{study.name}: its search has proposed no trial yet; run it first")
-    folder = Path("reports") / study.name / study.variant
+    folder = REPORTS / study.name / study.variant
     try:
         report = write_report(opened.plan, opened.store, folder, opened.command)
     except OSError as error:
         raise InputError(f"the report cannot be written: {error}") from None
     console.print(report)
+    write_index(REPORTS)
+    console.print(f"\nreport: {report.page}", markup=False, highlight=False, soft_wrap=True)

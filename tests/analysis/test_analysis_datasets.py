@@ -53,7 +53,7 @@ def test_a_dataset_that_could_not_be_had_is_a_marked_gap(report):
     entry = dict(log_p.rows)["gmm"][2]
     assert math.isnan(entry.mean)
     assert (entry.letter, "no data") in log_p.notes
-    assert "No data could be had for adult." in page
+    assert "- no data: adult\n" in page
     cells = pd.read_csv(report.paths["table.csv"])
     gaps = cells[cells["dataset"] == "adult"]
     assert set(gaps["mark"]) == {"no data"}

@@ -12,7 +12,8 @@ from gmm_study.study import make_plan
 
 DEPTHS = {"layers.depth": {"grid": [1, 2, 3]}}
 SIZES = {"layers": {"first": 8, "last": 4}}
-FILES = ["figure.png", "figure.svg", "table.csv", "table.md", "table.tex"]
+FILES = ["index.html", "report.json", "table.csv", "table.md", "table.tex"]
+FIGURES = [f"{name}.{kind}" for name in ("ess", "result") for kind in ("pdf", "png", "svg")]
 
 
 @pytest.fixture
@@ -41,11 +42,14 @@ def words(svg):
     return ["".join(node.itertext()) for node in root.iter("{http://www.w3.org/2000/svg}text")]
 
 
-def test_a_report_is_five_files_and_no_partial_ones(lab, study):
-    report = write_report(study, lab.store, lab.folder / "reports" / "ladder")
-    assert sorted(path.name for path in (lab.folder / "reports" / "ladder").iterdir()) == FILES
-    assert sorted(report.paths) == FILES
-    assert report.paths["figure.png"].read_bytes().startswith(b"\x89PNG")
+def test_a_report_is_its_files_and_figures_and_no_partial_ones(lab, study):
+    folder = lab.folder / "reports" / "ladder"
+    report = write_report(study, lab.store, folder)
+    assert sorted(path.name for path in folder.iterdir()) == ["figures", *FILES]
+    assert sorted(path.name for path in (folder / "figures").iterdir()) == FIGURES
+    assert sorted(report.paths) == [*(f"figures/{name}" for name in FIGURES), *FILES]
+    assert report.paths["figures/result.png"].read_bytes().startswith(b"\x89PNG")
+    assert report.paths["figures/result.pdf"].read_bytes().startswith(b"%PDF")
     assert len(report.found.cells) == 3 * 3 * 2
 
 
@@ -54,8 +58,8 @@ def test_the_page_says_what_was_asked_what_was_run_and_how_to_run_it_again(lab, 
     page = report.paths["table.md"].read_text()
     assert page.startswith("# ladder\n\nDoes depth help?\n")
     assert "9 trials: 9 complete; 27 replicates: 26 complete, 1 diverged." in page
-    assert "Trained at commit 0123456789" in page
-    assert "](figure.png)" in page
+    assert "- commit: 0123456789\n" in page
+    assert "](figures/result.png)" in page
     assert "\ngmm-study run ladder --small\n" in page
     assert "From depth 1 to 3, in nats of test log p: gmm gains 2.00 ± 0.00;" in page
     assert study.trials[0].config.trial_id in page
@@ -66,7 +70,7 @@ def test_a_study_without_any_record_gives_a_report_that_says_so(lab):
     report = write_report(plan, str(lab.folder / "results"), lab.folder / "report")
     assert "none of the 3 planned trials has a record" in report.paths["table.md"].read_text()
     assert set(pd.read_csv(report.paths["table.csv"])["mark"]) == {"pending"}
-    assert "no complete cell" in words(report.paths["figure.svg"].read_bytes())
+    assert "no complete cell" in words(report.paths["figures/result.svg"].read_bytes())
 
 
 def test_an_unreadable_record_is_named_and_the_others_are_shown(lab, study):
@@ -187,6 +191,6 @@ def test_a_report_of_a_search_that_goes_on_says_how_many_trials_are_to_come(lab,
     report = write_report(plan, lab.store, lab.folder / "report")
     page = report.paths["table.md"].read_text()
     assert "4 trials are yet to be proposed, so every choice of a trial is provisional." in page
-    assert "Search: tpe, 5 trials in every cell of the grid, seed 0." in page
-    assert "Scheduler: asha (grace_epochs 4, reduction_factor 3)" in page
+    assert "- search: tpe, 5 trials in every cell of the grid, seed 0\n" in page
+    assert "- scheduler: asha (grace_epochs 4, reduction_factor 3)\n" in page
     assert "provisional: more trials are to be proposed" in page

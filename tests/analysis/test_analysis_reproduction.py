@@ -138,8 +138,8 @@ def test_the_page_holds_commands_choices_and_provenance(page, uci):
     assert "provisional: 1 of 2 trials compared; pending (1 trial)" in text
     rate = uci.trials[0].axes["learning_rate"]
     assert re.search(rf"\| mushrooms +\| gmm +\| learning_rate={rate} .*\| 2 of 2", text)
-    assert "Commit: 0123456789abcdef." in text
-    assert "Versions: python 3.11.9, torch 2.13.0." in text
+    assert "- commit: 0123456789\n" in text
+    assert "- versions: python 3.11.9, torch 2.13.0\n" in text
     assert "Machine: two cores." in text
     # 7 trials of 3 replicates, 3.2 seconds each
     assert "together: 0.02 hours." in text
@@ -260,7 +260,7 @@ def test_the_figure_says_which_epochs_lie_below_a_panel(lab, curves):
     plan = lab.plan("c", replicates=1)
     lab.write_curve(plan.trials[0].config, [-500.0, -400.0] + [-20.0] * 58)
     (panel,) = draw_curves(curves(plan), plan.x).axes
-    assert [text.get_text() for text in panel.texts] == ["below: epochs up to 2, from -500"]
+    assert [text.get_text() for text in panel.texts] == ["below: up to epoch 2, from -500"]
     lab.write_curve(plan.trials[0].config, [-20.0, -19.0] * 10)
     (panel,) = draw_curves(curves(plan), plan.x).axes
     assert [text.get_text() for text in panel.texts] == [""]

@@ -1,0 +1,232 @@
+"""The figures of a study with captions that are written from its data."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from analysis.cells import summarise
+from analysis.costs import SAME
+from analysis.curves import learning_curves
+from analysis.figures.along_axis import draw, draw_ess, draw_likelihoods
+from analysis.figures.costs import draw_costs, what_intervals_are
+from analysis.figures.curves import draw_curves
+from analysis.figures.datasets import draw_datasets
+from analysis.figures.search import draw_importance, draw_trials, shown
+from analysis.findings import Findings
+from analysis.labels import ESS, ESS_STAR, LOG_P, LOG_P_STAR, LOG_P_TILDE, axis_label
+from analysis.searched import SearchedCell, searched_cells
+from gmm_study.study.plan import Plan
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+MOST_VALUES = 5
+"""Values of the axis that the learning curves show."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure by its file's name, what stands for it where it is not shown, and its caption."""
+
+    name: str
+    title: str
+    caption: str
+    draw: "Callable[[], Figure]"
+
+
+def pictures_of(found: Findings) -> list[Picture]:
+    """The figures that suit the study: what it found first, then how it came about.
+
+    Those for which nothing is complete yet are left out, but the first.
+    """
+    pictures = [_result(found)]
+    if found.cells["n"].any():
+        pictures += [*_likelihoods(found), *_ess(found)]
+    return [*pictures, *_curves(found), *_searches(found)]
+
+
+def _result(found: Findings) -> Picture:
+    """Costs of variations, a panel a dataset, or lines along the axis."""
+    plan, cells = found.plan, found.cells
+    error = _error(plan)
+    if len(found.costs):
+        return Picture(
+            "result",
+            "Cost of each variation",
+            _cost_caption(found),
+            lambda: draw_costs(found.costs),
+        )
+    gap = "" if cells["complete"].all() else " A gap is an incomplete cell."
+    if plan.x is None and cells["dataset"].nunique() > 1:
+        text = f"Test log p in nats, a panel a data set.{error}"
+        if any(", published" in name for table in found.tables for name, _ in table.rows):
+            text += " Crosses are published figures."
+        return Picture("result", "Test log p", text + gap, lambda: draw_datasets(cells))
+    axis = f" against {axis_label(plan.x)}" if plan.x else ", a point a method"
+    text = (
+        f"Test bound (left) and test log p (right) in nats{axis}. Bounds of different methods are "
+        f"different quantities and do not compare.{error}"
+    )
+    if plan.x and len(plan.study.methods) > 1:
+        text += " Methods are shifted sideways by a hair to keep their error bars apart."
+    if plan.x and cells["x"].isna().any():
+        text += (
+            f" Dashed, with its error as a band: a method that does not read {axis_label(plan.x)}."
+        )
+    return Picture(
+        "result", f"Test bound and test log p{axis}", text + gap, lambda: draw(plan, cells)
+    )
+
+
+def _cost_caption(found: Findings) -> str:
+    reference = found.costs["reference"].iloc[0]
+    text = f"Cost in nats of test log p against {reference}; left of 0 a variation gains."
+    if (found.costs["trial_id"] == found.costs["reference_trial_id"]).any():
+        text += f" Hollow: {SAME} {reference}."
+    text += what_intervals_are(found.plan)
+    return text if found.cells["complete"].all() else f"{text} A gap is an incomplete cell."
+
+
+def _likelihoods(found: Findings) -> Iterator[Picture]:
+    """Of the methods that have a p*, its likelihood beside that of p and the bound of both."""
+    metrics = {LOG_P: "log p", LOG_P_TILDE: "log p̃", LOG_P_STAR: "log p*"}
+    cells = summarise(found.plan, found.rows, metrics)
+    star = cells[(cells["metric"] == LOG_P_STAR) & (cells["n"] > 0)]
+    for method in dict.fromkeys(star["method"]):
+        own = _with_something(cells[cells["method"] == method])
+        gaps = {name: own.loc[own["metric"] == metric, "mean"] for metric, name in metrics.items()}
+        above = (gaps["log p"].to_numpy() - gaps["log p̃"].to_numpy()).tolist()
+        known = [gap for gap in above if gap == gap]
+        spread = _range(known, "nats")
+        text = (
+            f"The three test log-likelihoods of {method} in nats: log p of the generative model, "
+            "log p* of the geometric mean of both models, and log p̃, which is a lower bound of "
+            f"either. log p lies above log p̃ by {spread}.{_error(found.plan)} log p* has the error "
+            "of its estimate of 2 log Z in it."
+        )
+        yield Picture(
+            f"likelihoods-{method}",
+            f"Likelihoods of {method}",
+            text,
+            lambda own=own: draw_likelihoods(found.plan, own),  # type: ignore[misc]
+        )
+
+
+def _ess(found: Findings) -> Iterator[Picture]:
+    cells = summarise(found.plan, found.rows, {ESS: "ess", ESS_STAR: "ess for p*"})
+    known = cells[cells["n"] > 0]
+    if known.empty:
+        return
+    axis = f" against {axis_label(found.plan.x)}" if found.plan.x else ""
+    of_p = known.loc[known["metric"] == ESS]
+    means = ", ".join(
+        f"{method} {_range(own['mean'].tolist())}"
+        for method, own in of_p.groupby("method", sort=False)
+    )
+    text = (
+        f"Effective sample size of q as a proposal for p{axis}, as a fraction of the K samples of "
+        f"the evaluation: {means}."
+    )
+    if (known["metric"] == ESS_STAR).any():
+        text += " Dashed and hollow: for p*."
+    title, cells = f"Effective sample size{axis}", _with_something(cells)
+    yield Picture("ess", title, text + _error(found.plan), lambda: draw_ess(found.plan, cells))
+
+
+def _with_something(cells: pd.DataFrame) -> pd.DataFrame:
+    """The cells of the data sets of which anything is known."""
+    return cells[cells["dataset"].isin(cells.loc[cells["n"] > 0, "dataset"])]
+
+
+def _curves(found: Findings) -> Iterator[Picture]:
+    curves = learning_curves(found.plan, found.records, found.rows, found.cells)
+    if not curves:
+        return
+    values = list(dict.fromkeys(curve.x for curve in curves))
+    chosen = _evenly(values, MOST_VALUES)
+    shown_curves = [curve for curve in curves if curve.x in chosen]
+    ends = [curve.shown for curve in shown_curves]
+    last = f"epoch {ends[0]}" if len(set(ends)) == 1 else f"epochs {min(ends)} to {max(ends)}"
+    text = (
+        f"Validation bound in nats per epoch of the trials behind the cells, up to {last}: mean "
+        "over replicates, the band ± one standard error. A curve ends where its first replicate "
+        "ended. Bounds of different methods are different quantities."
+    )
+    if len(chosen) < len(values):
+        text += (
+            f" Of {len(values)} values of {axis_label(found.plan.x or '')} {len(chosen)} are shown."
+        )
+    if lost := sum(curve.left_out for curve in shown_curves):
+        text += f" Left out: {lost} replicates that diverged or have a bound that is not finite."
+    title = "Validation bound per epoch"
+    yield Picture("curves", title, text, lambda: draw_curves(shown_curves, found.plan.x))
+
+
+def _searches(found: Findings) -> Iterator[Picture]:
+    cells = searched_cells(found.plan, found.rows)
+    for dataset in dict.fromkeys(cell.dataset for cell in cells):
+        own = [cell for cell in cells if cell.dataset == dataset and cell.settings]
+        if own:
+            yield Picture(
+                f"trials-{dataset.replace('/', '-')}",
+                f"Trials on {dataset}",
+                _trials_caption(own),
+                lambda own=own: draw_trials(own),  # type: ignore[misc]
+            )
+    told = [cell for cell in cells if cell.shares]
+    if told:
+        yield Picture(
+            "importance", "What mattered", _importance_caption(told), lambda: draw_importance(told)
+        )
+
+
+def _trials_caption(cells: Sequence[SearchedCell]) -> str:
+    counts = ", ".join(f"{cell.method} {len(cell.trials)}" for cell in cells)
+    text = (
+        f"Complete trials ({counts}), a line each from its settings to its mean validation bound "
+        "in nats over replicates; the darker, the better, and the best in colour."
+    )
+    if left_out := sum(cell.left_out for cell in cells):
+        text += f" Not shown: {left_out} that were stopped early, failed or have not ended."
+    if any(len(shown(cell)) < len(cell.trials) for cell in cells):
+        text += " Of many trials those of evenly spaced ranks are shown."
+    return text
+
+
+def _importance_caption(cells: Sequence[SearchedCell]) -> str:
+    tops = (f"{cell.method} on {cell.dataset}: {_top(cell.shares)}" for cell in cells)
+    fewest = min(len(cell.trials) for cell in cells)
+    return (
+        "Share of each setting in the variance of the mean validation bound over complete trials, "
+        "by fANOVA on a random forest (Optuna). Largest: "
+        f"{'; '.join(tops)}. From {fewest} trials at the least: few trials make it rough, and what "
+        "a scheduler stopped is not in it."
+    )
+
+
+def _top(shares: dict[str, float]) -> str:
+    name = max(shares, key=lambda name: shares[name])
+    return f"{axis_label(name)} {shares[name]:.0%}"
+
+
+def _error(plan: Plan) -> str:
+    n = plan.study.replicates
+    return f" Error bars ± one standard error over n = {n} replicates." if n > 1 else ""
+
+
+def _range(values: Sequence[float], unit: str = "") -> str:
+    """`0.12`, or `0.05 to 0.31` where the values differ."""
+    known = pd.Series(values).dropna()
+    low, high = f"{known.min():.2g}", f"{known.max():.2g}"
+    text = low if low == high else f"{low} to {high}"
+    return f"{text} {unit}".strip()
+
+
+def _evenly(values: Sequence[object], count: int) -> list[object]:
+    """So many of the values, the first and the last among them."""
+    if len(values) <= count:
+        return list(values)
+    step = (len(values) - 1) / (count - 1)
+    return [values[round(index * step)] for index in range(count)]

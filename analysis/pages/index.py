@@ -1,0 +1,35 @@
+"""The page that lists all reports below a folder, from what each says of itself."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from analysis.files import replace_file
+from analysis.pages.html import render_page
+from analysis.report import SUMMARY
+
+_SHOWN = ("title", "question", "sentences", "summary", "written")
+
+
+def write_index(folder: Path | str) -> Path:
+    """Write `index.html` into the folder of reports, a study after another.
+
+    A report whose `report.json` cannot be read is left out.
+    """
+    folder = Path(folder)
+    entries = [entry for path in sorted(folder.rglob(SUMMARY)) if (entry := _entry(folder, path))]
+    entries.sort(key=lambda entry: (entry["title"].split(" ")[0], entry["title"]))
+    page = folder / "index.html"
+    replace_file(page, render_page("index", {"title": "Studies", "entries": entries}))
+    return page
+
+
+def _entry(folder: Path, path: Path) -> dict[str, Any] | None:
+    try:
+        told = json.loads(path.read_text())
+        entry = {name: told[name] for name in _SHOWN}
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
+    written = str(entry["written"]).replace("T", " ").removesuffix("+00:00")
+    link = (path.parent / "index.html").relative_to(folder).as_posix()
+    return entry | {"link": link, "written": f"{written} UTC"}

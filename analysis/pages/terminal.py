@@ -1,0 +1,54 @@
+"""What a report says, for a terminal."""
+
+from typing import TYPE_CHECKING
+
+from analysis.findings import Findings
+from analysis.pages.facts import summary, title, unproposed
+from analysis.tables.formats import number, superscript
+from analysis.tables.layout import Entry, Table
+
+if TYPE_CHECKING:
+    from rich.console import Group, RenderableType
+    from rich.table import Table as RichTable
+    from rich.text import Text
+
+
+def in_terminal(found: Findings) -> "Group":
+    """Question, counts, tables with their footnotes, answer and warnings, for `rich`."""
+    from rich.console import Group
+    from rich.text import Text
+
+    parts: list[RenderableType] = [
+        Text(f"{title(found.plan)}: {found.plan.study.question}", style="bold"),
+        Text(" ".join(filter(None, (summary(found.rows), unproposed(found.plan))))),
+    ]
+    for table in found.tables:
+        parts += [Text(f"\n{table.title}, mean ± standard error"), _terminal_table(table)]
+        parts += [Text(f"{superscript(letter)} {text}") for letter, text in table.notes]
+    if found.sentences:
+        parts += [Text(), *map(Text, found.sentences)]
+    parts += [Text(f"warning: {line}", style="yellow") for line in found.records.warnings]
+    return Group(*parts)
+
+
+def _terminal_table(table: Table) -> "RichTable":
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table as RichTable
+    from rich.text import Text
+
+    drawn = RichTable(box=SIMPLE_HEAD, collapse_padding=True, pad_edge=False)
+    drawn.add_column(" \\ ".join(part for part in table.corner if part))
+    for column in table.columns:
+        drawn.add_column(column, justify="right")
+    for name, entries in table.rows:
+        drawn.add_row(Text(name), *(_terminal_entry(entry, table.places) for entry in entries))
+    return drawn
+
+
+def _terminal_entry(entry: Entry | None, places: int) -> "Text":
+    from rich.text import Text
+
+    if entry is None:
+        return Text()
+    text = number(entry, places) + superscript(entry.letter)
+    return Text(text, style="bold" if entry.best else "")

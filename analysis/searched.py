@@ -1,0 +1,69 @@
+"""The trials of a search as a table: what was tried, what it reached, which setting mattered."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from analysis.labels import CRITERION
+from analysis.planned import x_values
+from gmm_study.study.plan import Plan
+
+
+@dataclass(frozen=True)
+class SearchedCell:
+    """The complete trials of a method on a data set, best first.
+
+    `trials` has a column a swept setting of more than one value, and `bound`, the mean validation
+    bound over replicates in nats; `left_out` counts those that were stopped, failed or diverged.
+    `shares` says how much each setting mattered (`importances`); empty where there are too few.
+    """
+
+    dataset: str
+    method: str
+    trials: pd.DataFrame
+    left_out: int
+    shares: dict[str, float]
+
+    @property
+    def settings(self) -> list[str]:
+        """The names of the settings that vary."""
+        return [str(name) for name in self.trials if name != "bound"]
+
+
+def searched_cells(plan: Plan, rows: pd.DataFrame) -> list[SearchedCell]:
+    """A cell a data set and method of a study that draws from axes, over all values of its grids.
+
+    `rows` are the planned replicates (`join`). None where the study draws from no axis, or where
+    no trial of a method is complete.
+    """
+    if not plan.study.drawn:
+        return []
+    axes = [name for name in plan.study.space if name in rows and name != plan.x]
+    found = []
+    for (dataset, method), own in rows.groupby(["dataset", "method"], sort=False):
+        usable = own["replicate_state"].eq("complete") & np.isfinite(own[CRITERION].astype(float))
+        counts = usable.groupby(own["trial_id"], sort=False).all()
+        complete = own[own["trial_id"].isin(counts.index[counts])]
+        left_out = int((~counts).sum())
+        if complete.empty:
+            continue
+        trials = complete.drop_duplicates("trial_id").set_index("trial_id")
+        settings = trials[axes]
+        if plan.x is not None:
+            settings = settings.assign(**{plan.x: trials["x"]})
+        means = complete.groupby("trial_id", sort=False)[CRITERION].mean()
+        varying = [str(name) for name in settings if len(x_values(settings, str(name))) > 1]
+        settings = settings[varying]
+        ranked = settings.assign(bound=means).sort_values("bound", ascending=False, kind="stable")
+        found.append(SearchedCell(str(dataset), str(method), ranked, left_out, _shares(ranked)))
+    return found
+
+
+def _shares(trials: pd.DataFrame) -> dict[str, float]:
+    from gmm_study.search.importance import importances
+
+    names = [str(name) for name in trials if name != "bound"]
+    settings: dict[str, Sequence[object]] = {name: trials[name].tolist() for name in names}
+    return importances(settings, trials["bound"].tolist())
