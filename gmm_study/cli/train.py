@@ -18,22 +18,6 @@ def _flag(spec: Field) -> str:
     return "--" + spec.name.replace("_", "-")
 
 
-class _Setting(click.Option):
-    """An option of a setting; what it may be is looked up where help is shown."""
-
-    def __init__(self, *names: Any, spec: Field, **options: Any) -> None:
-        super().__init__(*names, **options)
-        self.spec = spec
-
-    def make_metavar(self, *context: Any) -> str:
-        """The choices, those that other packages add among them, or the kind of value."""
-        choices = self.spec.metadata["choices"]
-        if choices is not None:
-            return "|".join(choices)
-        kind = getattr(self.spec.type, "__name__", "int").upper()
-        return {"TUPLE": "SIZES", "STR": "TEXT"}.get(kind, kind)
-
-
 def _hyperparameter_options(command: Callable) -> Callable:
     for spec in reversed(fields(Hyperparameters)):
         default = spec.default
@@ -43,8 +27,12 @@ def _hyperparameter_options(command: Callable) -> Callable:
             shown = f" [default: {','.join(map(str, default))}]"
         else:
             shown = f" [default: {default}]"
+        open_ended = spec.name == "method"  # other packages add some: not looked for at a start
+        choices = "METHOD" if open_ended else "|".join(spec.metadata["choices"] or ())
+        kind = getattr(spec.type, "__name__", "int").upper()
+        metavar = choices or {"TUPLE": "SIZES", "STR": "TEXT"}.get(kind, kind)
         option = click.option(
-            _flag(spec), spec.name, help=spec.metadata["help"] + shown, cls=_Setting, spec=spec
+            _flag(spec), spec.name, metavar=metavar, help=spec.metadata["help"] + shown
         )
         command = option(command)
     return command

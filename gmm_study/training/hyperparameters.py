@@ -49,7 +49,12 @@ def setting(
 class Hyperparameters:
     """One configuration of a method, its model and its training; `InputError` if unusable."""
 
-    method: str = setting("gmm", "What is trained.", group="Model", choices=METHODS)
+    method: str = setting(
+        "gmm",
+        "What is trained: gmm, rws, vae or another of `gmm-study methods`.",
+        group="Model",
+        choices=METHODS,
+    )
     layers: tuple[int, ...] = setting(
         (100, 50, 25),
         "Units of the latent layers from the data up, as 48,24,12 or as a geometric rule "

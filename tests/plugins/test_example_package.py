@@ -43,7 +43,6 @@ def test_the_lists_name_the_method_and_the_data_with_their_package(example, benc
         (line,) = [line for line in said.stdout.splitlines() if line.startswith(name)]
         assert "gmm-study-vimco" in line
         assert said.stderr == ""
-    assert "vimco" in bench.call("train", "--help").stdout
 
 
 def test_a_trial_of_the_method_on_the_data_is_trained_and_recorded(record):
