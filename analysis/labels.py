@@ -69,9 +69,9 @@ def plain(value: Any) -> Any:
 
 
 def bound_label(settings: Hyperparameters) -> str:
-    """What the bound of a configuration estimates (SPEC section 2)."""
-    named = {"gmm": "log p̃", "rws": "log p", "vae": settings.bound.upper()}
-    return named.get(settings.method, "its own bound")
+    """What the bound of a configuration estimates, as its method declares."""
+    label = settings.declaration.bound_label
+    return label if isinstance(label, str) else label(settings)
 
 
 def value_range(values: Iterable[int]) -> str:

@@ -11,6 +11,7 @@ ROOT = Path(__file__).parent.parent
 ORDER = [
     "errors",
     "addresses",
+    "catalogue",
     "data",
     "models",
     "objectives",

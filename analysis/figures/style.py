@@ -1,10 +1,9 @@
 """How figures look: one colour and marker a method in every study, and pictures as bytes."""
 
-from dataclasses import fields
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
-from gmm_study.training.hyperparameters import Hyperparameters
+from gmm_study.training.methods import METHODS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -17,7 +16,6 @@ MOST_ACROSS = 3
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 """Okabe and Ito's palette, told apart by colour-blind readers; yellow is too faint for a line."""
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
-_METHODS = next(f.metadata["choices"] for f in fields(Hyperparameters) if f.name == "method")
 STYLE: Any = {
     "font.size": 8,
     "axes.titlesize": 8,
@@ -73,6 +71,6 @@ def render(figure: "Figure", kind: str) -> bytes:
 
 
 def look(method: str) -> dict[str, Any]:
-    """Colour and marker of a method, the same in every study."""
-    place = _METHODS.index(method) % len(PALETTE)
+    """Colour and marker of a method, the same in every study; those of other packages come last."""
+    place = list(METHODS).index(method) % len(PALETTE)
     return {"color": PALETTE[place], "marker": _MARKERS[place]}

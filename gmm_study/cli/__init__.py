@@ -12,6 +12,7 @@ from gmm_study.addresses import redact
 from gmm_study.cli.data import data
 from gmm_study.cli.evaluate import evaluate
 from gmm_study.cli.inpaint import inpaint
+from gmm_study.cli.methods import methods
 from gmm_study.cli.plan import plan
 from gmm_study.cli.reproduction import reproduction
 from gmm_study.cli.sample import sample
@@ -47,6 +48,7 @@ for command in (
     sample,
     inpaint,
     data,
+    methods,
 ):
     cli.add_command(command)
 

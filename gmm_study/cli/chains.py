@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from gmm_study.models import Model, RandomStreams
     from gmm_study.sampling import GibbsChain
     from gmm_study.training.checkpoint import Checkpoint
+    from gmm_study.training.method import Method
 
 SWEEPS, MOST_FRAMES = 250, 60
 PICTURE, TABLES = ".png", (".npz", ".csv")
@@ -75,6 +76,11 @@ class OpenedModel:
         if not model.parameters.flat.isfinite().all():
             raise InputError(f"replicate: {index} of '{path}' diverged and has no model")
         return cls(checkpoint, model, index, seed)
+
+    @property
+    def method(self) -> "Method":
+        """What the checkpoint's method declares."""
+        return self.checkpoint.hyperparameters.declaration
 
     def streams(self, purpose: str) -> "RandomStreams":
         """The random stream of this seed and replicate for a purpose."""

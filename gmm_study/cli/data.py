@@ -1,5 +1,7 @@
 """`gmm-study data`: which data sets there are, and fetching one."""
 
+import sys
+
 import rich_click as click
 from rich.console import Console
 from rich.table import Table
@@ -13,7 +15,7 @@ def data() -> None:
 @data.command("list")
 def list_command() -> None:
     """List the data sets by name, and where each would come from now."""
-    from gmm_study.data import list_datasets
+    from gmm_study.data import dataset_problems, list_datasets
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("name", no_wrap=True)
@@ -24,6 +26,8 @@ def list_command() -> None:
         sizes = " / ".join(f"{size:,}" for size in info.sizes)
         table.add_row(info.name, str(info.dims), sizes, info.origin)
     Console().print(table)
+    for problem in dataset_problems():
+        print(f"gmm-study: {problem}", file=sys.stderr)
 
 
 @data.command()

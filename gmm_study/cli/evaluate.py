@@ -55,7 +55,7 @@ class _Counts(click.ParamType):
     type=click.IntRange(0),
     default=100_000,
     show_default=True,
-    help="Samples of p for 2 log Z, which gmm alone has; 0 leaves it out.",
+    help="Samples of p for 2 log Z, where there is a p*, as of gmm; 0 leaves it out.",
 )
 @split_option
 @click.option("--dataset", help="Other data than the model was trained on: a name or a path.")
@@ -105,7 +105,7 @@ def evaluate(
     loaded = dataset_of(opened, dataset)
     rows = torch.from_numpy(rows_of(loaded, split, datapoints)[:datapoints]).to(chosen)
     replicates = opened.usable_replicates() if replicate is None else (replicate,)
-    if opened.method != "gmm":
+    if not opened.hyperparameters.declaration.has_p_star:
         z_samples = 0
     asked = Assessment(opened, rows, replicates, samples, z_samples, seed, chunk_rows)
     document = {

@@ -91,8 +91,9 @@ def inpaint(
     from gmm_study.sampling import CANDIDATES
 
     opened = OpenedModel.at(checkpoint, replicate, seed, device, threads)
-    if opened.checkpoint.method == "vae":
-        raise InputError("checkpoint: a vae has no p*, which inpainting follows; give gmm or rws")
+    if not opened.method.model.belief_network:
+        without = f"a {opened.method.name} has no p*, which inpainting follows"
+        raise InputError(f"checkpoint: {without}; give one of a belief network, as gmm or rws")
     loaded = dataset_of(opened.checkpoint, dataset)
     path = output_path(output, "inpainted", loaded.image_shape, binary)
     check_animation(animate, loaded.image_shape)

@@ -65,12 +65,11 @@ class Opened:
 
         Those that this code makes can always be had, and are made only where they are trained on.
         """
-        from gmm_study.data import DownloadError
-        from gmm_study.data.registry import REGISTRY
+        from gmm_study.data import DownloadError, find_entry
 
         checksums = {}
         for name in names:
-            entry = REGISTRY.get(name)
+            entry = find_entry(name)
             if entry and entry.build and entry.sha256:
                 checksums[name] = entry.sha256
                 continue

@@ -76,9 +76,10 @@ def sample(
     """
     opened = OpenedModel.at(checkpoint, replicate, seed, device, threads)
     image_shape = opened.checkpoint.image_shape
-    source = source or ("p_star" if opened.checkpoint.method == "gmm" else "p")
-    if source == "p_star" and opened.checkpoint.method == "vae":
-        raise InputError("from: a vae has no p*, which needs binary latent layers; use --from p")
+    source = source or ("p_star" if opened.method.has_p_star else "p")
+    if source == "p_star" and not opened.method.model.belief_network:
+        without = f"a {opened.method.name} has no p*, which needs binary latent layers"
+        raise InputError(f"from: {without}; use --from p")
     path = output_path(output, "samples", image_shape, binary)
     check_animation(animate, image_shape)
     settings: dict[str, Any] = {"from": source, "count": count}
@@ -98,7 +99,7 @@ def sample(
         samples, shown = _sample_p_star(opened, settings, animate, binary)
     write("output", path, _content(path, samples, shown, image_shape))
     settings["shown"] = what_is_shown(path, binary)
-    mean = "p(x | z)" if opened.checkpoint.method == "vae" else "p(x | h1)"
+    mean = "p(x | h1)" if opened.method.model.belief_network else "p(x | z)"
     what = "states of 0/1" if settings["shown"] == "states" else f"means {mean}"
     law = "p* after " + f"{settings['sweeps']} sweeps" if source == "p_star" else "p"
     report(opened, path, animate, settings, f"{count} samples of {law}, {what}", as_json)

@@ -27,7 +27,8 @@ def _hyperparameter_options(command: Callable) -> Callable:
             shown = f" [default: {','.join(map(str, default))}]"
         else:
             shown = f" [default: {default}]"
-        choices = "|".join(spec.metadata["choices"] or ())
+        open_ended = spec.name == "method"  # other packages add some: not looked for at a start
+        choices = "METHOD" if open_ended else "|".join(spec.metadata["choices"] or ())
         kind = getattr(spec.type, "__name__", "int").upper()
         metavar = choices or {"TUPLE": "SIZES", "STR": "TEXT"}.get(kind, kind)
         option = click.option(

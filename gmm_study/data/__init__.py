@@ -5,18 +5,25 @@ from gmm_study.data.download import DownloadError
 from gmm_study.data.generated import bars_log_likelihood
 from gmm_study.data.loading import (
     DatasetInfo,
+    dataset_problems,
     fetch_dataset,
+    find_entry,
     image_shape_of,
     list_datasets,
     load_dataset,
 )
+from gmm_study.data.registry import NamedDataset, RemoteFile
 
 __all__ = [
     "Dataset",
     "DatasetInfo",
     "DownloadError",
+    "NamedDataset",
+    "RemoteFile",
     "bars_log_likelihood",
+    "dataset_problems",
     "fetch_dataset",
+    "find_entry",
     "image_shape_of",
     "list_datasets",
     "load_dataset",

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from gmm_study.data.dataset import SPLITS, Dataset
 from gmm_study.data.files import read_splits
-from gmm_study.data.registry import Entry, RemoteFile
+from gmm_study.data.registry import NamedDataset, RemoteFile
 from gmm_study.errors import InputError
 
 TIMEOUT = (5.0, 30.0)
@@ -23,7 +23,7 @@ class DownloadError(InputError):
     """A named data set that is not at hand could not be downloaded."""
 
 
-def find_origin(entry: Entry) -> str:
+def find_origin(entry: NamedDataset) -> str:
     """Where the files would come from now: a path in GMM_STUDY_DATA, 'cached' or 'download'."""
     local = _data_folder()
     if local is not None and _holds(local, entry):
@@ -32,7 +32,7 @@ def find_origin(entry: Entry) -> str:
     return "cached" if _holds(_cache_folder(), entry) else "download"
 
 
-def load_files(entry: Entry) -> Dataset:
+def load_files(entry: NamedDataset) -> Dataset:
     """The data set of an entry's files, downloaded into the cache where they are not at hand.
 
     Raises InputError for a file that is not the published one and DownloadError for a failed
@@ -51,7 +51,7 @@ def load_files(entry: Entry) -> Dataset:
     return _download(entry, cache)
 
 
-def check_contents(entry: Entry, dataset: Dataset, where: str) -> Dataset:
+def check_contents(entry: NamedDataset, dataset: Dataset, where: str) -> Dataset:
     """`dataset` itself, or an InputError if its checksum is not the one known for the entry."""
     if entry.sha256 not in (None, dataset.sha256):
         raise InputError(
@@ -79,11 +79,11 @@ def _cache_folder() -> Path:
     return Path(os.environ.get("GMM_STUDY_CACHE") or pooch.os_cache("gmm-study")).expanduser()
 
 
-def _holds(folder: Path, entry: Entry) -> bool:
+def _holds(folder: Path, entry: NamedDataset) -> bool:
     return all((folder / file.path).is_file() for file in entry.files)
 
 
-def _download(entry: Entry, cache: Path) -> Dataset:
+def _download(entry: NamedDataset, cache: Path) -> Dataset:
     """Files get their names in the cache only after all of them have passed every check."""
     try:
         cache.mkdir(parents=True, exist_ok=True)
@@ -104,7 +104,7 @@ def _download(entry: Entry, cache: Path) -> Dataset:
     return dataset
 
 
-def _retrieve(entry: Entry, file: RemoteFile, folder: Path) -> None:
+def _retrieve(entry: NamedDataset, file: RemoteFile, folder: Path) -> None:
     import pooch
 
     pooch.get_logger().setLevel("WARNING")  # else it advises to pin a hash that is checked here
@@ -121,13 +121,13 @@ def _retrieve(entry: Entry, file: RemoteFile, folder: Path) -> None:
         ) from error
 
 
-def _read(entry: Entry, folder: Path, names: Sequence[str]) -> Dataset:
+def _read(entry: NamedDataset, folder: Path, names: Sequence[str]) -> Dataset:
     """The data set of the files below `folder`, which error lines call by `names`."""
     splits: dict[str, NDArray[np.uint8]] = {}
     for file, name in zip(entry.files, names, strict=True):
         _check_blob(file, folder / file.path, name)
         found = read_splits(folder / file.path, file.keys, name)
-        _check_shapes(entry, found, name)
+        check_shapes(entry, found, name)
         splits |= found
     if entry.column_major and entry.image_shape:
         splits = {split: _by_rows(rows, *entry.image_shape) for split, rows in splits.items()}
@@ -149,7 +149,8 @@ def _check_blob(file: RemoteFile, path: Path, name: str) -> None:
         )
 
 
-def _check_shapes(entry: Entry, splits: dict[str, NDArray[np.uint8]], name: str) -> None:
+def check_shapes(entry: NamedDataset, splits: dict[str, NDArray[np.uint8]], name: str) -> None:
+    """Raise InputError, which begins with `name`, for a split that is not of the declared shape."""
     for split, rows in splits.items():
         declared = (entry.sizes[SPLITS.index(split)], entry.dims)
         if rows.shape != declared:

@@ -1,13 +1,15 @@
 """Data sets by name or path, and the list of those that have a name."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from gmm_study.data.dataset import Dataset
-from gmm_study.data.download import check_contents, find_origin, load_files
+from gmm_study.catalogue import called, resolved
+from gmm_study.data.dataset import SPLITS, Dataset
+from gmm_study.data.download import check_contents, check_shapes, find_origin, load_files
 from gmm_study.data.files import load_path
-from gmm_study.data.registry import REGISTRY
+from gmm_study.data.registry import DATASETS, REGISTRY, NamedDataset
 from gmm_study.errors import InputError, did_you_mean
 
 
@@ -16,7 +18,7 @@ class DatasetInfo:
     """What is known of a named data set without reading it.
 
     `sizes` are the rows of train, valid and test. `origin` is where it would come from now:
-    'embedded', 'generated', a path in GMM_STUDY_DATA, 'cached' or 'download'.
+    'embedded', 'generated', 'package NAME', a path in GMM_STUDY_DATA, 'cached' or 'download'.
     """
 
     name: str
@@ -34,7 +36,7 @@ def load_dataset(name_or_path: str) -> Dataset:
     Raises InputError for an unknown name, a missing path, a file that is not as declared, and a
     download that fails.
     """
-    if name_or_path in REGISTRY or not _means_path(name_or_path):
+    if name_or_path in DATASETS or not _means_path(name_or_path):
         return fetch_dataset(name_or_path)
     return load_path(name_or_path)
 
@@ -44,17 +46,22 @@ def fetch_dataset(name: str) -> Dataset:
 
     Raises InputError as `load_dataset` does, and for a path.
     """
-    entry = REGISTRY.get(name)
+    entry = find_entry(name)
     if entry is None:
-        raise InputError(f"unknown data set '{name}': {did_you_mean(name, REGISTRY)}")
-    if entry.build is None:
-        return load_files(entry)
-    dataset = Dataset.from_splits(name, entry.build(), entry.image_shape)
-    return check_contents(entry, dataset, entry.source)
+        raise InputError(f"unknown data set '{name}': {did_you_mean(name, DATASETS)}")
+    return load_files(entry) if entry.build is None else _built(entry)
+
+
+def find_entry(name: str) -> NamedDataset | None:
+    """The declaration of a named data set, None for any other text.
+
+    Raises InputError where it is that of another package and cannot be used.
+    """
+    return DATASETS.get(name)
 
 
 def image_shape_of(name: str) -> tuple[int, int] | None:
-    """(height, width) of the datapoints of a named data set of pictures, else None."""
+    """(height, width) of the datapoints of a built-in data set of pictures, else None."""
     entry = REGISTRY.get(name)
     return entry.image_shape if entry else None
 
@@ -62,7 +69,8 @@ def image_shape_of(name: str) -> tuple[int, int] | None:
 def list_datasets() -> list[DatasetInfo]:
     """All named data sets; looks at which files exist, reads and downloads none.
 
-    Raises InputError if GMM_STUDY_DATA names no folder.
+    Those of other packages come last, those that cannot be used left out: `dataset_problems` says
+    why. Raises InputError if GMM_STUDY_DATA names no folder.
     """
     return [
         DatasetInfo(
@@ -70,10 +78,31 @@ def list_datasets() -> list[DatasetInfo]:
             entry.dims,
             entry.sizes,
             entry.source,
-            find_origin(entry) if entry.files else entry.origin,
+            find_origin(entry) if entry.files else _maker(entry),
         )
-        for entry in REGISTRY.values()
+        for entry in DATASETS.usable()[0].values()
     ]
+
+
+def dataset_problems() -> list[str]:
+    """A line on each data set that an installed package declares and that cannot be used."""
+    return DATASETS.usable()[1]
+
+
+def _maker(entry: NamedDataset) -> str:
+    package = DATASETS.package_of(entry.name)
+    return f"package {package}" if package else entry.origin
+
+
+def _built(entry: NamedDataset) -> Dataset:
+    where = f"data set '{entry.name}'"
+    build = resolved(entry.build or "", where)
+    splits = called(build, f"{where}: its build failed")
+    if not isinstance(splits, Mapping) or not {*SPLITS} <= {*splits}:
+        raise InputError(f"{where}: its build must give a mapping of {', '.join(SPLITS)}")
+    dataset = Dataset.from_splits(entry.name, splits, entry.image_shape)
+    check_shapes(entry, {split: getattr(dataset, split) for split in SPLITS}, entry.source)
+    return check_contents(entry, dataset, entry.source)
 
 
 def _means_path(text: str) -> bool:

@@ -1,13 +1,13 @@
-"""The table of data sets that have a name: sizes, upstream addresses and checksums."""
+"""The data sets that have a name: sizes, upstream addresses and checksums."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
+from gmm_study.catalogue import Catalogue
 from gmm_study.data.dataset import SPLITS
 from gmm_study.data.generated import bars_splits, digits_splits
+from gmm_study.errors import InputError
 
 _MADE = (
     "https://raw.githubusercontent.com/mgermain/MADE/514849eb9451311c02049f9e2d9a17fac589996a"
@@ -32,23 +32,31 @@ class RemoteFile:
 
 
 @dataclass(frozen=True)
-class Entry:
-    """A named data set: built by `build`, or read from `files`.
+class NamedDataset:
+    """A data set that has a name: built by `build`, or read from `files`, which are downloaded.
 
-    `sizes` are the rows of train, valid and test; `sha256` is the checksum of the contents, where
-    it is known; `column_major` says that the files store a picture by columns.
+    `build`, a function or its `module:name`, which is imported when it is called, gives the splits
+    `train`, `valid` and `test`, each `[N, dims]` of 0/1 of any numeric type. It must give the same
+    whenever it is called: the contents are part of the identity of what is trained on them.
     """
 
     name: str
     dims: int
+    """D."""
     sizes: tuple[int, int, int]
+    """Rows of train, valid and test."""
     source: str
+    """Where it is from, in a line for people."""
     origin: str = "download"
-    build: Callable[[], dict[str, NDArray[np.uint8]]] | None = None
+    build: str | Callable[[], Mapping[str, Any]] | None = None
     files: tuple[RemoteFile, ...] = ()
     sha256: str | None = None
+    """The checksum of the contents (`Dataset.sha256`), where it is known. A plan then makes no data
+    that are built, and other contents are refused."""
     image_shape: tuple[int, int] | None = None
+    """(height, width) where a datapoint is a picture, rows of pixels first."""
     column_major: bool = False
+    """Whether the files store a picture by columns."""
 
 
 def _made_file(file: str, folder: str = _MADE, git_blob: str | None = None) -> RemoteFile:
@@ -58,23 +66,25 @@ def _made_file(file: str, folder: str = _MADE, git_blob: str | None = None) -> R
 
 def _uci(
     name: str, dims: int, sizes: tuple[int, int, int], file: RemoteFile, sha256: str | None = None
-) -> Entry:
+) -> NamedDataset:
     source = "UCI, in Larochelle and Murray's splits (mgermain/MADE)"
-    return Entry(name, dims, sizes, source, files=(file,), sha256=sha256)
+    return NamedDataset(name, dims, sizes, source, files=(file,), sha256=sha256)
 
 
-def _debd(name: str, dims: int, sizes: tuple[int, int, int], sha256: str | None = None) -> Entry:
+def _debd(
+    name: str, dims: int, sizes: tuple[int, int, int], sha256: str | None = None
+) -> NamedDataset:
     places = {split: f"{name}/{name}.{split}.data" for split in SPLITS}
     files = tuple(
         RemoteFile(f"debd/{place}", f"{_DEBD}/{place}", {split: split})
         for split, place in places.items()
     )
     source = "density estimation benchmark (arranger1044/DEBD)"
-    return Entry(f"debd/{name}", dims, sizes, source, files=files, sha256=sha256)
+    return NamedDataset(f"debd/{name}", dims, sizes, source, files=files, sha256=sha256)
 
 
 _ENTRIES = [
-    Entry(
+    NamedDataset(
         "digits",
         64,
         (1_197, 300, 300),
@@ -84,7 +94,7 @@ _ENTRIES = [
         sha256="185199d2e1f4306e8a96e952b636395fcb088366802421d5880be19aefdb7026",
         image_shape=(8, 8),
     ),
-    Entry(
+    NamedDataset(
         "bars",
         16,
         (5_000, 5_000, 5_000),
@@ -94,7 +104,7 @@ _ENTRIES = [
         sha256="0ea0ab5e044e1d77288dc6ea9a6f393d2ce101d9d06fad41cc2052fd97fd8189",
         image_shape=(4, 4),
     ),
-    Entry(
+    NamedDataset(
         "bmnist",
         784,
         (50_000, 10_000, 10_000),
@@ -149,7 +159,7 @@ _ENTRIES = [
         (14_000, 3_188, 32_561),
         _made_file("web.npz", git_blob="a565424fc5782cb99d79788618cd6c332440a8a1"),
     ),
-    Entry(
+    NamedDataset(
         "silhouettes",
         784,
         (4_100, 2_264, 2_307),
@@ -196,4 +206,17 @@ _ENTRIES = [
     _debd("ad", 1_556, (2_461, 327, 491)),
 ]
 
-REGISTRY: dict[str, Entry] = {entry.name: entry for entry in _ENTRIES}
+REGISTRY: dict[str, NamedDataset] = {entry.name: entry for entry in _ENTRIES}
+"""The built-in ones."""
+
+GROUP = "gmm_study.datasets"
+"""The entry point group in which another package declares a `NamedDataset`."""
+
+
+def _check(entry: NamedDataset) -> None:
+    if (entry.build is None) == (not entry.files):
+        raise InputError("it must have build or files, and not both")
+
+
+DATASETS: Catalogue[NamedDataset] = Catalogue(GROUP, "dataset", NamedDataset, REGISTRY, _check)
+"""Every data set that has a name, those that other packages declare too."""

@@ -16,11 +16,11 @@ def mean_and_standard_error(values: Tensor) -> tuple[float, float]:
     return values.mean().item(), error
 
 
-def summarise(estimates: Mapping[str, Tensor], method: str) -> dict[str, float]:
-    """Each estimate `[1, N]` as a mean and `..._se`; those of p* for gmm alone."""
+def summarise(estimates: Mapping[str, Tensor], of_p_star: bool) -> dict[str, float]:
+    """Each estimate `[1, N]` as a mean and `..._se`; those of p* only if it has one."""
     figures: dict[str, float] = {}
     for name, values in estimates.items():
-        if name not in OF_P_STAR or method == "gmm":
+        if of_p_star or name not in OF_P_STAR:
             figures[name], figures[f"{name}_se"] = mean_and_standard_error(values)
     return figures
 

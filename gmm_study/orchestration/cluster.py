@@ -67,13 +67,15 @@ def prepare_ray() -> None:
 
 
 @contextmanager
-def ray_at(address: str | None, resources: Resources, store: RecordStore) -> Iterator[None]:
-    """Ray that can run trials into a store, a private one or the cluster at an address.
+def ray_at(
+    address: str | None, resources: Resources, store: RecordStore, methods: Sequence[str] = ()
+) -> Iterator[None]:
+    """Ray that can run trials of these methods into a store, a private one or a cluster.
 
     The address is `HOST:PORT` of the head or `auto`; None
     is RAY_ADDRESS, or a private Ray where that is not set. Raises `InputError` where there is no
     such cluster, where no node has what a trial asks for, and where a node does not share the
-    storage.
+    storage or lacks the package of a method.
     """
     import ray
 
@@ -95,7 +97,7 @@ def ray_at(address: str | None, resources: Resources, store: RecordStore) -> Ite
         _check_resources(resources, nodes)
         with _watched(address, head) if joined else nullcontext():
             if joined:
-                _check_nodes(resources, store)
+                _check_nodes(resources, store, methods)
             yield
     finally:
         # A collection in another thread that frees one of Ray's objects now would end the process.
@@ -227,7 +229,7 @@ def _refuse_lost_storage(store: RecordStore) -> None:
         )
 
 
-def _check_nodes(asked: Resources, store: RecordStore) -> None:
+def _check_nodes(asked: Resources, store: RecordStore, methods: Sequence[str]) -> None:
     """Raise `InputError` if a node cannot run trials, or not into the store."""
     import ray
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
@@ -243,7 +245,7 @@ def _check_nodes(asked: Resources, store: RecordStore) -> None:
         if node["Alive"] and fits:
             only_there = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
             on_node = look.options(scheduling_strategy=only_there)
-            looks[on_node.remote(store.storage, probe)] = node["NodeManagerHostname"]
+            looks[on_node.remote(store.storage, probe, methods)] = node["NodeManagerHostname"]
     try:
         ray.wait(list(looks), num_returns=len(looks), timeout=NODE_ANSWERS_IN)
         for answer, host in looks.items():
@@ -270,10 +272,13 @@ def _refuse_node(host: str, store: RecordStore, answer: Any) -> None:
         )
 
 
-def _what_is_wrong(storage: str, probe: str) -> str | None:
+def _what_is_wrong(storage: str, probe: str, methods: Sequence[str]) -> str | None:
     """On a node: what hinders trials there from being written where the driver reads."""
     import gmm_study.trials.run  # noqa: F401  # which needs all that a trial needs
+    from gmm_study.training.methods import method_named
 
+    for method in methods:
+        method_named(method)
     try:
         store = RecordStore(storage)
         record = Record(store.file_system, store.root)

@@ -105,7 +105,7 @@ def _tune(
         mirror.expect(trial)
 
     with (
-        ray_at(address, resources, store),
+        ray_at(address, resources, store, study.methods),
         tempfile.TemporaryDirectory(prefix="gmm-study-") as scratch,
     ):
         store.check_writable()

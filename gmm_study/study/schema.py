@@ -33,6 +33,7 @@ from gmm_study.study.strategies import (
     TpeSearch,
 )
 from gmm_study.training.hyperparameters import Hyperparameters
+from gmm_study.training.methods import method_named
 
 VARIATION = "variation"
 """The axis whose values are the labels of a study's variations."""
@@ -122,7 +123,7 @@ class StudyFile(Section):
     def _check_methods(cls, methods: list[str]) -> list[str]:
         for method in methods:
             try:
-                Hyperparameters.from_mapping({"method": method})
+                method_named(method)
             except InputError as error:
                 raise ValueError(without_name(error)) from error
         return methods

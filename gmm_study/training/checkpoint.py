@@ -21,8 +21,9 @@ from torch import Tensor
 from gmm_study.data import image_shape_of
 from gmm_study.errors import InputError
 from gmm_study.models import Model
+from gmm_study.training.build import build_model
 from gmm_study.training.hyperparameters import Hyperparameters
-from gmm_study.training.methods import build_model
+from gmm_study.training.methods import METHODS
 from gmm_study.training.sealed import seal, unseal
 from gmm_study.training.trainer import DIVERGED, Replicate, Trainer
 
@@ -88,7 +89,7 @@ class Checkpoint:
 
     @property
     def method(self) -> str:
-        """`gmm`, `rws` or `vae`."""
+        """Its name, as `gmm`."""
         return self.hyperparameters.method
 
     def usable_replicates(self) -> list[int]:
@@ -126,6 +127,7 @@ def open_checkpoint(folder: str | Path) -> Checkpoint:
         if meta["format"] != FORMAT:
             raise ValueError(f"format {meta['format']!r} must be {FORMAT}")
         tensors = unseal((chosen / "model.safetensors").read_bytes())
+        _check_installed(chosen, meta)
         hyperparameters = Hyperparameters.from_mapping(meta["hyperparameters"])
         dataset, replicates = meta["dataset"], tuple(meta["replicates"])
         image_shape = dataset.get("image_shape") or image_shape_of(dataset["name"])
@@ -146,11 +148,25 @@ def open_checkpoint(folder: str | Path) -> Checkpoint:
             f"checkpoint: '{folder}' is no folder with meta.json and model.safetensors; "
             "give a trial's record or its folder 'checkpoint'"
         ) from None
+    except _NotInstalledError as error:
+        raise InputError(str(error)) from None
     except KeyError as error:
         raise InputError(f"checkpoint: '{folder}' has no {error}") from None
     except (OSError, TypeError, ValueError, AttributeError, RuntimeError) as error:
         raise InputError(f"checkpoint: '{folder}' cannot be read: {error}") from None
     return checkpoint
+
+
+class _NotInstalledError(InputError):
+    """The checkpoint is of a method that is not here."""
+
+
+def _check_installed(folder: Path, meta: Mapping[str, Any]) -> None:
+    method = meta["hyperparameters"]["method"]
+    if method not in METHODS:
+        package = meta.get("method_package")
+        where = f"the package {package}, which is not installed" if package else "no package here"
+        raise _NotInstalledError(f"checkpoint: '{folder}' is of the method '{method}' of {where}")
 
 
 def _check_tensors(checkpoint: Checkpoint) -> None:
@@ -164,9 +180,11 @@ def _check_tensors(checkpoint: Checkpoint) -> None:
 
 
 def _meta(trainer: Trainer, model: Model) -> dict[str, Any]:
+    package = METHODS.package_of(trainer.hyperparameters.method)
     return {
         "format": FORMAT,
         "hyperparameters": trainer.hyperparameters.canonical(),
+        **({"method_package": package} if package else {}),
         "dataset": {
             "name": trainer.dataset.name,
             "sha256": trainer.dataset.sha256,

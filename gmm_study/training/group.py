@@ -8,9 +8,9 @@ from torch import Tensor
 
 from gmm_study.estimators import estimate_bound
 from gmm_study.models import RandomStreams
+from gmm_study.training.build import build_model, build_objective
 from gmm_study.training.captured import Graphs, StepRunner, cuda_graphs
 from gmm_study.training.hyperparameters import Hyperparameters
-from gmm_study.training.methods import build_model, build_objective
 from gmm_study.training.optimizers import build_optimizer
 from gmm_study.training.precision import matmul_precision
 
@@ -142,7 +142,7 @@ class ReplicateGroup:
     def _penalty_mask(self) -> Tensor | None:
         """1 where a parameter is a weight with a penalty and 0 elsewhere, `[P]`, if any is."""
         l1, l2 = self.hyperparameters.l1, self.hyperparameters.l2
-        if not (l1 or l2) or self.hyperparameters.method == "vae":
+        if not (l1 or l2) or not self.hyperparameters.declaration.model.penalised:
             return None
         parameters = self.model.parameters
         mask = torch.zeros_like(parameters.flat[:1])

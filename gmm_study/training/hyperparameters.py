@@ -1,14 +1,14 @@
 """Every hyperparameter of a trial: its default, its meaning, what values it takes, who reads it."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import Field, dataclass, field, fields
 from functools import cache
 from math import isfinite
 from typing import Any
 
 from gmm_study.errors import InputError, did_you_mean
-
-SIGMOID_BELIEF = {"method": ("gmm", "rws")}
+from gmm_study.training.method import Method
+from gmm_study.training.methods import METHODS, method_named
 
 
 def setting(
@@ -16,16 +16,18 @@ def setting(
     help: str,
     *,
     group: str,
-    choices: tuple[str, ...] | None = None,
+    choices: Collection[str] | None = None,
     at_least: float | None = None,
     above: float | None = None,
     below: float | None = None,
     read_by: Mapping[str, tuple[str, ...]] | None = None,
+    by_some_methods: bool = False,
     in_identity_at_default: bool = True,
 ) -> Any:
     """A field of `Hyperparameters` with all that the command line and the checks say of it.
 
-    `read_by` names another setting and the values of it under which this one has a meaning. A
+    `read_by` names another setting and the values of it under which this one has a meaning; one
+    that is read `by_some_methods` has a meaning for those that name it in their declaration. A
     setting that came after the first records does not count for the id at its default, so that
     their trials keep their ids.
     """
@@ -37,6 +39,7 @@ def setting(
         "above": above,
         "below": below,
         "read_by": read_by or {},
+        "by_some_methods": by_some_methods,
         "in_identity_at_default": in_identity_at_default,
     }
     return field(default=default, metadata=facts)
@@ -46,7 +49,12 @@ def setting(
 class Hyperparameters:
     """One configuration of a method, its model and its training; `InputError` if unusable."""
 
-    method: str = setting("gmm", "What is trained.", group="Model", choices=("gmm", "rws", "vae"))
+    method: str = setting(
+        "gmm",
+        "What is trained: gmm, rws, vae or another of `gmm-study methods`.",
+        group="Model",
+        choices=METHODS,
+    )
     layers: tuple[int, ...] = setting(
         (100, 50, 25),
         "Units of the latent layers from the data up, as 48,24,12 or as a geometric rule "
@@ -55,7 +63,7 @@ class Hyperparameters:
         at_least=1,
     )
     deterministic_layers: int = setting(
-        0, "tanh layers inside each conditional.", group="Model", at_least=0, read_by=SIGMOID_BELIEF
+        0, "tanh layers inside each conditional.", group="Model", at_least=0, by_some_methods=True
     )
     initialisation: str = setting(
         "authors",
@@ -63,14 +71,14 @@ class Hyperparameters:
         "the authors' is that over fan_in.",
         group="Model",
         choices=("authors", "glorot"),
-        read_by=SIGMOID_BELIEF,
+        by_some_methods=True,
         in_identity_at_default=False,
     )
     initial_bias: float = setting(
         -1.0,
         "Initial bias of every unit, the top prior's logits included.",
         group="Model",
-        read_by=SIGMOID_BELIEF,
+        by_some_methods=True,
         in_identity_at_default=False,
     )
     top_prior: str = setting(
@@ -78,7 +86,7 @@ class Hyperparameters:
         "Whether p of the top layer is learned, or fixed at 1/2 a unit.",
         group="Model",
         choices=("learned", "fixed"),
-        read_by=SIGMOID_BELIEF,
+        by_some_methods=True,
         in_identity_at_default=False,
     )
     probability_clip: float = setting(
@@ -87,7 +95,7 @@ class Hyperparameters:
         group="Model",
         at_least=0,
         below=0.5,
-        read_by=SIGMOID_BELIEF,
+        by_some_methods=True,
         in_identity_at_default=False,
     )
     samples: int | None = setting(
@@ -98,28 +106,28 @@ class Hyperparameters:
         "The bound that vae ascends.",
         group="Objective",
         choices=("elbo", "iwae"),
-        read_by={"method": ("vae",)},
+        by_some_methods=True,
     )
     q_baseline: str = setting(
         "uniform",
         "What is taken off the weights in q's gradient: 1/K or nothing.",
         group="Objective",
         choices=("uniform", "none"),
-        read_by=SIGMOID_BELIEF,
+        by_some_methods=True,
     )
     l1: float = setting(
         0.0,
         "Factor of the sum of |weight|, taken off the bound.",
         group="Objective",
         at_least=0,
-        read_by=SIGMOID_BELIEF,
+        by_some_methods=True,
     )
     l2: float = setting(
         0.0,
         "Factor of the sum of weight^2, taken off the bound.",
         group="Objective",
         at_least=0,
-        read_by=SIGMOID_BELIEF,
+        by_some_methods=True,
     )
     optimizer: str = setting(
         "adam", "Gradient ascent rule.", group="Training", choices=("adam", "sgd", "rmsprop")
@@ -157,6 +165,9 @@ class Hyperparameters:
             value = getattr(self, spec.name)
             if value is not spec.default:
                 _check(spec, value)
+        if self.samples is not None and self.samples < self.declaration.least_samples:
+            least = f"{self.declaration.least_samples} for the method {self.method}"
+            raise InputError(f"samples: {self.samples} must be at least {least}")
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any]) -> "Hyperparameters":
@@ -179,7 +190,12 @@ class Hyperparameters:
     @property
     def names_read(self) -> tuple[str, ...]:
         """The settings that have a meaning in this configuration."""
-        return _read_where(*[getattr(self, name) for name in _deciding()])
+        return _read_where(self.method, *[getattr(self, name) for name in _deciding()])
+
+    @property
+    def declaration(self) -> Method:
+        """What the method declares. `InputError` if its package's declaration cannot be used."""
+        return method_named(self.method)
 
     def identity(self) -> dict[str, Any]:
         """What of the canonical settings a trial's id hangs on."""
@@ -194,18 +210,31 @@ class Hyperparameters:
         """K: as set, or the method's default."""
         if self.samples is not None:
             return self.samples
-        return 1 if self.method == "vae" else 10
+        return self.declaration.samples
 
     def refuse_unread(self, names: Mapping[str, Any]) -> None:
         """Raise `InputError` for the first of `names` that has no meaning in this configuration."""
         for spec in _specs().values():
             if spec.name in names and spec.name not in self.names_read:
-                needed = spec.metadata["read_by"]
+                needed = dict(spec.metadata["read_by"])
+                if spec.metadata["by_some_methods"]:
+                    needed["method"] = methods_that_read(spec.name)
                 other = next(name for name in needed if getattr(self, name) not in needed[name])
                 raise InputError(
                     f"{spec.name}: {names[spec.name]!r} would not be read; it needs {other} "
                     f"{' or '.join(needed[other])}, not {getattr(self, other)}"
                 )
+
+
+def methods_that_read(name: str) -> list[str]:
+    """The names of the usable methods to which a setting means something."""
+    return [m.name for m in METHODS.usable()[0].values() if name in m.settings]
+
+
+@cache
+def method_settings() -> tuple[str, ...]:
+    """The settings that are read by the methods alone that name them in their declaration."""
+    return tuple(spec.name for spec in _specs().values() if spec.metadata["by_some_methods"])
 
 
 @cache
@@ -223,20 +252,22 @@ def _uncounted() -> dict[str, Any]:
 
 @cache
 def _deciding() -> tuple[str, ...]:
-    """The settings on whose values it hangs whether others are read."""
+    """The settings but the method on whose values it hangs whether others are read."""
     return tuple(
         dict.fromkeys(name for spec in _specs().values() for name in spec.metadata["read_by"])
     )
 
 
 @cache
-def _read_where(*values: str) -> tuple[str, ...]:
-    """The settings that are read where the deciding ones have these values."""
+def _read_where(method: str, *values: str) -> tuple[str, ...]:
+    """The settings that a method reads where the deciding ones have these values."""
+    unread = {*method_settings()} - {*method_named(method).settings}
     decided = dict(zip(_deciding(), values, strict=True))
     return tuple(
         spec.name
         for spec in _specs().values()
-        if all(decided[name] in among for name, among in spec.metadata["read_by"].items())
+        if spec.name not in unread
+        and all(decided[name] in among for name, among in spec.metadata["read_by"].items())
     )
 
 
@@ -306,13 +337,14 @@ def _number(name: str, value: Any) -> float:
     return number
 
 
-def _choices(spec: Field) -> tuple[str, ...]:
-    return spec.metadata["choices"] or ()
+def _choices(spec: Field) -> Collection[str]:
+    choices: Collection[str] | None = spec.metadata["choices"]
+    return () if choices is None else choices
 
 
 def _check(spec: Field, value: Any) -> None:
     choices, facts = _choices(spec), spec.metadata
-    if choices and value not in choices:
+    if spec.metadata["choices"] is not None and value not in choices:
         raise InputError(f"{spec.name}: '{value}' is unknown; {did_you_mean(value, choices)}")
     for number in value if isinstance(value, tuple) else (value,):
         if facts["at_least"] is not None and number < facts["at_least"]:

@@ -1,49 +1,62 @@
-"""Which model and which objective a method's hyperparameters stand for."""
+"""The methods by name: gmm, rws, vae, and those that other packages declare."""
 
-from collections.abc import Sequence
+from gmm_study.catalogue import Catalogue
+from gmm_study.errors import InputError, did_you_mean
+from gmm_study.training.method import SBN, VAE, Method
 
-import torch
+GROUP = "gmm_study.methods"
+"""The entry point group in which another package declares a `Method`."""
 
-from gmm_study.models import Model, SigmoidBeliefNetwork, VariationalAutoencoder
-from gmm_study.objectives import (
-    GeometricMeanMatching,
-    Objective,
-    ReweightedWakeSleep,
-    VariationalBound,
+GMM = Method(
+    name="gmm",
+    summary="geometric mean matching: log ptilde, the bound of p* = sqrt(p q) / Z",
+    model=SBN,
+    objective="gmm_study.objectives:GeometricMeanMatching",
+    reads=("q_baseline",),
+    bound_label="log p̃",
+    has_p_star=True,
 )
-from gmm_study.training.hyperparameters import Hyperparameters
+RWS = Method(
+    name="rws",
+    summary="reweighted wake-sleep: log p by importance weighting",
+    model=SBN,
+    objective="gmm_study.objectives:ReweightedWakeSleep",
+    reads=("q_baseline",),
+    dreams=True,
+)
+VARIATIONAL = Method(
+    name="vae",
+    summary="variational autoencoder: the evidence lower bound, or its importance-weighted one",
+    model=VAE,
+    objective="gmm_study.objectives:VariationalBound",
+    reads=("bound",),
+    bound_label=lambda settings: settings.bound.upper(),
+    samples=1,
+    by_autograd=True,
+)
 
 
-def build_model(
-    hyperparameters: Hyperparameters,
-    data_dims: int,
-    replicates: Sequence[int],
-    device: torch.device | str = "cpu",
-    dtype: torch.dtype = torch.float32,
-) -> Model:
-    """The model of `replicates`, its parameters still zero."""
-    count, layers = len(replicates), hyperparameters.layers
-    if hyperparameters.method == "vae":
-        return VariationalAutoencoder(data_dims, layers, count, device, dtype)
-    return SigmoidBeliefNetwork(
-        data_dims,
-        layers,
-        count,
-        hyperparameters.deterministic_layers,
-        device,
-        dtype,
-        initialisation=hyperparameters.initialisation,
-        initial_bias=hyperparameters.initial_bias,
-        top_prior=hyperparameters.top_prior,
-        probability_clip=hyperparameters.probability_clip,
-    )
+def _check(method: Method) -> None:
+    from gmm_study.training.hyperparameters import method_settings
+
+    for name in method.settings:
+        if name not in method_settings():
+            hint = did_you_mean(name, method_settings())
+            raise InputError(f"it reads '{name}', no setting that a method may ask for; {hint}")
+    if method.has_p_star and not method.model.belief_network:
+        raise InputError("it has a p*, which only a belief network has")
 
 
-def build_objective(hyperparameters: Hyperparameters) -> Objective:
-    """What the method ascends."""
-    samples = hyperparameters.samples_per_datapoint
-    if hyperparameters.method == "vae":
-        return VariationalBound(samples, hyperparameters.bound)
-    if hyperparameters.method == "rws":
-        return ReweightedWakeSleep(samples, hyperparameters.q_baseline)
-    return GeometricMeanMatching(samples, hyperparameters.q_baseline)
+METHODS: Catalogue[Method] = Catalogue(
+    GROUP, "method", Method, {method.name: method for method in (GMM, RWS, VARIATIONAL)}, _check
+)
+"""Every method by name; what is iterated over are names, and nothing is imported for them."""
+
+
+def method_named(name: str) -> Method:
+    """The declaration of a method. Raises `InputError` for an unknown or unusable one."""
+    try:
+        return METHODS[name]
+    except KeyError:
+        hint = did_you_mean(name, METHODS)
+        raise InputError(f"method: '{name}' is unknown; {hint}") from None

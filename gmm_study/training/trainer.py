@@ -11,9 +11,9 @@ from torch import Tensor
 
 from gmm_study.data import Dataset
 from gmm_study.models import Model
+from gmm_study.training.build import build_model
 from gmm_study.training.group import ReplicateGroup
 from gmm_study.training.hyperparameters import Hyperparameters
-from gmm_study.training.methods import build_model
 
 RUNNING, COMPLETE, DIVERGED = "running", "complete", "diverged"
 

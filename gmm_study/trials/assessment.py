@@ -37,9 +37,14 @@ class Assessment:
     replicates: Sequence[int]
     samples: Sequence[int]
     z_samples: int
-    """Samples for 2 log Z, which gmm alone has; 0 leaves it out."""
+    """Samples for 2 log Z, where there is a p*; 0 leaves it out."""
     seed: int = 0
     chunk_rows: int = 4000
+
+    @property
+    def has_p_star(self) -> bool:
+        """Whether the checkpoint's method has a p*, as gmm."""
+        return self.checkpoint.hyperparameters.declaration.has_p_star
 
     @property
     def sample_rows(self) -> int:
@@ -61,11 +66,11 @@ class Assessment:
                 return [], reason
             values = exact_log_likelihoods(model, self.data)
             log_z2 = values.pop("log_z2", None)
-            figures = summarise(values, self.checkpoint.method)
-            if log_z2 is not None and self.checkpoint.method == "gmm":
+            figures = summarise(values, self.has_p_star)
+            if log_z2 is not None and self.has_p_star:
                 figures |= {"log_z2": log_z2.item(), "log_z2_se": 0.0}
             found.append({"replicate": index, "samples": EXACT, **_finite(figures)})
-        return found, why_no_exact_z(model) if self.checkpoint.method == "gmm" else None
+        return found, why_no_exact_z(model) if self.has_p_star else None
 
     def _estimates_of(self, index: int, watch: Callable[[int], object]) -> list[Row]:
         model = self.checkpoint.model([index], self.data.device)
@@ -77,7 +82,7 @@ class Assessment:
         for count in self.samples:
             streams = self._streams(index, str(count))
             values = estimate_log_p(model, self.data, count, streams, self.chunk_rows, watch)
-            figures = summarise(values, self.checkpoint.method)
+            figures = summarise(values, self.has_p_star)
             if z:
                 figures = with_p_star(figures, *z)
             found.append({"replicate": index, "samples": count, **_finite(figures)})

@@ -13,8 +13,8 @@ from gmm_study.estimators import (
     with_p_star,
 )
 from gmm_study.models import Model, RandomStreams, SigmoidBeliefNetwork
+from gmm_study.training.build import build_objective
 from gmm_study.training.hyperparameters import Hyperparameters
-from gmm_study.training.methods import build_objective
 
 Z_SAMPLES = 10_000
 """Samples of p that estimate 2 log Z."""
@@ -41,8 +41,9 @@ def evaluate_on_test(
     bound = estimate_bound(objective, model, data, streams, chunk_rows)["bound"]
     samples = hyperparameters.evaluation_samples
     estimates = {"bound": bound} | estimate_log_p(model, data, samples, streams, chunk_rows, watch)
-    figures = summarise(estimates, hyperparameters.method)
-    if isinstance(model, SigmoidBeliefNetwork) and hyperparameters.method == "gmm":
+    of_p_star = hyperparameters.declaration.has_p_star
+    figures = summarise(estimates, of_p_star)
+    if isinstance(model, SigmoidBeliefNetwork) and of_p_star:
         log_z2 = estimate_log_z2(model, Z_SAMPLES, streams, chunk_rows, watch)
         figures = with_p_star(figures, *log_z2)
     return {f"test/{name}": value for name, value in figures.items()}

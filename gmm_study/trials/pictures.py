@@ -55,7 +55,7 @@ def write_pictures(
     streams = RandomStreams(seed, [replicate], "pictures", device)
     _, means = sample_p(model, SAMPLES, streams)
     record.write_file("pictures/samples.png", png(grid(means[0], shape)))
-    if not isinstance(model, SigmoidBeliefNetwork) or hyperparameters.method != "gmm":
+    if not isinstance(model, SigmoidBeliefNetwork) or not hyperparameters.declaration.has_p_star:
         return
     chain = GibbsChain.from_generated(model, P_STAR_SAMPLES, streams)
     frames = [grid(means, shape) for means in _moving_means(chain, epochs)]

@@ -13,9 +13,13 @@ COMMIT_VARIABLE = "GMM_STUDY_GIT_COMMIT"
 
 
 @cache
-def provenance() -> dict[str, Any]:
-    """The git commit of this code (None if unknown), the versions and the machine."""
-    packages = ("gmm-study", "torch", "numpy", "numba")
+def provenance(method_package: str | None = None) -> dict[str, Any]:
+    """The git commit of this code (None if unknown), the versions and the machine.
+
+    The package of a method that is not built in is one of the versions.
+    """
+    packages = ["gmm-study", "torch", "numpy", "numba"]
+    packages += [method_package] if method_package else []
     return {
         "git_commit": git_commit(),
         "versions": {"python": platform.python_version()}

@@ -16,6 +16,7 @@ from gmm_study.training.checkpoint import (
     checkpoint_files,
     resume_training,
 )
+from gmm_study.training.methods import METHODS
 from gmm_study.training.trainer import COMPLETE, DIVERGED, RUNNING, Replicate, Trainer
 from gmm_study.trials.config import SCHEMA, TrialConfig
 from gmm_study.trials.evaluation import evaluate_on_test
@@ -176,7 +177,7 @@ class TrialRun:
             "state": COMPLETE if COMPLETE in states else DIVERGED,
             "replicates": dict(sorted(self.ended.items(), key=lambda item: int(item[0]))),
             "finished": time.time(),
-            **provenance(),
+            **provenance(METHODS.package_of(self.config.hyperparameters.method)),
         }
 
     def _close(self) -> None:

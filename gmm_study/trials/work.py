@@ -63,7 +63,7 @@ class Network:
     def of(cls, hyperparameters: Hyperparameters, dims: int) -> "Network":
         """The network on data of so many dimensions."""
         sizes = hyperparameters.layers
-        if hyperparameters.method == "vae":
+        if not hyperparameters.declaration.model.belief_network:
             up = _side([[dims, *sizes[:-1], 2 * sizes[-1]]])
             down = _side([[*reversed(sizes), dims]])
             return cls(up, down, up.weights + down.weights + up.units + down.units)
@@ -102,11 +102,11 @@ def training_work(hyperparameters: Hyperparameters, network: Network, rows: int)
     samples = hyperparameters.samples_per_datapoint
     steps = -(-rows // hyperparameters.batch_size)
     # Forward, and back to the weights; autograd goes back to the states too.
-    passes = 3.0 if hyperparameters.method == "vae" else 2.0
+    passes = 3.0 if hyperparameters.declaration.by_autograd else 2.0
     work = passes * forward_work(
         hyperparameters, network, rows, samples, hyperparameters.batch_size * samples
     )
-    if hyperparameters.method == "rws":  # the sleep phase: one more pass with a row a datapoint
+    if hyperparameters.declaration.dreams:  # the sleep phase: a pass with a row a datapoint
         work += passes * forward_work(hyperparameters, network, rows, 1, hyperparameters.batch_size)
     return work + steps * network.parameters * NANOSECONDS_AN_UPDATE * 1e-9
 
@@ -121,7 +121,7 @@ def forward_work(
     """Nominal seconds of log-weights of so many datapoints with K samples each."""
     sampled = rows * samples
     up, down = network.up, network.down
-    if hyperparameters.method == "vae":
+    if not hyperparameters.declaration.model.belief_network:
         products = rows * up.weights + sampled * down.weights
         units = (rows * up.units + sampled * down.units) * NANOSECONDS_A_VAE_UNIT
     else:
@@ -137,7 +137,7 @@ def evaluation_work(hyperparameters: Hyperparameters, size: DataSize) -> float:
     network = Network.of(hyperparameters, size.dims)
     samples = hyperparameters.evaluation_samples + hyperparameters.samples_per_datapoint
     work = forward_work(hyperparameters, network, size.test, samples)
-    if hyperparameters.method == "gmm":
+    if hyperparameters.declaration.has_p_star:
         work += forward_work(hyperparameters, network, Z_ROWS, 1)
     return work
 

@@ -106,6 +106,23 @@ def test_a_folder_that_a_node_does_not_share_is_refused_by_the_name_of_the_node(
 
 
 @pytest.mark.usefixtures("_as_nodes")
+def test_a_node_that_lacks_the_package_of_a_method_is_refused(bench, cluster, place, monkeypatch):
+    site = place / "site"
+    (site / "own-1.0.dist-info").mkdir(parents=True)
+    (site / "own-1.0.dist-info" / "METADATA").write_text("Name: own\nVersion: 1.0\n")
+    points = "[gmm_study.methods]\nvimco = gmm_study_vimco:VIMCO\n"
+    (site / "own-1.0.dist-info" / "entry_points.txt").write_text(points)
+    example = Path(__file__).parents[2] / "examples" / "vimco" / "gmm_study_vimco"
+    shutil.copytree(example, site / "gmm_study_vimco")
+    monkeypatch.setenv("PYTHONPATH", f"{site}:{os.environ.get('PYTHONPATH', '')}")
+    asked = ("--set", "methods=[vimco]", "--address", cluster.address)
+    error = bench.run("run", "tiny", *asked, "--storage", str(place / "all"), status=2).stderr
+    assert error.count("\n") == 1
+    assert error.startswith("gmm-study: address: node '")
+    assert "method: 'vimco' is unknown" in error
+
+
+@pytest.mark.usefixtures("_as_nodes")
 def test_a_trial_that_fits_on_no_single_node_is_refused(bench, cluster):
     more = ("--set", "resources.cpus=2", "--address", cluster.address)
     error = bench.run("run", "tiny", *more, status=2).stderr

@@ -10,7 +10,7 @@ from threading import Thread
 import numpy as np
 import pytest
 
-from gmm_study.data.registry import REGISTRY, Entry, RemoteFile
+from gmm_study.data.registry import REGISTRY, NamedDataset, RemoteFile
 
 PUBLISHED = os.environ.get("GMM_STUDY_DATA")
 SIZES = {"train": 8, "valid": 3, "test": 4}
@@ -85,7 +85,7 @@ def server():
 def register(monkeypatch):
     """Give a data set of one archive or three texts the name `toy`."""
 
-    def add(address: str, paths: list[str], **known) -> Entry:
+    def add(address: str, paths: list[str], **known) -> NamedDataset:
         archive = {split: f"{split}_data" for split in SIZES}
         keys = [archive] if len(paths) == 1 else [{split: split} for split in SIZES]
         blob = known.pop("git_blob", None)
@@ -93,7 +93,7 @@ def register(monkeypatch):
             RemoteFile(path, f"{address}/{path}", key, blob)
             for path, key in zip(paths, keys, strict=True)
         )
-        entry = Entry("toy", DIMS, tuple(SIZES.values()), "a test", files=files)
+        entry = NamedDataset("toy", DIMS, tuple(SIZES.values()), "a test", files=files)
         entry = dataclasses.replace(entry, **known)
         monkeypatch.setitem(REGISTRY, "toy", entry)
         return entry

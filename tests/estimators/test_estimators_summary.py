@@ -20,10 +20,10 @@ def test_one_datapoint_has_no_standard_error():
     assert math.isnan(error)
 
 
-def test_what_belongs_to_p_star_is_reported_of_gmm_alone():
+def test_what_belongs_to_p_star_is_reported_only_where_there_is_one():
     estimates = {name: torch.zeros(1, 2) for name in ("log_p", "ess", "log_p_tilde", "ess_star")}
-    assert set(summarise(estimates, "rws")) == {"log_p", "log_p_se", "ess", "ess_se"}
-    assert set(summarise(estimates, "gmm")) == {
+    assert set(summarise(estimates, of_p_star=False)) == {"log_p", "log_p_se", "ess", "ess_se"}
+    assert set(summarise(estimates, of_p_star=True)) == {
         f"{name}{suffix}" for name in estimates for suffix in ("", "_se")
     }
 

@@ -4,10 +4,10 @@ import pytest
 import torch
 
 from gmm_study.models import RandomStreams, fused
+from gmm_study.training.build import build_model, build_objective
 from gmm_study.training.captured import StepRunner
 from gmm_study.training.checkpoint import TRAINING_FILE, checkpoint_files, resume_training
 from gmm_study.training.group import ReplicateGroup
-from gmm_study.training.methods import build_model, build_objective
 from tests.training.recorded import CountedGraphs, RecordedGraphs, Recording
 from tests.training.small import (
     METHODS,

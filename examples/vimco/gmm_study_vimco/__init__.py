@@ -1,0 +1,22 @@
+"""A method and a data set for gmm-study: what it needs to know of them, without importing torch."""
+
+from gmm_study.data import NamedDataset
+from gmm_study.training.method import SBN, Method
+
+VIMCO = Method(
+    name="vimco",
+    summary="the K-sample bound log mean w, by the score function with leave-one-out baselines",
+    model=SBN,
+    objective="gmm_study_vimco.objective:Vimco",
+    bound_label="log p",
+    least_samples=2,
+)
+SQUARES = NamedDataset(
+    name="squares",
+    dims=16,
+    sizes=(1_000, 500, 500),
+    source="a 2x2 square anywhere on a 4x4 grid, one pixel in twenty flipped",
+    build="gmm_study_vimco.squares:squares",
+    sha256="850dca1f328dbb7f2db1911a3ec8240dc55ecf7cef42f426c92920bc5b509e9d",
+    image_shape=(4, 4),
+)

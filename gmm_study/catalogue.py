@@ -1,0 +1,170 @@
+"""Declarations by name: those built in, and those that installed packages add by entry points."""
+
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from pkgutil import resolve_name
+from re import fullmatch
+from typing import Any, Generic, Protocol, TypeVar
+
+from gmm_study.errors import InputError
+
+NAME = r"[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*"
+"""What an entry point may be called: nothing that could be a file's name or an option's value."""
+
+
+class Declaration(Protocol):
+    """What an entry point gives."""
+
+    @property
+    def name(self) -> str:
+        """By which it is chosen, the entry point's own name."""
+
+
+Declared = TypeVar("Declared", bound=Declaration)
+
+
+class Catalogue(Mapping[str, Declared], Generic[Declared]):
+    """The declarations of one kind by name, those of other packages behind the built-in ones.
+
+    Another package declares one by an entry point of `group`, `NAME = "module:object"`, whose
+    object is of the type `kind` and has that name. Installed packages are looked through (some 40
+    ms) only where a name is not built in, or all are listed; a package is imported only where its
+    own declaration is asked for. What cannot be used is an `InputError` there, in one line with the
+    package and the entry point, and does not touch the others. A built-in name is not overridden.
+    """
+
+    def __init__(
+        self,
+        group: str,
+        field: str,
+        kind: type[Declared],
+        built_in: Mapping[str, Declared],
+        check: Callable[[Declared], None] = lambda declared: None,
+    ) -> None:
+        self.group = group
+        self.built_in = built_in
+        self._field, self._kind, self._check = field, kind, check
+        self._loaded: dict[EntryPoint, Declared] = {}
+
+    def __getitem__(self, name: str) -> Declared:
+        if name in self.built_in:
+            return self.built_in[name]
+        points = self._added(name)
+        if len(points) > 1:
+            packages = " and ".join(sorted(map(_package, points)))
+            raise InputError(
+                f"{self._field}: '{name}' is declared by the packages {packages}; uninstall one"
+            )
+        return self._load(points[0])
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.built_in or (isinstance(name, str) and bool(self._points(name)))
+
+    def __iter__(self) -> Iterator[str]:
+        yield from self.built_in
+        yield from sorted(name for name in self._names() if name not in self.built_in)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def package_of(self, name: str) -> str | None:
+        """The package whose entry point has the name, None where it is built in."""
+        return None if name in self.built_in else _package(self._added(name)[0])
+
+    def usable(self) -> tuple[dict[str, Declared], list[str]]:
+        """All declarations that can be used, and a line on each entry point that cannot."""
+        found, problems = dict[str, Declared](), []
+        for name in self:
+            try:
+                found[name] = self[name]
+            except InputError as error:
+                problems.append(str(error))
+        for name in self._names():
+            problems += [
+                f"{self._field}: '{name}' of {_origin(point)} is not used: that name is built in"
+                for point in self._points(name)
+                if name in self.built_in
+            ]
+        return found, problems
+
+    def _added(self, name: str) -> tuple[EntryPoint, ...]:
+        points = self._points(name)
+        if not points:
+            raise KeyError(name)
+        return points
+
+    def _points(self, name: str) -> tuple[EntryPoint, ...]:
+        return self._names().get(name, ()) if fullmatch(NAME, name) else ()
+
+    def _names(self) -> Mapping[str, tuple[EntryPoint, ...]]:
+        return _installed(self.group, tuple(sys.path))
+
+    def _load(self, point: EntryPoint) -> Declared:
+        if point not in self._loaded:
+            try:
+                self._loaded[point] = self._checked(point, point.load())
+            except Exception as error:  # whatever a module of others raises when it is imported
+                said = f"{self._field}: '{point.name}' of {_origin(point)} cannot be used"
+                raise InputError(f"{said}: {_reason(error)}") from error
+        return self._loaded[point]
+
+    def _checked(self, point: EntryPoint, declared: Any) -> Declared:
+        if not isinstance(declared, self._kind):
+            wanted = f"{self._kind.__module__}.{self._kind.__qualname__}"
+            raise InputError(f"it is of type {type(declared).__name__}, not {wanted}")
+        if declared.name != point.name:
+            raise InputError(f"it has the name '{declared.name}', which must be the entry point's")
+        self._check(declared)
+        return declared
+
+
+def resolved(reference: str | Callable[..., Any], needed_by: str) -> Callable[..., Any]:
+    """What `module:name` names, imported now; a callable is that itself.
+
+    Raises `InputError`, which begins with `needed_by`, where it cannot be imported.
+    """
+    if callable(reference):
+        return reference
+    try:
+        found: Callable[..., Any] = resolve_name(reference)
+    except Exception as error:
+        raise InputError(
+            f"{needed_by}: '{reference}' cannot be imported: {_reason(error)}"
+        ) from error
+    return found
+
+
+def called(function: Callable[[], Any], needed_by: str) -> Any:
+    """What `function` of another package gives; any error of it as an `InputError` in one line."""
+    try:
+        return function()
+    except InputError:
+        raise
+    except Exception as error:
+        raise InputError(f"{needed_by}: {_reason(error)}") from error
+
+
+@cache
+def _installed(group: str, path: tuple[str, ...]) -> Mapping[str, tuple[EntryPoint, ...]]:
+    """The entry points of a group by name, as long as packages are looked for in `path`."""
+    found: dict[str, tuple[EntryPoint, ...]] = {}
+    for point in entry_points(group=group):
+        found[point.name] = (*found.get(point.name, ()), point)
+    return found
+
+
+def _package(point: EntryPoint) -> str:
+    return point.dist.name if point.dist else point.module
+
+
+def _origin(point: EntryPoint) -> str:
+    return f"the package {_package(point)} (entry point {point.name} = {point.value})"
+
+
+def _reason(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    if isinstance(error, InputError):
+        return text
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

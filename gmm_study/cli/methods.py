@@ -1,0 +1,30 @@
+"""`gmm-study methods`: which methods there are."""
+
+import sys
+
+import rich_click as click
+from rich.console import Console
+from rich.table import Table
+
+
+@click.command()
+def methods() -> None:
+    """List the methods by name, those that other installed packages add too.
+
+    What a package declares and cannot be used costs a line, and touches no study that does not
+    name it.
+    """
+    from gmm_study.training.methods import METHODS
+
+    usable, problems = METHODS.usable()
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for title in ("name", "model"):
+        table.add_column(title, no_wrap=True)
+    table.add_column("what it ascends", overflow="fold")
+    table.add_column("package", overflow="fold")
+    for name, method in usable.items():
+        package = METHODS.package_of(name) or "gmm-study"
+        table.add_row(name, method.model.name, method.summary, package)
+    Console().print(table)
+    for problem in problems:
+        print(f"gmm-study: {problem}", file=sys.stderr)
