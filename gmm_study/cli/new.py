@@ -23,7 +23,7 @@ from gmm_study.errors import InputError
     "--method",
     "methods",
     multiple=True,
-    metavar="METHOD",
+    metavar="|".join(choices_of("method")),
     shell_complete=complete_among(lambda: choices_of("method")),
     help="What it trains. Repeatable. [default: gmm, rws and vae]",
 )
