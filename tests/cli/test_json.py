@@ -76,17 +76,45 @@ def test_a_status_has_the_progress_of_a_running_trial(bench):
     assert document["states"] == {"pending": 3, "running": 1}
 
 
-def test_a_run_that_has_nothing_to_train_prints_json_alone_and_its_report_elsewhere(bench):
-    overrides = ("--set", "methods=[vae]")
+class Unreachable:
+    """An MLflow that cannot be reached."""
+
+    problem = "MLflow: nothing answers"
+
+    def __init__(self, *plan_and_store):
+        pass
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        pass
+
+    def finish(self):
+        pass
+
+    def close(self, within=None):
+        pass
+
+
+def test_a_run_prints_json_alone_and_its_report_elsewhere(bench, monkeypatch):
+    monkeypatch.setattr("gmm_study.orchestration.mirror.Mirror", Unreachable)
     train_all(bench.folder, "methods=[vae]")
-    for command in ("run", "sync"):
-        done = bench.call(command, "tiny", *overrides, "--json")
-        document = parsed(done.stdout)
-        assert set(document) >= OF_A_STUDY | {"mlflow"}
-        assert document["states"] == {"complete": 2}
-        assert document["mlflow"] is None
-    assert "nothing to train" in bench.call("run", "tiny", *overrides, "--json").stderr
+    done = bench.call("run", "tiny", "--set", "methods=[vae]", "--json")
+    document = parsed(done.stdout)
+    assert set(document) == OF_A_STUDY | {"trained", "interrupted", "mlflow"}
+    assert (document["states"], document["trained"]) == ({"complete": 2}, {})
+    assert document["mlflow"] == Unreachable.problem
+    assert "nothing to train" in done.stderr
+    assert "layers" in done.stderr
     assert list((bench.folder / "reports").rglob("table.csv"))
+
+
+def test_a_sync_that_lacks_something_says_so_and_ends_with_status_1(bench, monkeypatch):
+    monkeypatch.setattr("gmm_study.orchestration.mirror.Mirror", Unreachable)
+    document = parsed(bench.call("sync", "tiny", "--json", status=1).stdout)
+    assert set(document) == OF_A_STUDY | {"mlflow"}
+    assert document["mlflow"] == Unreachable.problem
 
 
 def test_the_data_sets_are_listed_and_fetched_with_their_sizes(bench):
