@@ -62,6 +62,7 @@ click.rich_click.COMMAND_GROUPS = {
         for name, commands in GROUPS.items()
     ]
 }
+click.rich_click.TEXT_PARAGRAPH_LINEBREAKS = "\n\n"
 click.rich_click.OPTION_GROUPS = {"gmm-study train": option_groups()}
 
 

@@ -187,7 +187,7 @@ def plural(count: int, noun: str) -> str:
 
 def on_a_study(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command the study that its arguments name, opened."""
-    command.__doc__ = f"{command.__doc__}\n\n    {NAME_HELP}\n    "
+    command.__doc__ = f"{(command.__doc__ or '').rstrip()}\n\n    {NAME_HELP}\n    "
 
     @wraps(command)
     def opened_command(
