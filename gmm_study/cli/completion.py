@@ -1,10 +1,11 @@
 """What a shell completes after Tab, and `gmm-study completion`, which prints a shell's script."""
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
+from typing import Any, get_args
 
 import rich_click as click
 from click.shell_completion import (
@@ -68,17 +69,21 @@ def dataset_names() -> list[str]:
 
 def override_keys() -> list[str]:
     """What `--set` takes: hyperparameters, the fields of a study and those of its sections."""
-    from gmm_study.study.amend import SHORT_FOR
+    from gmm_study.study.amend import FIELDS, SECTIONS_OF_KINDS, SHORT_FOR
     from gmm_study.study.schema import StudyFile
     from gmm_study.study.settings import known_settings
 
-    sections = {
-        f"{name}.{inner}"
-        for name, field in StudyFile.model_fields.items()
-        for inner in getattr(field.annotation, "model_fields", ())
+    models: dict[str, Sequence[Any]] = {
+        name: [field.annotation] for name, field in StudyFile.model_fields.items()
     }
-    plain = {"question", "datasets", "methods", "replicates", "search.trials", "search.kind"}
-    return sorted(known_settings() | sections | plain | set(SHORT_FOR) | {"scheduler.kind"})
+    models |= {name: get_args(get_args(kinds)[0]) for name, kinds in SECTIONS_OF_KINDS.items()}
+    inner = {
+        f"{name}.{field}"
+        for name, among in models.items()
+        for model in among
+        for field in getattr(model, "model_fields", ())
+    }
+    return sorted(known_settings() | FIELDS | inner | set(SHORT_FOR))
 
 
 def choices_of(name: str) -> tuple[str, ...]:

@@ -26,5 +26,5 @@ def ui(host: str, port: int) -> None:
     if tracking_uri().startswith("http"):
         print(f"MLflow UI: {redact(tracking_uri())} (served there already)")
         return
-    print(f"MLflow UI: http://{host}:{port} (Ctrl-C ends it)", flush=True)
+    print(f"MLflow UI: http://{host}:{port} (answers in some seconds; Ctrl-C ends it)", flush=True)
     serve(host, port)

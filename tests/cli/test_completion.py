@@ -33,6 +33,8 @@ def _in_its_folder(bench, monkeypatch):
         (["plan", "tiny", "--set", "max_e"], ["max_epochs="]),
         (["plan", "tiny", "--set", "layers.d"], ["layers.depth="]),
         (["plan", "tiny", "--set", "evaluation.s"], ["evaluation.samples="]),
+        (["plan", "tiny", "--set", "scheduler.r"], ["scheduler.reduction_factor="]),
+        (["plan", "tiny", "--set", "replic"], ["replicates="]),
         (["plan", "tiny", "--set", "method="], ["method=gmm", "method=rws", "method=vae"]),
         (["plan", "tiny", "--set", "dataset=mush"], ["dataset=mushrooms"]),
         (["train", "--method", "r"], ["rws"]),
