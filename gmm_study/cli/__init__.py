@@ -9,48 +9,62 @@ from types import TracebackType
 import rich_click as click
 
 from gmm_study.addresses import redact
+from gmm_study.cli.completion import VARIABLE, completion
 from gmm_study.cli.data import data
 from gmm_study.cli.evaluate import evaluate
 from gmm_study.cli.inpaint import inpaint
 from gmm_study.cli.methods import methods
+from gmm_study.cli.new import new, schema
 from gmm_study.cli.plan import plan
 from gmm_study.cli.reproduction import reproduction
 from gmm_study.cli.sample import sample
 from gmm_study.cli.status import status
 from gmm_study.cli.study import report, run, sync, tables
-from gmm_study.cli.train import train
+from gmm_study.cli.train import option_groups, train
 from gmm_study.cli.ui import ui
 from gmm_study.errors import InputError
 
+GROUPS = {
+    "A study": (new, plan, run, status, report, ui),
+    "All studies": (tables, reproduction, sync),
+    "One trial": (train, evaluate, sample, inpaint),
+    "Around them": (data, methods, schema, completion),
+}
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+
+@click.group(
+    no_args_is_help=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(package_name="gmm-study")
 def cli() -> None:
     """Hyperparameter studies of deep generative models with binary latent layers.
 
-    A study is a question in a file, studies/NAME.yaml. See what it would train with
-    `gmm-study plan NAME`, run it with `gmm-study run NAME`, look at it with
-    `gmm-study ui`; `gmm-study report NAME` writes its tables and figure again.
+    \b
+    A study is a question in a file, studies/NAME.yaml:
+      gmm-study new NAME        writes one, commented, to be changed
+      gmm-study plan NAME       says what it would train, and what that takes
+      gmm-study run NAME        trains what is missing, then reports
+      gmm-study status NAME     says from another terminal how far it is
+      gmm-study report NAME     writes its tables and figure again
+      gmm-study ui              shows every trial and seed
+    A trial can be had alone, and any trial be asked for more:
+      gmm-study train --method gmm --layers 48,24 --output my_trial
+      gmm-study evaluate my_trial        and `sample my_trial`, `inpaint my_trial`
     """
 
 
-for command in (
-    plan,
-    run,
-    status,
-    report,
-    tables,
-    reproduction,
-    sync,
-    ui,
-    train,
-    evaluate,
-    sample,
-    inpaint,
-    data,
-    methods,
-):
-    cli.add_command(command)
+for commands in GROUPS.values():
+    for command in commands:
+        cli.add_command(command)
+click.rich_click.COMMAND_GROUPS = {
+    "gmm-study": [
+        {"name": name, "commands": [str(command.name) for command in commands]}
+        for name, commands in GROUPS.items()
+    ]
+}
+click.rich_click.TEXT_PARAGRAPH_LINEBREAKS = "\n\n"
+click.rich_click.OPTION_GROUPS = {"gmm-study train": option_groups()}
 
 
 def _print_traceback(
@@ -66,11 +80,22 @@ def main() -> None:
     gc.set_threshold(100_000, 20, 50)  # else a large plan is looked through again as it grows
     atexit.register(gc.freeze)  # else Python looks through all that was imported before it ends
     try:
-        sys.exit(cli(standalone_mode=False) or 0)
+        sys.exit(cli(prog_name="gmm-study", complete_var=VARIABLE, standalone_mode=False) or 0)
     except (InputError, click.ClickException) as error:
-        message = error.format_message() if isinstance(error, click.ClickException) else error
-        print(f"gmm-study: {redact(str(message))}", file=sys.stderr)
+        print(f"gmm-study: {redact(_in_a_line(error))}", file=sys.stderr)
         sys.exit(2)
     except click.Abort:
         print("gmm-study: interrupted; a record keeps what its trial had reached", file=sys.stderr)
         sys.exit(130)
+
+
+def _in_a_line(error: InputError | click.ClickException) -> str:
+    """What is wrong; of a command's words also where it says what would be right."""
+    if not isinstance(error, click.ClickException):
+        return str(error)
+    message = " ".join(error.format_message().split())
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    says_it = type(error) is click.BadParameter or "Did you mean" in message
+    if context is None or says_it:
+        return message
+    return f"{message.rstrip('.')}; `{context.command_path} --help` says what would be right"

@@ -1,6 +1,5 @@
 """What `sample` and `inpaint` share: options, the model they open, sweeps with a bar, files."""
 
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
+from gmm_study.cli.as_json import print_json
 from gmm_study.cli.console import bar
 from gmm_study.cli.trained import machine_options, open_trained
 from gmm_study.errors import InputError
@@ -41,15 +41,16 @@ def chain_options(command: Callable[..., None]) -> Callable[..., None]:
         click.option(
             "--animate",
             type=click.Path(dir_okay=False, path_type=Path),
+            metavar="FILE",
             help=f"Also write the chains as they move, a .gif of at most {MOST_FRAMES} frames.",
         ),
         click.option("--binary", is_flag=True, help="Show states of 0/1, not the means p(x | h1)."),
         click.option(
             "--replicate",
             type=click.IntRange(0),
-            help="Whose model. [default: the first that did not diverge]",
+            help="Index of the one to take. [default: the first that did not diverge]",
         ),
-        machine_options("Print what was written as one JSON line."),
+        machine_options("what was written"),
     ]
     for option in reversed(options):
         command = option(command)
@@ -187,7 +188,7 @@ def report(
     if as_json:
         written = {"output": str(path), **({"animation": str(animate)} if animate else {})}
         model = {"checkpoint": str(opened.checkpoint.folder), "replicate": opened.replicate}
-        print(json.dumps({**written, **model, "seed": opened.seed, **settings}))
+        print_json({**written, **model, "seed": opened.seed, **settings})
         return
     print(f"{path}: {sentence}")
     if animate:

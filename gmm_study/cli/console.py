@@ -9,10 +9,23 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 PIPE_WIDTH = 120
 
 
-def output_console() -> Console:
+def output_console(stderr: bool = False) -> Console:
     """A terminal's own width; wide enough for the tables where the output is a file or a pipe."""
-    console = Console()
-    return console if console.is_terminal else Console(width=max(console.width, PIPE_WIDTH))
+    console = Console(stderr=stderr)
+    if console.is_terminal:
+        return console
+    return Console(stderr=stderr, width=max(console.width, PIPE_WIDTH))
+
+
+@contextmanager
+def working(what: str) -> Iterator[None]:
+    """A line that says what takes its time while it does, on a terminal alone."""
+    console = Console(stderr=True)
+    if console.is_terminal:
+        with console.status(f"{what} ..."):
+            yield
+    else:
+        yield
 
 
 @contextmanager

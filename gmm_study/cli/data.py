@@ -1,22 +1,59 @@
 """`gmm-study data`: which data sets there are, and fetching one."""
 
 import sys
+from contextlib import nullcontext, suppress
+from typing import TYPE_CHECKING, Any
 
 import rich_click as click
-from rich.console import Console
 from rich.table import Table
 
+from gmm_study.cli.as_json import json_option, print_json
+from gmm_study.cli.completion import complete_dataset
+from gmm_study.cli.console import output_console, working
+from gmm_study.errors import InputError
 
-@click.group()
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from gmm_study.data import Dataset
+
+
+def load(name_or_path: str, how: "Callable[[str], Dataset] | None" = None) -> "Dataset":
+    """A data set, with a line on a terminal while it is read; a download has a bar of its own."""
+    from gmm_study.data import list_datasets, load_dataset
+
+    downloads: set[str] = set()
+    with suppress(InputError):
+        downloads = {info.name for info in list_datasets() if info.origin == "download"}
+    with nullcontext() if name_or_path in downloads else working(f"reading {name_or_path}"):
+        return (how or load_dataset)(name_or_path)
+
+
+def dataset_option(help: str, **more: Any) -> "Callable[[Callable], Callable]":
+    """`--dataset`, which every command spells alike."""
+    return click.option(
+        "--dataset", metavar="DATASET", shell_complete=complete_dataset, help=help, **more
+    )
+
+
+@click.group(no_args_is_help=False)
 def data() -> None:
     """List the data sets, or fetch one."""
 
 
 @data.command("list")
-def list_command() -> None:
-    """List the data sets by name, and where each would come from now."""
+@json_option("the list")
+def list_command(as_json: bool) -> None:
+    """List the data sets by name, and where each would come from now.
+
+    --json: {datasets: [{name, dims, sizes: {train, valid, test}, source, origin}]}.
+    """
     from gmm_study.data import dataset_problems, list_datasets
 
+    if as_json:
+        found = list_datasets()
+        print_json({"datasets": [{**vars(info), "sizes": _by_split(info.sizes)} for info in found]})
+        return
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("name", no_wrap=True)
     table.add_column("dims", justify="right", no_wrap=True)
@@ -25,17 +62,30 @@ def list_command() -> None:
     for info in list_datasets():
         sizes = " / ".join(f"{size:,}" for size in info.sizes)
         table.add_row(info.name, str(info.dims), sizes, info.origin)
-    Console().print(table)
+    output_console().print(table)
     for problem in dataset_problems():
         print(f"gmm-study: {problem}", file=sys.stderr)
 
 
 @data.command()
-@click.argument("name")
-def fetch(name: str) -> None:
-    """Fetch a data set into the cache and check it."""
+@click.argument("dataset", shell_complete=complete_dataset)
+@json_option("what was fetched")
+def fetch(dataset: str, as_json: bool) -> None:
+    """Fetch a data set into the cache and check it.
+
+    --json: {name, dims, sizes: {train, valid, test}, sha256}.
+    """
     from gmm_study.data import fetch_dataset
 
-    dataset = fetch_dataset(name)
-    sizes = " / ".join(f"{len(split):,}" for split in (dataset.train, dataset.valid, dataset.test))
-    print(f"{dataset.name}: {dataset.dims} dims, {sizes}, sha256 {dataset.sha256}")
+    found = load(dataset, fetch_dataset)
+    sizes = [len(split) for split in (found.train, found.valid, found.test)]
+    if as_json:
+        facts = {"name": found.name, "dims": found.dims, "sizes": _by_split(sizes)}
+        print_json({**facts, "sha256": found.sha256})
+        return
+    shown = " / ".join(f"{size:,}" for size in sizes)
+    print(f"{found.name}: {found.dims} dims, {shown}, sha256 {found.sha256}")
+
+
+def _by_split(sizes: "Sequence[int]") -> dict[str, Any]:
+    return dict(zip(("train", "valid", "test"), sizes, strict=True))

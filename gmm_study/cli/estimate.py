@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 
 from gmm_study.cli.console import bar
 from gmm_study.cli.opened import Opened, plural
-from gmm_study.orchestration.live_view import clock
 
 if TYPE_CHECKING:
     from gmm_study.study import PlannedTrial
@@ -32,6 +31,8 @@ class Estimate:
 
     def lines(self, cpus: int) -> list[str]:
         """For people: time, cost and memory."""
+        from gmm_study.orchestration.live_view import clock
+
         where = "a GPU" if self.on_gpu else plural(cpus, "core")
         memory = (
             f"memory: {self.memory / 1e9:.1f} GB a trial, of {'a GPU' if self.on_gpu else 'RAM'}"

@@ -1,6 +1,5 @@
 """`gmm-study evaluate`: what a checkpoint is worth, estimated, and exactly where it is small."""
 
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -8,8 +7,11 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 from rich.table import Table
 
+from gmm_study.cli.as_json import print_json
 from gmm_study.cli.console import bar, output_console
+from gmm_study.cli.data import dataset_option
 from gmm_study.cli.trained import (
+    checkpoint_argument,
     dataset_of,
     machine_options,
     open_trained,
@@ -42,13 +44,14 @@ class _Counts(click.ParamType):
 
 
 @click.command()
-@click.argument("checkpoint")
+@checkpoint_argument
 @click.option(
     "--samples",
     type=_Counts(),
+    metavar="K,K,...",
     default="1,10,100,1000",
     show_default=True,
-    help="K, the samples per datapoint; several separated by commas.",
+    help="K, the samples per datapoint; several are separated by commas.",
 )
 @click.option(
     "--z-samples",
@@ -58,12 +61,12 @@ class _Counts(click.ParamType):
     help="Samples of p for 2 log Z, where there is a p*, as of gmm; 0 leaves it out.",
 )
 @split_option
-@click.option("--dataset", help="Other data than the model was trained on: a name or a path.")
+@dataset_option("Other data than the model was trained on: a name or a path.")
 @click.option(
     "--datapoints", type=click.IntRange(1), help="The first so many of the split. [default: all]"
 )
 @click.option("--exact", is_flag=True, help="Add the exact figures, if the model is small enough.")
-@click.option("--replicate", type=click.IntRange(0), help="One replicate. [default: all]")
+@click.option("--replicate", type=click.IntRange(0), help="Index of one. [default: all]")
 @click.option(
     "--chunk-rows",
     type=click.IntRange(1),
@@ -71,7 +74,7 @@ class _Counts(click.ParamType):
     show_default=True,
     help="Datapoints times samples that are in memory at a time.",
 )
-@machine_options("Print all figures as one JSON line.")
+@machine_options("all figures")
 def evaluate(
     checkpoint: str,
     samples: tuple[int, ...],
@@ -87,11 +90,16 @@ def evaluate(
     threads: int | None,
     as_json: bool,
 ) -> None:
-    """Estimate log p, log ptilde, log p*, 2 log Z and effective sample sizes of a checkpoint.
+    """Estimate what a trained model is worth: log p, log p*, 2 log Z.
 
-    CHECKPOINT is a trial's record, or its folder `checkpoint`. All figures are means over the
-    datapoints, in nats but for the effective sample sizes, which are fractions of K. --exact sums
-    over all states, up to 2^22, and says why not where there are more.
+    And log ptilde and effective sample sizes. CHECKPOINT is a trial's record, or its folder
+    `checkpoint`. All figures are means over the datapoints, in nats but for the effective sample
+    sizes, which are fractions of K. --exact sums over all states, up to 2^22, and says why not
+    where there are more.
+
+    --json: {checkpoint, method, dataset, split, datapoints, z_samples, seed, diverged: [index],
+    figures: [{replicate, samples, FIGURE, FIGURE_se}], not_exact}, where a row has the figures that
+    its method has, `samples` is K or `exact`, and `not_exact` is there with --exact: null, or why.
 
     Example: gmm-study evaluate results/5a7381c7aae1fcdb --samples 1,10,100 --json
     """
@@ -120,7 +128,7 @@ def evaluate(
         **_figures(asked, exact),
     }
     if as_json:
-        print(json.dumps(document, allow_nan=False))
+        print_json(document)
     else:
         _print(document)
     if reason := document.get("not_exact"):

@@ -21,7 +21,8 @@ from gmm_study.cli.chains import (
     what_is_shown,
     write,
 )
-from gmm_study.cli.trained import dataset_of, rows_of, split_option
+from gmm_study.cli.data import dataset_option
+from gmm_study.cli.trained import checkpoint_argument, dataset_of, rows_of, split_option
 from gmm_study.errors import InputError
 
 if TYPE_CHECKING:
@@ -32,8 +33,8 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("checkpoint")
-@click.option("--dataset", help="A name or a path. [default: what the model was trained on]")
+@checkpoint_argument
+@dataset_option("Other data than the model was trained on: a name or a path.")
 @split_option
 @click.option(
     "--datapoints",
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
 @click.option(
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
     help="A .png of images, or .npz or .csv. [default: inpainted.png; inpainted.npz for data that "
     "are no images]",
 )
@@ -77,14 +79,18 @@ def inpaint(
     threads: int | None,
     as_json: bool,
 ) -> None:
-    """Complete datapoints of which a part is hidden, by Gibbs chains of p* with the rest held.
+    """Complete datapoints of which a part is hidden.
 
-    CHECKPOINT is a trial's record, or its folder `checkpoint`. A picture has a column a datapoint:
-    the original, the occluded one with the hidden part grey, then what each chain makes of it, as
-    Bernoulli means p(x | h1) or with --binary as states. .npz holds `index` [datapoints] in the
-    split, `original` and `occluded` [datapoints, dims] and `completions` [datapoints, chains,
-    dims]; .csv the rows of the picture, each behind the datapoint's index and `original`,
-    `occluded` (1 where hidden) or the chain's number.
+    Gibbs chains of p* run with the rest held. CHECKPOINT is a trial's record, or its folder
+    `checkpoint`. A picture has a column a datapoint: the original, the occluded one with the hidden
+    part grey, then what each chain makes of it, as Bernoulli means p(x | h1) or with --binary as
+    states. .npz holds `index` [datapoints] in the split, `original` and `occluded` [datapoints,
+    dims] and `completions` [datapoints, chains, dims]; .csv the rows of the picture, each behind
+    the datapoint's index and `original`, `occluded` (1 where hidden) or the chain's number.
+
+    --json: {output, animation, checkpoint, replicate, seed, dataset, split, datapoints: [index],
+    chains, occlude, sweeps, candidates, moved: [fraction], shown}, where `animation` is there with
+    --animate and `moved` is the fraction of updates that changed a layer, from the data up.
 
     Example: gmm-study inpaint results/5a7381c7aae1fcdb --occlude left --animate inpaint.gif
     """

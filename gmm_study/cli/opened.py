@@ -4,12 +4,16 @@ import shlex
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import nullcontext
 from functools import cached_property, partial, wraps
 from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
 from gmm_study.addresses import redact
+from gmm_study.cli.completion import complete_override, complete_study
+from gmm_study.cli.console import working
+from gmm_study.cli.data import dataset_option, load
 from gmm_study.errors import InputError
 
 if TYPE_CHECKING:
@@ -23,8 +27,12 @@ storage_option = click.option(
     "--storage",
     default=RESULTS,
     show_default=True,
+    metavar="FOLDER|URL",
     help="Where the records are: a folder or the address of a bucket.",
 )
+
+
+NAME_HELP = "NAME is a study of the folder `studies`, or the path of a .yaml file."
 
 
 class Opened:
@@ -56,7 +64,9 @@ class Opened:
         """Lines on searches that were lost."""
 
         self._make_plan = partial(make_plan, study, checksums, self._proposals)
-        self.plan: Plan = self._make_plan()
+        with working("planning"):
+            self.plan: Plan = self._make_plan()
+        self._looked = False
 
     def _checksums(
         self, names: Sequence[str], not_had: "dict[str, DownloadError]"
@@ -86,9 +96,7 @@ class Opened:
         return checksums
 
     def _load(self, name: str) -> "Dataset":
-        from gmm_study.data import load_dataset
-
-        dataset = load_dataset(name)
+        dataset = load(name)
         self._datasets[dataset.sha256] = dataset
         return dataset
 
@@ -122,7 +130,11 @@ class Opened:
         from gmm_study.trials.survey import survey
 
         trial_ids = [trial.config.trial_id for trial in self.plan.trials]
-        return survey(self.store, trial_ids, self.plan.study.replicates)
+        # Later looks are quick, and may be taken while something else is on the terminal.
+        with nullcontext() if self._looked else working("reading the records"):
+            found = survey(self.store, trial_ids, self.plan.study.replicates)
+        self._looked = True
+        return found
 
     @cached_property
     def states(self) -> dict[str, str]:
@@ -151,10 +163,13 @@ class Opened:
         """The missing trials, and a stand-in for each that a search is yet to propose."""
         return [*self.missing(retry_failed=False), *self.plan.stand_ins()]
 
+    def state_counts(self) -> list[tuple[str, int]]:
+        """How many trials are in each state, by its name."""
+        return sorted(Counter(self.states.values()).items())
+
     def counts(self) -> str:
         """`12 trials of 3 replicates: 8 complete, 4 pending`."""
-        counts = Counter(self.states.values())
-        parts = ", ".join(f"{count} {state}" for state, count in sorted(counts.items()))
+        parts = ", ".join(f"{count} {state}" for state, count in self.state_counts())
         study, unproposed = self.plan.study, sum(self.plan.unproposed.values())
         if unproposed:
             parts = ", ".join(filter(None, (parts, f"{unproposed} to be proposed")))
@@ -171,6 +186,7 @@ def plural(count: int, noun: str) -> str:
 
 def on_a_study(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command the study that its arguments name, opened."""
+    command.__doc__ = f"{(command.__doc__ or '').rstrip()}\n\n    {NAME_HELP}\n    "
 
     @wraps(command)
     def opened_command(
@@ -188,17 +204,18 @@ def on_a_study(command: Callable[..., None]) -> Callable[..., None]:
             print(f"gmm-study: {line}", file=sys.stderr)
         command(opened, **options)
 
-    arguments = [
-        click.argument("name"),
+    arguments: list[Callable[[Callable], Callable]] = [
+        click.argument("name", shell_complete=complete_study),
         click.option(
             "--set",
             "overrides",
             multiple=True,
             metavar="KEY=VALUE",
+            shell_complete=complete_override,
             help="Change a setting or a part of the study: --set max_epochs=5, "
             "--set layers.depth=3, --set replicates=5. Repeatable.",
         ),
-        click.option("--dataset", help="Other data than the study's own: a name or a path."),
+        dataset_option("Other data than the study's own: a name or a path."),
         click.option("--small", is_flag=True, help="The study's variant that runs in a minute."),
         storage_option,
     ]

@@ -7,6 +7,7 @@ import rich_click as click
 from rich.console import Console
 from rich.table import Table
 
+from gmm_study.cli.as_json import json_option, of_estimate, of_study, of_trial, print_json
 from gmm_study.cli.console import output_console
 from gmm_study.cli.estimate import estimate
 from gmm_study.cli.opened import Opened, on_a_study
@@ -17,11 +18,25 @@ MOST_ROWS = 300
 
 @click.command()
 @on_a_study
-def plan(opened: Opened) -> None:
+@json_option("the plan")
+def plan(opened: Opened, as_json: bool) -> None:
     """Show the trials of a study and what those to be trained will take.
 
     Where no trial has finished whose pace says it, a few batches are timed; nothing is kept.
+
+    --json: {study, variant, question, replicates, states: {STATE: count}, to_be_proposed,
+    without_data: [dataset], trials: [{trial_id, state, dataset, method, axes, epoch,
+    replicates_ended}], remaining: {seconds, at_most, worker_seconds, workers, memory_bytes,
+    on_gpu, source}}. `remaining` is null where nothing is missing, `seconds` where nothing says
+    how fast the trials are.
     """
+    missing = opened.to_come()
+    if as_json:
+        found = estimate(opened, missing, may_calibrate=True) if missing else None
+        trials = [of_trial(opened, trial) for trial in opened.plan.trials]
+        document = {**of_study(opened), "question": opened.plan.study.question, "trials": trials}
+        print_json({**document, "remaining": of_estimate(found)})
+        return
     console = output_console()
     console.print(opened.plan.study.question)
     if console.is_terminal:
@@ -29,7 +44,6 @@ def plan(opened: Opened) -> None:
     else:
         _print_lines(console, opened)
     console.print(opened.counts(), highlight=False)
-    missing = opened.to_come()
     if missing:
         found = estimate(opened, missing, may_calibrate=True)
         for line in found.lines(opened.plan.study.resources.cpus):

@@ -19,6 +19,7 @@ from gmm_study.cli.chains import (
     what_is_shown,
     write,
 )
+from gmm_study.cli.trained import checkpoint_argument
 from gmm_study.errors import InputError
 
 if TYPE_CHECKING:
@@ -28,10 +29,11 @@ MOST_SAMPLES = 10_000
 
 
 @click.command()
-@click.argument("checkpoint")
+@checkpoint_argument
 @click.option(
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
     help="A .png of images, or the samples as .npz (key `samples`) or .csv. "
     "[default: samples.png; samples.npz for data that are no images]",
 )
@@ -69,8 +71,11 @@ def sample(
 
     CHECKPOINT is a trial's record, or its folder `checkpoint`. A picture shows the Bernoulli means
     p(x | h1) of the samples, or with --binary their states; .npz and .csv hold states of 0/1,
-    [count, dims]. With --json, `moved` is the fraction of updates that changed a layer, from the
-    data up.
+    [count, dims].
+
+    --json: {output, animation, checkpoint, replicate, seed, from, count, sweeps, candidates, moved:
+    [fraction], shown}, where `animation` is there with --animate, and `sweeps`, `candidates` and
+    `moved`, the fraction of updates that changed a layer, from the data up, with --from p_star.
 
     Example: gmm-study sample results/5a7381c7aae1fcdb --output samples.png --animate chain.gif
     """

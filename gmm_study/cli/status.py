@@ -2,17 +2,17 @@
 
 import time
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 from rich.console import Group
 from rich.live import Live
 from rich.text import Text
 
+from gmm_study.cli.as_json import json_option, of_estimate, of_study, of_trial, print_json
 from gmm_study.cli.console import output_console
 from gmm_study.cli.estimate import estimate
 from gmm_study.cli.opened import Opened, on_a_study
-from gmm_study.orchestration.live_view import clock
 
 if TYPE_CHECKING:
     from gmm_study.study import PlannedTrial
@@ -24,17 +24,46 @@ REFRESH_SECONDS = 2.0
 @click.command()
 @on_a_study
 @click.option("--watch", is_flag=True, help="On a terminal, look again until none is running.")
-def status(opened: Opened, watch: bool) -> None:
-    """Count a study's trials by state; list the running and the failed ones; say what is left."""
-    console = output_console()
+@json_option("the status")
+def status(opened: Opened, watch: bool, as_json: bool) -> None:
+    """Count a study's trials by state, and say what is left.
+
+    The running trials and the failed ones are listed.
+
+    --json: {study, variant, replicates, states: {STATE: count}, to_be_proposed, without_data:
+    [dataset], running: [{trial_id, state, dataset, method, axes, epoch, replicates_ended,
+    max_epochs, phase, bound, seconds_left, host}], failed: [{trial_id, state, dataset, method,
+    axes, epoch, replicates_ended, error, log}], remaining: as of `plan`}.
+    """
+    console = output_console(stderr=as_json)
     if watch and console.is_terminal:
         with Live(_shown(opened), console=console, auto_refresh=False, transient=True) as live:
             while "running" in opened.states.values():
                 time.sleep(REFRESH_SECONDS)
                 opened.look_again()
                 live.update(_shown(opened), refresh=True)
+    if as_json:
+        print_json(_document(opened))
+        return
     for line in _lines(opened):
         console.print(Text(line), soft_wrap=True)
+
+
+def _document(opened: Opened) -> dict[str, Any]:
+    running, failed = [], []
+    for trial in opened.plan.trials:
+        standing = opened.standings[trial.config.trial_id]
+        if standing.state == "running":
+            names = ("max_epochs", "phase", "bound", "seconds_left", "host")
+            progress = {name: standing.status.get(name) for name in names}
+            running.append({**of_trial(opened, trial), **progress})
+        elif standing.state == "failed":
+            error, log = _reason(opened, trial, standing)
+            failed.append({**of_trial(opened, trial), "error": error, "log": log})
+    missing = opened.to_come()
+    found = estimate(opened, missing, may_calibrate=False) if missing else None
+    lists = {"running": running, "failed": failed}
+    return {**of_study(opened), **lists, "remaining": of_estimate(found)}
 
 
 def _shown(opened: Opened) -> Group:
@@ -48,13 +77,16 @@ def _lines(opened: Opened) -> Iterator[str]:
         if standing.state == "running":
             yield f"running: {trial.label}, {_progress(standing)}"
         elif standing.state == "failed":
-            yield f"failed: {trial.label}: {_reason(opened, trial, standing)}"
+            error, log = _reason(opened, trial, standing)
+            yield f"failed: {trial.label}: {error}" + (f" (log: {log})" if log else "")
     missing = opened.to_come()
     if missing:
         yield _time_left(opened, missing)
 
 
 def _progress(standing: "Standing") -> str:
+    from gmm_study.orchestration.live_view import clock
+
     status = standing.status
     parts = [f"epoch {status.get('epoch', 0)} of at most {status.get('max_epochs', '?')}"]
     if isinstance(status.get("bound"), float):
@@ -66,16 +98,18 @@ def _progress(standing: "Standing") -> str:
     return ", ".join([*parts, f"on {status.get('host', 'an unknown host')}"])
 
 
-def _reason(opened: Opened, trial: "PlannedTrial", standing: "Standing") -> str:
+def _reason(opened: Opened, trial: "PlannedTrial", standing: "Standing") -> tuple[str, str | None]:
     """Why a trial failed, in its last line, and where its log is."""
     from gmm_study.trials.survey import log_of
 
     text = str(standing.problem or standing.status.get("error") or "no reason was recorded")
     log = log_of(opened.store.record(trial.config.trial_id))
-    return text.strip().splitlines()[-1] + (f" (log: {log})" if log else "")
+    return text.strip().splitlines()[-1], log
 
 
 def _time_left(opened: Opened, missing: "list[PlannedTrial]") -> str:
+    from gmm_study.orchestration.live_view import clock
+
     found = estimate(opened, missing, may_calibrate=False)
     running = "running" in opened.states.values()
     when = "time left" if running else "nothing is running; the rest takes"

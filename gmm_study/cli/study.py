@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import rich_click as click
 from rich.console import Console
 
-from gmm_study.cli.console import output_console
+from gmm_study.cli.as_json import json_option, of_study, print_json
+from gmm_study.cli.console import output_console, working
 from gmm_study.cli.opened import Opened, on_a_study, plural, storage_option
 from gmm_study.errors import InputError
 
@@ -32,17 +33,23 @@ REPORTS = Path("reports")
     help="Run on the Ray cluster with this head, or `auto`, found on this machine. "
     "[default: RAY_ADDRESS, else a Ray of its own]",
 )
-def run(opened: Opened, retry_failed: bool, address: str | None) -> None:
+@json_option("how the run ended, with all else on the error stream,")
+def run(opened: Opened, retry_failed: bool, address: str | None, as_json: bool) -> None:
     """Train what is missing of a study, then write its report.
 
-    Ctrl-C ends cleanly; the same command goes on.
+    Ctrl-C ends cleanly; the same command goes on. The exit status is 1 if a trial has failed, and
+    130 after Ctrl-C.
+
+    --json: {study, variant, replicates, states: {STATE: count}, to_be_proposed, without_data:
+    [dataset], trained: {STATE: count}, interrupted, mlflow}, where `trained` counts what this run
+    ended and `mlflow` is null or what went wrong with MLflow.
     """
     with opened.store.the_only_driver(opened.plan.study.name):
-        _run(opened, retry_failed, address)
+        _run(opened, retry_failed, address, as_json)
 
 
-def _run(opened: Opened, retry_failed: bool, address: str | None) -> None:
-    console = output_console()
+def _run(opened: Opened, retry_failed: bool, address: str | None, as_json: bool) -> None:
+    console = output_console(stderr=as_json)
     opened.look_again()  # another driver may have been at work until now
     opened.mend()
     missing = opened.missing(retry_failed)
@@ -76,6 +83,11 @@ def _run(opened: Opened, retry_failed: bool, address: str | None) -> None:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     if interrupted:
         console.print("interrupted; what was reached is kept, the same command goes on")
+    if as_json:
+        trained = dict(outcome.states) if outcome else {}
+        ended = {"trained": trained, "interrupted": interrupted, "mlflow": mirror.problem}
+        print_json({**of_study(opened), **ended})
+    if interrupted:
         sys.exit(INTERRUPTED)
     # A disk may be so full that no record can say that its trial failed.
     if "failed" in opened.states.values() or (outcome and outcome.states["failed"]):
@@ -127,19 +139,30 @@ def tables(storage: str) -> None:
 
 @click.command()
 @on_a_study
-def sync(opened: Opened) -> None:
-    """Add to MLflow what it lacks of a study's records."""
+@json_option("how it ended")
+def sync(opened: Opened, as_json: bool) -> None:
+    """Add to MLflow what it lacks of a study's records.
+
+    The exit status is 1 if something is still lacking.
+
+    --json: {study, variant, replicates, states: {STATE: count}, to_be_proposed, without_data:
+    [dataset], mlflow}, where `mlflow` is null or what went wrong.
+    """
     from gmm_study.orchestration.mirror import Mirror
 
     only_driver = opened.store.the_only_driver(opened.plan.study.name)
-    with only_driver:
+    with only_driver, working("bringing MLflow up to date"):
         opened.look_again()
         with Mirror(opened.plan, opened.store) as mirror:
             mirror.close()
-    if mirror.problem:
+    if as_json:
+        print_json({**of_study(opened), "mlflow": mirror.problem})
+    elif mirror.problem:
         output_console().print(mirror.problem, markup=False)
+    else:
+        output_console().print(f"MLflow is up to date; {opened.counts()}", highlight=False)
+    if mirror.problem:
         sys.exit(1)
-    output_console().print(f"MLflow is up to date; {opened.counts()}", highlight=False)
 
 
 def _report(opened: Opened, console: Console) -> None:

@@ -1,8 +1,8 @@
 """`gmm-study train`: one trial without a study and without Ray."""
 
-import json
 from collections.abc import Callable
 from dataclasses import Field, fields
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich_click.utils import OptionGroupDict
 
+from gmm_study.cli.as_json import json_option, print_json
+from gmm_study.cli.completion import choices_of, complete_among
+from gmm_study.cli.console import working
+from gmm_study.cli.data import dataset_option, load
+from gmm_study.cli.trained import device_option, threads_option
 from gmm_study.training.hyperparameters import Hyperparameters
 
 
@@ -30,15 +35,20 @@ def _hyperparameter_options(command: Callable) -> Callable:
         open_ended = spec.name == "method"  # other packages add some: not looked for at a start
         choices = "METHOD" if open_ended else "|".join(spec.metadata["choices"] or ())
         kind = getattr(spec.type, "__name__", "int").upper()
-        metavar = choices or {"TUPLE": "SIZES", "STR": "TEXT"}.get(kind, kind)
+        metavar = choices or {"TUPLE": "SIZES", "STR": "TEXT", "INT": "INTEGER"}.get(kind, kind)
         option = click.option(
-            _flag(spec), spec.name, metavar=metavar, help=spec.metadata["help"] + shown
+            _flag(spec),
+            spec.name,
+            metavar=metavar,
+            shell_complete=complete_among(partial(choices_of, spec.name)),
+            help=spec.metadata["help"] + shown,
         )
         command = option(command)
     return command
 
 
-def _option_groups() -> list[OptionGroupDict]:
+def option_groups() -> list[OptionGroupDict]:
+    """The options of `train` as its help has them, those of the run first."""
     names: dict[str, list[str]] = {}
     for spec in fields(Hyperparameters):
         names.setdefault(spec.metadata["group"], []).append(_flag(spec))
@@ -49,30 +59,20 @@ def _option_groups() -> list[OptionGroupDict]:
     return [{"name": "The run", "options": run}, *groups]
 
 
-click.rich_click.OPTION_GROUPS = {"gmm-study train": _option_groups()}
-
-
 @click.command()
-@click.option("--dataset", default="digits", show_default=True, help="A name or a path.")
+@dataset_option("What it is trained on: a name or a path.", default="digits", show_default=True)
 @click.option(
-    "--replicates", default=1, show_default=True, type=click.IntRange(1), help="Seeds trained."
+    "--replicates", default=1, show_default=True, type=click.IntRange(1), help="How many seeds."
 )
 @click.option(
     "--output",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Folder of the record and checkpoint; running again goes on there. [default: none kept]",
+    metavar="FOLDER",
+    help="Where record and checkpoint are kept; running again goes on there. [default: nowhere]",
 )
-@click.option(
-    "--device",
-    default="auto",
-    show_default=True,
-    metavar="auto|cpu|cuda",
-    help="Where to train.",
-)
-@click.option(
-    "--threads", type=click.IntRange(1), help="Threads on a CPU. [default: all; a study takes 1]"
-)
-@click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON line, last.")
+@device_option
+@threads_option("all; a study takes 1")
+@json_option("the result")
 @_hyperparameter_options
 def train(
     dataset: str,
@@ -83,18 +83,24 @@ def train(
     as_json: bool,
     **settings: str | None,
 ) -> None:
-    """Train one trial, all its replicates, and evaluate it on the test set.
+    """Train one trial, with all its replicates, and evaluate it.
+
+    The final figures are those of the test set.
+
+    --json: {trial_id, state, dataset: {name, sha256}, hyperparameters: {NAME: value}, replicates:
+    {INDEX: {state, epochs, best_epoch, seconds, metrics: {NAME: value}}}, ...}, what the record's
+    config.json and result.json hold; a metric that is not finite is null.
 
     Example: gmm-study train --dataset mushrooms --layers 100,50,25,10 --learning-rate 3e-3
     """
     given = {name: value for name, value in settings.items() if value is not None}
     hyperparameters = Hyperparameters.from_mapping(given)
     hyperparameters.refuse_unread(given)
-    from gmm_study.data import load_dataset
-    from gmm_study.trials.config import TrialConfig
-    from gmm_study.trials.once import run_once
+    loaded = load(dataset)
+    with working("starting"):
+        from gmm_study.trials.config import TrialConfig
+        from gmm_study.trials.once import run_once
 
-    loaded = load_dataset(dataset)
     config = TrialConfig(hyperparameters, loaded.name, loaded.sha256)
     console = Console(stderr=True)
     columns = (
@@ -114,7 +120,7 @@ def train(
 
         result = run_once(config, loaded, replicates, output, device, threads, show)
     if as_json:
-        print(json.dumps({**config.to_json(), **result}, allow_nan=False))
+        print_json({**config.to_json(), **result})
     else:
         _print_result(result, config.trial_id)
 

@@ -4,7 +4,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import rich_click as click
+from click.shell_completion import CompletionItem
 
+from gmm_study.cli.as_json import json_option
+from gmm_study.cli.completion import complete_among
+from gmm_study.cli.console import working
+from gmm_study.cli.data import load
 from gmm_study.errors import InputError
 
 if TYPE_CHECKING:
@@ -16,17 +21,49 @@ if TYPE_CHECKING:
 
 
 split_option = click.option(
-    "--split", type=click.Choice(["train", "valid", "test"]), default="test", show_default=True
+    "--split",
+    type=click.Choice(["train", "valid", "test"]),
+    default="test",
+    show_default=True,
+    help="Part of the data set.",
 )
+device_option = click.option(
+    "--device",
+    default="auto",
+    show_default=True,
+    metavar="auto|cpu|cuda",
+    shell_complete=complete_among(lambda: ("auto", "cpu", "cuda")),
+    help="Where to compute; auto takes a GPU if there is one.",
+)
+
+
+def threads_option(default: str) -> Callable[[Callable], Callable]:
+    """`--threads`, with what is taken where it is not given."""
+    return click.option(
+        "--threads", type=click.IntRange(1), help=f"Threads on a CPU. [default: {default}]"
+    )
+
+
+def checkpoint_argument(command: Callable) -> Callable:
+    """The folder that CHECKPOINT names."""
+    return click.argument(
+        "checkpoint", shell_complete=lambda ctx, param, start: [CompletionItem(start, type="dir")]
+    )(command)
 
 
 def machine_options(what_json_prints: str) -> Callable[[Callable], Callable]:
     """Add the options of seed, machine and output that stand last in every such command."""
-    options = [
-        click.option("--seed", type=click.IntRange(0), default=0, show_default=True),
-        click.option("--device", default="auto", show_default=True, metavar="auto|cpu|cuda"),
-        click.option("--threads", type=click.IntRange(1), help="Threads on a CPU. [default: all]"),
-        click.option("--json", "as_json", is_flag=True, help=what_json_prints),
+    options: list[Callable[[Callable], Callable]] = [
+        click.option(
+            "--seed",
+            type=click.IntRange(0),
+            default=0,
+            show_default=True,
+            help="Seed of all random numbers.",
+        ),
+        device_option,
+        threads_option("all"),
+        json_option(what_json_prints),
     ]
 
     def add(command: Callable) -> Callable:
@@ -42,12 +79,13 @@ def open_trained(path: str, device: str, threads: int | None) -> "tuple[Checkpoi
 
     Raises `InputError` if there is no checkpoint or no such device.
     """
-    import torch
+    with working("opening the checkpoint"):
+        import torch
 
-    from gmm_study.training.checkpoint import open_checkpoint
-    from gmm_study.trials.once import choose_device
+        from gmm_study.training.checkpoint import open_checkpoint
+        from gmm_study.trials.once import choose_device
 
-    opened, chosen = open_checkpoint(path), choose_device(device)
+        opened, chosen = open_checkpoint(path), choose_device(device)
     if threads is not None:
         torch.set_num_threads(threads)
     return opened, chosen
@@ -58,9 +96,7 @@ def dataset_of(checkpoint: "Checkpoint", name: str | None) -> "Dataset":
 
     Raises `InputError` if the dims do not fit, or if the training's data are not the same as then.
     """
-    from gmm_study.data import load_dataset
-
-    loaded = load_dataset(name or checkpoint.dataset_name)
+    loaded = load(name or checkpoint.dataset_name)
     if loaded.dims != checkpoint.data_dims:
         dims = f"{loaded.dims} dims; the model has {checkpoint.data_dims}"
         raise InputError(f"dataset: '{loaded.name}' has {dims}")

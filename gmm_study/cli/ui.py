@@ -7,7 +7,13 @@ from gmm_study.addresses import redact
 
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", default=5000, show_default=True, help="Port to listen on.")
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    default=5000,
+    show_default=True,
+    help="Port to listen on.",
+)
 def ui(host: str, port: int) -> None:
     """Serve the MLflow UI and print its address.
 
@@ -20,5 +26,5 @@ def ui(host: str, port: int) -> None:
     if tracking_uri().startswith("http"):
         print(f"MLflow UI: {redact(tracking_uri())} (served there already)")
         return
-    print(f"MLflow UI: http://{host}:{port} (Ctrl-C ends it)", flush=True)
+    print(f"MLflow UI: http://{host}:{port} (answers in some seconds; Ctrl-C ends it)", flush=True)
     serve(host, port)

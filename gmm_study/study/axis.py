@@ -21,7 +21,7 @@ class Section(BaseModel):
     with a line that names the field itself for all else.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     @model_validator(mode="before")
     @classmethod
@@ -37,10 +37,15 @@ class Axis(Section):
     """The values of one swept setting: a grid, or a distribution that a search draws from."""
 
     grid: Annotated[list[Any], Field(min_length=1)] | None = None
+    """Every one of these values."""
     choice: Annotated[list[Any], Field(min_length=1)] | None = None
+    """One of these values, which a search draws."""
     uniform: tuple[FiniteFloat, FiniteFloat] | None = None
+    """A number from the low to the high one, which a search draws."""
     log_uniform: tuple[FiniteFloat, FiniteFloat] | None = None
+    """The same, drawn on a logarithmic scale."""
     integer: tuple[StrictInt, StrictInt] | None = None
+    """A whole number from the low to the high one, which a search draws."""
 
     @model_validator(mode="after")
     def _check(self) -> "Axis":

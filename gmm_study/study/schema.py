@@ -8,6 +8,7 @@ from pydantic import (
     Field,
     FiniteFloat,
     StrictStr,
+    WithJsonSchema,
     field_validator,
     model_validator,
 )
@@ -41,10 +42,14 @@ VARIATION = "variation"
 Text = Annotated[StrictStr, Field(min_length=1)]
 
 
+SHARE = {"anyOf": [{"type": "number", "minimum": 0, "maximum": 1}, {"const": "auto"}]}
+
+
 class Evaluation(Section):
     """The final estimates."""
 
     samples: int = Hyperparameters.evaluation_samples
+    """K, the samples per datapoint of the final log p."""
     chunk_rows: AtLeastOne = 4000
     """Sample rows that are in memory at a time; not part of a trial's identity."""
 
@@ -61,10 +66,11 @@ class Resources(Section):
     """What one trial takes, and how many run at a time."""
 
     cpus: AtLeastOne = 1
-    gpus: float | Literal["auto"] = 0.0
+    """Cores, each with a thread."""
+    gpus: Annotated[float | Literal["auto"], WithJsonSchema(SHARE)] = 0.0
     """The share of a GPU; `auto`: so much that as many trials as fit by their memory share one."""
     concurrent: AtLeastOne | None = None
-    """None: as many as fit."""
+    """How many trials run at a time at most; null: as many as fit."""
     checkpoint_seconds: Annotated[FiniteFloat, Field(gt=0)] = 10.0
     """Time between two checkpoints of a trial."""
     heartbeat_seconds: Annotated[FiniteFloat, Field(ge=1)] = 3600.0
@@ -93,19 +99,31 @@ class StudyFile(Section):
     """One declared question; a value of this type can be planned and run."""
 
     question: Text
+    """What is asked, in a sentence."""
     datasets: Annotated[list[Text], Field(min_length=1)]
+    """What is trained on: names that `gmm-study data list` shows, or paths of one's own."""
     methods: Annotated[list[Text], Field(min_length=1)]
+    """What is trained."""
     replicates: AtLeastOne = 1
+    """Seeds of every trial; two at least give error bars."""
     fixed: dict[str, Any] = Field(default_factory=dict)
+    """Settings that all trials have."""
     variations: dict[Text, dict[str, Any]] = Field(default_factory=dict)
     """By label, settings laid over the fixed ones; the others are held against the first."""
     space: dict[str, Axis] = Field(default_factory=dict)
+    """The settings that are swept, each with its values."""
     search: Search = GridSearch(kind="grid")
+    """How the axes that are no grids are searched."""
     scheduler: SchedulerChoice = NoScheduler(kind="none")
+    """Which trials are stopped early."""
     evaluation: Evaluation = Evaluation()
+    """The final estimates."""
     resources: Resources = Resources()
+    """What one trial takes, and how many run at a time."""
     report: Report = Report()
+    """How the results are laid out."""
     small: dict[str, Any] | None = None
+    """What differs in the variant that runs in a minute."""
 
     @field_validator("search", "scheduler", mode="before")
     @classmethod

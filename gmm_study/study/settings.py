@@ -30,12 +30,17 @@ def refuse_unknown_settings(section: str, settings: Mapping[str, Any]) -> None:
         refuse_unknown_setting(section, name)
 
 
+def known_settings() -> set[str]:
+    """The names, dotted where they are a part of one, that `fixed` and `space` take."""
+    whole = {spec.name for spec in fields(Hyperparameters)} - set(SPELT_ELSEWHERE)
+    return whole | {f"layers.{part}" for part in signature(geometric_sizes).parameters}
+
+
 def refuse_unknown_setting(section: str, name: str) -> None:
     """Raise `InputError` for the dotted name of a setting that a study cannot say there."""
     if name in SPELT_ELSEWHERE:
         raise InputError(f"{section}.{name}: a study says this in '{SPELT_ELSEWHERE[name]}'")
-    known = {spec.name for spec in fields(Hyperparameters)} - set(SPELT_ELSEWHERE)
-    known |= {f"layers.{part}" for part in signature(geometric_sizes).parameters}
+    known = known_settings()
     if name not in known:
         raise InputError(f"{section}.{name}: no such setting; {did_you_mean(name, known)}")
 

@@ -22,8 +22,11 @@ class DrawnSearch(Section):
 
     kind: str
     trials: AtLeastOne
+    """How many in every cell."""
     seed: StrictInt = 0
+    """Of the draws."""
     points: list[dict[str, Any]] = Field(default_factory=list)
+    """What is tried first: settings with a value for every axis that is no grid."""
 
 
 class RandomSearch(DrawnSearch):
@@ -80,6 +83,7 @@ class AshaScheduler(Scheduler):
 
     kind: Literal["asha"]
     reduction_factor: Annotated[StrictInt, Field(ge=2)] = 3
+    """One trial in so many goes on at a milestone."""
 
     def milestones(self, max_epochs: int) -> list[int]:
         """The grace epochs times the powers of the factor."""

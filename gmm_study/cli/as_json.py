@@ -1,0 +1,75 @@
+"""`--json`: one line on the output for another program to read, and nothing else there."""
+
+import json
+from collections.abc import Callable, Mapping
+from math import isfinite
+from typing import TYPE_CHECKING, Any
+
+import rich_click as click
+
+if TYPE_CHECKING:
+    from gmm_study.cli.estimate import Estimate
+    from gmm_study.cli.opened import Opened
+    from gmm_study.study import PlannedTrial
+
+
+def json_option(what: str) -> Callable[[Callable], Callable]:
+    """`--json`, with what it prints."""
+    return click.option("--json", "as_json", is_flag=True, help=f"Print {what} as one JSON line.")
+
+
+def print_json(document: Any) -> None:
+    """The document as one line; a number that is not finite, which JSON has not, as null."""
+    print(json.dumps(_finite(document), allow_nan=False))
+
+
+def of_study(opened: "Opened") -> dict[str, Any]:
+    """What every command says of a study: its name and variant, and where its trials stand."""
+    study = opened.plan.study
+    return {
+        "study": study.name,
+        "variant": study.variant,
+        "replicates": study.replicates,
+        "states": dict(opened.state_counts()),
+        "to_be_proposed": sum(opened.plan.unproposed.values()),
+        "without_data": list(opened.plan.without_data),
+    }
+
+
+def of_trial(opened: "Opened", trial: "PlannedTrial") -> dict[str, Any]:
+    """What every command says of a trial: which it is, and what its record has reached."""
+    trial_id, study = trial.config.trial_id, opened.plan.study
+    standing = opened.standings[trial_id]
+    return {
+        "trial_id": trial_id,
+        "state": standing.state,
+        "dataset": trial.config.dataset,
+        "method": trial.config.hyperparameters.method,
+        "axes": trial.axes,
+        "epoch": standing.epoch,
+        "replicates_ended": study.replicates - standing.unended(study.replicates),
+    }
+
+
+def of_estimate(found: "Estimate | None") -> dict[str, Any] | None:
+    """What the missing trials will take; None where none is missing."""
+    if found is None:
+        return None
+    forecast = found.forecast
+    return {
+        "seconds": forecast and forecast.wall_clock,
+        "at_most": bool(forecast and forecast.at_most),
+        "worker_seconds": forecast and forecast.worked,
+        "workers": found.workers,
+        "memory_bytes": round(found.memory),
+        "on_gpu": found.on_gpu,
+        "source": found.source,
+    }
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _finite(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(inner) for inner in value]
+    return None if isinstance(value, float) and not isfinite(value) else value

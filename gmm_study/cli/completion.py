@@ -1,0 +1,156 @@
+"""What a shell completes after Tab, and `gmm-study completion`, which prints a shell's script."""
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, get_args
+
+import rich_click as click
+from click.shell_completion import (
+    BashComplete,
+    CompletionItem,
+    add_completion_class,
+    get_completion_class,
+    split_arg_string,
+)
+
+from gmm_study.errors import InputError
+from gmm_study.training.hyperparameters import Hyperparameters
+
+SHELLS = ("bash", "zsh", "fish")
+VARIABLE = "_GMM_STUDY_COMPLETE"
+Completer = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
+
+
+def complete_study(
+    ctx: click.Context, param: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """The studies of the folder `studies`, by name; a path where none is called so."""
+    return _starting(incomplete, study_names()) or _path(incomplete)
+
+
+def complete_dataset(
+    ctx: click.Context, param: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """The named data sets; a path where none is called so."""
+    return _starting(incomplete, dataset_names()) or _path(incomplete)
+
+
+def complete_override(
+    ctx: click.Context, param: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """The keys of `--set` with `=` behind them; after that the values of a key that has a list."""
+    key, separator, _ = incomplete.partition("=")
+    if not separator:
+        return _starting(incomplete, (f"{known}=" for known in override_keys()))
+    return _starting(incomplete, (f"{key}={value}" for value in _values_of(key)))
+
+
+def complete_among(values: Callable[[], Iterable[str]]) -> Completer:
+    """One of the values that a function gives when it is asked."""
+    return lambda ctx, param, incomplete: _starting(incomplete, values())
+
+
+def study_names() -> list[str]:
+    """Of `studies/NAME.yaml` below the current folder."""
+    return sorted(path.stem for path in Path("studies").glob("*.yaml"))
+
+
+def dataset_names() -> list[str]:
+    """Those that have a name; none where the data sets cannot be listed."""
+    from gmm_study.data import list_datasets
+
+    with suppress(InputError):
+        return [info.name for info in list_datasets()]
+    return []
+
+
+def override_keys() -> list[str]:
+    """What `--set` takes: hyperparameters, the fields of a study and those of its sections."""
+    from gmm_study.study.amend import FIELDS, SECTIONS_OF_KINDS, SHORT_FOR
+    from gmm_study.study.schema import StudyFile
+    from gmm_study.study.settings import known_settings
+
+    models: dict[str, Sequence[Any]] = {
+        name: [field.annotation] for name, field in StudyFile.model_fields.items()
+    }
+    models |= {name: get_args(get_args(kinds)[0]) for name, kinds in SECTIONS_OF_KINDS.items()}
+    inner = {
+        f"{name}.{field}"
+        for name, among in models.items()
+        for model in among
+        for field in getattr(model, "model_fields", ())
+    }
+    return sorted(known_settings() | FIELDS | inner | set(SHORT_FOR))
+
+
+def choices_of(name: str) -> tuple[str, ...]:
+    """The values of a hyperparameter that has a list of them, else none."""
+    for spec in fields(Hyperparameters):
+        if spec.name == name:
+            return tuple(spec.metadata["choices"] or ())
+    return ()
+
+
+def _values_of(key: str) -> Iterable[str]:
+    return dataset_names() if key == "dataset" else choices_of(key)
+
+
+def _starting(incomplete: str, words: Iterable[str]) -> list[CompletionItem]:
+    return [CompletionItem(word) for word in words if word.startswith(incomplete)]
+
+
+def _path(incomplete: str) -> list[CompletionItem]:
+    return [CompletionItem(incomplete, type="file")]
+
+
+class _Bash(BashComplete):
+    """Bash, which takes `=` for a word of its own and ends what it completes with a blank."""
+
+    source_template = BashComplete.source_template.replace(
+        "    return 0\n", "    [[ ${COMPREPLY[0]} == *= ]] && compopt -o nospace\n    return 0\n"
+    )
+    _before_equals = ""
+
+    def get_completion_args(self) -> tuple[list[str], str]:
+        """The words before the one to complete, and what of it is there."""
+        words, place = split_arg_string(os.environ["COMP_WORDS"]), int(os.environ["COMP_CWORD"])
+        joined: list[str] = []
+        for word in words[1 : place + 1]:
+            if joined and (word == "=" or joined[-1].endswith("=")):
+                joined[-1] += word
+            else:
+                joined.append(word)
+        incomplete = joined.pop() if place < len(words) else ""
+        self._before_equals = incomplete[: incomplete.rfind("=") + 1]
+        return joined, incomplete
+
+    def format_completion(self, item: CompletionItem) -> str:
+        """What the script reads, without what bash takes for words before this one."""
+        return f"{item.type},{item.value.removeprefix(self._before_equals)}"
+
+
+add_completion_class(_Bash)
+
+
+@click.command()
+@click.argument(
+    "shell", required=False, metavar="[SHELL]", shell_complete=complete_among(lambda: SHELLS)
+)
+@click.pass_context
+def completion(ctx: click.Context, shell: str | None) -> None:
+    """Print the script that makes a shell complete commands.
+
+    And options, studies, data sets, methods and the keys of --set.
+
+    SHELL is bash, zsh or fish; that of the environment, unless it is named. For bash put
+    `eval "$(gmm-study completion bash)"` into ~/.bashrc, for zsh the same with zsh into ~/.zshrc;
+    for fish, `gmm-study completion fish > ~/.config/fish/completions/gmm-study.fish`.
+    """
+    name = shell or Path(os.environ.get("SHELL", "")).name
+    kind = get_completion_class(name) if name in SHELLS else None
+    if kind is None:
+        raise InputError(f"SHELL: '{name}' must be one of {', '.join(SHELLS)}")
+    print(kind(ctx.find_root().command, {}, "gmm-study", VARIABLE).source())

@@ -1,0 +1,170 @@
+"""The form of a study's file as a JSON schema, for editors that complete and check it.
+
+Every study that the program takes fits it, but for the path of data that holds neither `/` nor `.`;
+what hangs on more than one field is left to the program. Numbers may be texts, as YAML 1.1 takes
+`1e-3` for one.
+"""
+
+from collections.abc import Collection
+from dataclasses import MISSING, Field, fields
+from inspect import signature
+from typing import Any, get_args, get_origin
+
+from pydantic.json_schema import GenerateJsonSchema
+
+from gmm_study.data import list_datasets
+from gmm_study.study.axis import Axis
+from gmm_study.study.schema import VARIATION, StudyFile
+from gmm_study.study.settings import SPELT_ELSEWHERE
+from gmm_study.training.hyperparameters import (
+    Hyperparameters,
+    geometric_sizes,
+    methods_that_read,
+)
+
+Schema = dict[str, Any]
+NUMBER = r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$"
+PATH = r"^(?!debd/[^/.]*$).*[/.~]"
+"""What is meant as a path and not as a name that is misspelt."""
+LISTS = ("grid", "choice")
+RANGES = {float: ("uniform", "log_uniform", "integer"), int: ("integer",)}
+"""By the type of a setting, the ranges from which it can be drawn."""
+
+
+def study_schema() -> Schema:
+    """The schema, draft 7, with the methods, settings and data sets that there are here."""
+    schema = StudyFile.model_json_schema(
+        ref_template="#/definitions/{model}", schema_generator=_Generator
+    )
+    definitions, parts = schema.pop("$defs"), schema["properties"]
+    settings = {s.name: s for s in fields(Hyperparameters) if s.name not in SPELT_ELSEWHERE}
+    definitions["Evaluation"]["properties"]["samples"] = _setting(_field("evaluation_samples"))
+    definitions["Settings"] = _object({name: _setting(s, True) for name, s in settings.items()})
+    values = {name: (_type(s), _setting(s)) for name, s in settings.items()}
+    for part in signature(geometric_sizes).parameters:
+        values[f"layers.{part}"] = (int, _size(f"The {part} of a geometric rule of layers."))
+    definitions["Space"] = _object({name: _axis(*value) for name, value in values.items()})
+    for name, inner in (("fixed", _ref("Settings")), ("space", _ref("Space"))):
+        parts[name] = {"allOf": [inner], "description": parts[name]["description"]}
+    parts["variations"]["additionalProperties"] = _ref("Settings")
+    parts["methods"] |= {"items": _setting(_field("method")), "uniqueItems": True}
+    parts["datasets"] |= {"items": _datasets(), "uniqueItems": True}
+    definitions["Point"] = _object({name: value for name, (_, value) in values.items()})
+    for definition in definitions.values():
+        if "points" in definition["properties"]:
+            definition["properties"]["points"]["items"] = _ref("Point")
+    definitions["Report"]["properties"]["x"]["anyOf"][0] = {"enum": [VARIATION, *values]}
+    loose = {name: _strategies(parts, name, definitions) for name in ("search", "scheduler")}
+    definitions["Small"] = _object({**parts, **loose})
+    del definitions["Small"]["properties"]["small"]
+    parts["small"]["anyOf"][0] = _ref("Small")
+    head = {"$schema": "http://json-schema.org/draft-07/schema#", "title": "A study of gmm-study"}
+    return {**schema, **head, "definitions": definitions}
+
+
+class _Generator(GenerateJsonSchema):
+    """Without titles, which say no more than the names; numbers may be texts."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        return False
+
+    def float_schema(self, schema: Any) -> Schema:
+        return {**super().float_schema(schema), "type": ["number", "string"], "pattern": NUMBER}
+
+
+def _field(name: str) -> Field:
+    return next(spec for spec in fields(Hyperparameters) if spec.name == name)
+
+
+def _type(spec: Field) -> type:
+    """`int`, `float`, `str` or `tuple`, without None."""
+    if get_origin(spec.type) is tuple:
+        return tuple
+    named = (spec.type, *get_args(spec.type))
+    return next(kind for kind in (int, float, str) if kind in named)
+
+
+def _setting(spec: Field, partly: bool = False) -> Schema:
+    """The values of a hyperparameter; `partly` has axes give the rest of a rule, or the default."""
+    facts, kind = spec.metadata, _type(spec)
+    schema: Schema = {"description": _described(spec)}
+    if spec.default not in (None, MISSING):
+        schema["default"] = list(spec.default) if kind is tuple else spec.default
+    if facts["choices"]:
+        return {**schema, "enum": list(facts["choices"])}
+    if kind is tuple:
+        return {**schema, "anyOf": _layers(partly)}
+    if kind is str:
+        return {**schema, "type": "string"}
+    types = ["integer" if kind is int else "number", "string"]
+    schema |= {"type": [*types, "null"] if partly and spec.default is None else types}
+    schema["pattern"] = NUMBER
+    words = {"at_least": "minimum", "above": "exclusiveMinimum", "below": "exclusiveMaximum"}
+    return schema | {word: facts[n] for n, word in words.items() if facts[n] is not None}
+
+
+def _described(spec: Field) -> str:
+    read_by: dict[str, Collection[str]] = dict(spec.metadata["read_by"])
+    if spec.metadata["by_some_methods"]:
+        read_by["method"] = methods_that_read(spec.name)
+    readers = [f"Read with {name} {' or '.join(values)}." for name, values in read_by.items()]
+    return " ".join([spec.metadata["help"], *readers])
+
+
+def _size(description: str) -> Schema:
+    whole = {"type": ["integer", "string"], "minimum": 1, "pattern": NUMBER}
+    return {"description": description, **whole}
+
+
+def _layers(partly: bool) -> list[Schema]:
+    """One size, a list of sizes, a text of either, or a geometric rule."""
+    size = _size("Units of a layer.")
+    parts = signature(geometric_sizes).parameters
+    rule = _object({part: _size(f"The rule's {part}.") for part in parts})
+    if not partly:
+        rule["required"] = list(parts)
+    sizes = {"type": "array", "items": size, "minItems": 1}
+    text = {"type": "string", "pattern": r"^[\[{]?\s*(\w+\s*=)?\s*\d"}
+    return [{"type": "integer", "minimum": 1}, sizes, text, rule]
+
+
+def _axis(kind: type, value: Schema) -> Schema:
+    """An axis of a setting: lists of its values, or a range of them where they are numbers."""
+    inner = {name: fact for name, fact in value.items() if name not in ("description", "default")}
+    kinds: Schema = {}
+    for name in (*LISTS, *RANGES.get(kind, ())):
+        length = {"minItems": 1, "uniqueItems": True}
+        if name not in LISTS:
+            length = {"minItems": 2, "maxItems": 2}
+        items = inner | ({"exclusiveMinimum": 0} if name == "log_uniform" else {})
+        items |= {"type": "integer"} if name == "integer" else {}
+        described = {"description": Axis.model_fields[name].description}
+        kinds[name] = {**described, "type": "array", "items": items, **length}
+    one = {"minProperties": 1, "maxProperties": 1}
+    return {**_object(kinds), **one, "description": value["description"]}
+
+
+def _datasets() -> Schema:
+    path = {"type": "string", "pattern": PATH, "description": "A path, as ./data.npz."}
+    return {"anyOf": [{"enum": [info.name for info in list_datasets()]}, path]}
+
+
+def _strategies(parts: Schema, name: str, definitions: Schema) -> Schema:
+    """Let a kind stand alone that needs no more; and what the small variant may say of it."""
+    whole = parts[name]
+    del whole["discriminator"]
+    among = [definitions[one["$ref"].rpartition("/")[2]] for one in whole["oneOf"]]
+    kinds = {one["properties"]["kind"]["const"]: one for one in among}
+    alone = [kind for kind, one in kinds.items() if one["required"] == ["kind"]]
+    whole["oneOf"].append({"enum": alone})
+    merged = {field: value for one in among for field, value in one["properties"].items()}
+    inner = _object({**merged, "kind": {"enum": list(kinds)}})
+    return {"description": whole["description"], "anyOf": [{"enum": alone}, inner]}
+
+
+def _object(properties: Schema) -> Schema:
+    return {"type": "object", "properties": properties, "additionalProperties": False}
+
+
+def _ref(name: str) -> Schema:
+    return {"$ref": f"#/definitions/{name}"}
