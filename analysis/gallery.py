@@ -18,6 +18,7 @@ from analysis.findings import Findings
 from analysis.labels import ESS, ESS_STAR, LOG_P, LOG_P_STAR, LOG_P_TILDE, axis_label
 from analysis.searched import SearchedCell, searched_cells
 from gmm_study.study.plan import Plan
+from gmm_study.training.methods import method_named
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -116,6 +117,8 @@ def _likelihoods(found: Findings) -> Iterator[Picture]:
 
 def _ess(found: Findings) -> Iterator[Picture]:
     cells = summarise(found.plan, found.rows, {ESS: "ess", ESS_STAR: "ess for p*"})
+    without = [m for m in found.plan.study.methods if not method_named(m).has_p_star]
+    cells = cells[(cells["metric"] == ESS) | ~cells["method"].isin(without)]
     known = cells[cells["n"] > 0]
     if known.empty:
         return

@@ -21,6 +21,7 @@ from analysis.published import published
 from analysis.selection import CELL
 from analysis.tables.layout import Entry, Notes, Table
 from gmm_study.study.plan import Plan
+from gmm_study.training.methods import method_named
 
 _Layers = dict[Any, set[tuple[int, ...]]]
 LIKELIHOODS = {LOG_P: "-log p", LOG_P_STAR: "-log p*"}
@@ -69,18 +70,19 @@ _TYPES = {
     "difference": "float64",
     "reached": "boolean",
     "mark": "string",
+    "rank": "string",
 }
 
 
 def compare(plan: Plan, rows: pd.DataFrame) -> pd.DataFrame:
-    """A row a dataset, method, x and likelihood: log p of all methods, log p* of gmm.
+    """A row a dataset, method, x and likelihood: log p, and log p* of methods that have one.
 
     `nll` and its `standard_error` over replicates (n - 1) in nats, `error_over_data` (over the test
     datapoints, mean over replicates), `log_z2` with `log_z2_error` over replicates, `published` and
     `note` (where it stands, whether it was checked), `difference` (ours minus published),
     `reached`, whether ours is at or below the published figure within one standard error over
-    replicates (of one replicate: at all), `mark` of an incomplete cell. A published figure that
-    names its layers is held against those layers alone.
+    replicates (of one replicate: at all), `mark` of an incomplete cell, `rank` of log p among
+    methods. A published figure that names its layers is held against those layers alone.
     """
     layers = _planned_layers(plan, rows)
     cells = summarise(plan, rows, COMPARED)
@@ -88,7 +90,7 @@ def compare(plan: Plan, rows: pd.DataFrame) -> pd.DataFrame:
     by_cell = cells.groupby(["dataset", "method", _position(cells)], sort=False)
     for (_, method, _), metrics in by_cell:
         by_metric = {cell["metric"]: cell for cell in metrics.to_dict("records")}
-        for metric in LIKELIHOODS if method == "gmm" else [LOG_P]:
+        for metric in LIKELIHOODS if method_named(str(method)).has_p_star else [LOG_P]:
             found.append(_row(by_metric, metric, layers))
     return pd.DataFrame(found, columns=list(_TYPES), dtype=object).astype(_TYPES)
 
@@ -158,7 +160,7 @@ def _caption(plan: Plan) -> str:
         "the test datapoints, mean over replicates. ess: effective samples as a fraction of K, of "
         "q as a proposal for p, or for p*."
     )
-    if "gmm" not in plan.study.methods:
+    if not any(method_named(method).has_p_star for method in plan.study.methods):
         return text
     return (
         f"{text} 2 log Z: from {Z_SAMPLES:,} samples of p, each with M = {INNER_SAMPLES} inner "
@@ -189,7 +191,8 @@ def _row(by_metric: dict[str, dict[Any, Any]], metric: str, layers: _Layers) -> 
         figure = None
     difference = -cell["mean"] - figure.nll if figure else nan
     error = cell["standard_error"] if isfinite(cell["standard_error"]) else 0.0
-    names = ("study", "dataset", "method", "x", "metric", "standard_error", "n", "samples", "mark")
+    names = ["study", "dataset", "method", "x", "metric", "standard_error", "n", "samples", "mark"]
+    names.append("rank")
     return {name: cell[name] for name in names} | {
         "nll": -cell["mean"],
         "ess": by_metric[ESS_OF[metric]]["mean"],

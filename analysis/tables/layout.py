@@ -142,6 +142,7 @@ def table(
     notes: Notes,
     places: int,
     down: bool = False,
+    why_blank: str = BLANK,
 ) -> Table:
     """A table; `down`, or more than `MOST_COLUMNS` columns, puts rows and columns about."""
     blank = any(entry is None for name, row in rows for entry in row if "published" not in name)
@@ -153,7 +154,7 @@ def table(
     return Table(
         key=key,
         title=title,
-        caption=caption + BLANK * blank,
+        caption=caption + why_blank * blank,
         corner=corner,
         columns=tuple(columns),
         rows=tuple((name, tuple(row)) for name, row in rows),

@@ -16,10 +16,11 @@ from gmm_study.cli.inpaint import inpaint
 from gmm_study.cli.methods import methods
 from gmm_study.cli.new import new, schema
 from gmm_study.cli.plan import plan
+from gmm_study.cli.report import report, tables
 from gmm_study.cli.reproduction import reproduction
 from gmm_study.cli.sample import sample
 from gmm_study.cli.status import status
-from gmm_study.cli.study import report, run, sync, tables
+from gmm_study.cli.study import run, sync
 from gmm_study.cli.train import option_groups, train
 from gmm_study.cli.ui import ui
 from gmm_study.errors import InputError

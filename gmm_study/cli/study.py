@@ -1,8 +1,7 @@
-"""The commands of a study: run, report, tables, sync."""
+"""The commands that change what there is of a study: run, sync."""
 
 import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import rich_click as click
@@ -10,18 +9,16 @@ from rich.console import Console
 
 from gmm_study.cli.as_json import json_option, of_study, print_json
 from gmm_study.cli.console import output_console, working
-from gmm_study.cli.opened import Opened, on_a_study, plural, storage_option
-from gmm_study.errors import InputError
+from gmm_study.cli.opened import Opened, on_a_study, plural
+from gmm_study.cli.report import print_report, write_one
 
 if TYPE_CHECKING:
-    from gmm_study.data import Dataset, DownloadError
+    from gmm_study.data import Dataset
     from gmm_study.orchestration.driver import Outcome
     from gmm_study.orchestration.mirror import Mirror
     from gmm_study.study import PlannedTrial
 
 INTERRUPTED = 130
-REPORTS = Path("reports")
-"""Where the reports go."""
 
 
 @click.command()
@@ -74,7 +71,7 @@ def _run(opened: Opened, retry_failed: bool, address: str | None, as_json: bool)
         mirror.finish()
         try:
             if not interrupted:
-                _report(opened, console)
+                print_report(write_one(opened), stderr=as_json)
         finally:
             with console.status("bringing MLflow up to date"):
                 mirror.close(CLOSING_WAIT)
@@ -114,31 +111,6 @@ def _train(
 
 @click.command()
 @on_a_study
-def report(opened: Opened) -> None:
-    """Write a study's tables and figure from its records, and print the table."""
-    _report(opened, output_console())
-
-
-@click.command()
-@storage_option
-def tables(storage: str) -> None:
-    """Write the reports of all studies, as their files declare them, that have records."""
-    console = output_console()
-    not_had: dict[str, DownloadError] = {}
-    for path in sorted(Path("studies").glob("*.yaml")):
-        try:
-            opened = Opened(path.stem, (), False, storage, not_had)
-        except InputError as error:
-            console.print(f"{path.stem}: no tables: {error}", markup=False)
-            continue
-        if set(opened.states.values()) <= {"pending"}:
-            console.print(f"{path.stem}: no records of it as its file declares it")
-        else:
-            _report(opened, console)
-
-
-@click.command()
-@on_a_study
 @json_option("how it ended")
 def sync(opened: Opened, as_json: bool) -> None:
     """Add to MLflow what it lacks of a study's records.
@@ -163,19 +135,3 @@ def sync(opened: Opened, as_json: bool) -> None:
         output_console().print(f"MLflow is up to date; {opened.counts()}", highlight=False)
     if mirror.problem:
         sys.exit(1)
-
-
-def _report(opened: Opened, console: Console) -> None:
-    from analysis import write_index, write_report
-
-    study = opened.plan.study
-    if not opened.plan.trials:
-        raise InputError(f"{study.name}: its search has proposed no trial yet; run it first")
-    folder = REPORTS / study.name / study.variant
-    try:
-        report = write_report(opened.plan, opened.store, folder, opened.command)
-    except OSError as error:
-        raise InputError(f"the report cannot be written: {error}") from None
-    console.print(report)
-    write_index(REPORTS)
-    console.print(f"\nreport: {report.page}", markup=False, highlight=False, soft_wrap=True)

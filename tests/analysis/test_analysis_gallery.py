@@ -1,0 +1,111 @@
+import pytest
+
+from analysis import find, pictures_of
+
+SIZES = {"layers": {"first": 8, "last": 4}}
+DEPTHS = {"layers.depth": {"grid": [1, 2, 3]}}
+
+
+def gmm(bound, log_p):
+    return {
+        "valid/bound": bound,
+        "test/bound": bound,
+        "test/log_p": log_p,
+        "test/log_p_tilde": log_p - 0.5,
+        "test/log_p_star": log_p + 0.1,
+        "test/ess": 0.25,
+        "test/ess_star": 0.5,
+    }
+
+
+@pytest.fixture
+def gallery(lab):
+    def _gallery(plan):
+        return {picture.name: picture for picture in pictures_of(find(plan, lab.store))}
+
+    return _gallery
+
+
+@pytest.fixture
+def searched(lab):
+    """Twelve trials over two axes; the bound hangs on the learning rate alone. One is stopped."""
+    plan = lab.plan(
+        space={
+            **DEPTHS,
+            "learning_rate": {"log_uniform": [1e-4, 1e-1]},
+            "batch_size": {"choice": [10, 20, 50]},
+        },
+        fixed=SIZES,
+        search={"kind": "random", "trials": 5},
+        replicates=2,
+    )
+    for trial in plan.trials[1:]:
+        bound = -20.0 - abs(trial.axes["learning_rate"] - 0.01) * 100
+        lab.write(trial.config, gmm(bound, bound), gmm(bound - 0.01, bound))
+    stopped = lab.store.record(plan.trials[0].config.trial_id)
+    stopped.write_config(plan.trials[0].config)
+    stopped.write_status("stopped", epoch=3)
+    return plan
+
+
+def test_gmm_has_its_three_likelihoods_and_both_sample_sizes(lab, gallery):
+    plan = lab.plan(space=DEPTHS, fixed=SIZES)
+    for trial in plan.trials:
+        lab.write(trial.config, *[gmm(-21.0, -20.0 + trial.axes["layers.depth"])] * 3)
+    pictures = gallery(plan)
+    assert set(pictures) == {"result", "likelihoods-gmm", "ess"}
+    (panel,) = pictures["likelihoods-gmm"].draw().axes
+    heights = [list(own.lines[0].get_ydata()) for own in panel.containers]
+    assert heights == [[-19, -18, -17], [-19.5, -18.5, -17.5], [-18.9, -17.9, -16.9]]
+    assert "log p lies above log p̃ by 0.5 nats" in pictures["likelihoods-gmm"].caption
+    (panel,) = pictures["ess"].draw().axes
+    assert [list(own.lines[0].get_ydata()) for own in panel.containers] == [[0.25] * 3, [0.5] * 3]
+    assert "gmm 0.25" in pictures["ess"].caption
+
+
+def test_a_method_without_a_p_star_has_no_figure_of_it(lab, gallery):
+    plan = lab.plan(methods=["rws"])
+    lab.write(plan.trials[0].config, *[gmm(-21.0, -20.0)] * 3)  # an old record may say more
+    pictures = gallery(plan)
+    assert "p*" not in pictures["ess"].caption
+
+
+def test_a_search_has_its_trials_and_what_mattered(searched, gallery):
+    pictures = gallery(searched)
+    assert {"trials-digits", "importance"} <= set(pictures)
+    assert "Complete trials (gmm 14)" in pictures["trials-digits"].caption
+    assert "Not shown: 1 that were stopped" in pictures["trials-digits"].caption
+    assert "gmm on digits: learning rate" in pictures["importance"].caption
+
+
+def test_the_best_trial_is_drawn_last_and_reaches_the_top(searched, gallery):
+    (panel,) = gallery(searched)["trials-digits"].draw().axes
+    (best,) = panel.lines[-1:]
+    assert best.get_ydata()[-1] == 1.0
+    assert len(panel.collections[0].get_segments()) == 14
+
+
+def test_a_study_without_a_search_has_no_figures_of_one(lab, gallery):
+    plan = lab.plan(space=DEPTHS, fixed=SIZES)
+    for trial in plan.trials:
+        lab.write(trial.config, *[gmm(-21.0, -20.0)] * 3)
+        lab.write_curve(trial.config, *[[-30.0, -25.0, -21.0]] * 3)
+    pictures = gallery(plan)
+    assert set(pictures) == {"result", "likelihoods-gmm", "ess", "curves"}
+    assert "up to epoch 3" in pictures["curves"].caption
+
+
+def test_of_many_values_of_the_axis_the_curves_show_a_few_and_say_so(lab, gallery):
+    plan = lab.plan(space={"samples": {"grid": list(range(1, 12))}}, replicates=1)
+    for trial in plan.trials:
+        lab.write(trial.config, gmm(-21.0, -20.0))
+        lab.write_curve(trial.config, [-30.0, -21.0])
+    picture = gallery(plan)["curves"]
+    assert "Of 11 values of samples per datapoint K 5 are shown." in picture.caption
+    assert len(picture.draw().axes[0].lines) == 5
+
+
+def test_without_a_record_there_is_the_result_alone_and_it_says_so(lab, gallery):
+    pictures = gallery(lab.plan(space=DEPTHS, fixed=SIZES))
+    assert set(pictures) == {"result"}
+    assert "A gap is an incomplete cell." in pictures["result"].caption

@@ -1,0 +1,62 @@
+"""What is bold in a table, worked out by hand."""
+
+import pytest
+
+from analysis import join, lay_out, load, summarise
+
+# Student's t with two degrees of freedom: p = 1 - t / sqrt(t^2 + 2)
+
+
+@pytest.fixture
+def ranked(lab, figures):
+    def _ranked(**values):
+        replicates = len(next(iter(values.values())))
+        plan = lab.plan(methods=list(values), replicates=replicates)
+        for trial in plan.trials:
+            own = values[trial.config.hyperparameters.method]
+            lab.write(trial.config, *(figures(-21.0, value) for value in own))
+        cells = summarise(plan, join(plan, load(lab.store)))
+        log_p = cells[cells["metric"] == "test/log_p"].set_index("method")
+        return plan, cells, log_p
+
+    return _ranked
+
+
+def test_a_method_that_a_paired_test_tells_from_the_best_is_not_bold(ranked):
+    # differences 1.0, 1.1, 1.2: mean 1.1, standard error 0.1 / sqrt(3), t = 19.05, p = 0.0027
+    plan, cells, log_p = ranked(gmm=[-20.0, -19.0, -18.0], rws=[-21.0, -20.1, -19.2])
+    assert dict(log_p["rank"]) == {"gmm": "best", "rws": ""}
+    assert log_p["p_value"]["rws"] == pytest.approx(0.00275, abs=1e-5)
+    rows = dict(lay_out(plan, cells)[0].rows)
+    assert [rows[method][0].best for method in ("gmm", "rws")] == [True, False]
+
+
+def test_a_method_that_it_does_not_tell_from_the_best_is_tied(ranked):
+    # differences 2, 1, 0: mean 1, standard error 1 / sqrt(3), t = sqrt(3), p = 1 - sqrt(3 / 5)
+    plan, cells, log_p = ranked(gmm=[-20.0, -20.0, -20.0], rws=[-22.0, -21.0, -20.0])
+    assert dict(log_p["rank"]) == {"gmm": "best", "rws": "tied"}
+    assert log_p["p_value"]["rws"] == pytest.approx(1 - (3 / 5) ** 0.5)
+    table = lay_out(plan, cells)[0]
+    assert all(entries[0].best for _, entries in table.rows)
+    assert "paired t-test over the n = 3 replicates" in table.caption
+    assert "beyond 4.3 of its standard errors" in table.caption  # Student's t, 97.5%, 2 degrees
+
+
+def test_the_pairs_are_replicates_of_one_seed_so_that_what_they_share_cancels(ranked):
+    # the spread over replicates is 10 times the difference, which is the same in each
+    _, _, log_p = ranked(gmm=[-20.0, -30.0, -40.0], rws=[-21.0, -31.0, -41.0])
+    assert dict(log_p["rank"]) == {"gmm": "best", "rws": ""}
+
+
+def test_with_one_replicate_there_is_a_best_one_and_no_test(ranked):
+    plan, cells, log_p = ranked(gmm=[-20.0], rws=[-21.0])
+    assert dict(log_p["rank"]) == {"gmm": "best", "rws": ""}
+    assert log_p["p_value"].isna().all()
+    assert "no test can say" in lay_out(plan, cells)[0].caption
+
+
+def test_bounds_are_not_ranked_and_a_method_alone_is_no_winner(ranked):
+    _, cells, _ = ranked(gmm=[-20.0, -20.0], rws=[-21.0, -21.0])
+    assert set(cells.loc[cells["metric"] == "test/bound", "rank"]) == {""}
+    _, cells, _ = ranked(gmm=[-20.0, -20.0])
+    assert set(cells["rank"]) == {""}
