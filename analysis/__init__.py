@@ -23,9 +23,9 @@ from analysis.tables.layout import Entry, Table, lay_out
 from analysis.verdict import verdict
 
 __all__ = [
+    "PUBLISHED",
     "Entry",
     "Findings",
-    "PUBLISHED",
     "Picture",
     "PublishedFigure",
     "Records",

@@ -1,5 +1,7 @@
 """What tests of several rooms start from."""
 
+import shutil
+
 import pytest
 
 
@@ -16,3 +18,17 @@ def epochs_trained(monkeypatch):
 
     monkeypatch.setattr(ReplicateGroup, "train_epoch", train_epoch)
     return trained
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """A browser without a window."""
+    path = shutil.which("chromium")
+    if path is None:
+        pytest.skip("chromium is not installed")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield browser
+        browser.close()
