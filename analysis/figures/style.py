@@ -67,6 +67,7 @@ def render(figure: "Figure", kind: str) -> bytes:
     content = BytesIO()
     with rc_context(STYLE):
         figure.savefig(content, format=kind, dpi=200, metadata=stamp)
+    figure.set_layout_engine("none")  # it is laid out, and stays so in the next format
     return content.getvalue()
 
 

@@ -292,7 +292,8 @@ class Record:
         path = f"{self.path}/{name}"
         try:
             if self.is_local:
-                return Path(path).read_bytes()
+                with open(path, "rb") as file:
+                    return file.read()
             with self.file_system.open_input_stream(path) as stream:
                 return bytes(stream.read())
         except FileNotFoundError:

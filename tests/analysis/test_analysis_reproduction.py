@@ -142,7 +142,7 @@ def test_the_page_holds_commands_choices_and_provenance(page, uci):
     assert "- versions: python 3.11.9, torch 2.13.0\n" in text
     assert "- machine: two cores\n" in text
     # 7 trials of 3 replicates, 3.2 seconds each
-    assert "together: 0.02 hours." in text
+    assert "- training time: 0.02 hours" in text
     assert "| adult" not in text.partition("### Trials behind")[2].partition("###")[0]
     assert "no data" in text
 

@@ -106,7 +106,7 @@ def test_a_study_of_it_is_planned_trained_and_reported(example, bench):
     report = write_report(plan, store, bench.folder / "report")
     page = report.paths["table.md"].read_text()
     assert "vimco: log p, K = 3" in page
-    assert b"vimco" in report.paths["figure.svg"].read_bytes()
+    assert b"vimco" in report.paths["figures/result.svg"].read_bytes()
 
 
 def test_planning_a_study_of_it_loads_no_torch(example, bench):
