@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from gmm_study.tracking.account import Account
 from gmm_study.tracking.words import (
@@ -71,23 +71,19 @@ class BestRow:
 
 
 def study_note(facts: Facts, experiment_id: str, best: Sequence[BestRow]) -> str:
-    """The description of a study's experiment."""
-    listed = {
-        "best of every method": _view_link(experiment_id, "best"),
-        "all trials, best first": _view_link(experiment_id, "trials"),
-        "learning curves": _view_link(experiment_id, "trials", compareRunsMode="CHART"),
-    }
+    """The description of a study's experiment, of which the UI shows one line until asked."""
     lines = [
-        facts.question,
-        " · ".join(f"[{name}]({link})" for name, link in listed.items()),
+        f"{facts.question} {_links(experiment_id, best)}",
         _best_table(experiment_id, best),
         f"A run is a trial, the runs below it are its replicates, a seed each. {_along(facts)}"
         "`valid/bound` of a trial is the mean over its replicates of the best validation bound, "
-        "in nats; trials are chosen by it alone, `test/...` is for reporting.",
+        "in nats; trials are chosen by it alone, within a method, as each has a bound of its own. "
+        "`test/...` is for reporting.",
         "The best trial of a method: sort by `valid/bound` and search for "
         f"`tags.{KIND} = '{TRIAL}' and params.method = 'gmm'`. "
         f"Those chosen for the report: `tags.{BEST_OF_CELL} LIKE '%{facts.variant_name}%'`.",
-        f"Report: `{facts.report}/index.html`, tables beside it.",
+        f"Report: [{facts.report}/index.html]({quote(facts.report)}/index.html), a file of the "
+        "study's folder; the link holds in `gmm-study ui`.",
         f"Run it: `{facts.command}`" if facts.command else "",
     ]
     return "\n\n".join(filter(None, lines))
@@ -113,9 +109,10 @@ def trial_note(
         f"**{label}**, trial `{trial_id}`, {told.state}: {count} of {len(told.ended)} replicates "
         "complete.",
         f"{'; '.join(figures)} (nats, mean ± standard error over replicates)." if figures else "",
+        " ".join(f"![{PICTURES[name]}]({_picture(run_id, name)})" for name in pictures),
+        f"Pictures: {', '.join(PICTURES[name] for name in pictures)}." if pictures else "",
         "; ".join(ended) + ".",
         f"Record: `{record}`.",
-        *(f"{PICTURES[name]}:\n\n![{name}]({_picture(run_id, name)})" for name in pictures),
     ]
     return "\n\n".join(filter(None, lines))
 
@@ -151,6 +148,17 @@ def _view(name: str, search: str, facts: Facts, created: int) -> str:
     return json.dumps({**envelope, "state": json.dumps(state)})
 
 
+def _links(experiment_id: str, best: Sequence[BestRow]) -> str:
+    links = {
+        "best of every method": _view_link(experiment_id, "best"),
+        "trials": _view_link(experiment_id, "trials"),
+        "curves": _view_link(experiment_id, "trials", compareRunsMode="CHART"),
+    }
+    if len({row.dataset for row in best}) == 1:
+        links = {f"best {row.method}": _run_link(experiment_id, row.run_id) for row in best} | links
+    return " · ".join(f"[{name}]({link})" for name, link in links.items())
+
+
 def _along(facts: Facts) -> str:
     return f"The report runs along `{facts.x}`. " if facts.x else ""
 
@@ -160,9 +168,13 @@ def _best_table(experiment_id: str, best: Sequence[BestRow]) -> str:
         return ""
     lines = ["| data | method | best trial | mean validation bound |", "|---|---|---|---|"]
     for row in best[:MOST_ROWS]:
-        link = f"#/experiments/{experiment_id}/runs/{row.run_id}?{urlencode(_MACHINE_LEARNING)}"
+        link = _run_link(experiment_id, row.run_id)
         lines.append(f"| {row.dataset} | {row.method} | [{row.label}]({link}) | {row.bound:.3f} |")
     return "\n".join(lines)
+
+
+def _run_link(experiment_id: str, run_id: str) -> str:
+    return f"#/experiments/{experiment_id}/runs/{run_id}?{urlencode(_MACHINE_LEARNING)}"
 
 
 def _view_link(experiment_id: str, view: str, **options: str) -> str:

@@ -51,7 +51,7 @@ class StudyRows:
     def curves(self) -> list[dict[str, Any]]:
         """Rows of trial_id, replicate, epoch, split, metric, value (nats), in this order.
 
-        Of all replicates, those that have not ended too. Asks MLflow at every call.
+        Of all replicates that have ended or that a study asks for. Asks MLflow at every call.
         """
         rows = []
         for run_id, name, point in _histories(self.client, list(self.runs), self.curve_names):

@@ -32,6 +32,7 @@ from gmm_study.tracking.words import (
     REPLICATE,
     TRIAL,
     VARIANTS,
+    mean_curve_name,
 )
 from gmm_study.trials.config import TrialConfig
 from gmm_study.trials.record import Record
@@ -200,7 +201,7 @@ class StudyRuns:
             # The step counts replicates, so that of two averages the later one is shown.
             metrics = [run.metric(name, value, count) for name, value in told.means().items()]
             metrics += [
-                run.metric(f"mean_of_{len(told.complete)}/{name}", value, epoch)
+                run.metric(mean_curve_name(name, len(told.complete)), value, epoch)
                 for name, curve in told.mean_curves().items()
                 for epoch, value in curve.items()
             ]

@@ -37,8 +37,9 @@ METRICS = {
     BEST_BOUND: "bound on the validation data at the best epoch, nats (replicates)",
     "test/NAME": "final figures on the test data (replicates); their mean (trials)",
     "NAME_se": "standard error: over datapoints (replicates), over replicates (trials)",
-    "mean_of_R/train/bound": "mean of the curve over the R complete replicates (trials)",
-    "mean_of_R/valid/bound": "mean of the curve over the R complete replicates (trials)",
+    "mean_of_R/train_bound": "`train/bound` against the epoch, its mean over the R complete "
+    "replicates as long as all of them were trained (trials)",
+    "mean_of_R/valid_bound": "the same of `valid/bound` (trials)",
     "epochs": "epochs trained (replicates)",
     "best_epoch": "epoch of the parameters that were kept (replicates)",
     "seconds": "time trained (replicates)",
@@ -52,3 +53,11 @@ PARAMS = {
     "SETTING": "every other setting that the configuration reads, defaults resolved",
 }
 """Params of runs, the same on a trial's and its replicates'."""
+
+
+def mean_curve_name(curve: str, replicates: int) -> str:
+    """What the mean of a curve over so many replicates is called; curves of all share a section.
+
+    The number is in the name, as a point of a curve cannot be taken back when there are more.
+    """
+    return f"mean_of_{replicates}/{curve.replace('/', '_')}"

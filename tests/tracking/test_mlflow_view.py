@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 from mlflow.tracking import MlflowClient
 
+from gmm_study.tracking.best import Cell
 from gmm_study.tracking.database import _new_database
 from gmm_study.tracking.notes import Facts
 from gmm_study.tracking.runs import StudyRuns
@@ -208,3 +209,54 @@ def test_an_experiment_deleted_by_hand_is_restored(trial):
     view.client.delete_experiment(view.experiment_id)
     trial.sync()
     assert trial.content() == before
+
+
+def test_the_best_trial_is_told_for_each_variant_and_only_news_is_asked_for(
+    trial, tmp_path, monkeypatch
+):
+    trial.train()
+    better = Trial(tmp_path, trial.database, replace(SETTINGS, max_epochs=20, learning_rate=0.05))
+    better.record = Record.at(str(tmp_path / "better"))
+    better.train()
+    bounds = [
+        sum(each["metrics"]["valid/bound"] for each in one.record.result()["replicates"].values())
+        for one in (trial, better)
+    ]
+    assert bounds[0] < bounds[1]
+    ids = [one.config.trial_id for one in (trial, better)]
+    cell = [Cell(DATA.name, "gmm", "1")]
+
+    def conclude(trials, facts):
+        runs = StudyRuns(facts, trial.uri)
+        for one in trials:
+            runs.sync("label", one.config, one.record, 2)
+        runs.conclude({one.config.trial_id: cell for one in trials})
+        found = runs.client.search_runs([runs.experiment_id], "tags.kind = 'trial'")
+        tags = {run.data.tags["trial_id"]: run.data.tags for run in found}
+        note = runs.client.get_experiment(runs.experiment_id).tags["mlflow.note.content"]
+        return [tags.get(trial_id, {}).get("best_of_method") for trial_id in ids], note
+
+    small = replace(FACTS, variant="small")
+    assert conclude([trial], FACTS)[0] == ["declared", None]
+    assert conclude([trial, better], FACTS)[0] == [None, "declared"]
+    assert conclude([trial], small)[0] == ["small", "declared"]
+    best, note = conclude([trial, better], replace(small, question="Why not?"))
+    assert best == [None, "declared, small"]
+    assert note.startswith("Why not? [best gmm](#/experiments/")
+
+    asked = []
+    for name in ("set_tag", "log_batch", "update_run", "set_terminated", "set_experiment_tag"):
+        monkeypatch.setattr(MlflowClient, name, lambda *words, **named: asked.append(words))
+    assert conclude([trial, better], replace(small, question="Why not?"))[0] == best
+    assert asked == []
+
+
+def test_the_mean_curve_of_a_trial_is_that_of_its_replicates(trial):
+    trial.train()
+    trial.sync()
+    content = trial.content()
+    (parent,) = (run for run in trial.runs() if "replicate" not in run.data.tags)
+    mean = trial.client.get_metric_history(parent.info.run_id, "mean_of_2/valid_bound")
+    curves = [dict(content[replicate][3]) for replicate in ("0", "1")]
+    expected = [(epoch, (curves[0][epoch] + curves[1][epoch]) / 2) for epoch in (1, 2, 3)]
+    assert [(point.step, point.value) for point in mean] == expected
