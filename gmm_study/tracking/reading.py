@@ -1,7 +1,7 @@
 """A study's trials, replicates and curves from an MLflow server, for who has no records."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
 from itertools import repeat
@@ -48,13 +48,19 @@ class StudyRows:
     """By the id of a replicate's run, its trial and number."""
     curve_names: tuple[str, ...]
 
-    def curves(self) -> list[dict[str, Any]]:
+    def curves(self, trial_ids: Collection[str] | None = None) -> list[dict[str, Any]]:
         """Rows of trial_id, replicate, epoch, split, metric, value (nats), in this order.
 
-        Of all replicates that have ended or that a study asks for. Asks MLflow at every call.
+        Of all trials or some, and of their replicates that have ended or that a study asks for.
+        Asks MLflow at every call.
         """
+        wanted = [
+            run_id
+            for run_id, (trial_id, _) in self.runs.items()
+            if trial_ids is None or trial_id in trial_ids
+        ]
         rows = []
-        for run_id, name, point in _histories(self.client, list(self.runs), self.curve_names):
+        for run_id, name, point in _histories(self.client, wanted, self.curve_names):
             trial_id, replicate = self.runs[run_id]
             rows.append((trial_id, replicate, point.step, *name.split("/", 1), _value(point.value)))
         names = ("trial_id", "replicate", "epoch", "split", "metric", "value")
