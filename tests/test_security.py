@@ -18,7 +18,7 @@ from gmm_study.addresses import redact
 from gmm_study.data import load_dataset
 from gmm_study.errors import InputError
 from gmm_study.orchestration.mirror import Copier, assignment
-from gmm_study.study import PlannedTrial, load_study
+from gmm_study.study import Plan, PlannedTrial, Study, load_study
 from gmm_study.study.amend import label
 from gmm_study.trials.config import TrialConfig
 from gmm_study.trials.record import RecordStore
@@ -191,9 +191,9 @@ def test_a_checkpoint_that_is_a_pickle_is_refused_or_trained_again(trained, proo
 def test_a_record_does_not_say_what_its_trial_is_called(trained, tmp_path):
     document = trained.config.to_json() | {"trial_id": "../../outside"}
     assert TrialConfig.from_json(document).trial_id == trained.config.trial_id
-    study = SimpleNamespace(name="a study", question="why?", replicates=2)
+    study = Study(name="a study", question="why?", datasets=["d"], methods=["gmm"], replicates=2)
     trials = [PlannedTrial(trained.config, {})]
-    plan = SimpleNamespace(study=study, trials=trials, cells={})
+    plan = Plan(study, tuple(trials), tuple(trials))
     copier = Copier(assignment(plan, trained.store), None)
     assert set(copier.trials) == {trained.config.trial_id}
 

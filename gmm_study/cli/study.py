@@ -60,7 +60,7 @@ def _run(opened: Opened, retry_failed: bool, address: str | None, as_json: bool)
     from gmm_study.orchestration.mirror import CLOSING_WAIT, Mirror
 
     datasets = opened.datasets(missing)
-    with Mirror(opened.plan, opened.store) as mirror:
+    with Mirror(opened.plan, opened.store, opened.command) as mirror:
         outcome = _train(opened, missing, datasets, mirror, console, address) if something else None
         interrupted = outcome is not None and outcome.interrupted
         known = set(opened.states)
@@ -125,7 +125,7 @@ def sync(opened: Opened, as_json: bool) -> None:
     only_driver = opened.store.the_only_driver(opened.plan.study.name)
     with only_driver, working("bringing MLflow up to date"):
         opened.look_again()
-        with Mirror(opened.plan, opened.store) as mirror:
+        with Mirror(opened.plan, opened.store, opened.command) as mirror:
             mirror.close()
     if as_json:
         print_json({**of_study(opened), "mlflow": mirror.problem})

@@ -55,9 +55,11 @@ class Mirror:
     missing.
     """
 
-    def __init__(self, plan: Plan, store: RecordStore) -> None:
+    def __init__(self, plan: Plan, store: RecordStore, command: str = "") -> None:
+        """`command` is the one that runs the study, for people to read."""
         self.problem: str | None = None
-        first_line = json.dumps(assignment(plan, store))
+        self._x = plan.x
+        first_line = json.dumps(assignment(plan, store, command))
         self._scratch = tempfile.TemporaryDirectory(prefix=PREFIX)
         self._output = Path(self._scratch.name) / "output"
         with self._output.open("w") as output:
@@ -86,7 +88,7 @@ class Mirror:
 
     def expect(self, trial: PlannedTrial) -> None:
         """A trial was added to the plan."""
-        self._say(json.dumps(_told(trial)))
+        self._say(json.dumps(_told([trial], self._x)))
 
     def flush(self) -> None:
         """Let it copy what is new without waiting for more."""
@@ -135,12 +137,12 @@ class Copier:
         news: "SimpleQueue[str]",
         tell_problem: Callable[[str | None], None] = lambda problem: None,
     ) -> None:
-        self.study, self.question = assignment["study"], assignment["question"]
-        self.replicates = assignment["replicates"]
+        self.study, self.replicates = assignment["study"], assignment["study"]["replicates"]
         self.store = RecordStore(assignment["storage"])
         self.locks = assignment["locks"]
         self.searches = assignment["searches"]
         self.trials: dict[str, tuple[str, TrialConfig]] = {}
+        self.cells: dict[str, list[Any]] = {}
         for trial in assignment["trials"]:
             self._expect(trial)
         self.news = news
@@ -160,7 +162,7 @@ class Copier:
             closing = CLOSE in told
             try:
                 runs = runs or self._open()
-                self._sync(runs, self.trials if closing else told - {FLUSH})
+                self._sync(runs, self.trials if closing else told - {FLUSH}, closing)
                 self.problem, told = None, set()
             except Exception as error:
                 self.problem = f"MLflow: {cause_of(f'{type(error).__name__}: {error}')}"
@@ -175,9 +177,16 @@ class Copier:
                 told = told - {FLUSH} | self._collect()  # with what could not be copied
 
     def _open(self) -> "StudyRuns":
+        from gmm_study.tracking.notes import Facts
         from gmm_study.tracking.runs import StudyRuns
 
-        return StudyRuns(self.study, self.question, locks=self.locks)
+        facts = {**self.study, "axes": tuple(self.study["axes"])}
+        return StudyRuns(Facts(**facts), locks=self.locks)
+
+    def _conclude(self, runs: "StudyRuns") -> None:
+        from gmm_study.tracking.best import Cell
+
+        runs.conclude({id: [Cell(*cell) for cell in cells] for id, cells in self.cells.items()})
 
     def _show_searches(self) -> str | None:
         """Bring Optuna's storage up to date, where there are searches; what is wrong, if any."""
@@ -186,12 +195,12 @@ class Copier:
         from gmm_study.search.optuna_view import show
 
         try:
-            show(self.store, self.study, self.searches)
+            show(self.store, self.study["name"], self.searches)
         except Exception as error:
             return f"Optuna: {cause_of(f'{type(error).__name__}: {error}')}"
         return None
 
-    def _sync(self, runs: "StudyRuns", trial_ids: Iterable[str]) -> None:
+    def _sync(self, runs: "StudyRuns", trial_ids: Iterable[str], closing: bool) -> None:
         from gmm_study.tracking.runs import is_declined
 
         declined: Exception | None = None
@@ -205,12 +214,15 @@ class Copier:
                 if not is_declined(error):
                     raise
                 declined = error
+        if closing:
+            self._conclude(runs)
         if declined is not None:
             raise declined
 
     def _expect(self, trial: dict[str, Any]) -> str:
         config = TrialConfig.from_json(trial["config"])
         self.trials[config.trial_id] = trial["label"], config
+        self.cells[config.trial_id] = trial["cells"]
         return config.trial_id
 
     def _next(self, timeout: float | None = None) -> str:
@@ -229,21 +241,50 @@ class Copier:
         return told
 
 
-def assignment(plan: Plan, store: RecordStore) -> dict[str, Any]:
+def assignment(plan: Plan, store: RecordStore, command: str = "") -> dict[str, Any]:
     """All that the process needs to know of a plan, as JSON."""
+    study = plan.study
+    places: dict[str, list[PlannedTrial]] = {}
+    for place in plan.places:
+        places.setdefault(place.config.trial_id, []).append(place)
     return {
-        "study": plan.study.name,
-        "question": plan.study.question,
-        "replicates": plan.study.replicates,
+        "study": {
+            "name": study.name,
+            "question": study.question,
+            "variant": study.variant,
+            "command": command,
+            "x": plan.x,
+            "axes": list(dict.fromkeys(map(_param, study.space))),
+            "replicates": study.replicates,
+        },
         "storage": store.storage,
         "locks": tempfile.gettempdir(),
-        "trials": [_told(trial) for trial in plan.trials],
+        "trials": [_told(places[trial.config.trial_id], plan.x) for trial in plan.trials],
         "searches": list(plan.cells),
     }
 
 
-def _told(trial: PlannedTrial) -> dict[str, Any]:
-    return {"label": trial.label, "config": trial.config.to_json()}
+def _told(places: list[PlannedTrial], x: str | None) -> dict[str, Any]:
+    """A trial with all its places."""
+    config = places[0].config
+    return {
+        "label": places[0].label,
+        "config": config.to_json(),
+        "cells": [
+            [config.dataset, config.hyperparameters.method, _value(place, x)] for place in places
+        ],
+    }
+
+
+def _value(place: PlannedTrial, x: str | None) -> str:
+    """The value of the report's x at a place of the study, empty where there is none."""
+    value = place.axes.get(x, place.config.flat().get(_param(x))) if x else None
+    return "" if value is None else json.dumps(value)
+
+
+def _param(axis: str) -> str:
+    """What the flat configuration calls an axis of a study's space."""
+    return "depth" if axis == "layers.depth" else axis.partition(".")[0]
 
 
 def _listen(lines: IO[str], news: "SimpleQueue[str]") -> None:

@@ -3,9 +3,12 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from statistics import fmean, stdev
 from typing import Any
 
+from gmm_study.tracking.words import MEAN_CURVES
+from gmm_study.trials.provenance import in_a_line
 from gmm_study.trials.record import METRICS_SCHEMA, Record
 
 STATUS = {
@@ -17,6 +20,7 @@ STATUS = {
     "stopped": "KILLED",
 }
 """MLflow's word for each state of a trial."""
+ENDED = ("complete", "diverged")
 
 
 @dataclass
@@ -24,11 +28,61 @@ class Account:
     """What a record says of a trial."""
 
     state: str
+    rest: str | None
+    """Where that says that the wanted replicates have ended: the state of others, if they are
+    neither pending nor to be told of."""
     error: str | None
-    git_commit: str | None
+    made_with: dict[str, str | None]
+    """`git_commit`, `versions`, `machine` and `finished` of the replicates that ended last."""
     ended: dict[int, dict[str, Any]]
     """The final figures of the replicates that have ended."""
     curves: dict[int, list[dict[str, Any]]]
+
+    @property
+    def averaged(self) -> str:
+        """The replicates that have ended, as `0,1,2`."""
+        return ",".join(map(str, self.ended))
+
+    @property
+    def complete(self) -> dict[int, dict[str, Any]]:
+        """The final figures of the complete replicates."""
+        ended = self.ended.items()
+        return {index: fields for index, fields in ended if fields["state"] == "complete"}
+
+    def selection_bound(self, replicates: int) -> float | None:
+        """The mean validation bound of the wanted replicates; None where one of them has none."""
+        complete = self.complete
+        if any(index not in complete for index in range(replicates)):
+            return None
+        bounds = [complete[index]["metrics"].get("valid/bound") for index in range(replicates)]
+        return None if any(b is None or not isfinite(b) for b in bounds) else fmean(bounds)
+
+    def means(self) -> dict[str, float]:
+        """Mean of every final figure over the complete replicates, with its standard error."""
+        figures = [fields["metrics"] for fields in self.complete.values()]
+        means: dict[str, float] = {}
+        for name in figures[0] if figures else ():
+            values = [metrics.get(name) for metrics in figures]
+            if name.endswith("_se") or None in values:
+                continue
+            means[name] = fmean(values)
+            if len(values) > 1:
+                means[f"{name}_se"] = stdev(values) / len(values) ** 0.5
+        return means
+
+    def mean_curves(self) -> dict[str, dict[int, float]]:
+        """By name and epoch, the mean over the complete replicates, as long as all were trained."""
+        curves: dict[str, dict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
+        for index in self.complete:
+            for row in self.curves.get(index, ()):
+                name = f"{row['split']}/{row['metric']}"
+                if name in MEAN_CURVES:
+                    curves[name][row["epoch"]].append(row["value"])
+        count = len(self.complete)
+        return {
+            name: {epoch: fmean(values) for epoch, values in curve.items() if len(values) == count}
+            for name, curve in curves.items()
+        }
 
 
 def account_of(record: Record, replicates: int) -> Account:
@@ -39,8 +93,18 @@ def account_of(record: Record, replicates: int) -> Account:
         replicated = result["replicates"]
         ended = {index: replicated[str(index)] for index in sorted(map(int, replicated))}
         _check([state], ended.values())
-        error = str(record.status().get("error", "")) if state == "failed" else None
-        return Account(state, error, result.get("git_commit"), ended, _curves(record))
+        status, rest = record.status(), None
+        if state in ENDED and status.get("state") in ("running", "failed", "stopped"):
+            rest = record.state(len(ended) + 1)
+            rest = None if rest == "pending" else rest
+        error = str(status.get("error", "")) if "failed" in (state, rest) else None
+        made_with = {
+            "git_commit": result.get("git_commit"),
+            "versions": in_a_line(result.get("versions")),
+            "machine": in_a_line(result.get("machine")),
+            "finished": repr(float(result["finished"])) if "finished" in result else None,
+        }
+        return Account(state, rest, error, made_with, ended, _curves(record))
     except (LookupError, TypeError, AttributeError) as error:
         raise ValueError(f"{record.path} cannot be read: {error}") from None
 
@@ -61,17 +125,3 @@ def _curves(record: Record) -> dict[int, list[dict[str, Any]]]:
     for row in table.to_pylist():
         curves[row["replicate"]].append(row)
     return curves
-
-
-def means_over_replicates(replicates: list[dict[str, Any]]) -> dict[str, float]:
-    """Mean of every final figure over the complete replicates, with its standard error (n - 1)."""
-    complete = [fields["metrics"] for fields in replicates if fields["state"] == "complete"]
-    means: dict[str, float] = {}
-    for name in complete[0] if complete else ():
-        values = [metrics[name] for metrics in complete]
-        if name.endswith("_se") or None in values:
-            continue
-        means[name] = fmean(values)
-        if len(values) > 1:
-            means[f"{name}_se"] = stdev(values) / len(values) ** 0.5
-    return means

@@ -31,13 +31,13 @@ def tracking_uri() -> str:
 
 def prepare() -> None:
     """Do ahead what takes seconds when the first runs are opened, and leave no trace yet."""
-    if _lacks_database(tracking_uri()):
+    if is_missing(tracking_uri()):
         _new_database()
 
 
 def make_database(uri: str) -> None:
     """Make a new sqlite database whole or not at all: MLflow cannot go on with half of one."""
-    if _lacks_database(uri):
+    if is_missing(uri):
         path = Path(uri.removeprefix(SQLITE)).absolute()
         Record.at(str(path.parent)).write_file(path.name, _new_database())
 
@@ -62,7 +62,8 @@ def _new_database() -> bytes:
         return made.read_bytes()
 
 
-def _lacks_database(uri: str) -> bool:
+def is_missing(uri: str) -> bool:
+    """Whether it is the address of a sqlite database that is not there."""
     return uri.startswith(SQLITE) and "?" not in uri and not Path(uri.removeprefix(SQLITE)).exists()
 
 

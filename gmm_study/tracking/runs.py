@@ -13,19 +13,26 @@ from math import nan
 from pathlib import Path
 from typing import Any
 
-from mlflow.entities import LifecycleStage, Metric, Param, RunTag
+from mlflow.entities import Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
 
 from gmm_study.addresses import redact
-from gmm_study.tracking.account import STATUS, Account, account_of, means_over_replicates
-from gmm_study.tracking.database import (
-    DEFAULT_ARTIFACTS,
-    await_database,
-    lock_of,
-    make_database,
-    tracking_uri,
+from gmm_study.tracking.account import ENDED, STATUS, Account, account_of
+from gmm_study.tracking.best import Best, Cell, best_trials
+from gmm_study.tracking.database import await_database, lock_of, make_database, tracking_uri
+from gmm_study.tracking.experiment import NOTE, StudyExperiment
+from gmm_study.tracking.notes import PICTURES, BestRow, Facts, trial_note
+from gmm_study.tracking.words import (
+    BEST_BOUND,
+    BEST_OF_CELL,
+    BEST_OF_METHOD,
+    KIND,
+    REPLICATE,
+    TRIAL,
+    VARIANTS,
+    mean_curve_name,
 )
 from gmm_study.trials.config import TrialConfig
 from gmm_study.trials.record import Record
@@ -41,7 +48,6 @@ ARTIFACTS = (
     "pictures/chain.gif",
     "pictures/inpainting.png",
 )
-ENDED = ("complete", "diverged")
 IN_PROGRESS = ("pending", "running")
 
 
@@ -52,17 +58,26 @@ class _Run:
     run_id: str
     started: int
     """In milliseconds, as MLflow has it."""
-    state: str = "running"
+    tags: dict[str, str]
     last_epoch: int = 0
-    replicates: str = ""
-    """Of a trial's run: the replicates whose final figures it averages."""
     lacks_params: bool = False
     params: list[Param] = field(default_factory=list)
     """Those to go with the next request."""
 
-    def says(self, state: str, replicates: str) -> bool:
-        """Whether MLflow has this state already, of these replicates."""
-        return (self.state, self.replicates) == (state, replicates)
+    @property
+    def state(self) -> str:
+        """The state that MLflow has of it."""
+        return self.tags["state"]
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether MLflow has all of it; runs from before there were kinds lack a part."""
+        return self.state in ENDED and KIND in self.tags
+
+    def says(self, told: Account) -> bool:
+        """Whether MLflow has all of an ended trial already."""
+        known = (self.state, self.tags.get("replicates"), self.tags.get("rest"))
+        return self.has_ended and known == (told.state, told.averaged, told.rest)
 
     def metric(self, name: str, value: float, step: int) -> Metric:
         """A figure with a time of its own: said twice it is one entry, which MLflow keeps once."""
@@ -82,85 +97,143 @@ class StudyRuns:
     the folder `locks`, and look up first what the others made.
     """
 
-    def __init__(
-        self, study: str, question: str, uri: str | None = None, locks: str | None = None
-    ) -> None:
-        self.study = study
+    def __init__(self, facts: Facts, uri: str | None = None, locks: str | None = None) -> None:
+        self.facts = facts
         uri = uri or tracking_uri()
-        self._lock = lock_of(uri, study, locks or tempfile.gettempdir())
+        self._lock = lock_of(uri, facts.name, locks or tempfile.gettempdir())
         with self._lock:
             make_database(uri)
             await_database(uri)
             self.client = MlflowClient(tracking_uri=uri)
-            self.experiment_id = self._experiment(question)
+            self.experiment = StudyExperiment(self.client, facts)
+            self.experiment_id = self.experiment.experiment_id
             self.trials = self._known_runs()
+        self._bounds: dict[str, float | None] = {}
 
     def sync(self, label: str, config: TrialConfig, record: Record, replicates: int) -> None:
         """Add to MLflow whatever the trial's record holds that it lacks; nothing twice.
 
         Raises `ValueError` for a record that cannot be read, before anything is added.
         """
+        self._bounds.pop(config.trial_id, None)
         told = account_of(record, replicates)
+        self._bounds[config.trial_id] = told.selection_bound(replicates)
         known = self.trials.get(config.trial_id)
-        averaged = ",".join(map(str, told.ended))
-        if told.state in ENDED and known and known.parent.says(told.state, averaged):
+        if told.state in ENDED and known and known.parent.says(told):
+            self._list(known.parent, VARIANTS, True)
             return
         indices = sorted({*range(replicates), *told.ended})
         known = self._runs_of(label, config, indices)
         for index in indices:
             self._sync_replicate(known.replicates[index], index, told)
-        if told.state in ENDED:
-            self._end_parent(known.parent, record, told)
+        self._sync_parent(known.parent, label, config.trial_id, record, told)
+
+    def conclude(self, cells: Mapping[str, Sequence[Cell]]) -> None:
+        """Say which of the trials that were synced are best, where MLflow says otherwise.
+
+        `cells` are those that each trial of the study competes in. A trial that is no longer of the
+        study is best in none.
+        """
+        best = best_trials(self._bounds, cells)
+        for trial_id, runs in self.trials.items():
+            self._list(runs.parent, BEST_OF_CELL, trial_id in best.of_cell.values())
+            self._list(runs.parent, BEST_OF_METHOD, trial_id in best.of_method.values())
+        self.experiment.describe(self._best_rows(best))
+
+    def _best_rows(self, best: Best) -> list[BestRow]:
+        rows = []
+        for (dataset, method), trial_id in best.of_method.items():
+            run, bound = self.trials[trial_id].parent, self._bounds[trial_id]
+            if bound is not None:
+                label = run.tags[MLFLOW_RUN_NAME]
+                rows.append(BestRow(dataset, method, run.run_id, label, bound))
+        return rows
+
+    def _list(self, run: _Run, tag: str, wanted: bool) -> None:
+        """Have a tag that lists variants of the study list this one, or not."""
+        before = [name for name in run.tags.get(tag, "").split(", ") if name]
+        others = [name for name in before if name != self.facts.variant_name]
+        after = sorted([*others, self.facts.variant_name]) if wanted else others
+        if set(after) == set(before):
+            return
+        if after:
+            run.tags[tag] = ", ".join(after)
+            self.client.set_tag(run.run_id, tag, run.tags[tag])
         else:
-            error = redact(told.error) if told.error else None
-            self._move(known.parent, told.state, {"error": error})
+            self.client.delete_tag(run.run_id, tag)
+            del run.tags[tag]
 
     def _sync_replicate(self, run: _Run, index: int, told: Account) -> None:
-        if run.state in ENDED:
+        if run.has_ended:
             return
-        curve, ended = told.curves[index], told.ended.get(index)
+        curve = told.curves[index] if run.state not in ENDED else []
+        ended = told.ended.get(index)
         metrics = [
             run.metric(f"{row['split']}/{row['metric']}", row["value"], row["epoch"])
             for row in curve
             if row["epoch"] > run.last_epoch
         ]
         last_epoch = max([row["epoch"] for row in curve], default=run.last_epoch)
+        tags = {KIND: REPLICATE}
         if ended is None:
-            self._move(run, told.state, {}, metrics)
+            self._move(run, told.state, tags, metrics)
         else:
             metrics += [
                 run.metric(name, nan if value is None else value, ended["best_epoch"])
-                for name, value in ended["metrics"].items()
-                if name.startswith("test/")
+                for name, value in _final_figures(ended).items()
             ]
-            self._move(run, ended["state"], {"git_commit": ended.get("git_commit")}, metrics)
+            commit = {"git_commit": ended.get("git_commit")}
+            self._move(run, ended["state"], tags | commit, metrics)
         run.last_epoch = last_epoch
 
-    def _end_parent(self, run: _Run, record: Record, told: Account) -> None:
-        self._log_artifacts(run, record)
-        means = means_over_replicates(list(told.ended.values()))
-        # The step counts replicates, so that of two averages the later one is shown.
-        metrics = [run.metric(name, value, len(told.ended)) for name, value in means.items()]
-        run.replicates = ",".join(map(str, told.ended))
-        tags = {"git_commit": told.git_commit, "replicates": run.replicates}
+    def _sync_parent(
+        self, run: _Run, label: str, trial_id: str, record: Record, told: Account
+    ) -> None:
+        metrics: list[Metric] = []
+        error = redact(told.error) if told.error else None
+        tags = {KIND: TRIAL, "rest": told.rest, "error": error, **told.made_with}
+        if not self._lists_variant(run):
+            before = filter(None, (run.tags.get(VARIANTS), self.facts.variant_name))
+            tags[VARIANTS] = ", ".join(sorted(before))
+        if told.state in ENDED:
+            artifacts = self._log_artifacts(run, record)
+            count = len(told.ended)
+            # The step counts replicates, so that of two averages the later one is shown.
+            metrics = [run.metric(name, value, count) for name, value in told.means().items()]
+            metrics += [
+                run.metric(mean_curve_name(name, len(told.complete)), value, epoch)
+                for name, curve in told.mean_curves().items()
+                for epoch, value in curve.items()
+            ]
+            pictures = [name for name in PICTURES if name in artifacts]
+            place = _shown(record)
+            note = trial_note(label, trial_id, place, run.run_id, told, pictures)
+            tags |= {"replicates": told.averaged, NOTE: note}
         self._move(run, told.state, tags, metrics)
+
+    def _lists_variant(self, run: _Run) -> bool:
+        return self.facts.variant_name in run.tags.get(VARIANTS, "").split(", ")
 
     def _move(
         self,
         run: _Run,
         state: str,
-        tags: Mapping[str, str | None] | None = None,
+        tags: Mapping[str, str | None],
         metrics: Sequence[Metric] = (),
     ) -> None:
-        """Log a state with what belongs to it, then MLflow's own status."""
-        if run.state == state and not (tags or metrics or run.params):
+        """Log a state with what belongs to it, then MLflow's own status; tags of None go."""
+        wanted = {"state": state, **{name: text for name, text in tags.items() if text}}
+        new = {name: text for name, text in wanted.items() if run.tags.get(name) != text}
+        gone = [name for name, text in tags.items() if not text and name in run.tags]
+        if not (new or gone or metrics or run.params):
             return
-        said = {"state": state, **{name: text for name, text in (tags or {}).items() if text}}
-        self._log(run, metrics, [RunTag(name, text) for name, text in said.items()])
-        if run.state == "failed" and state != "failed":
-            self._forget(run, "error")
-        self._set_status(run.run_id, state)
-        run.state = state
+        for name in gone:
+            self.client.delete_tag(run.run_id, name)
+            del run.tags[name]
+        self._log(run, metrics, [RunTag(name, text) for name, text in new.items()])
+        if "state" in new:
+            self._set_status(run.run_id, state)
+        run.tags |= new
 
     def _log(self, run: _Run, metrics: Sequence[Metric] = (), tags: Sequence[RunTag] = ()) -> None:
         """Log metrics, the run's params with the first of them, and the tags after all else.
@@ -181,11 +254,9 @@ class StudyRuns:
         else:
             self.client.set_terminated(run_id, STATUS[state])
 
-    def _forget(self, run: _Run, tag: str) -> None:
-        if tag in self.client.get_run(run.run_id).data.tags:
-            self.client.delete_tag(run.run_id, tag)
-
-    def _log_artifacts(self, run: _Run, record: Record) -> None:
+    def _log_artifacts(self, run: _Run, record: Record) -> list[str]:
+        """Copy what the record has of them; gives their names."""
+        logged = []
         with tempfile.TemporaryDirectory() as folder:
             for name in ARTIFACTS:
                 content = record.read_file(name)
@@ -193,7 +264,9 @@ class StudyRuns:
                     target = Path(folder) / name
                     target.parent.mkdir(exist_ok=True)
                     target.write_bytes(content)
+                    logged.append(name)
             self.client.log_artifacts(run.run_id, folder)
+        return logged
 
     def _runs_of(self, label: str, config: TrialConfig, indices: Sequence[int]) -> _TrialRuns:
         """A trial's runs, looked up in MLflow where they are not known, then made."""
@@ -201,10 +274,11 @@ class StudyRuns:
         if known is None or not set(indices) <= set(known.replicates):
             with self._lock:
                 known = self._known_runs(config.trial_id).get(config.trial_id)
-                known = known or _TrialRuns(self._create_run(label, config, {}))
+                known = known or _TrialRuns(self._create_run(label, config, self._of_trial()))
                 for index in sorted(set(indices) - set(known.replicates)):
-                    tags = {"replicate": str(index), MLFLOW_PARENT_RUN_ID: known.parent.run_id}
-                    run = self._create_run(f"replicate {index}", config, tags)
+                    run_id = known.parent.run_id
+                    tags = {"replicate": str(index), MLFLOW_PARENT_RUN_ID: run_id, KIND: REPLICATE}
+                    run = self._create_run(f"replicate {index} of {label}", config, tags)
                     known.replicates[index] = run
             self.trials[config.trial_id] = known
         for run in (known.parent, *known.replicates.values()):
@@ -213,9 +287,12 @@ class StudyRuns:
                 run.lacks_params = False
         return known
 
+    def _of_trial(self) -> dict[str, str]:
+        return {KIND: TRIAL, VARIANTS: self.facts.variant_name}
+
     def _create_run(self, name: str, config: TrialConfig, tags: dict[str, str]) -> _Run:
         common = {
-            "study": self.study,
+            "study": self.facts.name,
             "trial_id": config.trial_id,
             "dataset_sha256": config.dataset_sha256,
             "state": "running",
@@ -223,22 +300,7 @@ class StudyRuns:
         }
         with _asking_once():
             run = self.client.create_run(self.experiment_id, tags=common | tags)
-        return _Run(run.info.run_id, run.info.start_time, lacks_params=True)
-
-    def _experiment(self, question: str) -> str:
-        experiment = self.client.get_experiment_by_name(self.study)
-        if experiment is not None:
-            if experiment.lifecycle_stage == LifecycleStage.DELETED:
-                self.client.restore_experiment(experiment.experiment_id)
-            return str(experiment.experiment_id)
-        artifacts = None
-        if not os.environ.get("MLFLOW_TRACKING_URI"):
-            artifacts = (Path(DEFAULT_ARTIFACTS) / self.study).resolve().as_uri()
-        tags = {
-            "mlflow.note.content": question,
-            "mlflow.experimentKind": "custom_model_development",
-        }
-        return str(self.client.create_experiment(self.study, artifacts, tags))
+        return _Run(run.info.run_id, run.info.start_time, common | tags, lacks_params=True)
 
     def _known_runs(self, trial_id: str | None = None) -> dict[str, _TrialRuns]:
         """The runs that MLflow has already, by trial id, or those of one trial.
@@ -269,9 +331,8 @@ class StudyRuns:
         return _Run(
             run_id,
             run.info.start_time,
-            tags["state"],
+            dict(tags),
             last_epoch,
-            tags.get("replicates", ""),
             lacks_params=not run.data.params,
         )
 
@@ -287,6 +348,22 @@ class StudyRuns:
             token = page.token
             if not token:
                 return sorted(runs, key=_when_made)
+
+
+def _final_figures(ended: Mapping[str, Any]) -> dict[str, float | None]:
+    """The final figures of a replicate as MLflow has them."""
+    figures = {
+        BEST_BOUND if name == "valid/bound" else name: value
+        for name, value in ended["metrics"].items()
+        if name == "valid/bound" or name.startswith("test/")
+    }
+    counted = {name: ended.get(name) for name in ("epochs", "best_epoch", "seconds")}
+    return figures | {name: value for name, value in counted.items() if value is not None}
+
+
+def _shown(record: Record) -> str:
+    """Where a record is, for people: nothing of the machine above the storage's own folder."""
+    return "/".join(redact(record.path).rsplit("/", 2)[-2:]) if record.is_local else record.path
 
 
 def _when_made(run: Any) -> tuple[Any, ...]:

@@ -1,16 +1,39 @@
-"""The MLflow UI."""
+"""The MLflow UI, opened where a study's runs are, with the reports beside it."""
 
 import os
+from importlib.metadata import entry_points
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from gmm_study.tracking.database import DEFAULT_ARTIFACTS, tracking_uri
 
+if TYPE_CHECKING:
+    from flask import Response
+
+APP = "gmm-study"
+"""Under which MLflow finds `create_app`, by an entry point of this package."""
+REPORTS = "reports"
+SEEN = {
+    "mlflow.workflowType_v1": '"machine_learning"',
+    "mlflow.assistant.fab.autoOpenedOnFirstLoad_v1": "true",
+    "mlflow.home.getting-started.collapsed_v1": "true",
+    "mlflow.settings.telemetry.enabled_v1": "false",
+    "mlflow.telemetry.info.alert.dismissed_v1": "true",
+}
+"""What a browser keeps of a person who has chosen to train models, and closed what is offered to
+those who trace language models. Kept only where nothing is yet: a choice of the person's stays."""
+_SCRIPT = "".join(
+    f"if(localStorage.getItem('{key}')===null)localStorage.setItem('{key}','{value}');"
+    for key, value in SEEN.items()
+)
+
 
 def serve(host: str, port: int) -> None:
-    """Serve the MLflow UI until interrupted."""
+    """Serve the MLflow UI until interrupted, and the current folder's reports under `/reports`."""
     Path(DEFAULT_ARTIFACTS).mkdir(exist_ok=True)
     # In the environment, where no other user sees it, and not in a command line.
     os.environ["MLFLOW_BACKEND_STORE_URI"] = tracking_uri()
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     if host not in ("127.0.0.1", "localhost", "0.0.0.0"):  # which MLflow knows what to do with
         hosts = [name for own in ("localhost", "127.0.0.1", host) for name in (own, f"{own}:*")]
         os.environ.setdefault("MLFLOW_SERVER_ALLOWED_HOSTS", ",".join(hosts))
@@ -18,4 +41,28 @@ def serve(host: str, port: int) -> None:
     from mlflow.cli import cli
 
     words = ["ui", "--host", host, "--port", str(port), "--workers", "1"]
+    if entry_points(group="mlflow.app", name=APP):  # which an older installation lacks
+        words += ["--app-name", APP]
     cli.main(words, standalone_mode=False)
+
+
+def create_app() -> Any:
+    """MLflow's own app, whose page opens in the part for training models."""
+    from flask import request, send_from_directory
+    from mlflow.server import app as pages
+    from mlflow.server.fastapi_app import app
+
+    reports = Path(REPORTS).resolve()
+
+    def report(path: str) -> "Response":
+        return send_from_directory(reports, path)
+
+    def first_page() -> str | None:
+        if request.path != "/":
+            return None
+        page = Path(str(pages.static_folder), "index.html").read_text()
+        return page.replace("<head>", f"<head><script>{_SCRIPT}</script>", 1)
+
+    pages.add_url_rule(f"/{REPORTS}/<path:path>", "gmm_study_report", report)
+    pages.before_request(first_page)
+    return app

@@ -28,6 +28,13 @@ def provenance(method_package: str | None = None) -> dict[str, Any]:
     }
 
 
+def in_a_line(facts: Any) -> str | None:
+    """`python 3.11.9, torch 2.13.0` of versions or a machine; a text as it stands, None of None."""
+    if isinstance(facts, dict):
+        return ", ".join(f"{name} {value}" for name, value in facts.items() if value is not None)
+    return None if facts is None else str(facts)
+
+
 def _machine() -> dict[str, Any]:
     """What hangs on the kind of machine; nothing that names it."""
     import torch

@@ -6,13 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 from queue import SimpleQueue
-from types import SimpleNamespace
 
 import pytest
 from mlflow.tracking import MlflowClient
 
 from gmm_study.orchestration.mirror import CLOSE, FLUSH, Copier, Mirror, assignment
-from gmm_study.study import PlannedTrial
+from gmm_study.study import Plan, PlannedTrial, Study
 from gmm_study.tracking.runs import StudyRuns
 from gmm_study.trials.config import TrialConfig
 from gmm_study.trials.record import RecordStore
@@ -48,9 +47,10 @@ print("went on")
 
 DRIVER = """
 import sys
+from types import SimpleNamespace
 from gmm_study.orchestration import mirror
-mirror.assignment = lambda plan, store: mirror.json.loads(sys.stdin.readline())
-child = mirror.Mirror(None, None)
+mirror.assignment = lambda plan, store, command: mirror.json.loads(sys.stdin.readline())
+child = mirror.Mirror(SimpleNamespace(x=None), None)
 print(child._process.pid, flush=True)
 for line in sys.stdin:
     child.tell(line.strip())
@@ -76,8 +76,9 @@ def trial(tmp_path, monkeypatch):
     run = TrialRun(config, dataset, range(2), store.record(config.trial_id))
     while not run.finished:
         run.advance()
-    study = SimpleNamespace(name="a study", question="why?", replicates=2)
-    return SimpleNamespace(study=study, trials=[PlannedTrial(config, {})], cells={}), store
+    study = Study(name="a study", question="why?", datasets=["d"], methods=["gmm"], replicates=2)
+    places = (PlannedTrial(config, {}),)
+    return Plan(study, places, places), store
 
 
 def database():

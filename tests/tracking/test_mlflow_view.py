@@ -6,7 +6,9 @@ from dataclasses import replace
 import pytest
 from mlflow.tracking import MlflowClient
 
+from gmm_study.tracking.best import Cell
 from gmm_study.tracking.database import _new_database
+from gmm_study.tracking.notes import Facts
 from gmm_study.tracking.runs import StudyRuns
 from gmm_study.training.hyperparameters import Hyperparameters
 from gmm_study.trials.config import TrialConfig
@@ -14,6 +16,7 @@ from gmm_study.trials.record import Record
 from gmm_study.trials.run import TrialRun
 from tests.training.small import a_dataset
 
+FACTS = Facts("a study", "why?")
 DATA = a_dataset()
 SETTINGS = Hyperparameters(layers=(4,), max_epochs=3, evaluation_samples=5)
 
@@ -40,10 +43,10 @@ class Trial:
 
     def sync(self, replicates=2):
         """Sync as a process does that has just started."""
-        StudyRuns("a study", "why?", self.uri).sync("label", self.config, self.record, replicates)
+        StudyRuns(FACTS, self.uri).sync("label", self.config, self.record, replicates)
 
     def runs(self):
-        view = StudyRuns("a study", "why?", self.uri)
+        view = StudyRuns(FACTS, self.uri)
         self.client = view.client
         return view.client.search_runs([view.experiment_id])
 
@@ -56,7 +59,14 @@ class Trial:
             replicate = run.data.tags.get("replicate")
             history = self.client.get_metric_history(run.info.run_id, "valid/bound")
             steps = [(point.step, point.value) for point in history] if replicate else []
-            told[replicate] = (run.info.status, tags, run.data.metrics, steps, run.data.params)
+            # The curves of fewer replicates stay beside those of more.
+            count = len((tags["replicates"] or "").split(","))
+            metrics = {
+                name: value
+                for name, value in run.data.metrics.items()
+                if not name.startswith("mean_of_") or name.startswith(f"mean_of_{count}/")
+            }
+            told[replicate] = (run.info.status, tags, metrics, steps, run.data.params)
         return told
 
 
@@ -195,7 +205,58 @@ def test_an_experiment_deleted_by_hand_is_restored(trial):
     trial.train()
     trial.sync()
     before = trial.content()
-    view = StudyRuns("a study", "why?", trial.uri)
+    view = StudyRuns(FACTS, trial.uri)
     view.client.delete_experiment(view.experiment_id)
     trial.sync()
     assert trial.content() == before
+
+
+def test_the_best_trial_is_told_for_each_variant_and_only_news_is_asked_for(
+    trial, tmp_path, monkeypatch
+):
+    trial.train()
+    better = Trial(tmp_path, trial.database, replace(SETTINGS, max_epochs=20, learning_rate=0.05))
+    better.record = Record.at(str(tmp_path / "better"))
+    better.train()
+    bounds = [
+        sum(each["metrics"]["valid/bound"] for each in one.record.result()["replicates"].values())
+        for one in (trial, better)
+    ]
+    assert bounds[0] < bounds[1]
+    ids = [one.config.trial_id for one in (trial, better)]
+    cell = [Cell(DATA.name, "gmm", "1")]
+
+    def conclude(trials, facts):
+        runs = StudyRuns(facts, trial.uri)
+        for one in trials:
+            runs.sync("label", one.config, one.record, 2)
+        runs.conclude({one.config.trial_id: cell for one in trials})
+        found = runs.client.search_runs([runs.experiment_id], "tags.kind = 'trial'")
+        tags = {run.data.tags["trial_id"]: run.data.tags for run in found}
+        note = runs.client.get_experiment(runs.experiment_id).tags["mlflow.note.content"]
+        return [tags.get(trial_id, {}).get("best_of_method") for trial_id in ids], note
+
+    small = replace(FACTS, variant="small")
+    assert conclude([trial], FACTS)[0] == ["declared", None]
+    assert conclude([trial, better], FACTS)[0] == [None, "declared"]
+    assert conclude([trial], small)[0] == ["small", "declared"]
+    best, note = conclude([trial, better], replace(small, question="Why not?"))
+    assert best == [None, "declared, small"]
+    assert note.startswith("Why not? [best gmm](#/experiments/")
+
+    asked = []
+    for name in ("set_tag", "log_batch", "update_run", "set_terminated", "set_experiment_tag"):
+        monkeypatch.setattr(MlflowClient, name, lambda *words, **named: asked.append(words))
+    assert conclude([trial, better], replace(small, question="Why not?"))[0] == best
+    assert asked == []
+
+
+def test_the_mean_curve_of_a_trial_is_that_of_its_replicates(trial):
+    trial.train()
+    trial.sync()
+    content = trial.content()
+    (parent,) = (run for run in trial.runs() if "replicate" not in run.data.tags)
+    mean = trial.client.get_metric_history(parent.info.run_id, "mean_of_2/valid_bound")
+    curves = [dict(content[replicate][3]) for replicate in ("0", "1")]
+    expected = [(epoch, (curves[0][epoch] + curves[1][epoch]) / 2) for epoch in (1, 2, 3)]
+    assert [(point.step, point.value) for point in mean] == expected

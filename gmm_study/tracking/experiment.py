@@ -1,0 +1,47 @@
+"""The experiment of a study: its description and the views of its runs, kept true."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from mlflow.entities import LifecycleStage
+from mlflow.tracking import MlflowClient
+
+from gmm_study.tracking.database import DEFAULT_ARTIFACTS
+from gmm_study.tracking.notes import BestRow, Facts, saved_views, study_note
+
+NOTE = "mlflow.note.content"
+
+
+class StudyExperiment:
+    """A study's experiment in MLflow, made where it is missing, restored where it was deleted."""
+
+    def __init__(self, client: MlflowClient, facts: Facts) -> None:
+        self.client = client
+        self.facts = facts
+        found = client.get_experiment_by_name(facts.name)
+        if found is None:
+            found = client.get_experiment(self._create())
+        elif found.lifecycle_stage == LifecycleStage.DELETED:
+            client.restore_experiment(found.experiment_id)
+        self.experiment_id = str(found.experiment_id)
+        self.created = int(found.creation_time or 0)
+        self._tags = dict(found.tags)
+
+    def describe(self, best: Sequence[BestRow]) -> None:
+        """Say what it is, and what is best in it; nothing is asked for that is there already."""
+        wanted = {
+            NOTE: study_note(self.facts, self.experiment_id, best),
+            **saved_views(self.facts, self.created),
+        }
+        for name, text in wanted.items():
+            if self._tags.get(name) != text:
+                self.client.set_experiment_tag(self.experiment_id, name, text)
+                self._tags[name] = text
+
+    def _create(self) -> str:
+        artifacts = None
+        if not os.environ.get("MLFLOW_TRACKING_URI"):
+            artifacts = (Path(DEFAULT_ARTIFACTS) / self.facts.name).resolve().as_uri()
+        tags = {NOTE: self.facts.question, "mlflow.experimentKind": "custom_model_development"}
+        return str(self.client.create_experiment(self.facts.name, artifacts, tags))

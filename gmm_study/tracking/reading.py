@@ -1,0 +1,194 @@
+"""A study's trials, replicates and curves from an MLflow server, for who has no records."""
+
+import sys
+from collections.abc import Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, fields
+from itertools import repeat
+from math import copysign, inf
+from typing import Any
+
+from mlflow.entities import Metric, Run
+from mlflow.tracking import MlflowClient
+from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
+
+from gmm_study.addresses import redact
+from gmm_study.errors import InputError
+from gmm_study.tracking.account import ENDED
+from gmm_study.tracking.database import is_missing, tracking_uri
+from gmm_study.tracking.words import BEST_BOUND
+from gmm_study.training.hyperparameters import Hyperparameters
+
+PAGE = 1000
+RUNS_AT_ONCE = 100
+MOST_POINTS = 10_000_000
+"""In one answer of the bulk call, more than a hundred curves have."""
+ASKED_AT_ONCE = 8
+_COUNTED = {"epochs": int, "best_epoch": int, "seconds": float}
+_SETTINGS = {"depth": int} | {field.name: field.type for field in fields(Hyperparameters)}
+
+
+@dataclass(frozen=True)
+class StudyRows:
+    """What MLflow has of a study, as plain rows in the order of the trials' ids.
+
+    `trials`: a row a trial: `trial_id`, `state`, `status` (the state of what it has not ended),
+    `reason` (why it failed, else empty), `git_commit`, `versions` and `machine` (of the last
+    replicates to end, None where nothing is known), `finished` (seconds since 1970, or None), and
+    the flat configuration, typed.
+    `replicates`: a row a replicate that has ended: `trial_id`, `replicate`, `state`, `epochs`,
+    `best_epoch`, `seconds` (None where they are not known), and its final metrics (nats; NaN where
+    one is not finite).
+    """
+
+    trials: list[dict[str, Any]]
+    replicates: list[dict[str, Any]]
+    client: MlflowClient
+    runs: dict[str, tuple[str, int]]
+    """By the id of a replicate's run, its trial and number."""
+    curve_names: tuple[str, ...]
+
+    def curves(self, trial_ids: Collection[str] | None = None) -> list[dict[str, Any]]:
+        """Rows of trial_id, replicate, epoch, split, metric, value (nats), in this order.
+
+        Of all trials or some, and of their replicates that have ended or that a study asks for.
+        Asks MLflow at every call.
+        """
+        wanted = [
+            run_id
+            for run_id, (trial_id, _) in self.runs.items()
+            if trial_ids is None or trial_id in trial_ids
+        ]
+        rows = []
+        for run_id, name, point in _histories(self.client, wanted, self.curve_names):
+            trial_id, replicate = self.runs[run_id]
+            rows.append((trial_id, replicate, point.step, *name.split("/", 1), _value(point.value)))
+        names = ("trial_id", "replicate", "epoch", "split", "metric", "value")
+        return [dict(zip(names, row, strict=True)) for row in sorted(set(rows), key=_place)]
+
+
+def read_study(study: str, uri: str | None = None) -> StudyRows:
+    """What a tracking server, or a database of MLflow's, has of a study.
+
+    `uri` is a tracking URI; None stands for `MLFLOW_TRACKING_URI` or `mlflow.db` in the current
+    folder. The values are those of the records, bit for bit, as of the last sync. Raises
+    `InputError` where there is no such database or experiment.
+    """
+    uri = uri or tracking_uri()
+    if is_missing(uri):
+        raise InputError(f"MLflow: {redact(uri)} is not there; `gmm-study sync {study}` makes it")
+    client = MlflowClient(tracking_uri=uri)
+    experiment = client.get_experiment_by_name(study)
+    if experiment is None:
+        raise InputError(f"{study}: MLflow at {redact(uri)} has no such experiment")
+    runs = [run for run in _all_runs(client, experiment.experiment_id) if _is_of_a_trial(run)]
+    parents = {run.data.tags["trial_id"]: run for run in runs if "replicate" not in run.data.tags}
+    replicates = sorted(_below(runs, parents), key=_identity)
+    ended = [run for run in replicates if run.data.tags["state"] in ENDED]
+    states: dict[str, set[str]] = {trial_id: set() for trial_id in parents}
+    for run in ended:
+        states[run.data.tags["trial_id"]].add(run.data.tags["state"])
+    names = {name for run in replicates for name in run.data.metrics if _is_curve(name)}
+    return StudyRows(
+        [_trial_row(parents[trial_id], states[trial_id]) for trial_id in sorted(parents)],
+        [_replicate_row(run) for run in ended],
+        client,
+        {run.info.run_id: _identity(run) for run in replicates},
+        tuple(sorted(names)),
+    )
+
+
+def _all_runs(client: MlflowClient, experiment_id: str) -> Iterator[Run]:
+    token = None
+    while True:
+        page = client.search_runs([experiment_id], max_results=PAGE, page_token=token)
+        yield from page
+        token = page.token
+        if not token:
+            return
+
+
+def _is_of_a_trial(run: Run) -> bool:
+    return {"trial_id", "state"} <= set(run.data.tags)
+
+
+def _below(runs: list[Run], parents: dict[str, Run]) -> Iterator[Run]:
+    """The replicates of the trials' runs that stay."""
+    for run in runs:
+        tags = run.data.tags
+        parent = parents.get(tags["trial_id"])
+        if parent and tags.get(MLFLOW_PARENT_RUN_ID) == parent.info.run_id:
+            yield run
+
+
+def _identity(run: Run) -> tuple[str, int]:
+    return run.data.tags["trial_id"], int(run.data.tags["replicate"])
+
+
+def _trial_row(run: Run, states: set[str]) -> dict[str, Any]:
+    tags = run.data.tags
+    status = tags.get("rest") or ("pending" if tags["state"] in ENDED else tags["state"])
+    state = "complete" if "complete" in states else "diverged" if states else status
+    error = tags.get("error") or "no reason was recorded"
+    return {
+        "trial_id": tags["trial_id"],
+        "state": state,
+        "status": status,
+        "reason": error if status == "failed" else "",
+        **{name: tags.get(name) for name in ("git_commit", "versions", "machine")},
+        "finished": float(tags["finished"]) if "finished" in tags else None,
+        **{name: _setting(name, text) for name, text in run.data.params.items()},
+    }
+
+
+def _replicate_row(run: Run) -> dict[str, Any]:
+    metrics, (trial_id, replicate) = run.data.metrics, _identity(run)
+    figures = {
+        "valid/bound" if name == BEST_BOUND else name: _value(value)
+        for name, value in sorted(metrics.items(), key=lambda item: item[0] != BEST_BOUND)
+        if name == BEST_BOUND or name.startswith("test/")
+    }
+    counted = {n: kind(metrics[n]) if n in metrics else None for n, kind in _COUNTED.items()}
+    state = run.data.tags["state"]
+    return {"trial_id": trial_id, "replicate": replicate, "state": state, **counted, **figures}
+
+
+def _setting(name: str, text: str) -> Any:
+    """The value of a setting from the text that MLflow has of it."""
+    kind = _SETTINGS.get(name)
+    if kind is float:
+        return float(text)
+    return int(text) if kind in (int, int | None) else text
+
+
+def _is_curve(name: str) -> bool:
+    return "/" in name and name != BEST_BOUND and not name.startswith("test/")
+
+
+def _histories(
+    client: MlflowClient, run_ids: list[str], names: tuple[str, ...]
+) -> Iterator[tuple[str, str, Metric]]:
+    """All points of some metrics of some runs, by the store's bulk call where it has one."""
+    service = getattr(client, "_tracking_client", None)
+    bulk = getattr(getattr(service, "store", None), "get_metric_history_bulk", None)
+    if bulk is not None:
+        for name in names:
+            for start in range(0, len(run_ids), RUNS_AT_ONCE):
+                some = run_ids[start : start + RUNS_AT_ONCE]
+                for point in bulk(some, name, MOST_POINTS):
+                    yield point.run_id, name, point
+        return
+    asked = [(run_id, name) for run_id in run_ids for name in names]
+    with ThreadPoolExecutor(ASKED_AT_ONCE) as threads:
+        histories = threads.map(lambda one: client.get_metric_history(*one), asked)
+        for (run_id, name), history in zip(asked, histories, strict=True):
+            yield from zip(repeat(run_id), repeat(name), history, strict=False)
+
+
+def _value(value: float) -> float:
+    """A value as it was logged; a database of MLflow's has the greatest number for infinity."""
+    return copysign(inf, value) if abs(value) == sys.float_info.max else value
+
+
+def _place(row: tuple[Any, ...]) -> tuple[Any, ...]:
+    return row[:-1]
