@@ -5,7 +5,7 @@ from analysis.costs import costs_of_variations
 from analysis.figures.along_axis import draw
 from analysis.figures.style import render
 from analysis.findings import Findings, find
-from analysis.frames import Records, load
+from analysis.frames import Records, load, load_from_mlflow
 from analysis.gallery import Picture, pictures_of
 from analysis.pages.index import write_index
 from analysis.pages.paper import PUBLISHED, paper_table, write_paper
@@ -42,6 +42,7 @@ __all__ = [
     "lay_out",
     "lay_out_costs",
     "load",
+    "load_from_mlflow",
     "load_published",
     "markdown",
     "mean_and_standard_error",

@@ -106,6 +106,36 @@ def load(
     )
 
 
+def load_from_mlflow(study: str, uri: str | None = None) -> Records:
+    """The same frames of a study from an MLflow server, for who has no records.
+
+    `uri` is a tracking URI; None stands for `MLFLOW_TRACKING_URI` or `mlflow.db` in the current
+    folder. The values are those of the records, bit for bit, as of the last sync; what a record
+    says that cannot be read is not there. Raises `InputError` where there is no such database or
+    experiment.
+    """
+    from gmm_study.tracking.reading import read_study
+
+    told = read_study(study, uri)
+    trials = [
+        row
+        | {"reason": line(row["reason"]) if row["reason"] else ""}
+        | {"finished": pd.Timestamp(row["finished"], unit="s", tz="UTC")}
+        for row in told.trials
+    ]
+
+    def read_curves(trial_ids: list[str]) -> pd.DataFrame:
+        rows = told.curves(set(trial_ids))
+        return pd.DataFrame(rows, columns=list(_CURVE)).astype(_CURVE)
+
+    return Records(
+        trials=_typed(trials, _TRIAL),
+        replicates=_typed(told.replicates, _REPLICATE),
+        warnings=(),
+        read_curves=read_curves,
+    )
+
+
 def _typed(rows: Any, types: dict[str, str]) -> pd.DataFrame:
     """A frame with the columns of `types` first, typed, and the others in the order they came."""
     frame = pd.DataFrame(rows, dtype=object)

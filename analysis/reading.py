@@ -8,6 +8,7 @@ import pandas as pd
 from pyarrow import ArrowException
 
 from gmm_study.addresses import redact
+from gmm_study.trials.provenance import in_a_line
 from gmm_study.trials.record import Record, RecordStore
 
 UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, OSError, ArrowException)
@@ -62,7 +63,7 @@ class Reading:
         ]
         self.trial["git_commit"] = result.get("git_commit")
         for name in ("versions", "machine"):
-            self.trial[name] = _flat(result.get(name))
+            self.trial[name] = in_a_line(result.get(name))
         self.trial["finished"] = pd.Timestamp(result.get("finished", nan), unit="s", tz="UTC")
 
 
@@ -72,13 +73,6 @@ def line(error: object) -> str:
     if isinstance(error, KeyError):
         text = f"{text} is missing"
     return text if len(text) <= 200 else f"{text[:199]}…"
-
-
-def _flat(facts: Any) -> str | None:
-    """`python 3.11.9, torch 2.13.0` of a mapping; a text as it stands."""
-    if isinstance(facts, dict):
-        return ", ".join(f"{name} {value}" for name, value in facts.items() if value is not None)
-    return None if facts is None else str(facts)
 
 
 def _replicate_row(trial_id: str, replicate: str, outcome: dict[str, Any]) -> dict[str, Any]:

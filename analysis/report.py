@@ -13,6 +13,7 @@ from analysis.files import replace_file
 from analysis.findings import Findings, find
 from analysis.gallery import pictures_of
 from analysis.pages.facts import failures, summary, title
+from analysis.pages.index import SUMMARY
 from analysis.pages.study import html_page, markdown_page
 from analysis.pages.terminal import in_terminal
 from analysis.tables.formats import csv, latex
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 KINDS = ("svg", "png", "pdf")
 """The formats of every figure."""
-SUMMARY = "report.json"
 
 
 @dataclass(frozen=True)

@@ -67,6 +67,23 @@ def test_a_heavy_package_is_imported_in_one_place_alone(package, allowed):
     assert all(path.startswith(allowed) for path in importers)
 
 
+ANALYSIS = ["labels", "statistics", "files", "reading", "plans", "frames", "planned", "selection"]
+ANALYSIS += ["published", "differences", "ranking", "cells", "costs", "curves", "searched"]
+ANALYSIS += ["verdict", "tables", "findings", "figures", "gallery", "pages", "report"]
+
+
+def test_a_module_of_analysis_imports_only_those_before_it():
+    for path in files_of("analysis"):
+        own = path.relative_to(ROOT / "analysis").with_suffix("").parts[0]
+        if own == "__init__":
+            continue
+        before = ANALYSIS[: ANALYSIS.index(own) + 1]
+        for module in imported_by(path):
+            parts = module.split(".")
+            if parts[0] == "analysis":
+                assert parts[1] in before, f"{path} imports {module}"
+
+
 def test_the_training_core_imports_torch_numpy_safetensors_and_the_standard_library_alone():
     rooms = ", ".join(f"gmm_study.{room}" for room in CORE)
     without_numba = "import sys; sys.modules['numba'] = None"

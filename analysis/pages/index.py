@@ -6,8 +6,9 @@ from typing import Any
 
 from analysis.files import replace_file
 from analysis.pages.html import render_page
-from analysis.report import SUMMARY
 
+SUMMARY = "report.json"
+"""What a report says of itself to other programs."""
 _SHOWN = ("title", "question", "sentences", "summary", "written")
 
 

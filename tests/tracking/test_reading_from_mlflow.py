@@ -4,10 +4,11 @@ import math
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from mlflow.tracking import MlflowClient
 
-from analysis.frames import load
+from analysis import load, load_from_mlflow
 from gmm_study.errors import InputError
 from gmm_study.tracking.notes import Facts
 from gmm_study.tracking.reading import read_study
@@ -160,3 +161,22 @@ def test_what_is_not_there_is_said_in_a_line(told, tmp_path):
     assert not (tmp_path / "none.db").exists()
     with pytest.raises(InputError, match=r"other: MLflow at .* has no such experiment"):
         read_study("other", told[1])
+
+
+def test_the_frames_of_a_notebook_are_those_of_the_records(told):
+    store, uri = told
+    records, view = load(store), load_from_mlflow(STUDY, uri)
+    for name in ("trials", "replicates"):
+        ours, others = (
+            getattr(frames, name).set_index("trial_id").sort_index() for frames in (records, view)
+        )
+        assert sorted(ours) == sorted(others)
+        pd.testing.assert_frame_equal(ours, others[list(ours)])
+    ids = list(view.trials["trial_id"])[:2]
+    keys = ["trial_id", "replicate", "split", "metric", "epoch"]
+    ours, others = (
+        frames.curves(ids).astype(dict.fromkeys(("trial_id", "split", "metric"), str))
+        for frames in (records, view)
+    )
+    both = [curves.sort_values(keys).reset_index(drop=True) for curves in (ours, others)]
+    pd.testing.assert_frame_equal(*both)
