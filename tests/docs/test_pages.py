@@ -33,7 +33,7 @@ def test_every_command_of_a_page_is_one_that_could_run(page):
 def test_every_command_named_in_the_prose_of_a_page_is_there(page):
     for line, code in spans(page):
         name, _, rest = code.partition(" ")
-        words = re.sub(r"[.,;]$", "", rest).split()
+        words = re.sub(r"[.,;]$| [>|] .*", "", rest).split()
         try:
             if name.endswith("gmm-study"):
                 check_gmm_study(words)
