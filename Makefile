@@ -17,7 +17,7 @@ STUDY_ARGS = $(NAME) --storage '$(STORAGE)' $(if $(DATASET),--dataset '$(DATASET
 NEEDS_NAME = $(if $(NAME),,$(error NAME is missing: make $@ NAME=depth_sweep; studies: $(basename $(notdir $(wildcard studies/*.yaml)))))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup study plan status report tables reproduction ui test test-faults lint bench bench-smoke clean
+.PHONY: help setup study plan status report tables reproduction ui docs test test-docs test-faults lint bench bench-smoke clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,8 +53,14 @@ reproduction: $(STAMP) ## Write docs/reproduction.md, our figures beside the pub
 ui: $(STAMP) ## Serve the MLflow UI on 127.0.0.1
 	@$(GMM_STUDY) ui $(ARGS)
 
+docs: $(STAMP) ## Write the pages of docs/reference that the code itself says
+	@$(BIN)/python -m docs.generate
+
 test: $(STAMP) ## Run the tests
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(ARGS)
+
+test-docs: $(STAMP) ## Type every command of the pages as a reader would: ARGS="-k tutorial"
+	$(BIN)/python -m pytest tests/readers --numprocesses 2 $(ARGS)
 
 test-faults: $(STAMP) ## Make every fault happen and print what was lost; ARGS=--short for a few times each
 	$(BIN)/python -m pytest tests/faults tests/cluster $(ARGS)

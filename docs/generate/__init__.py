@@ -1,0 +1,16 @@
+"""The pages of `docs/reference` that the code itself can write: `make docs`."""
+
+from collections.abc import Callable
+
+from docs.generate.command_line import command_line
+from docs.generate.data import data
+from docs.generate.studies import studies
+from docs.generate.study_file import study_file
+
+PAGES: dict[str, Callable[[], str]] = {
+    "docs/reference/command-line.md": command_line,
+    "docs/reference/data.md": data,
+    "docs/reference/studies.md": studies,
+    "docs/reference/study-file.md": study_file,
+}
+"""By its path from the project's root, what writes the text of a page."""

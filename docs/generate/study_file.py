@@ -1,0 +1,163 @@
+"""The page of the study's file, from the models that check it and the settings' declarations."""
+
+import inspect
+from collections.abc import Iterator, Mapping
+from dataclasses import fields
+from typing import Any
+
+from pydantic import BaseModel
+
+from docs.generate.markdown import code, prose, table
+from gmm_study.study import axis, schema, strategies
+from gmm_study.training.hyperparameters import Hyperparameters
+
+HEAD = """# The study's file
+
+<!-- Written by `make docs`; do not edit. -->
+
+A study is a YAML file `studies/NAME.yaml`. A field that is not in these tables, or a value that it
+does not take, costs one line that names file, field, value and what would be right, before
+anything runs.
+
+```yaml
+# studies/depth_sweep.yaml
+question: Do gmm, rws and vae gain from depth?
+datasets: [digits]
+methods: [gmm, rws, vae]
+replicates: 3
+fixed:
+  max_epochs: 80
+  learning_rate: 1e-2
+  layers: {first: 48, last: 12}
+space:
+  layers.depth: {grid: [1, 2, 3, 5]}
+```
+
+Every data set, method and value of the grids is a *cell*; a search draws trials in each cell from
+the axes that are no grids. The report runs along the first grid, or `report.x`, and selects over
+all other axes by the validation bound.
+"""
+SETTINGS = """## Settings
+
+What `fixed`, `space` and `variations` may set, `gmm-study train` takes as options (with `-` for
+`_`) and `config.json` holds. A setting that is not read, as `momentum` without
+`optimizer: sgd`, is refused where it would be the only thing that differs. `layers.depth`,
+`layers.first` and `layers.last` set the parts of the geometric rule. The data sets, the methods and
+the samples of the evaluation are said in `datasets`, `methods` and `evaluation.samples`.
+"""
+OVERRIDES = """## Changing a study from the command line
+
+`--set KEY=VALUE` takes the name of a setting (`max_epochs=5`), of a part of `layers`
+(`layers.depth=3`), or of a field of the file (`replicates=5`, `search.trials=30`,
+`space.learning_rate.grid=[1e-3,1e-2]`); the value is read as YAML, what comes later wins. Fixing a
+setting takes its axis out of the space. `--dataset` and `--set dataset=NAME` replace the data
+sets, `--set method=NAME` the methods. `--small` lays the section `small` over the file.
+"""
+METHODS = ("gmm", "rws", "vae")
+SECTIONS: tuple[tuple[str, str, type[BaseModel]], ...] = (
+    ("An axis of `space`", "Exactly one of:", axis.Axis),
+    ("`evaluation`", "", schema.Evaluation),
+    ("`resources`", "", schema.Resources),
+    ("`report`", "", schema.Report),
+)
+KINDS: dict[str, tuple[type[BaseModel], ...]] = {
+    "search": (
+        strategies.GridSearch,
+        strategies.RandomSearch,
+        strategies.TpeSearch,
+        strategies.CmaEsSearch,
+    ),
+    "scheduler": (
+        strategies.NoScheduler,
+        strategies.AshaScheduler,
+        strategies.MedianScheduler,
+    ),
+}
+
+
+def study_file() -> str:
+    """The text of the page."""
+    parts = [HEAD, "## Fields\n", _fields(schema.StudyFile)]
+    for title, lead, model in SECTIONS:
+        parts += [f"## {title}\n", lead and f"{lead}\n", _fields(model)]
+    for section, models in KINDS.items():
+        parts += [
+            f"## `{section}`\n",
+            f"`{section}: KIND` alone says `{section}: {{kind: KIND}}`.\n",
+        ]
+        for model in models:
+            kind = model.model_json_schema()["properties"]["kind"]["const"]
+            parts += [f"### `kind: {kind}`\n", f"{prose(inspect.getdoc(model) or '')}\n"]
+            parts.append(_fields(model, without="kind"))
+    parts += [SETTINGS, *_settings(), OVERRIDES]
+    return "\n".join(filter(None, parts))
+
+
+def _fields(model: type[BaseModel], without: str = "") -> str:
+    properties = model.model_json_schema()["properties"]
+    rows = [
+        (code(name), _takes(facts), code(_default(facts)), facts.get("description", ""))
+        for name, facts in properties.items()
+        if name != without
+    ]
+    return table(("field", "takes", "default", "what"), rows) if rows else ""
+
+
+def _default(facts: Mapping[str, Any]) -> str:
+    default = facts.get("default")
+    if isinstance(default, dict):
+        return str(default.get("kind", ""))
+    return _plain(default)
+
+
+def _takes(facts: Mapping[str, Any]) -> str:
+    """What a JSON schema takes, in words."""
+    if "anyOf" in facts:
+        return " or ".join(_takes(each) for each in facts["anyOf"] if each.get("type") != "null")
+    if "const" in facts:
+        return code(facts["const"])
+    if facts.get("maxItems") == 2:
+        return "[low, high]"
+    words = {"integer": "whole number", "array": "list", "object": "mapping", "string": "text"}
+    kind = words.get(facts.get("type", "object"), facts.get("type", ""))
+    limits = {"minimum": ">=", "exclusiveMinimum": ">", "maximum": "<=", "exclusiveMaximum": "<"}
+    said = [f"{sign} {facts[name]:g}" for name, sign in limits.items() if name in facts]
+    return " ".join([kind, ", ".join(said)]).strip()
+
+
+def _settings() -> Iterator[str]:
+    groups: dict[str, list[tuple[str, str, str, str, str]]] = {}
+    for spec in fields(Hyperparameters):
+        if spec.name in ("method", "evaluation_samples"):
+            continue
+        facts = spec.metadata
+        default: Any = spec.default
+        if isinstance(default, tuple):
+            default = ",".join(map(str, default))
+        takes, read_by = _range(spec.type, facts), _read_by(spec.name, facts)
+        row = code(spec.name), takes, code(_plain(default)), read_by, facts["help"]
+        groups.setdefault(facts["group"], []).append(row)
+    for group, rows in groups.items():
+        yield f"### {group}\n"
+        yield table(("setting", "takes", "default", "read by", "what"), rows)
+
+
+def _read_by(name: str, facts: Mapping[str, Any]) -> str:
+    """The methods that read a setting, where not all do, and the values of others that it needs."""
+    reading = [m for m in METHODS if name in Hyperparameters(method=m, optimizer="sgd").names_read]
+    others = {key: value for key, value in facts["read_by"].items() if key != "method"}
+    methods = [", ".join(reading)] if len(reading) < len(METHODS) else []
+    return "; ".join([*methods, *(f"{key} {', '.join(value)}" for key, value in others.items())])
+
+
+def _plain(default: object) -> str:
+    return "" if default is None else str(default)
+
+
+def _range(kind: Any, facts: Mapping[str, Any]) -> str:
+    if facts["choices"]:
+        return ", ".join(map(code, facts["choices"]))
+    names = {int: "whole number", int | None: "whole number", float: "number"}
+    limits = {"at_least": ">=", "above": ">", "below": "<"}
+    said = [f"{sign} {facts[name]:g}" for name, sign in limits.items() if facts[name] is not None]
+    return " ".join([names.get(kind, "sizes"), ", ".join(said)]).strip()
