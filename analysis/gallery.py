@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from analysis.cells import summarise
 from analysis.costs import SAME
 from analysis.curves import learning_curves
 from analysis.figures.along_axis import draw, draw_ess, draw_likelihoods
@@ -92,15 +91,12 @@ def _cost_caption(found: Findings) -> str:
 
 def _likelihoods(found: Findings) -> Iterator[Picture]:
     """Of the methods that have a p*, its likelihood beside that of p and the bound of both."""
-    metrics = {LOG_P: "log p", LOG_P_TILDE: "log p̃", LOG_P_STAR: "log p*"}
-    cells = summarise(found.plan, found.rows, metrics)
+    cells = found.all_cells[found.all_cells["metric"].isin((LOG_P, LOG_P_TILDE, LOG_P_STAR))]
     star = cells[(cells["metric"] == LOG_P_STAR) & (cells["n"] > 0)]
     for method in dict.fromkeys(star["method"]):
         own = _with_something(cells[cells["method"] == method])
-        gaps = {name: own.loc[own["metric"] == metric, "mean"] for metric, name in metrics.items()}
-        above = (gaps["log p"].to_numpy() - gaps["log p̃"].to_numpy()).tolist()
-        known = [gap for gap in above if gap == gap]
-        spread = _range(known, "nats")
+        means = own.pivot_table(index=["dataset", "trial_id"], columns="metric", values="mean")
+        spread = _range((means[LOG_P] - means[LOG_P_TILDE]).tolist(), "nats")
         text = (
             f"The three test log-likelihoods of {method} in nats: log p of the generative model, "
             "log p* of the geometric mean of both models, and log p̃, which is a lower bound of "
@@ -116,7 +112,7 @@ def _likelihoods(found: Findings) -> Iterator[Picture]:
 
 
 def _ess(found: Findings) -> Iterator[Picture]:
-    cells = summarise(found.plan, found.rows, {ESS: "ess", ESS_STAR: "ess for p*"})
+    cells = found.all_cells[found.all_cells["metric"].isin((ESS, ESS_STAR))]
     without = [m for m in found.plan.study.methods if not method_named(m).has_p_star]
     cells = cells[(cells["metric"] == ESS) | ~cells["method"].isin(without)]
     known = cells[cells["n"] > 0]

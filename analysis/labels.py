@@ -15,6 +15,14 @@ ESS, ESS_STAR, LOG_Z2 = "test/ess", "test/ess_star", "test/log_z2"
 METRICS = {LOG_P: "test log p", BOUND: "test bound"}
 """The figures that a report shows, all in nats."""
 
+MORE_METRICS = {
+    LOG_P_TILDE: "test log p̃",
+    LOG_P_STAR: "test log p*",
+    ESS: "ess",
+    ESS_STAR: "ess for p*",
+}
+"""Those that its other figures show: in nats, and effective sample sizes as fractions of K."""
+
 CHANGES_THE_BOUND = {"samples": "the K of their bound", "bound": "the kind of their bound"}
 """Settings under which the bounds of one method are different quantities."""
 MOST_DECIMALS = 4

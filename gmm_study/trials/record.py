@@ -348,6 +348,12 @@ class _Snapshot(Record):
             contents[name] = super().read_file(name)
         return contents[name]
 
+    def _read_json(self, name: str) -> dict[str, Any] | None:
+        documents = self.__dict__.setdefault("documents", {})
+        if name not in documents:
+            documents[name] = super()._read_json(name)
+        return documents[name]
+
 
 def _resolve(storage: str) -> tuple[pyarrow.fs.FileSystem, str]:
     try:
