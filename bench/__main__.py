@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from bench import evaluation, floor, memory, replicates, scale, training_step
+from bench import evaluation, floor, memory, replicates, reports, scale, training_step
 from bench.cases import Row
 from bench.tables import facts, table, write
 from bench.targets import summary
@@ -25,6 +25,7 @@ PARTS: dict[str, Callable[[bool, int], list[Row]]] = {
     "replicates": replicates.measure,
     "memory": lambda smoke, rounds: memory.measure(smoke),
     "orchestration": orchestration,
+    "reports": lambda smoke, rounds: reports.measure(smoke),
     "scale": lambda smoke, rounds: scale.measure(smoke),
 }
 

@@ -24,16 +24,17 @@ search: {{kind: random, trials: {trials}}}
 
 
 class Memory:
-    """The resident memory of a process as time goes by, in MiB."""
+    """The memory of a process as time goes by, in MiB: `VmRSS` of now, or the peak, `VmHWM`."""
 
-    def __init__(self) -> None:
+    def __init__(self, kind: str = "VmRSS") -> None:
+        self.kind = kind
         self.mib: list[float] = []
 
     def look(self, pid: int) -> None:
         """Read it once."""
         with suppress(OSError, ValueError):
             for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-                if line.startswith("VmRSS"):
+                if line.startswith(self.kind):
                     self.mib.append(int(line.split()[1]) / 1024)
 
 

@@ -33,8 +33,7 @@ def report(opened: Opened, show: bool, as_json: bool) -> None:
     failures: [{label, trial_id, state, reason}], warnings: [text], command, written, files: [name],
     page}, where `files` lie in the folder of `page`.
     """
-    with working("writing the report"):
-        written = write_one(opened)
+    written = write_one(opened)
     if as_json:
         print_json({**written.summary, "page": str(written.page)})
     else:
@@ -93,8 +92,9 @@ def write_one(opened: Opened) -> "Report":
         raise InputError(f"{study.name}: its search has proposed no trial yet; run it first")
     folder = REPORTS / study.name / study.variant
     try:
-        written = write_report(opened.plan, opened.store, folder, opened.command)
-        write_index(REPORTS)
+        with working("writing the report"):
+            written = write_report(opened.plan, opened.store, folder, opened.command)
+            write_index(REPORTS)
     except OSError as error:
         raise InputError(f"the report cannot be written: {error}") from None
     return written
