@@ -51,7 +51,7 @@ def facts(found: Findings) -> dict[str, str]:
 def provenance(records: Records) -> dict[str, str]:
     """Training time, dates, machines, versions and commits, as the records have them."""
     trials, seconds = records.trials, float(records.replicates["seconds"].sum())
-    told = {"training time": duration(seconds) if seconds else ""}
+    told = {"training time": f"{duration(seconds)}, all replicates together" if seconds else ""}
     ended = trials["finished"].dropna()
     if len(ended):
         days = dict.fromkeys(f"{day:%Y-%m-%d}" for day in (ended.min(), ended.max()))
