@@ -59,9 +59,10 @@ def summarise(plan: Plan, rows: pd.DataFrame, metrics: Mapping[str, str] = METRI
     # A trial can stand in several cells of a plan, with the same replicates in each.
     needed = rows[rows["trial_id"].isin([cell["trial_id"] for cell in chosen if cell["complete"]])]
     once = needed.drop_duplicates(["trial_id", "replicate"])
+    of_trial = dict(list(once.groupby("trial_id", sort=False)))
     cells = []
     for cell in chosen:
-        own = once[once["trial_id"] == cell["trial_id"]] if cell["complete"] else once.iloc[:0]
+        own = of_trial[cell["trial_id"]] if cell["complete"] else once.iloc[:0]
         for metric, name in metrics.items():
             known = {"study": plan.study.name, "axis": plan.x or "", "metric": metric}
             samples = _samples(settings[cell["trial_id"]], metric) if cell["complete"] else None

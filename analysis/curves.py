@@ -91,7 +91,9 @@ def learning_curves(
 
 def stopped_early(plan: Plan, ended: pd.DataFrame) -> pd.Series:
     """Which of a trial's replicates ended by patience and not by the limit of epochs."""
-    settings = {trial.config.trial_id: trial.config.hyperparameters for trial in plan.trials}
+    needed = set(ended["trial_id"])
+    trials = (trial.config for trial in plan.trials if trial.config.trial_id in needed)
+    settings = {config.trial_id: config.hyperparameters for config in trials}
     of_row = [settings[trial_id] for trial_id in ended["trial_id"]]
     before = ended["epochs"] < [own.max_epochs for own in of_row]
     waited = ended["epochs"] - ended["best_epoch"] >= [own.patience for own in of_row]

@@ -94,8 +94,10 @@ def load(
     """
     store = RecordStore(storage) if isinstance(storage, str) else storage
     if study is not None:
-        planned = [trial.config.trial_id for trial in plan_from_records(study, store).trials]
-        trial_ids = planned if trial_ids is None else [own for own in trial_ids if own in planned]
+        plan = plan_from_records(study, store)
+        planned = dict.fromkeys(trial.config.trial_id for trial in plan.trials)
+        asked = planned if trial_ids is None else trial_ids
+        trial_ids = [trial_id for trial_id in asked if trial_id in planned]
     ids = store.trial_ids() if trial_ids is None else list(dict.fromkeys(trial_ids))
     read = [reading for reading in _read(store, ids) if reading.exists]
     return Records(

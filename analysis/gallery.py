@@ -1,7 +1,10 @@
 """The figures of a study with captions that are written from its data."""
 
+import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -15,6 +18,7 @@ from analysis.figures.datasets import draw_datasets
 from analysis.figures.search import draw_importance, draw_trials, shown
 from analysis.findings import Findings
 from analysis.labels import ESS, ESS_STAR, LOG_P, LOG_P_STAR, LOG_P_TILDE, axis_label
+from analysis.reading import line
 from analysis.searched import SearchedCell, searched_cells
 from gmm_study.study.plan import Plan
 from gmm_study.training.methods import method_named
@@ -36,34 +40,53 @@ class Picture:
     draw: "Callable[[], Figure]"
 
 
-def pictures_of(found: Findings) -> list[Picture]:
+def pictures_of(found: Findings, problems: list[str] | None = None) -> list[Picture]:
     """The figures that suit the study: what it found first, then how it came about.
 
-    Those for which nothing is complete yet are left out, but the first.
+    Those for which nothing is complete yet are left out, but the first. With `problems` an error in
+    one kind of figure is a line there and costs no other.
     """
-    pictures = [_result(found)]
-    if found.cells["n"].any():
-        pictures += [*_likelihoods(found), *_ess(found)]
-    return [*pictures, *_curves(found), *_searches(found)]
+    pictures: list[Picture] = []
+    for kind in (_result, _likelihoods, _ess, _curves, _searches):
+        with noted(f"figures: {kind.__name__.strip('_')}", problems):
+            pictures += kind(found)
+    names = _file_names(pictures)
+    return [replace(picture, name=name) for picture, name in zip(pictures, names, strict=True)]
 
 
-def _result(found: Findings) -> Picture:
+@contextmanager
+def noted(what: str, problems: list[str] | None) -> Iterator[None]:
+    """An error within, as a line in `problems`; raised where there is no such list."""
+    try:
+        yield
+    except Exception as error:  # what is finished is not to be lost with a figure
+        if problems is None:
+            raise
+        problems.append(f"{what} cannot be drawn: {line(error)}")
+
+
+def _file_names(pictures: Sequence[Picture]) -> Iterator[str]:
+    """For each its name in letters, digits and hyphens alone, and none twice."""
+    taken: Counter[str] = Counter()
+    for picture in pictures:
+        name = re.sub("[^a-z0-9]+", "-", picture.name.lower()).strip("-") or "figure"
+        taken[name] += 1
+        yield name if taken[name] == 1 else f"{name}-{taken[name]}"
+
+
+def _result(found: Findings) -> list[Picture]:
     """Costs of variations, a panel a dataset, or lines along the axis."""
     plan, cells = found.plan, found.cells
     error = _error(plan)
     if len(found.costs):
-        return Picture(
-            "result",
-            "Cost of each variation",
-            _cost_caption(found),
-            lambda: draw_costs(found.costs),
-        )
+        title, text = "Cost of each variation", _cost_caption(found)
+        return [Picture("result", title, text, lambda: draw_costs(found.costs))]
     gap = "" if cells["complete"].all() else " A gap is an incomplete cell."
     if plan.x is None and cells["dataset"].nunique() > 1:
         text = f"Test log p in nats, a panel a data set.{error}"
         if any(", published" in name for table in found.tables for name, _ in table.rows):
             text += " Crosses are published figures."
-        return Picture("result", "Test log p", text + gap, lambda: draw_datasets(cells))
+        return [Picture("result", "Test log p", text + gap, lambda: draw_datasets(cells))]
     axis = f" against {axis_label(plan.x)}" if plan.x else ", a point a method"
     text = (
         f"Test bound (left) and test log p (right) in nats{axis}. Bounds of different methods are "
@@ -75,9 +98,8 @@ def _result(found: Findings) -> Picture:
         text += (
             f" Dashed, with its error as a band: a method that does not read {axis_label(plan.x)}."
         )
-    return Picture(
-        "result", f"Test bound and test log p{axis}", text + gap, lambda: draw(plan, cells)
-    )
+    title = f"Test bound and test log p{axis}"
+    return [Picture("result", title, text + gap, lambda: draw(plan, cells))]
 
 
 def _cost_caption(found: Findings) -> str:
@@ -93,18 +115,21 @@ def _likelihoods(found: Findings) -> Iterator[Picture]:
     """Of the methods that have a p*, its likelihood beside that of p and the bound of both."""
     cells = found.all_cells[found.all_cells["metric"].isin((LOG_P, LOG_P_TILDE, LOG_P_STAR))]
     star = cells[(cells["metric"] == LOG_P_STAR) & (cells["n"] > 0)]
+    star = star[star["method"].map(lambda method: method_named(method).has_p_star).astype(bool)]
     for method in dict.fromkeys(star["method"]):
         own = _with_something(cells[cells["method"] == method])
         means = own.pivot_table(index=["dataset", "trial_id"], columns="metric", values="mean")
-        spread = _range((means[LOG_P] - means[LOG_P_TILDE]).tolist(), "nats")
+        means = means.reindex(columns=[LOG_P, LOG_P_TILDE])
+        above = (means[LOG_P] - means[LOG_P_TILDE]).dropna().tolist()
+        lies = f" log p lies above log p̃ by {_range(above, 'nats')}." if above else ""
         text = (
             f"The three test log-likelihoods of {method} in nats: log p of the generative model, "
             "log p* of the geometric mean of both models, and log p̃, which is a lower bound of "
-            f"either. log p lies above log p̃ by {spread}.{_error(found.plan)} log p* has the error "
-            "of its estimate of 2 log Z in it."
+            f"either.{lies}{_error(found.plan)} log p* has the error of its estimate of 2 log Z in "
+            "it."
         )
         yield Picture(
-            f"likelihoods-{method}",
+            f"likelihoods {method}",
             f"Likelihoods of {method}",
             text,
             lambda own=own: draw_likelihoods(found.plan, own),  # type: ignore[misc]
@@ -169,7 +194,7 @@ def _searches(found: Findings) -> Iterator[Picture]:
         own = [cell for cell in cells if cell.dataset == dataset and cell.settings]
         if own:
             yield Picture(
-                f"trials-{dataset.replace('/', '-')}",
+                f"trials {dataset}",
                 f"Trials on {dataset}",
                 _trials_caption(own),
                 lambda own=own: draw_trials(own),  # type: ignore[misc]
@@ -182,21 +207,21 @@ def _searches(found: Findings) -> Iterator[Picture]:
 
 
 def _trials_caption(cells: Sequence[SearchedCell]) -> str:
-    counts = ", ".join(f"{cell.method} {len(cell.trials)}" for cell in cells)
+    counts = ", ".join(f"{cell.method} {len(cell.bounds)}" for cell in cells)
     text = (
         f"Complete trials ({counts}), a line each from its settings to its mean validation bound "
         "in nats over replicates; the darker, the better, and the best in colour."
     )
     if left_out := sum(cell.left_out for cell in cells):
         text += f" Not shown: {left_out} that were stopped early, failed or have not ended."
-    if any(len(shown(cell)) < len(cell.trials) for cell in cells):
+    if any(len(shown(cell)) < len(cell.bounds) for cell in cells):
         text += " Of many trials those of evenly spaced ranks are shown."
     return text
 
 
 def _importance_caption(cells: Sequence[SearchedCell]) -> str:
     tops = (f"{cell.method} on {cell.dataset}: {_top(cell.shares)}" for cell in cells)
-    fewest = min(len(cell.trials) for cell in cells)
+    fewest = min(len(cell.bounds) for cell in cells)
     return (
         "Share of each setting in the variance of the mean validation bound over complete trials, "
         "by fANOVA on a random forest (Optuna). Largest: "

@@ -3,6 +3,7 @@
 from collections import Counter
 from typing import Any
 
+from analysis.reading import UNREADABLE
 from gmm_study.study import Cell, Plan, Study, load_study, make_plan
 from gmm_study.trials.record import RecordStore
 
@@ -33,7 +34,7 @@ def _in_records(store: RecordStore) -> dict[str, str]:
     for trial_id in store.trial_ids():
         try:
             config = store.record(trial_id).config()
-        except (ValueError, LookupError, TypeError):
+        except UNREADABLE:
             continue
         if config is not None:
             found.setdefault(config.dataset, Counter())[config.dataset_sha256] += 1

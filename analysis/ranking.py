@@ -14,15 +14,16 @@ BEST, TIED = "best", "tied"
 
 
 def rank(plan: Plan, rows: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
-    """The cells of a study with two columns more, on log p of different methods.
+    """The cells of a study with three columns more, on log p of different methods.
 
     `rank`: `best` has the highest mean of those complete on a data set and value of the axis,
     `tied` is not told from it at the 5% level, by the paired t-test over replicates (`LogP`), not
     adjusted for how many methods there are; empty elsewhere, and where there is no rival. `p_value`
-    is that test's; NaN where there is none, as with one replicate.
+    is that test's; NaN where there is none, as with one replicate. `paired` is false where it is
+    Welch's, as the trials have other seeds. A method that does not read the axis has no rival.
     """
     log_p = LogP(plan, rows)
-    ranks, p_values = [""] * len(cells), [nan] * len(cells)
+    ranks, p_values, paired = [""] * len(cells), [nan] * len(cells), [True] * len(cells)
     columns: dict[tuple[Any, Any], list[tuple[int, dict[Any, Any]]]] = {}
     for place, cell in enumerate(cells.to_dict("records")):
         if cell["metric"] == LOG_P and cell["n"]:
@@ -34,6 +35,8 @@ def rank(plan: Plan, rows: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
         ranks[first] = BEST
         for place, cell in column:
             if place != first:
-                p_values[place] = log_p.difference(best, cell).p_value
+                difference = log_p.difference(best, cell)
+                p_values[place], paired[place] = difference.p_value, difference.paired
                 ranks[place] = TIED if p_values[place] > LEVEL else ""
-    return cells.assign(rank=pd.Series(ranks, cells.index, "string"), p_value=p_values)
+    rank = pd.Series(ranks, cells.index, "string")
+    return cells.assign(rank=rank, p_value=p_values, paired=paired)

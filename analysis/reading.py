@@ -32,7 +32,8 @@ class Reading:
             self._read(store.record(trial_id).snapshot())
         except UNREADABLE as error:
             self.trial |= {"state": "failed", "status": "failed"}
-            self.trial["reason"] = f"{self._file} cannot be read: {line(error)}"
+            why = line(error).rpartition("cannot be read: ")[2]
+            self.trial["reason"] = f"{self._file} cannot be read: {why}"
             self.warning = f"{trial_id}: {self.trial['reason']}"
             self.replicates = []
 

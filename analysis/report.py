@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from analysis.figures.style import render
 from analysis.files import replace_file
 from analysis.findings import Findings, find
-from analysis.gallery import pictures_of
+from analysis.gallery import Picture, noted, pictures_of
 from analysis.pages.facts import failures, summary, title
 from analysis.pages.index import SUMMARY
 from analysis.pages.study import html_page, markdown_page
@@ -57,12 +57,15 @@ def write_report(
     """
     folder, found = Path(folder), find(plan, store)
     command = command or f"gmm-study run {plan.study.name}"
-    pictures = pictures_of(found)
+    problems = list(found.records.warnings)
+    pictures: list[Picture] = []
     contents: dict[str, bytes] = {}
-    for picture in pictures:
-        figure = picture.draw()
-        for kind in KINDS:
-            contents[f"figures/{picture.name}.{kind}"] = render(figure, kind)
+    for picture in pictures_of(found, problems):
+        with noted(f"figure {picture.name}", problems):
+            figure = picture.draw()
+            contents |= {f"figures/{picture.name}.{kind}": render(figure, kind) for kind in KINDS}
+            pictures.append(picture)
+    found = replace(found, records=replace(found.records, warnings=tuple(problems)))
     svgs = {picture.name: contents[f"figures/{picture.name}.svg"] for picture in pictures}
     contents["table.md"] = markdown_page(found, pictures, command).encode()
     contents["table.csv"] = csv(found.cells).encode()

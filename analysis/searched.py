@@ -15,21 +15,23 @@ from gmm_study.study.plan import Plan
 class SearchedCell:
     """The complete trials of a method on a data set, best first.
 
-    `trials` has a column a swept setting of more than one value, and `bound`, the mean validation
-    bound over replicates in nats; `left_out` counts those that were stopped, failed or diverged.
-    `shares` says how much each setting mattered (`importances`); empty where there are too few.
+    `trials` has a column a swept setting of more than one value, None where a trial does not read
+    it; `bounds` the mean validation bound of each trial over its replicates, in nats; `left_out`
+    counts those that were stopped, failed or diverged. `shares` says how much each setting mattered
+    (`importances`); empty where there are too few.
     """
 
     dataset: str
     method: str
     trials: pd.DataFrame
+    bounds: list[float]
     left_out: int
     shares: dict[str, float]
 
     @property
     def settings(self) -> list[str]:
         """The names of the settings that vary."""
-        return [str(name) for name in self.trials if name != "bound"]
+        return [str(name) for name in self.trials]
 
 
 def searched_cells(plan: Plan, rows: pd.DataFrame) -> list[SearchedCell]:
@@ -53,17 +55,18 @@ def searched_cells(plan: Plan, rows: pd.DataFrame) -> list[SearchedCell]:
         settings = trials[axes]
         if plan.x is not None:
             settings = settings.assign(**{plan.x: trials["x"]})
+        settings = settings.astype(object).where(settings.notna(), None)
         means = complete.groupby("trial_id", sort=False)[CRITERION].mean()
+        ranked = means.sort_values(ascending=False, kind="stable")
         varying = [str(name) for name in settings if len(x_values(settings, str(name))) > 1]
-        settings = settings[varying]
-        ranked = settings.assign(bound=means).sort_values("bound", ascending=False, kind="stable")
-        found.append(SearchedCell(str(dataset), str(method), ranked, left_out, _shares(ranked)))
+        settings, bounds = settings.loc[ranked.index, varying], [float(mean) for mean in ranked]
+        shares = _shares(settings, bounds)
+        found.append(SearchedCell(str(dataset), str(method), settings, bounds, left_out, shares))
     return found
 
 
-def _shares(trials: pd.DataFrame) -> dict[str, float]:
+def _shares(settings: pd.DataFrame, bounds: list[float]) -> dict[str, float]:
     from gmm_study.search.importance import importances
 
-    names = [str(name) for name in trials if name != "bound"]
-    settings: dict[str, Sequence[object]] = {name: trials[name].tolist() for name in names}
-    return importances(settings, trials["bound"].tolist())
+    columns: dict[str, Sequence[object]] = {str(name): settings[name].tolist() for name in settings}
+    return importances(columns, bounds)

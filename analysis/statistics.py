@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 
 CONFIDENCE = 0.95
+ROUNDING = 1e-9
+"""Up to which a difference is that of the arithmetic, and counts as zero."""
 LEVEL = 1.0 - CONFIDENCE
 """A p-value up to this one is called significant."""
 
@@ -76,8 +78,8 @@ def _difference(mean: float, error: float, freedom: float, n: int, paired: bool)
     if not freedom > 0:
         return Difference(mean, error, nan, nan, n, paired)
     half_width = float(stdtrit(freedom, (1 + CONFIDENCE) / 2)) * error
-    if error == 0.0:
-        p_value = 0.0 if mean else 1.0
+    if error <= ROUNDING:
+        p_value = 1.0 if abs(mean) <= ROUNDING else 0.0
     else:
         p_value = float(2.0 * stdtr(freedom, -abs(mean) / error))
     return Difference(mean, error, half_width, p_value, n, paired)

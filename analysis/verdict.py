@@ -71,7 +71,18 @@ def _along_axis(plan: Plan, log_p: LogP, cells: list[dict[Any, Any]]) -> list[st
     told = [f"{span}, in nats of test log p: {'; '.join(own)}" for span, own in gains.items()]
     if best:
         told.append(f"The best {axis} by the validation bound: {', '.join(best)}")
-    return told + unknown
+    return told + unknown + _levels(axis, cells)
+
+
+def _levels(axis: str, cells: list[dict[Any, Any]]) -> list[str]:
+    """Of the methods that do not read the axis, what they reach."""
+    levels = []
+    for cell in cells:
+        if cell["x"] is None and cell["n"]:
+            places = decimals([cell["standard_error"]])
+            reached = f"{cell['mean']:.{places}f} ± {error_label(cell['standard_error'], places)}"
+            levels.append(f"{cell['method']}, which does not read {axis}, reaches {reached}")
+    return levels
 
 
 def _best_value(plan: Plan, cells: Sequence[Mapping[Any, Any]]) -> list[str]:
@@ -79,7 +90,8 @@ def _best_value(plan: Plan, cells: Sequence[Mapping[Any, Any]]) -> list[str]:
 
     Nothing where a cell is incomplete.
     """
-    if plan.x in CHANGES_THE_BOUND or len(cells) < 3 or not all(cell["n"] for cell in cells):
+    swept = {axis for trial in plan.trials for axis in trial.axes}
+    if swept & set(CHANGES_THE_BOUND) or len(cells) < 3 or not all(cell["n"] for cell in cells):
         return []
     best = max(cells, key=lambda cell: float(cell["validation_bound"]))
     return [f"{best['method']} {value_label(best['x'])}"]
@@ -101,5 +113,7 @@ def _signed(difference: Difference) -> str:
     if difference.n == 1:
         return f"{text} (one replicate, so no standard error)"
     text = f"{text} ± {error_label(difference.standard_error, places)}"
+    if not difference.paired:
+        text += " (not paired: other seeds)"
     told = difference.p_value <= LEVEL
     return text if told else f"{text} (not told from 0, p = {difference.p_value:.2f})"

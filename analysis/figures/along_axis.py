@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from analysis.figures.panel import Series, draw_panel, is_level, level_look
-from analysis.figures.style import PALETTE, STYLE, grid_of_panels, look, new_figure
+from analysis.figures.style import PALETTE, STYLE, grid_of_panels, look, new_figure, words
 from analysis.labels import BOUND, ESS, ESS_STAR, LOG_P, LOG_P_STAR, LOG_P_TILDE
 from analysis.tables.captions import bounds_of_methods
 from gmm_study.study.plan import Plan
@@ -37,7 +37,7 @@ def draw(plan: Plan, cells: pd.DataFrame) -> "Figure":
                 own = cells[(cells["dataset"] == dataset) & (cells["metric"] == metric)]
                 draw_panel(panel, plan, _of_methods(own))
                 name = "bound" if metric == BOUND else "log p"
-                panel.set_ylabel(f"test {name} on {dataset} (nats)")
+                panel.set_ylabel(words(f"test {name} on {dataset} (nats)"))
         settings = [trial.config.hyperparameters for trial in plan.trials]
         bounds = bounds_of_methods(settings, with_samples=plan.x != "samples")
         named = [
@@ -74,7 +74,7 @@ def _panel_a_dataset(
         figure, panels = grid_of_panels(len(datasets))
         for dataset, panel in zip(datasets, panels, strict=True):
             draw_panel(panel, plan, series_of(cells[cells["dataset"] == dataset]))
-            panel.set_title(dataset)
+            panel.set_title(words(dataset))
         figure.supylabel(vertical, fontsize=8)
         _legend(figure, plan, series_of(cells))
     return figure

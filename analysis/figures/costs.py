@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from analysis.figures.style import STYLE, look, new_figure
+from analysis.figures.style import STYLE, look, new_figure, words
 from gmm_study.study.plan import Plan
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def draw_costs(costs: pd.DataFrame) -> "Figure":
                 panel.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
                 panel.xaxis.set_minor_locator(NullLocator())
             _panel(panel, costs[costs["dataset"] == dataset], labels, methods)
-            panel.set_title(dataset)
+            panel.set_title(words(dataset))
         text = f"cost against {costs['reference'].iloc[0]} in test log p (nats"
         text += f"; logarithmic beyond {linear_up_to:g})" if linear_up_to else ")"
         figure.supxlabel(text, fontsize=8)
@@ -70,7 +70,7 @@ def _panel(panel: "Axes", costs: pd.DataFrame, labels: list[str], methods: list[
                 markerfacecolor="white" if shared else None,
                 **look(method),
             )
-    panel.set_yticks(range(len(labels)), labels)
+    panel.set_yticks(range(len(labels)), [words(label) for label in labels])
     panel.set_ylim(len(labels) - 0.5, -0.5)
     panel.grid(axis="x", linewidth=0.4, color="0.9")
     panel.grid(axis="y", linewidth=0.4, color="0.95")

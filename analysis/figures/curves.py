@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from analysis.curves import LearningCurve
-from analysis.figures.style import PALETTE, STYLE, look, new_figure
+from analysis.figures.style import PALETTE, STYLE, look, new_figure, words
 from analysis.labels import axis_label, short_label
 
 if TYPE_CHECKING:
@@ -43,10 +43,10 @@ def draw_curves(curves: Sequence[LearningCurve], axis: str | None) -> "Figure":
             panel.set_visible(False)
         for dataset, panel in zip(datasets, panels, strict=False):
             _panel(panel, [curve for curve in curves if curve.dataset == dataset], axis, looks)
-            panel.set_title(dataset)
+            panel.set_title(words(dataset))
         figure.supxlabel("epoch", fontsize=8)
         figure.supylabel("validation bound (nats)", fontsize=8)
-        handles = [Line2D([], [], label=name, **style) for name, style in looks.items()]
+        handles = [Line2D([], [], label=words(name), **style) for name, style in looks.items()]
         columns = 1 if max(map(len, looks)) > LONG_NAME else 3
         figure.legend(handles=handles, loc="outside upper center", ncols=columns, frameon=False)
     return figure
@@ -64,7 +64,7 @@ def _panel(
         epochs, mean = curve.epochs["epoch"].astype(int), curve.epochs["mean"]
         error = curve.epochs["standard_error"].fillna(0.0)
         name = _name(curve, axis)
-        panel.plot(epochs, mean, label=name, **looks[name])
+        panel.plot(epochs, mean, label=words(name), **looks[name])
         colour = looks[name]["color"]
         panel.fill_between(epochs, mean - error, mean + error, color=colour, alpha=0.2, linewidth=0)
         floors.append((mean - error).iloc[min(steep, len(mean) // 2) :].min())

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from analysis.figures.style import STYLE, look, new_figure
+from analysis.figures.style import STYLE, look, new_figure, words
 from analysis.labels import LOG_P
 from analysis.published import published
 
@@ -55,14 +55,14 @@ def _panel(panel: "Axes", dataset: str, cells: pd.DataFrame, methods: list[str])
             panel.errorbar(
                 place, cell["mean"], yerr=cell["standard_error"], capsize=2, **look(cell["method"])
             )
-    panel.set_title(dataset)
+    panel.set_title(words(dataset))
     panel.set_xticks(range(len(methods)), methods)
     panel.set_xlim(-0.5, len(methods) - 0.5)
     panel.grid(axis="y", linewidth=0.4, color="0.9")
     panel.set_axisbelow(True)
     if not known:
         marks = set(cells["mark"])
-        words = next(iter(marks)) if len(marks) == 1 else "no complete cell"
-        panel.text(0.5, 0.5, words, transform=panel.transAxes, ha="center")
+        why = next(iter(marks)) if len(marks) == 1 else "no complete cell"
+        panel.text(0.5, 0.5, why, transform=panel.transAxes, ha="center")
     if not panel.has_data():
         panel.set_yticks([])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from analysis.cells import NO_DATA
+from analysis.figures.style import words
 from analysis.labels import axis_label, is_number, short_label
 from analysis.planned import is_continuous, x_values
 from gmm_study.study.plan import Plan
@@ -50,8 +51,8 @@ def draw_panel(panel: "Axes", plan: Plan, series: Sequence[Series]) -> None:
         aside = SHIFT * (index - (len(series) - 1) / 2) if plan.x else 0.0
         _draw_series(panel, plan, own, place, aside, is_line)
     if not cells["complete"].any():
-        words = NO_DATA if set(cells["mark"]) == {NO_DATA} else "no complete cell"
-        panel.text(0.5, 0.5, words, transform=panel.transAxes, ha="center")
+        why = NO_DATA if set(cells["mark"]) == {NO_DATA} else "no complete cell"
+        panel.text(0.5, 0.5, why, transform=panel.transAxes, ha="center")
         panel.set_yticks([])
     panel.grid(axis="y", linewidth=0.4, color="0.9")
     panel.set_axisbelow(True)
@@ -109,7 +110,7 @@ def _horizontal_axis(panel: "Axes", plan: Plan, values: list[Any]) -> dict[Any, 
         margin = 0.06 * (high - low) if numeric and high > low else 0.5
         panel.set_xlim(low - margin, high + margin)
     if not numeric or len(values) <= MOST_TICKS:
-        labels = [short_label(plan.x, value) for value in values]
+        labels = [words(short_label(plan.x, value)) for value in values]
         fit = plan.x is not None or max(map(len, labels)) <= LONGEST_NAME
         panel.set_xticks(list(place.values()), labels if fit else [""] * len(labels))
         panel.xaxis.set_minor_locator(NullLocator())

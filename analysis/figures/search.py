@@ -1,12 +1,11 @@
 """The figures of a search: parallel coordinates of its trials, and which setting mattered."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from math import log10
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
-from analysis.figures.style import STYLE, grid_of_panels, look, new_figure
+from analysis.figures.style import STYLE, grid_of_panels, look, new_figure, words
 from analysis.labels import axis_label, is_number, short_label
 from analysis.planned import x_values
 from analysis.searched import SearchedCell
@@ -19,6 +18,8 @@ LOG_SCALE_FROM = 20.0
 """Largest over smallest value above which a coordinate is logarithmic."""
 MOST_LINES = 150
 """Trials beyond which a panel has every second, third, … of them, by rank, and the best."""
+NOT_READ = -0.15
+"""The height of what a trial does not read."""
 APART = 0.09
 """Part of a coordinate's height that two labelled values are apart at least."""
 
@@ -35,7 +36,7 @@ def draw_trials(cells: Sequence[SearchedCell]) -> "Figure":
         panels = figure.subplots(len(cells), 1, squeeze=False)[:, 0]
         for cell, panel in zip(cells, panels, strict=True):
             _draw_trials(panel, cell)
-            panel.set_title(f"{cell.method} on {cell.dataset}", loc="left")
+            panel.set_title(words(f"{cell.method} on {cell.dataset}"), loc="left")
     return figure
 
 
@@ -49,49 +50,62 @@ def draw_importance(cells: Sequence[SearchedCell]) -> "Figure":
         figure, panels = grid_of_panels(len(datasets), 0.5 + 0.35 * len(names))
         for dataset, panel in zip(datasets, panels, strict=True):
             _draw_shares(panel, names, [cell for cell in cells if cell.dataset == dataset])
-            panel.set_title(dataset)
+            panel.set_title(words(dataset))
         figure.supxlabel("share of the variance of the validation bound", fontsize=8)
         handles = {cell.method: _patch(cell.method) for cell in cells}
         figure.legend(handles=handles.values(), loc="outside upper center", ncols=4, frameon=False)
     return figure
 
 
-def shown(cell: SearchedCell) -> pd.DataFrame:
-    """The trials that a panel has lines of, best first."""
-    return cell.trials.iloc[:: -(-len(cell.trials) // MOST_LINES)]
+def shown(cell: SearchedCell) -> range:
+    """The ranks of the trials that a panel has lines of, best first."""
+    return range(0, len(cell.bounds), -(-len(cell.bounds) // MOST_LINES))
 
 
 def _draw_trials(panel: "Axes", cell: SearchedCell) -> None:
     from matplotlib.collections import LineCollection
 
-    trials = shown(cell)
-    names = [*cell.settings, "bound"]
-    places = {name: _coordinate(panel, trials, name, at) for at, name in enumerate(names)}
-    ranks = range(len(trials))
-    lines = [
-        [(at, places[name][rank]) for at, name in enumerate(names)] for rank in reversed(ranks)
+    trials = cell.trials.iloc[list(shown(cell))]
+    bounds = [cell.bounds[rank] for rank in shown(cell)]
+    heights = [
+        _coordinate(panel, trials[name].tolist(), x_values(trials, name), at, partial(_label, name))
+        for at, name in enumerate(cell.settings)
     ]
+    last = len(heights)
+    heights.append(_coordinate(panel, bounds, sorted(set(bounds)), last, "{:.4g}".format))
+    ranks = range(len(trials))
+    lines = [[(at, own[rank]) for at, own in enumerate(heights)] for rank in reversed(ranks)]
     greys = [str(0.45 + 0.42 * rank / max(len(trials) - 1, 1)) for rank in reversed(ranks)]
     panel.add_collection(LineCollection(lines, colors=greys, linewidths=0.7))
     panel.plot(*zip(*lines[-1], strict=True), **look(cell.method))
-    panel.set_xlim(-0.15, len(names) - 1 + 0.15)
-    panel.set_ylim(-0.05, 1.05)
+    panel.set_xlim(-0.15, last + 0.15)
+    panel.set_ylim(NOT_READ - 0.05 if cell.trials.isna().any(axis=None) else -0.05, 1.05)
     labels = [axis_label(name) for name in cell.settings]
-    panel.set_xticks(range(len(names)), [*labels, "validation bound (nats)"])
+    panel.set_xticks(range(last + 1), [*labels, "validation bound (nats)"])
     panel.set_yticks([])
     for side in ("left", "bottom"):
         panel.spines[side].set_visible(False)
     panel.tick_params(axis="x", length=0)
 
 
-def _coordinate(panel: "Axes", trials: pd.DataFrame, name: str, at: int) -> list[float]:
-    """The heights in [0, 1] of all trials on one coordinate, which is drawn and labelled."""
-    values, distinct = trials[name].tolist(), x_values(trials, name)
-    heights = _heights(distinct)
+def _coordinate(
+    panel: "Axes",
+    values: Sequence[Any],
+    distinct: Sequence[Any],
+    at: int,
+    label: Callable[[Any], str],
+) -> list[float]:
+    """The heights in [0, 1] of all trials on one coordinate, which is drawn and labelled.
+
+    What a trial does not read is below them.
+    """
+    heights = _heights([value for value in distinct if value is not None])
+    if None in distinct:
+        heights[None] = NOT_READ
     panel.axvline(at, color="0.5", linewidth=0.6, zorder=0)
     for value in _labelled(heights):
         style: dict[str, Any] = {"ha": "left", "va": "center", "fontsize": 7, "color": "0.25"}
-        panel.text(at + 0.02, heights[value], _label(name, value), **style)
+        panel.text(at + 0.02, heights[value], words(label(value)), **style)
     return [heights[value] for value in values]
 
 
@@ -106,9 +120,7 @@ def _labelled(heights: dict[Any, float]) -> list[Any]:
 
 
 def _label(name: str, value: Any) -> str:
-    if isinstance(value, float):
-        return f"{value:.4g}" if name == "bound" else f"{value:.2g}"
-    return short_label(name, value)
+    return f"{value:.2g}" if isinstance(value, float) else short_label(name, value)
 
 
 def _heights(values: Sequence[Any]) -> dict[Any, float]:

@@ -71,6 +71,11 @@ def render(figure: "Figure", kind: str) -> bytes:
     return content.getvalue()
 
 
+def words(text: str) -> str:
+    """A text of the user's as a figure shows it, and not as a formula."""
+    return text.replace("$", r"\$")
+
+
 def look(method: str) -> dict[str, Any]:
     """Colour and marker of a method, the same in every study; those of other packages come last."""
     place = list(METHODS).index(method) % len(PALETTE)

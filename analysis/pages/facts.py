@@ -66,7 +66,7 @@ def provenance(records: Records) -> dict[str, str]:
 def failures(found: Findings) -> list[Failure]:
     """The trials that failed or diverged, in the plan's order, and why."""
     labels = {trial.config.trial_id: trial.label for trial in found.plan.trials}
-    rows = found.rows
+    rows = found.rows.drop_duplicates(["trial_id", "replicate"])
     diverged = rows[rows["replicate_state"] == "diverged"].groupby("trial_id", sort=False).size()
     failed = rows[rows["state"] == "failed"].drop_duplicates("trial_id")
     reasons = dict(zip(failed["trial_id"], failed["reason"], strict=True))
@@ -155,6 +155,8 @@ def how_compared(plan: Plan) -> str:
     """What a difference between two cells is, and what the test of it can tell."""
     n = plan.study.replicates
     text = "A difference is the mean over replicates of the difference within a replicate"
+    if len({trial.config.hyperparameters.seed for trial in plan.trials}) > 1:
+        text += ", or of the means where the trials have other seeds (then by Welch's test)"
     if n == 1:
         return f"{text}; there is one replicate, so no test."
     return (

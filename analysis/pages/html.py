@@ -21,7 +21,13 @@ def render_page(template: str, content: Mapping[str, Any]) -> bytes:
 
 
 def inline_svg(svg: bytes, name: str) -> Markup:
-    """A figure as part of a page: with ids of its own, and colours that follow the page's."""
+    """A figure as part of a page: with ids of its own, and colours that follow the page's.
+
+    `name` has letters, digits and hyphens alone, and no other figure of the page has it. Raises
+    `ValueError` for another name.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9-]+", name):
+        raise ValueError(f"figure: {name!r} must have letters, digits and hyphens alone")
     text = svg.decode()
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.S)

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from analysis.files import replace_file
 from analysis.pages.html import render_page
@@ -29,8 +30,10 @@ def _entry(folder: Path, path: Path) -> dict[str, Any] | None:
     try:
         told = json.loads(path.read_text())
         entry = {name: told[name] for name in _SHOWN}
+        if not all(isinstance(entry[name], str) for name in _SHOWN if name != "sentences"):
+            return None
     except (OSError, ValueError, LookupError, TypeError):
         return None
     written = str(entry["written"]).replace("T", " ").removesuffix("+00:00")
-    link = (path.parent / "index.html").relative_to(folder).as_posix()
+    link = quote((path.parent / "index.html").relative_to(folder).as_posix())
     return entry | {"link": link, "written": f"{written} UTC"}

@@ -31,7 +31,8 @@ def markdown_page(found: Findings, pictures: Sequence[Picture], command: str) ->
         "What did not work": "".join(
             f"- {failure.label} (trial {failure.trial_id}): {failure.state}: {failure.reason}\n"
             for failure in failures(found)
-        ),
+        )
+        + "".join(f"- {warning}\n" for warning in found.records.warnings),
         "Trials behind the cells": selection_section(plan, found.cells),
         "Run it again": f"```\n{command}\n```\n\nTrains what is missing and nothing twice.\n",
     }
@@ -65,6 +66,7 @@ def html_page(
         ],
         "facts": facts(found).items(),
         "failures": failures(found),
+        "warnings": found.records.warnings,
         "choice": {
             "text": how_chosen(plan),
             "columns": list(columns),

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterable
 
-from analysis.labels import LOG_P, bound_label, value_range
+import pandas as pd
+
+from analysis.labels import LOG_P, axis_label, bound_label, value_range
 from analysis.statistics import errors_to_tell
 from gmm_study.study.plan import Plan
 from gmm_study.training.hyperparameters import Hyperparameters
@@ -10,9 +12,9 @@ from gmm_study.training.hyperparameters import Hyperparameters
 BLANK = " Blank: no such trial is planned."
 
 
-def caption(plan: Plan, datasets: Iterable[str], metric: str, marked: bool) -> str:
-    """The caption of a table of log p or of the bound; `marked` says whether an entry is bold."""
-    chosen = set(datasets)
+def caption(plan: Plan, cells: pd.DataFrame, metric: str) -> str:
+    """The caption of a table of log p or of the bound, of the cells that it shows."""
+    chosen = set(cells["dataset"])
     settings = [t.config.hyperparameters for t in plan.trials if t.config.dataset in chosen]
     text = f"Higher is better{'' if metric == LOG_P else ' within a method'}; {spread(plan)}."
     if not settings:
@@ -22,7 +24,7 @@ def caption(plan: Plan, datasets: Iterable[str], metric: str, marked: bool) -> s
             f" Importance sampling with K = {evaluation_samples(settings)} samples per "
             "datapoint, in expectation a lower bound of log p(x)."
         )
-        return text + (what_is_bold(plan) if marked else "")
+        return text + what_is_bold(plan, cells)
     kinds = "; ".join(f"{method}: {kind}" for method, kind in bounds_of_methods(settings).items())
     text += (
         f" Every method has its own bound ({kinds}), so "
@@ -34,20 +36,27 @@ def caption(plan: Plan, datasets: Iterable[str], metric: str, marked: bool) -> s
     return text
 
 
-def what_is_bold(plan: Plan) -> str:
-    """Which test says what is tied with the best, and what that test cannot say."""
-    n = plan.study.replicates
+def what_is_bold(plan: Plan, cells: pd.DataFrame, best: str = "the highest mean") -> str:
+    """Which test says what is tied with the best, and what that test cannot say.
+
+    Nothing where no cell is bold.
+    """
+    if not cells["rank"].astype(bool).any():
+        return ""
+    n, text = plan.study.replicates, f" Bold: {best} among methods, complete cells alone"
+    if plan.x and cells["x"].isna().any():
+        text += f" and those that read {axis_label(plan.x)}"
     if n == 1:
-        return (
-            " Bold: the highest mean among methods, complete cells alone; with one replicate no "
-            "test can say whether it stands out."
-        )
-    return (
-        " Bold: the highest mean among methods, complete cells alone, and those not told from it "
-        f"by a paired t-test over the n = {n} replicates (two-sided, 5%, not adjusted for the "
-        f"number of methods). With n = {n} a difference is told from 0 only beyond "
-        f"{errors_to_tell(n):.1f} of its standard errors, so a tie is no sign of equality."
+        return f"{text}; with one replicate no test can say whether it stands out."
+    text += (
+        f", and those not told from it by a paired t-test over the n = {n} replicates (two-sided, "
+        f"5%, not adjusted for the number of methods). With n = {n} a difference is told from 0 "
+        f"only beyond {errors_to_tell(n):.1f} of its standard errors, so a tie is no sign of "
+        "equality."
     )
+    if not cells["paired"].all():
+        text += " Where the trials have other seeds, the test is Welch's and not paired."
+    return text
 
 
 def spread(plan: Plan) -> str:

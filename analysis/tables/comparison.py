@@ -71,6 +71,7 @@ _TYPES = {
     "reached": "boolean",
     "mark": "string",
     "rank": "string",
+    "paired": "bool",
 }
 
 
@@ -192,7 +193,7 @@ def _row(by_metric: dict[str, dict[Any, Any]], metric: str, layers: _Layers) -> 
     difference = -cell["mean"] - figure.nll if figure else nan
     error = cell["standard_error"] if isfinite(cell["standard_error"]) else 0.0
     names = ["study", "dataset", "method", "x", "metric", "standard_error", "n", "samples", "mark"]
-    names.append("rank")
+    names += ["rank", "paired"]
     return {name: cell[name] for name in names} | {
         "nll": -cell["mean"],
         "ess": by_metric[ESS_OF[metric]]["mean"],

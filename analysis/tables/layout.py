@@ -91,9 +91,9 @@ def lay_out(plan: Plan, cells: pd.DataFrame) -> list[Table]:
 def _along_axis(plan: Plan, cells: pd.DataFrame) -> Table:
     metric, dataset = cells["metric"].iloc[0], cells["dataset"].iloc[0]
     notes, xs, methods = Notes(), x_values(cells), list(dict.fromkeys(cells["method"]))
-    entries, marked = _entries(cells, notes, by="x")
+    entries = _entries(cells, notes, by="x")
     rows = [(method, [entries.get((method, x)) for x in xs]) for method in methods]
-    text = caption(plan, [dataset], metric, marked)
+    text = caption(plan, cells, metric)
     if metric == LOG_P:
         text += _published_sentence(dataset, methods)
     return table(
@@ -112,7 +112,7 @@ def _along_axis(plan: Plan, cells: pd.DataFrame) -> Table:
 def _across_datasets(plan: Plan, cells: pd.DataFrame) -> Table:
     metric, datasets = cells["metric"].iloc[0], list(dict.fromkeys(cells["dataset"]))
     notes, one = Notes(), len(datasets) == 1
-    entries, marked = _entries(cells, notes, by="dataset")
+    entries = _entries(cells, notes, by="dataset")
     rows: list[tuple[str, list[Entry | None]]] = []
     for method in dict.fromkeys(cells["method"]):
         rows.append((method, [entries.get((method, dataset)) for dataset in datasets]))
@@ -123,7 +123,7 @@ def _across_datasets(plan: Plan, cells: pd.DataFrame) -> Table:
     return table(
         key=f"{plan.study.name}{f' {datasets[0]}' if one else ''} {METRICS[metric]}",
         title=f"{METRICS[metric].capitalize()}{place} in nats",
-        caption=caption(plan, datasets, metric, marked),
+        caption=caption(plan, cells, metric),
         corner=("method", "" if one else "dataset"),
         columns=[METRICS[metric]] if one else datasets,
         rows=rows,
@@ -180,17 +180,14 @@ def _published_sentence(dataset: str, methods: Iterable[str]) -> str:
     return f" Published: {listed}." if figures else ""
 
 
-def _entries(
-    cells: pd.DataFrame, notes: Notes, by: str
-) -> tuple[dict[tuple[str, Any], Entry], bool]:
-    """The entries by method and column, and whether one of them is bold."""
-    entries = {
+def _entries(cells: pd.DataFrame, notes: Notes, by: str) -> dict[tuple[str, Any], Entry]:
+    """The entries by method and column."""
+    return {
         (cell["method"], cell[by]): Entry(
             cell["mean"], cell["standard_error"], notes.letter(cell["mark"]), bool(cell["rank"])
         )
         for cell in cells.to_dict("records")
     }
-    return entries, any(entry.best for entry in entries.values())
 
 
 def _letters() -> Iterator[str]:

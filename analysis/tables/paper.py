@@ -118,6 +118,4 @@ def _caption(plan: Plan, compared: pd.DataFrame) -> str:
         "names its layers stands beside those layers alone. ess: effective samples as a fraction "
         "of K, mean over the test datapoints and replicates."
     )
-    if compared["rank"].astype(bool).any():
-        text += what_is_bold(plan).replace("highest mean", "lowest mean of -log p")
-    return text
+    return text + what_is_bold(plan, compared, "the lowest mean of -log p")

@@ -1,6 +1,8 @@
 """What the records say: the report of a study, those of all studies, the published tables."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,12 +16,14 @@ from gmm_study.errors import InputError
 
 if TYPE_CHECKING:
     from analysis import Report
+    from gmm_study.study import Plan
     from gmm_study.trials.record import RecordStore
 
 REPORTS = Path("reports")
 """Where the reports go."""
 PAPER = REPORTS / "paper"
 """Where the published tables go."""
+NO_RECORDS = "no records of it as its file declares it"
 
 
 @click.command()
@@ -49,37 +53,41 @@ def tables(storage: str, as_json: bool) -> None:
     """Write the reports of all studies, as their files declare them, and the published tables.
 
     Reads records alone, and no data. A study without records has no report; the exit status is 1 if
-    one cannot be written.
+    a study cannot be used or its report not be written.
 
     --json: {reports: [as `gmm-study report --json`], without: {study: why}, paper: [path], index}
     """
-    from analysis import write_index
+    from analysis import PUBLISHED, write_index
     from gmm_study.trials.record import RecordStore
 
     store, console = RecordStore(storage), output_console(stderr=as_json)
     say = partial(console.print, markup=False, highlight=False, soft_wrap=True)
     reports: list[Report] = []
     without: dict[str, str] = {}
+    plans: dict[str, Plan] = {}
     for name in sorted(path.stem for path in Path("studies").glob("*.yaml")):
         try:
             with working(f"writing {name}"):
-                reports.append(_from_records(name, store))
-        except InputError as error:
+                plans[name] = _plan(name, store)
+                reports.append(_from_records(plans[name], store))
+        except (InputError, OSError) as error:
             without[name] = str(error)
             say(f"{name}: no report: {error}")
             continue
         for line in (reports[-1].summary["title"], *reports[-1].summary["sentences"]):
             say(line)
         say(f"wrote {reports[-1].page}")
-    paper = _published_tables(store)
-    index = write_index(REPORTS)
+    published = [plans[name] for name in PUBLISHED if name in plans and plans[name].trials]
+    with _told_if_unwritable():
+        paper = _published_tables(published, store)
+        index = write_index(REPORTS)
     for path in (*paper, index):
         say(f"wrote {path}")
     if as_json:
         told = [{**own.summary, "page": str(own.page)} for own in reports]
         shown: dict[str, Any] = {"reports": told, "without": without}
         print_json({**shown, "paper": [str(path) for path in paper], "index": str(index)})
-    if any("cannot be written" in why for why in without.values()):
+    if any(why != NO_RECORDS for why in without.values()):
         sys.exit(1)
 
 
@@ -90,13 +98,10 @@ def write_one(opened: Opened) -> "Report":
     study = opened.plan.study
     if not opened.plan.trials:
         raise InputError(f"{study.name}: its search has proposed no trial yet; run it first")
-    folder = REPORTS / study.name / study.variant
-    try:
-        with working("writing the report"):
-            written = write_report(opened.plan, opened.store, folder, opened.command)
-            write_index(REPORTS)
-    except OSError as error:
-        raise InputError(f"the report cannot be written: {error}") from None
+    folder = _folder(study.name) / study.variant
+    with _told_if_unwritable(), working("writing the report"):
+        written = write_report(opened.plan, opened.store, folder, opened.command)
+        write_index(REPORTS)
     return written
 
 
@@ -108,28 +113,39 @@ def print_report(written: "Report", stderr: bool = False) -> None:
     console.print(page, markup=False, highlight=False, soft_wrap=True)
 
 
-def _from_records(name: str, store: "RecordStore") -> "Report":
-    from analysis import plan_from_records, write_report
+def _plan(name: str, store: "RecordStore") -> "Plan":
+    from analysis import plan_from_records
 
-    plan = plan_from_records(name, store)
-    recorded = set(store.trial_ids())
+    return plan_from_records(name, store)
+
+
+def _from_records(plan: "Plan", store: "RecordStore") -> "Report":
+    from analysis import write_report
+
+    recorded, name = set(store.trial_ids()), plan.study.name
     if recorded.isdisjoint(trial.config.trial_id for trial in plan.trials):
-        raise InputError("no records of it as its file declares it")
-    command = f"gmm-study run {name}"
+        raise InputError(NO_RECORDS)
+    return write_report(plan, store, _folder(name), f"gmm-study run {name}")
+
+
+def _published_tables(plans: "list[Plan]", store: "RecordStore") -> list[Path]:
+    from analysis import paper_table, write_paper
+
+    found = [paper_table(plan, store) for plan in plans]
+    return list(write_paper(found, PAPER).values()) if found else []
+
+
+def _folder(name: str) -> Path:
+    """Where a study's reports go. Raises `InputError` for the name of the published tables."""
+    if REPORTS / name == PAPER:
+        raise InputError(f"{name}: {PAPER} has the published tables; give the study another name")
+    return REPORTS / name
+
+
+@contextmanager
+def _told_if_unwritable() -> Iterator[None]:
+    """One line where the folder of reports cannot be written."""
     try:
-        return write_report(plan, store, REPORTS / name, command)
+        yield
     except OSError as error:
         raise InputError(f"the report cannot be written: {error}") from None
-
-
-def _published_tables(store: "RecordStore") -> list[Path]:
-    """Those of the published tables whose studies are here."""
-    from analysis import PUBLISHED, paper_table, plan_from_records, write_paper
-
-    plans = [
-        plan_from_records(name, store)
-        for name in PUBLISHED
-        if (Path("studies") / f"{name}.yaml").exists()
-    ]
-    found = [paper_table(plan, store) for plan in plans if plan.trials]
-    return list(write_paper(found, PAPER).values()) if found else []

@@ -1,6 +1,7 @@
 """How much each setting mattered to what a search was after, by Optuna's fANOVA."""
 
 from collections.abc import Mapping, Sequence
+from statistics import median_high
 from typing import Any
 
 import optuna
@@ -14,6 +15,7 @@ FEWEST_TRIALS = 4
 MOST_TRIALS = 150
 """Trials beyond which every second, third, … one is taken: the forest's time grows with them."""
 TREES = 16
+NOT_READ = "not read"
 LOG_SCALE_FROM = 20.0
 """Largest over smallest value of a setting above which the forest sees its logarithm."""
 
@@ -21,13 +23,14 @@ LOG_SCALE_FROM = 20.0
 def importances(settings: Mapping[str, Sequence[Any]], bounds: Sequence[float]) -> dict[str, float]:
     """The share of each setting in the variance of the bound, largest first; they sum to 1.
 
-    `settings` has a value a trial for each, a number or a text, and `bounds` the trials' bounds in
-    nats (Hutter, Hoos, Leyton-Brown, ICML 2014). A setting of one value has no share. Empty where
-    there are under four trials, no setting that varies or no variance.
+    `settings` has a value a trial for each, a number or a text, or None where a trial does not read
+    it, and `bounds` the trials' bounds in nats (Hutter, Hoos, Leyton-Brown, ICML 2014). To the
+    forest a number that is not read is the middle one of the others. A setting of one value has no
+    share. Empty where there are under four trials, no setting that varies or no variance.
     """
     step = -(-len(bounds) // MOST_TRIALS)
     bounds = list(bounds)[::step]
-    varying = {name: list(values)[::step] for name, values in settings.items()}
+    varying = {name: _told(list(values)[::step]) for name, values in settings.items()}
     varying = {name: values for name, values in varying.items() if len(set(values)) > 1}
     if len(bounds) < FEWEST_TRIALS or not varying or len(set(bounds)) < 2:
         return {}
@@ -42,6 +45,16 @@ def importances(settings: Mapping[str, Sequence[Any]], bounds: Sequence[float]) 
         for index, bound in enumerate(bounds)
     )
     return get_param_importances(study, evaluator=FanovaImportanceEvaluator(n_trees=TREES, seed=0))
+
+
+def _told(values: list[Any]) -> list[Any]:
+    """The values with one in place of None."""
+    known = [value for value in values if value is not None]
+    if len(known) == len(values) or not known:
+        return values
+    texts = any(isinstance(value, str) for value in known)
+    filler = NOT_READ if texts else median_high(known)
+    return [filler if value is None else value for value in values]
 
 
 def _distribution(values: Sequence[Any]) -> BaseDistribution:
