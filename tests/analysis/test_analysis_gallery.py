@@ -1,6 +1,9 @@
+import re
+from math import isfinite
+
 import pytest
 
-from analysis import find, pictures_of
+from analysis import find, pictures_of, write_report
 
 SIZES = {"layers": {"first": 8, "last": 4}}
 DEPTHS = {"layers.depth": {"grid": [1, 2, 3]}}
@@ -67,6 +70,7 @@ def test_a_method_without_a_p_star_has_no_figure_of_it(lab, gallery):
     plan = lab.plan(methods=["rws"])
     lab.write(plan.trials[0].config, *[gmm(-21.0, -20.0)] * 3)  # an old record may say more
     pictures = gallery(plan)
+    assert set(pictures) == {"result", "ess"}
     assert "p*" not in pictures["ess"].caption
 
 
@@ -109,3 +113,83 @@ def test_without_a_record_there_is_the_result_alone_and_it_says_so(lab, gallery)
     pictures = gallery(lab.plan(space=DEPTHS, fixed=SIZES))
     assert set(pictures) == {"result"}
     assert "A gap is an incomplete cell." in pictures["result"].caption
+
+
+def test_a_setting_that_some_trials_do_not_read_is_told_so_and_costs_no_report(lab, gallery):
+    plan = lab.plan(
+        space={
+            "optimizer": {"choice": ["adam", "sgd"]},
+            "momentum": {"uniform": [0.5, 0.99]},
+            "learning_rate": {"log_uniform": [1e-3, 1e-1]},
+        },
+        search={"kind": "random", "trials": 12},
+        replicates=1,
+    )
+    for index, trial in enumerate(plan.trials):
+        lab.write(trial.config, gmm(-20.0 - index, -20.0))
+    assert {trial.config.hyperparameters.optimizer for trial in plan.trials} == {"adam", "sgd"}
+    picture = gallery(plan)["trials-digits"]
+    (panel,) = picture.draw().axes
+    heights = [point[1] for line in panel.collections[0].get_segments() for point in line]
+    assert all(isfinite(height) for height in heights)
+    assert "not read" in [text.get_text() for text in panel.texts]
+
+
+def test_a_setting_called_bound_is_not_taken_for_the_validation_bound(lab, gallery):
+    plan = lab.plan(
+        methods=["vae"],
+        space={
+            "bound": {"choice": ["elbo", "iwae"]},
+            "learning_rate": {"log_uniform": [1e-3, 1e-1]},
+        },
+        search={"kind": "random", "trials": 12},
+        replicates=1,
+    )
+    for trial in plan.trials:
+        bound = -20.0 if trial.axes["bound"] == "iwae" else -40.0
+        lab.write(trial.config, gmm(bound, bound))
+    assert re.search(r"vae on digits: bound (9\d|100)%", gallery(plan)["importance"].caption)
+
+
+def test_data_sets_of_odd_names_have_figures_of_their_own(lab):
+    odd = ["./a/b.npz", "./a-b.npz", './x"><img src=x onerror=alert(1)>.npz']
+    plan = lab.plan(
+        datasets=odd,
+        space={"learning_rate": {"log_uniform": [1e-3, 1e-1]}},
+        search={"kind": "random", "trials": 3},
+        replicates=1,
+    )
+    for index, trial in enumerate(plan.trials):
+        lab.write(trial.config, gmm(-20.0 - index, -20.0))
+    report = write_report(plan, lab.store, lab.folder / "report")
+    names = [name for name in report.paths if "figures/trials" in name and name.endswith("svg")]
+    assert len(set(names)) == 3
+    page = report.page.read_text()
+    assert "<img" not in page
+    assert all(name in page for name in ("./a/b.npz", "./a-b.npz"))
+
+
+def test_a_figure_that_cannot_be_drawn_costs_no_table(lab, figures, monkeypatch):
+    plan = lab.plan(methods=["gmm", "rws"])
+    for trial in plan.trials:
+        lab.write(trial.config, *[figures(-21.0, -20.0)] * 3)
+
+    def broken(*arguments):
+        raise RuntimeError("no ink")
+
+    monkeypatch.setattr("analysis.gallery.draw", broken)
+    report = write_report(plan, lab.store, lab.folder / "report")
+    assert "figures/result.png" not in report.paths
+    assert "figures/ess.png" in report.paths
+    assert "figure result cannot be drawn: no ink" in report.page.read_text()
+    assert report.summary["warnings"] == ["figure result cannot be drawn: no ink"]
+
+
+def test_a_name_with_dollars_is_a_name_and_no_formula(lab, figures):
+    plan = lab.plan(variations={"plain": {}, r"$\frac$": {"samples": 1}})
+    for index, trial in enumerate(plan.trials):
+        values = [-20.0 - index, -20.5 - index, -20.25]
+        lab.write(trial.config, *(figures(-21.0, value) for value in values))
+    report = write_report(plan, lab.store, lab.folder / "report")
+    assert report.summary["warnings"] == []
+    assert r"$\frac$" in report.paths["figures/result.svg"].read_text()

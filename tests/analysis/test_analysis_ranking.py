@@ -2,7 +2,7 @@
 
 import pytest
 
-from analysis import join, lay_out, load, summarise
+from analysis import join, lay_out, load, summarise, verdict
 
 # Student's t with two degrees of freedom: p = 1 - t / sqrt(t^2 + 2)
 
@@ -53,6 +53,40 @@ def test_with_one_replicate_there_is_a_best_one_and_no_test(ranked):
     assert dict(log_p["rank"]) == {"gmm": "best", "rws": ""}
     assert log_p["p_value"].isna().all()
     assert "no test can say" in lay_out(plan, cells)[0].caption
+
+
+def test_trials_of_other_seeds_are_compared_by_welch_and_the_caption_says_so(lab, figures):
+    points = [{"seed": 0}, {"seed": 1}]
+    search = {"kind": "random", "trials": 2, "points": points}
+    plan = lab.plan(methods=["gmm", "rws"], space={"seed": {"choice": [0, 1]}}, search=search)
+    seed_of = {"gmm": 0, "rws": 1}
+    for trial in plan.trials:
+        settings = trial.config.hyperparameters
+        best = seed_of[settings.method] == settings.seed
+        values = (-20.0, -19.0, -18.0) if settings.method == "gmm" else (-21.0, -20.0, -19.0)
+        lab.write(trial.config, *(figures(-21.0 - (not best), value) for value in values))
+    rows = join(plan, load(lab.store))
+    cells = summarise(plan, rows)
+    # both have the variance 1: the difference of 1 has the error sqrt(2 / 3), t = 1.22, 4 degrees
+    log_p = cells[cells["metric"] == "test/log_p"].set_index("method")
+    assert dict(log_p["rank"]) == {"gmm": "best", "rws": "tied"}
+    assert log_p["p_value"]["rws"] == pytest.approx(0.28786, abs=1e-5)
+    assert "Welch's and not paired" in lay_out(plan, cells)[0].caption
+    (sentence,) = verdict(plan, rows, cells)
+    assert "(not paired: other seeds)" in sentence
+
+
+def test_a_method_that_does_not_read_the_axis_has_no_rival_and_the_report_says_so(lab, figures):
+    space = {"deterministic_layers": {"grid": [0, 1]}}
+    plan = lab.plan(methods=["gmm", "rws", "vae"], space=space)
+    for trial in plan.trials:
+        height = {"gmm": -20.0, "rws": -21.0, "vae": -10.0}[trial.config.hyperparameters.method]
+        lab.write(trial.config, *(figures(-21.0, height + step) for step in (0.0, 0.1, 0.2)))
+    rows = join(plan, load(lab.store))
+    cells = summarise(plan, rows)
+    assert set(cells.loc[cells["method"] == "vae", "rank"]) == {""}
+    assert "and those that read deterministic layers" in lay_out(plan, cells)[0].caption
+    assert any("vae, which does not read" in sentence for sentence in verdict(plan, rows, cells))
 
 
 def test_bounds_are_not_ranked_and_a_method_alone_is_no_winner(ranked):

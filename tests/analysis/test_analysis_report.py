@@ -84,6 +84,14 @@ def test_an_unreadable_record_is_named_and_the_others_are_shown(lab, study):
     assert f"warning: {lost}: result.json" in console.export_text()
 
 
+def test_a_divergence_is_counted_once_however_many_cells_the_trial_stands_in(lab, figures):
+    plan = lab.plan(variations={"plain": {}, "same": {"samples": 10}, "few": {"samples": 1}})
+    for trial in plan.trials:
+        lab.write(trial.config, figures(-21.0, -20.0), None, None)
+    report = write_report(plan, lab.store, lab.folder / "report")
+    assert [own["reason"] for own in report.summary["failures"]] == ["2 of 3 replicates"] * 2
+
+
 def test_the_svg_holds_its_words_as_text(study, picture):
     found = " ".join(words(render(picture(study), "svg")))
     for word in ("gmm", "rws", "vae", "depth", "ELBO", "test bound on digits (nats)"):
