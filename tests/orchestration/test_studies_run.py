@@ -43,7 +43,14 @@ def test_every_trial_of_a_study_gets_a_complete_record_and_the_report_is_written
     assert all(set(result["replicates"]) == {"0", "1"} for result in results.values())
     report = bench.folder / "reports" / "tiny"
     names = {path.name for path in report.iterdir()}
-    assert names == {"table.md", "table.csv", "table.tex", "figure.png", "figure.svg"}
+    assert names == {
+        "index.html",
+        "report.json",
+        "table.md",
+        "table.csv",
+        "table.tex",
+        "figures",
+    }
     assert "Does a tiny model gain from depth?" in output
     assert "4 complete" in output
 
