@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from analysis.plans import plan_from_records
 from analysis.reading import UNREADABLE, Reading, line
+from gmm_study.tracking.words import DECLARED
 from gmm_study.trials.record import RecordStore
 
 if TYPE_CHECKING:
@@ -108,17 +109,18 @@ def load(
     )
 
 
-def load_from_mlflow(study: str, uri: str | None = None) -> Records:
+def load_from_mlflow(study: str, uri: str | None = None, variant: str | None = DECLARED) -> Records:
     """The same frames of a study from an MLflow server, for who has no records.
 
     `uri` is a tracking URI; None stands for `MLFLOW_TRACKING_URI` or `mlflow.db` in the current
-    folder. The values are those of the records, bit for bit, as of the last sync; what a record
-    says that cannot be read is not there. Raises `InputError` where there is no such database or
-    experiment.
+    folder. `variant` is `declared`, the study as its file declares it, or another of its variants,
+    as `small` or `max_epochs=5`; None stands for all of them. The values are those of the records,
+    bit for bit, as of the last sync; what a record says that cannot be read is not there. Raises
+    `InputError` where there is no such database, experiment or variant.
     """
     from gmm_study.tracking.reading import read_study
 
-    told = read_study(study, uri)
+    told = read_study(study, uri, variant)
     trials = [
         row
         | {"reason": line(row["reason"]) if row["reason"] else ""}

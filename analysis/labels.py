@@ -23,8 +23,6 @@ MORE_METRICS = {
 }
 """Those that its other figures show: in nats, and effective sample sizes as fractions of K."""
 
-CHANGES_THE_BOUND = {"samples": "the K of their bound", "bound": "the kind of their bound"}
-"""Settings under which the bounds of one method are different quantities."""
 MOST_DECIMALS = 4
 ROUNDING = 1e-9
 """Nats up to which an error is that of the arithmetic, and counts as zero."""

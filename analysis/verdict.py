@@ -7,11 +7,12 @@ import pandas as pd
 
 from analysis.costs import cost_sentences, costs_of_variations
 from analysis.differences import LogP
-from analysis.labels import CHANGES_THE_BOUND, LOG_P, axis_label, decimals, error_label, value_label
+from analysis.labels import LOG_P, axis_label, decimals, error_label, value_label
 from analysis.planned import is_continuous
 from analysis.statistics import LEVEL, Difference
 from gmm_study.study.plan import Plan
 from gmm_study.study.schema import VARIATION
+from gmm_study.training.hyperparameters import CHANGES_THE_BOUND
 
 
 def verdict(plan: Plan, rows: pd.DataFrame, cells: pd.DataFrame) -> list[str]:

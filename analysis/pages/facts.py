@@ -9,12 +9,13 @@ import pandas as pd
 
 from analysis.findings import Findings
 from analysis.frames import Records
-from analysis.labels import CHANGES_THE_BOUND, axis_label, is_number, plain, value_label
+from analysis.labels import axis_label, is_number, plain, value_label
 from analysis.planned import STATES
 from analysis.statistics import errors_to_tell
 from gmm_study.study.plan import Plan
 from gmm_study.study.schema import VARIATION, Study
 from gmm_study.study.strategies import DrawnSearch, Scheduler
+from gmm_study.training.hyperparameters import CHANGES_THE_BOUND
 
 MOST_LISTED = 8
 

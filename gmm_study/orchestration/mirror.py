@@ -247,6 +247,7 @@ def assignment(plan: Plan, store: RecordStore, command: str = "") -> dict[str, A
     places: dict[str, list[PlannedTrial]] = {}
     for place in plan.places:
         places.setdefault(place.config.trial_id, []).append(place)
+    varied = [name for settings in study.variations.values() for name in settings]
     return {
         "study": {
             "name": study.name,
@@ -254,7 +255,7 @@ def assignment(plan: Plan, store: RecordStore, command: str = "") -> dict[str, A
             "variant": study.variant,
             "command": command,
             "x": plan.x,
-            "axes": list(dict.fromkeys(map(_param, study.space))),
+            "axes": list(dict.fromkeys(map(_param, [*study.space, *varied]))),
             "replicates": study.replicates,
         },
         "storage": store.storage,

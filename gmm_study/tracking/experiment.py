@@ -8,7 +8,7 @@ from mlflow.entities import LifecycleStage
 from mlflow.tracking import MlflowClient
 
 from gmm_study.tracking.database import DEFAULT_ARTIFACTS
-from gmm_study.tracking.notes import BestRow, Facts, saved_views, study_note
+from gmm_study.tracking.notes import BestRow, Facts, asked, saved_views, study_note
 
 NOTE = "mlflow.note.content"
 
@@ -43,5 +43,5 @@ class StudyExperiment:
         artifacts = None
         if not os.environ.get("MLFLOW_TRACKING_URI"):
             artifacts = (Path(DEFAULT_ARTIFACTS) / self.facts.name).resolve().as_uri()
-        tags = {NOTE: self.facts.question, "mlflow.experimentKind": "custom_model_development"}
+        tags = {NOTE: asked(self.facts), "mlflow.experimentKind": "custom_model_development"}
         return str(self.client.create_experiment(self.facts.name, artifacts, tags))

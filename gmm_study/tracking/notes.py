@@ -4,12 +4,14 @@ Links and pictures are relative to the address of the UI, so that they hold behi
 """
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode
 
 from gmm_study.tracking.account import Account
+from gmm_study.tracking.lists import search_for
 from gmm_study.tracking.words import (
     BEST_OF_CELL,
     BEST_OF_METHOD,
@@ -18,11 +20,17 @@ from gmm_study.tracking.words import (
     TRIAL,
     VARIANTS,
 )
+from gmm_study.training.hyperparameters import CHANGES_THE_BOUND
 
 SHARED_VIEW = "mlflow.sharedViewState."
 """How the tags of an experiment begin in which the MLflow UI keeps views of its runs."""
 MOST_ROWS = 12
-"""Of the table of best trials: MLflow takes 5,000 characters."""
+"""Of the table of best trials."""
+LONGEST = 5_000
+"""Characters of a note. MLflow takes 20,000 of an experiment and 8,000 of a run; its UI shows a
+note whole, and nobody reads so much."""
+LONGEST_QUESTION = 1_000
+BREAK = "\n\n"
 PICTURES = {
     "pictures/samples.png": "samples of p",
     "pictures/samples_p_star.png": "samples of p*",
@@ -53,6 +61,12 @@ class Facts:
         return self.variant or DECLARED
 
     @property
+    def swept_bounds(self) -> list[str]:
+        """In what the bounds of a method's trials differ, so that they do not compare."""
+        swept = {self.x, *self.axes}
+        return [words for name, words in CHANGES_THE_BOUND.items() if name in swept]
+
+    @property
     def report(self) -> str:
         """The folder of its report."""
         return "/".join(filter(None, ("reports", self.name, self.variant)))
@@ -72,21 +86,30 @@ class BestRow:
 
 def study_note(facts: Facts, experiment_id: str, best: Sequence[BestRow]) -> str:
     """The description of a study's experiment, of which the UI shows one line until asked."""
-    lines = [
-        f"{facts.question} {_links(experiment_id, best)}",
-        _best_table(experiment_id, best),
+    first = f"{asked(facts)} {_links(facts, experiment_id, best)}"
+    others = [
         f"A run is a trial, the runs below it are its replicates, a seed each. {_along(facts)}"
         "`valid/bound` of a trial is the mean over its replicates of the best validation bound, "
         "in nats; trials are chosen by it alone, within a method, as each has a bound of its own. "
         "`test/...` is for reporting.",
-        "The best trial of a method: sort by `valid/bound` and search for "
-        f"`tags.{KIND} = '{TRIAL}' and params.method = 'gmm'`. "
-        f"Those chosen for the report: `tags.{BEST_OF_CELL} LIKE '%{facts.variant_name}%'`.",
-        f"Report: [{facts.report}/index.html]({quote(facts.report)}/index.html), a file of the "
-        "study's folder; the link holds in `gmm-study ui`.",
+        f"{_how_to_find_the_best(facts)} "
+        f"Those chosen for the report: `{search_for(BEST_OF_CELL, facts.variant_name)}`. "
+        "Where a trial tops a list by `valid/bound` and is not among them, not all of its "
+        "replicates are complete, as its note says; `tags.state = 'complete'` leaves out those "
+        "that have not ended or have no complete one.",
+        f"Report: [{_escaped(facts.report)}/index.html]({quote(facts.report)}/index.html), a file "
+        "of the study's folder; the link holds in `gmm-study ui`.",
         f"Run it: `{facts.command}`" if facts.command else "",
     ]
-    return "\n\n".join(filter(None, lines))
+    room = LONGEST - len(_joined([first, *others]))
+    return _joined([first, _best_table(experiment_id, best, room - len(BREAK)), *others])
+
+
+def asked(facts: Facts) -> str:
+    """The study's question, cut where it is too long for a note."""
+    question = facts.question
+    fits = len(question) <= LONGEST_QUESTION
+    return question if fits else f"{question[: LONGEST_QUESTION - 1]}…"
 
 
 def trial_note(
@@ -106,25 +129,39 @@ def trial_note(
     ]
     count = len(told.complete)
     lines = [
-        f"**{label}**, trial `{trial_id}`, {told.state}: {count} of {len(told.ended)} replicates "
-        "complete.",
+        f"**{_escaped(label)}**, trial `{trial_id}`, {told.state}: "
+        f"{count} of {len(told.ended)} replicates complete.",
         f"{'; '.join(figures)} (nats, mean ± standard error over replicates)." if figures else "",
         " ".join(f"![{PICTURES[name]}]({_picture(run_id, name)})" for name in pictures),
         f"Pictures: {', '.join(PICTURES[name] for name in pictures)}." if pictures else "",
         "; ".join(ended) + ".",
         f"Record: `{record}`.",
     ]
-    return "\n\n".join(filter(None, lines))
+    return _joined(lines)
 
 
 def saved_views(facts: Facts, created: int) -> dict[str, str]:
     """The tags of an experiment that make views of its runs; `created` is in milliseconds."""
-    here = f"tags.{BEST_OF_METHOD} LIKE '%{facts.variant_name}%'"
-    trials = f"tags.{KIND} = '{TRIAL}' and tags.{VARIANTS} LIKE '%{facts.variant_name}%'"
+    best = BEST_OF_CELL if facts.swept_bounds else BEST_OF_METHOD
+    here = search_for(best, facts.variant_name)
+    trials = f"tags.{KIND} = '{TRIAL}' and {search_for(VARIANTS, facts.variant_name)}"
     return {
-        f"{SHARED_VIEW}best": _view("Best trial of every method", here, facts, created),
-        f"{SHARED_VIEW}trials": _view("Trials, best first", trials, facts, created),
+        f"{SHARED_VIEW}best": _view(_best_called(facts).capitalize(), here, facts, created),
+        f"{SHARED_VIEW}trials": _view("Trials, highest bound first", trials, facts, created),
     }
+
+
+def _best_called(facts: Facts) -> str:
+    return "chosen for the report" if facts.swept_bounds else "best trial of every method"
+
+
+def _how_to_find_the_best(facts: Facts) -> str:
+    if facts.swept_bounds:
+        return (
+            f"Trials differ in {' and '.join(facts.swept_bounds)}, so the bounds of a method's "
+            "trials do not compare, and none is called its best."
+        )
+    return f"The best trial of each method: `{search_for(BEST_OF_METHOD, facts.variant_name)}`."
 
 
 def _view(name: str, search: str, facts: Facts, created: int) -> str:
@@ -148,14 +185,17 @@ def _view(name: str, search: str, facts: Facts, created: int) -> str:
     return json.dumps({**envelope, "state": json.dumps(state)})
 
 
-def _links(experiment_id: str, best: Sequence[BestRow]) -> str:
+def _links(facts: Facts, experiment_id: str, best: Sequence[BestRow]) -> str:
     links = {
-        "best of every method": _view_link(experiment_id, "best"),
+        _best_called(facts): _view_link(experiment_id, "best"),
         "trials": _view_link(experiment_id, "trials"),
         "curves": _view_link(experiment_id, "trials", compareRunsMode="CHART"),
     }
     if len({row.dataset for row in best}) == 1:
-        links = {f"best {row.method}": _run_link(experiment_id, row.run_id) for row in best} | links
+        links = {
+            f"best {_escaped(row.method)}": _run_link(experiment_id, row.run_id)
+            for row in best[:MOST_ROWS]
+        } | links
     return " · ".join(f"[{name}]({link})" for name, link in links.items())
 
 
@@ -163,14 +203,31 @@ def _along(facts: Facts) -> str:
     return f"The report runs along `{facts.x}`. " if facts.x else ""
 
 
-def _best_table(experiment_id: str, best: Sequence[BestRow]) -> str:
-    if not best:
-        return ""
-    lines = ["| data | method | best trial | mean validation bound |", "|---|---|---|---|"]
+def _best_table(experiment_id: str, best: Sequence[BestRow], room: int) -> str:
+    """As many rows as there is room for, empty where that is none."""
+    table = "| data | method | best trial | mean validation bound |\n|---|---|---|---|"
+    rows = 0
     for row in best[:MOST_ROWS]:
-        link = _run_link(experiment_id, row.run_id)
-        lines.append(f"| {row.dataset} | {row.method} | [{row.label}]({link}) | {row.bound:.3f} |")
-    return "\n".join(lines)
+        data, method, label = map(_escaped, (row.dataset, row.method, row.label))
+        link = f"[{label}]({_run_link(experiment_id, row.run_id)})"
+        longer = f"{table}\n| {data} | {method} | {link} | {row.bound:.3f} |"
+        if len(longer) <= room:
+            table, rows = longer, rows + 1
+    return table if rows else ""
+
+
+def _joined(paragraphs: Sequence[str]) -> str:
+    """The paragraphs that are not empty, without the last ones where a note would be too long."""
+    kept = list(filter(None, paragraphs))
+    while len(kept) > 1 and len(BREAK.join(kept)) > LONGEST:
+        kept.pop()
+    return BREAK.join(kept)[:LONGEST]
+
+
+def _escaped(text: str) -> str:
+    """A text as Markdown that shows it, in a cell of a table and in a link too."""
+    plain = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return re.sub(r"([\\`*_~|\[\]])", r"\\\1", plain)
 
 
 def _run_link(experiment_id: str, run_id: str) -> str:

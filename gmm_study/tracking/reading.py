@@ -16,7 +16,8 @@ from gmm_study.addresses import redact
 from gmm_study.errors import InputError
 from gmm_study.tracking.account import ENDED
 from gmm_study.tracking.database import is_missing, tracking_uri
-from gmm_study.tracking.words import BEST_BOUND
+from gmm_study.tracking.lists import from_tag
+from gmm_study.tracking.words import BEST_BOUND, DECLARED, VARIANTS
 from gmm_study.training.hyperparameters import Hyperparameters
 
 PAGE = 1000
@@ -67,12 +68,14 @@ class StudyRows:
         return [dict(zip(names, row, strict=True)) for row in sorted(set(rows), key=_place)]
 
 
-def read_study(study: str, uri: str | None = None) -> StudyRows:
+def read_study(study: str, uri: str | None = None, variant: str | None = DECLARED) -> StudyRows:
     """What a tracking server, or a database of MLflow's, has of a study.
 
     `uri` is a tracking URI; None stands for `MLFLOW_TRACKING_URI` or `mlflow.db` in the current
-    folder. The values are those of the records, bit for bit, as of the last sync. Raises
-    `InputError` where there is no such database or experiment.
+    folder. `variant` is `declared`, the study as its file declares it, or another of its variants,
+    as `small` or `max_epochs=5`; None stands for all of them. The values are those of the records,
+    bit for bit, as of the last sync. Raises `InputError` where there is no such database,
+    experiment or variant.
     """
     uri = uri or tracking_uri()
     if is_missing(uri):
@@ -83,6 +86,7 @@ def read_study(study: str, uri: str | None = None) -> StudyRows:
         raise InputError(f"{study}: MLflow at {redact(uri)} has no such experiment")
     runs = [run for run in _all_runs(client, experiment.experiment_id) if _is_of_a_trial(run)]
     parents = {run.data.tags["trial_id"]: run for run in runs if "replicate" not in run.data.tags}
+    parents = _of_variant(parents, study, variant)
     replicates = sorted(_below(runs, parents), key=_identity)
     ended = [run for run in replicates if run.data.tags["state"] in ENDED]
     states: dict[str, set[str]] = {trial_id: set() for trial_id in parents}
@@ -110,6 +114,18 @@ def _all_runs(client: MlflowClient, experiment_id: str) -> Iterator[Run]:
 
 def _is_of_a_trial(run: Run) -> bool:
     return {"trial_id", "state"} <= set(run.data.tags)
+
+
+def _of_variant(parents: dict[str, Run], study: str, variant: str | None) -> dict[str, Run]:
+    """The trials' runs that a variant of the study has; None stands for all variants."""
+    if variant is None or not parents:
+        return parents
+    lists = {trial_id: from_tag(run.data.tags.get(VARIANTS)) for trial_id, run in parents.items()}
+    known = sorted({name for names in lists.values() for name in names})
+    if variant not in known:
+        there = " or ".join(map(repr, known)) or "None, as MLflow knows of no variants"
+        raise InputError(f"{study}: variant: {variant!r} must be {there}")
+    return {trial_id: run for trial_id, run in parents.items() if variant in lists[trial_id]}
 
 
 def _below(runs: list[Run], parents: dict[str, Run]) -> Iterator[Run]:

@@ -23,6 +23,7 @@ from gmm_study.tracking.account import ENDED, STATUS, Account, account_of
 from gmm_study.tracking.best import Best, Cell, best_trials
 from gmm_study.tracking.database import await_database, lock_of, make_database, tracking_uri
 from gmm_study.tracking.experiment import NOTE, StudyExperiment
+from gmm_study.tracking.lists import as_tag, from_tag
 from gmm_study.tracking.notes import PICTURES, BestRow, Facts, trial_note
 from gmm_study.tracking.words import (
     BEST_BOUND,
@@ -132,12 +133,15 @@ class StudyRuns:
         """Say which of the trials that were synced are best, where MLflow says otherwise.
 
         `cells` are those that each trial of the study competes in. A trial that is no longer of the
-        study is best in none.
+        study is best in none, and none is the best of a method whose bounds do not compare.
         """
         best = best_trials(self._bounds, cells)
+        if self.facts.swept_bounds:
+            best.of_method.clear()
+        of_cell, of_method = set(best.of_cell.values()), set(best.of_method.values())
         for trial_id, runs in self.trials.items():
-            self._list(runs.parent, BEST_OF_CELL, trial_id in best.of_cell.values())
-            self._list(runs.parent, BEST_OF_METHOD, trial_id in best.of_method.values())
+            self._list(runs.parent, BEST_OF_CELL, trial_id in of_cell)
+            self._list(runs.parent, BEST_OF_METHOD, trial_id in of_method)
         self.experiment.describe(self._best_rows(best))
 
     def _best_rows(self, best: Best) -> list[BestRow]:
@@ -151,14 +155,13 @@ class StudyRuns:
 
     def _list(self, run: _Run, tag: str, wanted: bool) -> None:
         """Have a tag that lists variants of the study list this one, or not."""
-        before = [name for name in run.tags.get(tag, "").split(", ") if name]
-        others = [name for name in before if name != self.facts.variant_name]
-        after = sorted([*others, self.facts.variant_name]) if wanted else others
-        if set(after) == set(before):
+        others = set(from_tag(run.tags.get(tag))) - {self.facts.variant_name}
+        after = as_tag(others | {self.facts.variant_name} if wanted else others)
+        if after == run.tags.get(tag, ""):
             return
         if after:
-            run.tags[tag] = ", ".join(after)
-            self.client.set_tag(run.run_id, tag, run.tags[tag])
+            run.tags[tag] = after
+            self.client.set_tag(run.run_id, tag, after)
         else:
             self.client.delete_tag(run.run_id, tag)
             del run.tags[tag]
@@ -192,9 +195,7 @@ class StudyRuns:
         metrics: list[Metric] = []
         error = redact(told.error) if told.error else None
         tags = {KIND: TRIAL, "rest": told.rest, "error": error, **told.made_with}
-        if not self._lists_variant(run):
-            before = filter(None, (run.tags.get(VARIANTS), self.facts.variant_name))
-            tags[VARIANTS] = ", ".join(sorted(before))
+        tags[VARIANTS] = as_tag({*from_tag(run.tags.get(VARIANTS)), self.facts.variant_name})
         if told.state in ENDED:
             artifacts = self._log_artifacts(run, record)
             count = len(told.ended)
@@ -210,9 +211,6 @@ class StudyRuns:
             note = trial_note(label, trial_id, place, run.run_id, told, pictures)
             tags |= {"replicates": told.averaged, NOTE: note}
         self._move(run, told.state, tags, metrics)
-
-    def _lists_variant(self, run: _Run) -> bool:
-        return self.facts.variant_name in run.tags.get(VARIANTS, "").split(", ")
 
     def _move(
         self,
@@ -288,7 +286,7 @@ class StudyRuns:
         return known
 
     def _of_trial(self) -> dict[str, str]:
-        return {KIND: TRIAL, VARIANTS: self.facts.variant_name}
+        return {KIND: TRIAL, VARIANTS: as_tag([self.facts.variant_name])}
 
     def _create_run(self, name: str, config: TrialConfig, tags: dict[str, str]) -> _Run:
         common = {

@@ -16,9 +16,11 @@ TAGS = {
     "rest": "where a trial's wanted replicates have ended, the state of others, if there are any",
     "error": "why a trial failed",
     "replicates": "the replicates that have ended, as `0,1,2`",
-    VARIANTS: f"the variants of the study that have the trial; `{DECLARED}` is the file as it is",
+    VARIANTS: f"the variants of the study that have the trial, as `|{DECLARED}|small|`; "
+    f"`{DECLARED}` is the file as it is, and a blank stands for each `_` in a name",
     BEST_OF_CELL: "the variants in which it is the best trial of its data set, method and x",
-    BEST_OF_METHOD: "the variants in which it is the best trial of its data set and method",
+    BEST_OF_METHOD: "the variants in which it is the best trial of its data set and method; "
+    "of none where `samples` or `bound` is swept, as bounds do not compare then",
     "dataset_sha256": "checksum of the data",
     "git_commit": "commit of the code that made the figures",
     "versions": "of Python and the packages that made the figures",

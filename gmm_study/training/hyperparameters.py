@@ -10,6 +10,9 @@ from gmm_study.errors import InputError, did_you_mean
 from gmm_study.training.method import Method
 from gmm_study.training.methods import METHODS, method_named
 
+CHANGES_THE_BOUND = {"samples": "the K of their bound", "bound": "the kind of their bound"}
+"""Settings under which the bounds of one method are different quantities."""
+
 
 def setting(
     default: Any,

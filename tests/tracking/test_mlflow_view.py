@@ -1,5 +1,6 @@
 """MLflow shows what the records hold, however often and at whatever moment it is synced."""
 
+import json
 import shutil
 from dataclasses import replace
 
@@ -8,6 +9,7 @@ from mlflow.tracking import MlflowClient
 
 from gmm_study.tracking.best import Cell
 from gmm_study.tracking.database import _new_database
+from gmm_study.tracking.lists import from_tag
 from gmm_study.tracking.notes import Facts
 from gmm_study.tracking.runs import StudyRuns
 from gmm_study.training.hyperparameters import Hyperparameters
@@ -17,6 +19,7 @@ from gmm_study.trials.run import TrialRun
 from tests.training.small import a_dataset
 
 FACTS = Facts("a study", "why?")
+VIEWS = ("best", "trials")
 DATA = a_dataset()
 SETTINGS = Hyperparameters(layers=(4,), max_epochs=3, evaluation_samples=5)
 
@@ -237,11 +240,11 @@ def test_the_best_trial_is_told_for_each_variant_and_only_news_is_asked_for(
         return [tags.get(trial_id, {}).get("best_of_method") for trial_id in ids], note
 
     small = replace(FACTS, variant="small")
-    assert conclude([trial], FACTS)[0] == ["declared", None]
-    assert conclude([trial, better], FACTS)[0] == [None, "declared"]
-    assert conclude([trial], small)[0] == ["small", "declared"]
+    assert conclude([trial], FACTS)[0] == ["|declared|", None]
+    assert conclude([trial, better], FACTS)[0] == [None, "|declared|"]
+    assert conclude([trial], small)[0] == ["|small|", "|declared|"]
     best, note = conclude([trial, better], replace(small, question="Why not?"))
-    assert best == [None, "declared, small"]
+    assert best == [None, "|declared|small|"]
     assert note.startswith("Why not? [best gmm](#/experiments/")
 
     asked = []
@@ -249,6 +252,63 @@ def test_the_best_trial_is_told_for_each_variant_and_only_news_is_asked_for(
         monkeypatch.setattr(MlflowClient, name, lambda *words, **named: asked.append(words))
     assert conclude([trial, better], replace(small, question="Why not?"))[0] == best
     assert asked == []
+
+
+def test_a_view_of_a_variant_has_no_trials_of_another(trial):
+    trial.train()
+    others = ["small,max_epochs=5", "small", "small,max-epochs=5", "smaller"]
+    facts = [replace(FACTS, variant=variant) for variant in others]
+    cells = {trial.config.trial_id: [Cell(DATA.name, "gmm", "1")]}
+
+    def found(asked):
+        runs = StudyRuns(asked, trial.uri)
+        tags = runs.client.get_experiment(runs.experiment_id).tags
+        states = [
+            json.loads(json.loads(tags[f"mlflow.sharedViewState.{v}"])["state"]) for v in VIEWS
+        ]
+        return [
+            len(runs.client.search_runs([runs.experiment_id], state["searchFilter"]))
+            for state in states
+        ]
+
+    for known, asked in enumerate(facts):
+        runs = StudyRuns(asked, trial.uri)
+        runs.conclude({})  # which writes the views
+        assert found(asked) == [0, 0], known
+        runs.sync("label", trial.config, trial.record, 2)
+        runs.conclude(cells)
+        assert found(asked) == [1, 1]
+
+
+def test_a_list_of_variants_from_before_names_had_ends_is_read_and_written_anew(trial):
+    trial.train()
+    trial.sync()
+    view = StudyRuns(FACTS, trial.uri)
+    (run,) = (each for each in trial.runs() if each.data.tags["kind"] == "trial")
+    for tag in ("variants", "best_of_method"):
+        view.client.set_tag(run.info.run_id, tag, "declared, small,max_epochs=5")
+    view = StudyRuns(FACTS, trial.uri)
+    view.sync("label", trial.config, trial.record, 2)
+    view.conclude({})
+    tags = view.client.get_run(run.info.run_id).data.tags
+    assert from_tag(tags["variants"]) == ["declared", "small,max_epochs=5"]
+    assert tags["variants"] == "|declared|small,max epochs=5|"
+    assert tags["best_of_method"] == "|small,max epochs=5|"
+
+
+@pytest.mark.parametrize("swept", [{"x": "samples"}, {"axes": ("layers", "bound")}])
+def test_no_trial_is_the_best_of_a_method_whose_bounds_are_different_quantities(trial, swept):
+    trial.train()
+    runs = StudyRuns(replace(FACTS, **swept), trial.uri)
+    runs.sync("label", trial.config, trial.record, 2)
+    runs.conclude({trial.config.trial_id: [Cell(DATA.name, "gmm", "10")]})
+    (run,) = (each for each in trial.runs() if each.data.tags["kind"] == "trial")
+    assert run.data.tags["best_of_cell"] == "|declared|"
+    assert "best_of_method" not in run.data.tags
+    note = runs.client.get_experiment(runs.experiment_id).tags["mlflow.note.content"]
+    assert "do not compare" in note
+    assert "best gmm" not in note
+    assert "best_of_method" not in note
 
 
 def test_the_mean_curve_of_a_trial_is_that_of_its_replicates(trial):

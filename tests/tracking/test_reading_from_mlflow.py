@@ -60,6 +60,30 @@ def told(tmp_path_factory):
     return store, uri
 
 
+def test_a_variant_is_read_alone_and_all_of_them_when_asked_for(told, tmp_path):
+    store, _ = told
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    trial_ids = list(load(store).trials.query("state == 'complete'")["trial_id"])[:3]
+    own = {"": trial_ids[:2], "small,max_epochs=5": trial_ids[1:]}
+    for variant, ids in own.items():
+        runs = StudyRuns(Facts(STUDY, "why?", variant), uri)
+        for trial_id in ids:
+            record = store.record(trial_id)
+            runs.sync("label", record.config(), record, 1)
+
+    def ids_of(**variant):
+        records = load_from_mlflow(STUDY, uri, **variant)
+        ids = set(records.trials["trial_id"])
+        assert ids == set(records.replicates["trial_id"]) == set(records.curves()["trial_id"])
+        return ids
+
+    assert ids_of() == ids_of(variant="declared") == set(own[""])
+    assert ids_of(variant="small,max_epochs=5") == set(own["small,max_epochs=5"])
+    assert ids_of(variant=None) == set(trial_ids)
+    with pytest.raises(InputError, match="variant: 'small' must be 'declared' or 'small,max_ep"):
+        load_from_mlflow(STUDY, uri, variant="small")
+
+
 def the_same(one, other):
     both_nan = isinstance(one, float) and math.isnan(one) and math.isnan(other)
     other = other.item() if isinstance(other, np.generic) else other
@@ -152,7 +176,7 @@ def test_a_view_from_before_there_were_kinds_is_completed_by_a_sync(told, tmp_pa
     assert repr(after.curves()) == repr(before.curves())  # by which NaN is itself
     again = client.get_run(parent.info.run_id)
     assert again.data.tags["kind"] == "trial"
-    assert again.data.tags["variants"] == "declared"
+    assert again.data.tags["variants"] == "|declared|"
 
 
 def test_what_is_not_there_is_said_in_a_line(told, tmp_path):

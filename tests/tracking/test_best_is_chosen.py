@@ -1,0 +1,101 @@
+"""The best trials that MLflow is told of are those that a report chooses."""
+
+import json
+from math import inf, isfinite
+
+import pytest
+import yaml
+
+from analysis import best_mean_validation_bound, join, load
+from gmm_study.orchestration.mirror import assignment
+from gmm_study.study import load_study, make_plan
+from gmm_study.tracking.account import account_of
+from gmm_study.tracking.best import Cell, best_trials
+from gmm_study.trials.record import RecordStore
+
+STUDY = {
+    "question": "Do a report and MLflow choose the same?",
+    "datasets": ["digits"],
+    "methods": ["gmm", "vae"],
+    "replicates": 3,
+    "variations": {
+        "as it is": {},
+        "spelt out": {"initial_bias": -1.0},
+        "zero": {"initial_bias": 0},
+    },
+    "fixed": {"layers": [4], "initial_bias": -1.0},
+    "space": {"learning_rate": {"grid": [0.001, 0.003, 0.01, 0.03]}},
+    "report": {"x": "variation"},
+}
+TIED, BETTER = [-21.0, -20.0, -22.0], [-20.0, -20.0, -20.0]
+HIGHEST = -1.0
+
+
+def write(store, config, bounds):
+    """A record with a replicate for each bound, in nats; None is one that diverged."""
+    record = store.record(config.trial_id)
+    record.write_config(config)
+    states = ["diverged" if bound is None else "complete" for bound in bounds]
+    replicates = {
+        str(index): {
+            "state": state,
+            "epochs": 5,
+            "best_epoch": 4,
+            "seconds": 1.0,
+            "metrics": {} if bound is None else {"valid/bound": bound if isfinite(bound) else None},
+        }
+        for index, (state, bound) in enumerate(zip(states, bounds, strict=True))
+    }
+    state = "complete" if "complete" in states else "diverged"
+    record.write_result({"schema": 1, "state": state, "replicates": replicates})
+
+
+@pytest.mark.parametrize(
+    "by_rate",
+    [
+        pytest.param([TIED, sorted(TIED), TIED, TIED], id="ties"),
+        pytest.param([TIED, [HIGHEST, None, HIGHEST], BETTER, TIED], id="a diverged replicate"),
+        pytest.param([TIED, [HIGHEST, HIGHEST], BETTER, BETTER], id="an incomplete trial"),
+        pytest.param([TIED, [HIGHEST] * 4, BETTER, None], id="more replicates than wanted"),
+        pytest.param([TIED, [*BETTER, None], TIED, None], id="one diverged that is not wanted"),
+        pytest.param([TIED, [HIGHEST, inf, HIGHEST], BETTER, TIED], id="not finite"),
+        pytest.param([[HIGHEST, HIGHEST], [None] * 3, None, None], id="no candidate"),
+    ],
+)
+def test_the_best_of_every_cell_is_the_one_that_a_report_chooses(tmp_path, by_rate):
+    (tmp_path / "both.yaml").write_text(yaml.safe_dump(STUDY, sort_keys=False))
+    plan = make_plan(load_study(str(tmp_path / "both.yaml")), {"digits": "0" * 64})
+    assert len(plan.places) > len(plan.trials)  # some are shared
+    store = RecordStore(str(tmp_path / "results"))
+    rates = STUDY["space"]["learning_rate"]["grid"]
+    for trial in plan.trials:
+        bounds = by_rate[rates.index(trial.axes["learning_rate"])]
+        if bounds is not None:
+            write(store, trial.config, bounds)
+
+    cells = best_mean_validation_bound(join(plan, load(store))).to_dict("records")
+    chosen = {
+        (cell["dataset"], cell["method"], cell["x"]): (cell["trial_id"], cell["validation_bound"])
+        for cell in cells
+        if cell["complete"]
+    }
+
+    told = assignment(plan, store)
+    ids = [trial.config.trial_id for trial in plan.trials]
+    bounds = {each: account_of(store.record(each), 3).selection_bound(3) for each in ids}
+    places = {
+        each: [Cell(*cell) for cell in trial["cells"]]
+        for each, trial in zip(ids, told["trials"], strict=True)
+    }
+    best = best_trials(bounds, places)
+    labels = {json.dumps(label): label for label in STUDY["variations"]}
+    assert {
+        (cell.dataset, cell.method, labels[cell.x]): (trial_id, bounds[trial_id])
+        for cell, trial_id in best.of_cell.items()
+    } == chosen
+    of_method = {}
+    for (dataset, method, _), (trial_id, bound) in chosen.items():
+        known = of_method.get((dataset, method))
+        if known is None or bound > bounds[known]:
+            of_method[dataset, method] = trial_id
+    assert best.of_method == of_method

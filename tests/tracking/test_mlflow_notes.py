@@ -1,0 +1,55 @@
+"""What the MLflow UI says of a study is Markdown of a length that MLflow takes."""
+
+import re
+from dataclasses import replace
+
+import pytest
+from mlflow.utils.validation import MAX_EXPERIMENT_TAG_VAL_LENGTH
+
+from gmm_study.tracking.notes import BestRow, Facts, study_note
+
+FACTS = Facts("a_study", "Which is best?", command="gmm-study run a_study", x="layers.depth")
+ROW = BestRow("digits", "gmm", "0123", "digits gmm depth=3", -21.0)
+
+
+def cells_of(line):
+    """The cells of a table's row, as Markdown divides it."""
+    return [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
+
+
+def rows_of(note):
+    return [cells_of(line) for line in note.splitlines() if line.startswith("|")][2:]
+
+
+@pytest.mark.parametrize("word", ["a|b", "a]b", "[a](b)", "`a", "a*b*", "<b>a"])
+def test_a_name_with_signs_of_markdown_stands_in_the_table_as_it_is(word):
+    row = replace(ROW, dataset=word, label=f"digits gmm variation={word!r}")
+    ((dataset, method, link, bound),) = rows_of(study_note(FACTS, "1", [row]))
+    assert (method, bound) == ("gmm", "-21.000")
+    label = re.fullmatch(r"\[((?:[^\[\]\\]|\\.)*)\]\(#/experiments/1/runs/0123\?.*\)", link)[1]
+    for shown, expected in ((dataset, word), (label, row.label)):
+        plain = re.sub(r"\\(.)", r"\1", shown)
+        assert plain.replace("&lt;", "<").replace("&gt;", ">") == expected
+        assert not re.search(r"(?<!\\)[`*<]", shown)
+
+
+@pytest.mark.parametrize("long", ["question", "command", "label", "rows"])
+def test_a_note_has_a_length_that_mlflow_takes_whatever_is_long(long):
+    text = "long words " * MAX_EXPERIMENT_TAG_VAL_LENGTH
+    facts = replace(FACTS, **{long: text}) if long in ("question", "command") else FACTS
+    rows = [replace(ROW, dataset=f"data {index}") for index in range(1000 if long == "rows" else 2)]
+    if long == "label":
+        rows[0] = replace(ROW, label=text)
+    note = study_note(facts, "1", rows)
+    assert len(note) <= MAX_EXPERIMENT_TAG_VAL_LENGTH
+    assert note.startswith(facts.question[:100])
+    assert rows_of(note)
+    assert "best_of_method" in note
+
+
+def test_the_note_points_to_the_chosen_trials_and_not_to_the_highest_bound():
+    note = study_note(FACTS, "1", [ROW])
+    assert "`tags.best_of_method LIKE '%|declared|%'`" in note
+    assert "`tags.best_of_cell LIKE '%|declared|%'`" in note
+    assert "`tags.state = 'complete'`" in note
+    assert "sort by" not in note
