@@ -7,7 +7,7 @@ from analysis.figures.style import render
 from analysis.findings import Findings, find
 from analysis.frames import Records, load, load_from_mlflow
 from analysis.gallery import Picture, pictures_of
-from analysis.pages.index import write_index
+from analysis.pages.index import PAPER, write_index
 from analysis.pages.paper import PUBLISHED, paper_table, write_paper
 from analysis.pages.reproduction import write_reproduction
 from analysis.planned import join, x_values
@@ -23,6 +23,7 @@ from analysis.tables.layout import Entry, Table, lay_out
 from analysis.verdict import verdict
 
 __all__ = [
+    "PAPER",
     "PUBLISHED",
     "Entry",
     "Findings",

@@ -10,6 +10,8 @@ from analysis.pages.html import render_page
 
 SUMMARY = "report.json"
 """What a report says of itself to other programs."""
+PAPER = "paper"
+"""The folder of the published tables, among those of the reports."""
 _SHOWN = ("title", "question", "sentences", "summary", "written")
 
 
@@ -22,7 +24,9 @@ def write_index(folder: Path | str) -> Path:
     entries = [entry for path in sorted(folder.rglob(SUMMARY)) if (entry := _entry(folder, path))]
     entries.sort(key=lambda entry: (entry["title"].split(" ")[0], entry["title"]))
     page = folder / "index.html"
-    replace_file(page, render_page("index", {"title": "Studies", "entries": entries}))
+    others = [PAPER] if (folder / PAPER / page.name).exists() else []
+    content = {"title": "Studies", "entries": entries, "others": others}
+    replace_file(page, render_page("index", content))
     return page
 
 

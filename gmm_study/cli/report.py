@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 REPORTS = Path("reports")
 """Where the reports go."""
-PAPER = REPORTS / "paper"
-"""Where the published tables go."""
 NO_RECORDS = "no records of it as its file declares it"
 
 
@@ -129,16 +127,19 @@ def _from_records(plan: "Plan", store: "RecordStore") -> "Report":
 
 
 def _published_tables(plans: "list[Plan]", store: "RecordStore") -> list[Path]:
-    from analysis import paper_table, write_paper
+    from analysis import PAPER, paper_table, write_paper
 
     found = [paper_table(plan, store) for plan in plans]
-    return list(write_paper(found, PAPER).values()) if found else []
+    return list(write_paper(found, REPORTS / PAPER).values()) if found else []
 
 
 def _folder(name: str) -> Path:
     """Where a study's reports go. Raises `InputError` for the name of the published tables."""
-    if REPORTS / name == PAPER:
-        raise InputError(f"{name}: {PAPER} has the published tables; give the study another name")
+    from analysis import PAPER
+
+    if name == PAPER:
+        taken = f"{REPORTS / PAPER} has the published tables"
+        raise InputError(f"{name}: {taken}; give the study another name")
     return REPORTS / name
 
 

@@ -1,0 +1,79 @@
+"""`gmm-study report` and `tables`, on records that tests write by hand."""
+
+import json
+
+import pytest
+
+from gmm_study.study import load_study, make_plan
+from gmm_study.trials.record import RecordStore
+
+STUDY = """
+question: Does it report?
+datasets: [digits]
+methods: [gmm]
+replicates: 2
+fixed: {layers: [4]}
+space: {learning_rate: {grid: [1e-3, 1e-2]}}
+"""
+
+
+@pytest.fixture
+def recorded(bench):
+    """A study of two trials with complete records, and one without any."""
+    from gmm_study.data.registry import REGISTRY
+
+    bench.write_study(STUDY, "known")
+    bench.write_study(STUDY.replace("[4]", "[5]"), "unknown")
+    path = str(bench.folder / "studies" / "known.yaml")
+    plan = make_plan(load_study(path), {"digits": REGISTRY["digits"].sha256})
+    store = RecordStore(str(bench.folder / "results"))
+    told = {"state": "complete", "epochs": 3, "best_epoch": 3, "seconds": 1.0}
+    for trial in plan.trials:
+        record = store.record(trial.config.trial_id)
+        record.write_config(trial.config)
+        figures = {"valid/bound": -20.0, "test/bound": -20.0, "test/log_p": float("-19.5")}
+        replicates = {str(index): {**told, "metrics": figures} for index in range(2)}
+        record.write_result({"state": "complete", "replicates": replicates})
+    return bench
+
+
+def test_report_prints_where_its_page_is_and_lists_it(recorded):
+    said = recorded.call("report", "known").stdout
+    assert "report: reports/known/index.html" in said
+    assert (recorded.folder / "reports" / "known" / "index.html").exists()
+    assert "known/index.html" in (recorded.folder / "reports" / "index.html").read_text()
+
+
+def test_report_tells_other_programs_what_it_says(recorded):
+    told = json.loads(recorded.call("report", "known", "--json").stdout)
+    assert (told["study"], told["trials"]) == ("known", {"complete": 2})
+    assert told["page"] == "reports/known/index.html"
+    assert told["failures"] == []
+
+
+def test_tables_reports_what_has_records_and_says_what_has_none(recorded):
+    told = json.loads(recorded.call("tables", "--json").stdout)
+    assert [report["study"] for report in told["reports"]] == ["known"]
+    assert "no records" in told["without"]["unknown"]
+    assert told["paper"] == []  # the studies of the published tables are not here
+
+
+def test_a_study_that_cannot_be_used_costs_no_other_its_report(recorded):
+    recorded.write_study(STUDY.replace("gmm", "gmn"), "uci_table")
+    ended = recorded.call("tables", status=1)
+    assert "uci_table: no report:" in ended.stdout
+    assert (recorded.folder / "reports" / "known" / "index.html").exists()
+    assert (recorded.folder / "reports" / "index.html").exists()
+
+
+def test_a_folder_of_reports_that_cannot_be_written_costs_one_line(recorded):
+    (recorded.folder / "reports").write_text("a file")
+    for command in (("report", "known"), ("tables",)):
+        said = recorded.call(*command, status=2).stderr
+        assert "cannot be written" in said
+        assert len(said.splitlines()) == 1
+
+
+def test_a_study_may_not_have_the_name_of_the_published_tables(recorded):
+    recorded.write_study(STUDY, "paper")
+    assert "give the study another name" in recorded.call("report", "paper", status=2).stderr
