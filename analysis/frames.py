@@ -90,8 +90,8 @@ def load(
     `study` is NAME for `studies/NAME.yaml` under the current folder, the path of such a file, or a
     loaded study; its trials are known by the data in the records, and no data is read. A trial
     without a record has no row. A record that cannot be read has a row, `failed`, with the reason,
-    and a line in `warnings`; it never costs the others. Raises `InputError` for a storage address
-    or a study that is none.
+    and a line in `warnings`; it never costs the others. A folder that is not there has no records.
+    Raises `InputError` for a storage address or a study that is none.
     """
     store = RecordStore(storage) if isinstance(storage, str) else storage
     if study is not None:

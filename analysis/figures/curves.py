@@ -58,13 +58,16 @@ def _panel(
     axis: str | None,
     looks: dict[str, dict[str, Any]],
 ) -> None:
+    from matplotlib.ticker import MaxNLocator
+
     floors, tops = [], []
     steep = int(START * max(len(curve.epochs) for curve in curves))
     for curve in curves:
         epochs, mean = curve.epochs["epoch"].astype(int), curve.epochs["mean"]
         error = curve.epochs["standard_error"].fillna(0.0)
         name = _name(curve, axis)
-        panel.plot(epochs, mean, label=words(name), **looks[name])
+        marker = "o" if len(epochs) == 1 else ""
+        panel.plot(epochs, mean, label=words(name), marker=marker, **looks[name])
         colour = looks[name]["color"]
         panel.fill_between(epochs, mean - error, mean + error, color=colour, alpha=0.2, linewidth=0)
         floors.append((mean - error).iloc[min(steep, len(mean) // 2) :].min())
@@ -74,6 +77,7 @@ def _panel(
     panel.set_ylim(low - margin, high + margin)
     style: dict[str, Any] = {"transform": panel.transAxes, "ha": "right", "fontsize": 6.5}
     panel.text(0.98, 0.03, _below(curves, low - margin), **style)
+    panel.xaxis.set_major_locator(MaxNLocator(integer=True))
     panel.grid(linewidth=0.4, color="0.9")
     panel.set_axisbelow(True)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -47,8 +48,9 @@ def draw_panel(panel: "Axes", plan: Plan, series: Sequence[Series]) -> None:
         values = [value for value in x_values(cells) if value is not None]
     place = _horizontal_axis(panel, plan, values)
     is_line = plan.x is not None and not is_continuous(plan) and all(map(is_number, values))
+    shift = _shift(panel, list(place.values()), len(series)) if plan.x else 0.0
     for index, own in enumerate(series):
-        aside = SHIFT * (index - (len(series) - 1) / 2) if plan.x else 0.0
+        aside = shift * (index - (len(series) - 1) / 2)
         _draw_series(panel, plan, own, place, aside, is_line)
     if not cells["complete"].any():
         why = NO_DATA if set(cells["mark"]) == {NO_DATA} else "no complete cell"
@@ -118,6 +120,15 @@ def _horizontal_axis(panel: "Axes", plan: Plan, values: list[Any]) -> dict[Any, 
         panel.xaxis.set_major_locator(MaxNLocator(integer=all(isinstance(v, int) for v in values)))
     panel.set_xlabel(axis_label(plan.x) if plan.x else "")
     return place
+
+
+def _shift(panel: "Axes", places: list[float], count: int) -> float:
+    """How far apart series stand: a hair, and together a fifth of the smallest gap at most."""
+    scale = panel.xaxis.get_transform().transform
+    low, high = scale(panel.get_xlim())
+    inside = sorted(float(place) for place in scale(places))
+    gaps = [(right - left) / (high - low) for left, right in pairwise(inside)]
+    return min([SHIFT, *(0.2 * gap / max(count - 1, 1) for gap in gaps)])
 
 
 def _aside(panel: "Axes", place: float, part: float) -> float:

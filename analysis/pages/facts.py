@@ -18,6 +18,10 @@ from gmm_study.study.strategies import DrawnSearch, Scheduler
 from gmm_study.training.hyperparameters import CHANGES_THE_BOUND
 
 MOST_LISTED = 8
+_OF_CHOSEN = (
+    " The trial of a cell is the best of those that were tried there, so a difference may come "
+    "from what the search happened to try: the error is over seeds, and leaves that out."
+)
 
 
 class Failure(NamedTuple):
@@ -37,7 +41,8 @@ def facts(found: Findings) -> dict[str, str]:
         "methods": ", ".join(study.methods),
         "data sets": ", ".join(study.datasets),
         **_axes(found.plan),
-        "fixed": "; ".join(f"{name} {plain(value)}" for name, value in study.fixed.items()),
+        "fixed": _listed_settings(study.fixed),
+        "at their defaults": defaults(found.plan) if found.plan.trials else "",
         "replicates a trial": str(study.replicates),
         "search": _search(study),
         "scheduler": how_stopped(study.scheduler) if _is_stopping(study) else "",
@@ -47,6 +52,33 @@ def facts(found: Findings) -> dict[str, str]:
         **provenance(found.records),
     }
     return {name: text for name, text in known.items() if text}
+
+
+def defaults(plan: Plan) -> str:
+    """The settings that the study leaves alone, by who reads them; of variations, the first's."""
+    study = plan.study
+    first = next(iter(study.variations), None)
+    told = {name.partition(".")[0] for name in (*study.fixed, *study.space)}
+    told |= {"method", "evaluation_samples", *study.variations.get(first or "", {})}
+    readers: dict[tuple[str, Any], dict[str, None]] = {}
+    for settings in (
+        t.config.hyperparameters for t in plan.trials if t.axes.get(VARIATION) == first
+    ):
+        for name, value in settings.canonical().items():
+            if name not in told:
+                readers.setdefault((name, plain(value)), {})[settings.method] = None
+    by_readers: dict[tuple[str, ...], dict[str, Any]] = {}
+    for (name, value), methods in readers.items():
+        by_readers.setdefault(tuple(methods), {})[name] = value
+    return "; ".join(
+        ("" if len(methods) == len(study.methods) else f"for {' and '.join(methods)}: ")
+        + _listed_settings(settings)
+        for methods, settings in sorted(by_readers.items(), key=lambda item: -len(item[0]))
+    )
+
+
+def _listed_settings(settings: Mapping[str, Any]) -> str:
+    return "; ".join(f"{name} {plain(value)}" for name, value in settings.items())
 
 
 def provenance(records: Records) -> dict[str, str]:
@@ -164,7 +196,7 @@ def how_compared(plan: Plan) -> str:
         f"{text}, ± its standard error (n - 1). It is told from 0 by a two-sided paired t-test at "
         f"the 5% level, not adjusted for the number of comparisons; with n = {n} that takes "
         f"{errors_to_tell(n):.1f} standard errors, so what is not told from 0 may well be there."
-    )
+    ) + (_OF_CHOSEN if _others(plan) else "")
 
 
 def _listed(values: list[Any]) -> str:
@@ -212,7 +244,7 @@ def summary(rows: pd.DataFrame) -> str:
     trials = rows.drop_duplicates("trial_id")["state"]
     replicates = rows.drop_duplicates(["trial_id", "replicate"])["replicate_state"]
     if set(trials) == {"pending"} and set(replicates) == {"pending"}:
-        return f"No result yet: none of the {len(trials)} planned trials has a record."
+        return f"No result yet: none of the {len(trials)} planned trials has ended."
     return f"{_by_state(trials, 'trial')}; {_by_state(replicates, 'replicate')}."
 
 

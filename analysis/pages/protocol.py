@@ -7,9 +7,8 @@ import pandas as pd
 
 from analysis.cells import NO_DATA
 from analysis.labels import plain
-from analysis.pages.facts import how_stopped, summary, what_varies
+from analysis.pages.facts import defaults, how_stopped, summary, what_varies
 from gmm_study.study.plan import Plan
-from gmm_study.study.schema import VARIATION
 from gmm_study.study.strategies import DrawnSearch, Scheduler
 
 
@@ -22,7 +21,7 @@ def what_was_run(plan: Plan, rows: pd.DataFrame) -> str:
     lines = [f"{summary(rows)} Replicates a trial: {study.replicates}."]
     if study.fixed:
         lines.append(f"Fixed: {_settings(study.fixed)}.")
-    lines.append(f"At their defaults: {_defaults(plan)}.")
+    lines.append(f"At their defaults: {defaults(plan)}.")
     for name, axis in study.space.items():
         values = axis.values or getattr(axis, axis.kind)
         listed = "; ".join(str(plain(value)) for value in values)
@@ -52,29 +51,6 @@ def _search(search: DrawnSearch) -> list[str]:
         f"{text}: {count}, given in the study's file, tried before any draw, and "
         f"{search.trials - len(points)} drawn (seed {search.seed}). The points:{listed}"
     ]
-
-
-def _defaults(plan: Plan) -> str:
-    """The settings that the study leaves alone, by who reads them; of variations, the first's."""
-    study = plan.study
-    first = next(iter(study.variations), None)
-    told = {name.partition(".")[0] for name in (*study.fixed, *study.space)}
-    told |= {"method", "evaluation_samples", *study.variations.get(first or "", {})}
-    readers: dict[tuple[str, Any], dict[str, None]] = {}
-    for settings in (
-        t.config.hyperparameters for t in plan.trials if t.axes.get(VARIATION) == first
-    ):
-        for name, value in settings.canonical().items():
-            if name not in told:
-                readers.setdefault((name, plain(value)), {})[settings.method] = None
-    by_readers: dict[tuple[str, ...], dict[str, Any]] = {}
-    for (name, value), methods in readers.items():
-        by_readers.setdefault(tuple(methods), {})[name] = value
-    return "; ".join(
-        ("" if len(methods) == len(study.methods) else f"for {' and '.join(methods)}: ")
-        + _settings(settings)
-        for methods, settings in sorted(by_readers.items(), key=lambda item: -len(item[0]))
-    )
 
 
 def _settings(settings: Mapping[str, Any]) -> str:

@@ -68,7 +68,7 @@ def test_the_page_says_what_was_asked_what_was_run_and_how_to_run_it_again(lab, 
 def test_a_study_without_any_record_gives_a_report_that_says_so(lab):
     plan = lab.plan(space=DEPTHS, fixed=SIZES)
     report = write_report(plan, str(lab.folder / "results"), lab.folder / "report")
-    assert "none of the 3 planned trials has a record" in report.paths["table.md"].read_text()
+    assert "none of the 3 planned trials has ended" in report.paths["table.md"].read_text()
     assert set(pd.read_csv(report.paths["table.csv"])["mark"]) == {"pending"}
     assert "no complete cell" in words(report.paths["figures/result.svg"].read_bytes())
 

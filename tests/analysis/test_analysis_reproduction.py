@@ -181,7 +181,7 @@ def test_without_any_record_the_page_is_all_gaps(lab):
     output = lab.folder / "page.md"
     write_reproduction([plan], lab.store, output)
     text = output.read_text()
-    assert "none of the 2 planned trials has a record" in text
+    assert "none of the 2 planned trials has ended" in text
     assert "4 published figures, none compared." in text
     assert "Ours missing for 4, no complete trial yet: mushrooms 4." in text
     assert "No replicate has ended yet." in text
