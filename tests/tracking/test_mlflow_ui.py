@@ -1,7 +1,6 @@
 """A person who opens the MLflow UI is at the best trial of a method in a few clicks."""
 
 import os
-import shutil
 import signal
 from queue import SimpleQueue
 from urllib.parse import quote
@@ -16,7 +15,6 @@ from gmm_study.trials.run import TrialRun
 from tests.faults.mlflow_server import answers, free_port
 from tests.workbench import Workbench, wait_until
 
-CHROMIUM = shutil.which("chromium")
 SLOW = 180_000.0
 """Milliseconds: on a busy machine the page's megabytes of code take their time."""
 STUDY = """
@@ -76,22 +74,17 @@ def address(study):
 
 
 @pytest.fixture
-def page(tmp_path):
+def page(chromium):
     """A page of a browser that nobody has used before, and what it complains of."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    if CHROMIUM is None:
-        pytest.skip("chromium is not installed")
-    with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        context = browser.new_context(viewport={"width": 1500, "height": 950})
-        context.set_default_timeout(SLOW)
-        complaints = []
-        context.on("weberror", lambda error: complaints.append(str(error.error)))
-        context.on("response", lambda answer: complaints.extend(refused(answer)))
-        page = context.new_page()
-        page.complaints = complaints
-        yield page
-        browser.close()
+    context = chromium.new_context(viewport={"width": 1500, "height": 950})
+    context.set_default_timeout(SLOW)
+    complaints = []
+    context.on("weberror", lambda error: complaints.append(str(error.error)))
+    context.on("response", lambda answer: complaints.extend(refused(answer)))
+    page = context.new_page()
+    page.complaints = complaints
+    yield page
+    context.close()
 
 
 def refused(answer):
