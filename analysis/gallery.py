@@ -115,8 +115,7 @@ def _likelihoods(found: Findings) -> Iterator[Picture]:
     """Of the methods that have a p*, its likelihood beside that of p and the bound of both."""
     cells = found.all_cells[found.all_cells["metric"].isin((LOG_P, LOG_P_TILDE, LOG_P_STAR))]
     star = cells[(cells["metric"] == LOG_P_STAR) & (cells["n"] > 0)]
-    star = star[star["method"].map(lambda method: method_named(method).has_p_star).astype(bool)]
-    for method in dict.fromkeys(star["method"]):
+    for method in _with_p_star(star):
         own = _with_something(cells[cells["method"] == method])
         means = own.pivot_table(index=["dataset", "trial_id"], columns="metric", values="mean")
         means = means.reindex(columns=[LOG_P, LOG_P_TILDE])
@@ -138,8 +137,7 @@ def _likelihoods(found: Findings) -> Iterator[Picture]:
 
 def _ess(found: Findings) -> Iterator[Picture]:
     cells = found.all_cells[found.all_cells["metric"].isin((ESS, ESS_STAR))]
-    without = [m for m in found.plan.study.methods if not method_named(m).has_p_star]
-    cells = cells[(cells["metric"] == ESS) | ~cells["method"].isin(without)]
+    cells = cells[(cells["metric"] == ESS) | cells["method"].isin(_with_p_star(cells))]
     known = cells[cells["n"] > 0]
     if known.empty:
         return
@@ -157,6 +155,11 @@ def _ess(found: Findings) -> Iterator[Picture]:
         text += " Dashed and hollow: for p*."
     title, cells = f"Effective sample size{axis}", _with_something(cells)
     yield Picture("ess", title, text + _error(found.plan), lambda: draw_ess(found.plan, cells))
+
+
+def _with_p_star(cells: pd.DataFrame) -> list[str]:
+    """The methods of the cells that have a p*."""
+    return [method for method in dict.fromkeys(cells["method"]) if method_named(method).has_p_star]
 
 
 def _with_something(cells: pd.DataFrame) -> pd.DataFrame:

@@ -25,7 +25,7 @@ MORE_METRICS = {
 
 MOST_DECIMALS = 4
 ROUNDING = 1e-9
-"""Nats up to which an error is that of the arithmetic, and counts as zero."""
+"""Nats up to which an error or a difference is that of the arithmetic, and counts as zero."""
 
 _AXES = {
     "layers.depth": "depth",

@@ -66,14 +66,11 @@ def _planned_row(plan: Plan, trial: PlannedTrial) -> dict[str, Any]:
     settings = trial.config.flat()
     axes = {name: plain(value) for name, value in trial.axes.items()}
     axes = {name: value for name, value in axes.items() if name not in ("dataset", "method")}
-    x = None
-    if plan.x is not None:
-        stated = settings.get({"layers.depth": "depth"}.get(plan.x, plan.x))
-        x = axes.pop(plan.x, stated)
+    axes.pop(plan.x or "", None)
     return {
         "dataset": settings["dataset"],
         "method": settings["method"],
-        "x": x,
+        "x": None if plan.x is None else plain(trial.at(plan.x)),
         "settings": "; ".join(f"{name}={value}" for name, value in axes.items()),
         **axes,
         "trial_id": trial.config.trial_id,

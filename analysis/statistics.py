@@ -7,9 +7,9 @@ from math import nan, sqrt
 import numpy as np
 import pandas as pd
 
+from analysis.labels import ROUNDING
+
 CONFIDENCE = 0.95
-ROUNDING = 1e-9
-"""Up to which a difference is that of the arithmetic, and counts as zero."""
 LEVEL = 1.0 - CONFIDENCE
 """A p-value up to this one is called significant."""
 

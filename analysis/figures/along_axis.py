@@ -71,7 +71,7 @@ def _panel_a_dataset(
 
     datasets = list(dict.fromkeys(cells["dataset"]))
     with rc_context(STYLE):
-        figure, panels = grid_of_panels(len(datasets))
+        figure, panels = grid_of_panels(len(datasets), 2.1 if len(datasets) > 1 else 2.9)
         for dataset, panel in zip(datasets, panels, strict=True):
             draw_panel(panel, plan, series_of(cells[cells["dataset"] == dataset]))
             panel.set_title(words(dataset))

@@ -5,15 +5,13 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from analysis.figures.style import STYLE, look, new_figure, words
+from analysis.figures.style import STYLE, grid_of_panels, look, words
 from gmm_study.study.plan import Plan
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-MOST_ACROSS = 3
-"""Panels side by side."""
 SPREAD = 0.18
 """Part of a row by which methods stand apart."""
 LOG_SCALE_FROM = 30.0
@@ -32,14 +30,9 @@ def draw_costs(costs: pd.DataFrame) -> "Figure":
     linear_up_to = _linear_up_to(costs["cost"].abs())
     datasets, labels = (list(dict.fromkeys(costs[name])) for name in ("dataset", "variation"))
     methods = list(dict.fromkeys(costs["method"]))
-    across = min(len(datasets), MOST_ACROSS)
-    down = -(-len(datasets) // across)
     with rc_context(STYLE):
-        figure = new_figure((0.7 + 0.27 * len(labels)) * down + 0.5)
-        panels = list(figure.subplots(down, across, squeeze=False, sharey=True).flat)
-        for panel in panels[len(datasets) :]:
-            panel.set_visible(False)
-        for dataset, panel in zip(datasets, panels, strict=False):
+        figure, panels = grid_of_panels(len(datasets), 0.7 + 0.27 * len(labels), sharey=True)
+        for dataset, panel in zip(datasets, panels, strict=True):
             if linear_up_to:
                 panel.set_xscale("symlog", linthresh=linear_up_to)
                 panel.xaxis.set_major_formatter(lambda value, _: f"{value:g}")

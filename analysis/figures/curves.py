@@ -6,15 +6,13 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from analysis.curves import LearningCurve
-from analysis.figures.style import PALETTE, STYLE, look, new_figure, words
+from analysis.figures.style import PALETTE, STYLE, grid_of_panels, look, words
 from analysis.labels import axis_label, short_label
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-MOST_ACROSS = 3
-"""Panels side by side."""
 START = 0.1
 """Part of the epochs that may lie below the panel, where the bound still climbs steeply."""
 LONG_NAME = 30
@@ -34,14 +32,9 @@ def draw_curves(curves: Sequence[LearningCurve], axis: str | None) -> "Figure":
 
     datasets = list(dict.fromkeys(curve.dataset for curve in curves))
     looks = _looks(curves, axis)
-    across = min(len(datasets), MOST_ACROSS)
-    down = -(-len(datasets) // across)
     with rc_context(STYLE):
-        figure = new_figure((2.1 if across > 1 else 3.2) * down + 0.5)
-        panels = list(figure.subplots(down, across, squeeze=False).flat)
-        for panel in panels[len(datasets) :]:
-            panel.set_visible(False)
-        for dataset, panel in zip(datasets, panels, strict=False):
+        figure, panels = grid_of_panels(len(datasets), 2.1 if len(datasets) > 1 else 3.2)
+        for dataset, panel in zip(datasets, panels, strict=True):
             _panel(panel, [curve for curve in curves if curve.dataset == dataset], axis, looks)
             panel.set_title(words(dataset))
         figure.supxlabel("epoch", fontsize=8)

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from analysis.figures.style import STYLE, look, new_figure, words
+from analysis.figures.style import STYLE, grid_of_panels, look, words
 from analysis.labels import LOG_P
 from analysis.published import published
 
@@ -26,14 +26,9 @@ def draw_datasets(cells: pd.DataFrame) -> "Figure":
 
     log_p = cells[cells["metric"] == LOG_P]
     datasets, methods = (list(dict.fromkeys(log_p[name])) for name in ("dataset", "method"))
-    across = min(len(datasets), MOST_ACROSS)
-    down = -(-len(datasets) // across)
     with rc_context(STYLE):
-        figure = new_figure(0.5 + 1.75 * down)
-        panels = list(figure.subplots(down, across, squeeze=False).flat)
-        for panel in panels[len(datasets) :]:
-            panel.set_visible(False)
-        for dataset, panel in zip(datasets, panels, strict=False):
+        figure, panels = grid_of_panels(len(datasets), 1.75, MOST_ACROSS)
+        for dataset, panel in zip(datasets, panels, strict=True):
             _panel(panel, dataset, log_p[log_p["dataset"] == dataset], methods)
         figure.supylabel("test log p (nats)", fontsize=8)
         handles = [Line2D([], [], linestyle="", label=method, **look(method)) for method in methods]

@@ -47,7 +47,7 @@ def draw_importance(cells: Sequence[SearchedCell]) -> "Figure":
     datasets = list(dict.fromkeys(cell.dataset for cell in cells))
     names = list(dict.fromkeys(name for cell in cells for name in cell.shares))
     with rc_context(STYLE):
-        figure, panels = grid_of_panels(len(datasets), 0.5 + 0.35 * len(names))
+        figure, panels = grid_of_panels(len(datasets), 0.5 + 0.4 * len(names))
         for dataset, panel in zip(datasets, panels, strict=True):
             _draw_shares(panel, names, [cell for cell in cells if cell.dataset == dataset])
             panel.set_title(words(dataset))

@@ -43,13 +43,14 @@ def new_figure(height: float, width: float = WIDTH) -> "Figure":
     return Figure(figsize=(width, height), layout=layout)
 
 
-def grid_of_panels(count: int, height: float = 2.1) -> "tuple[Figure, list[Axes]]":
-    """A figure with so many panels of so many inches, at most three side by side."""
-    across = min(count, MOST_ACROSS)
+def grid_of_panels(
+    count: int, height: float, most_across: int = MOST_ACROSS, sharey: bool = False
+) -> "tuple[Figure, list[Axes]]":
+    """A figure with so many panels, each of so many inches, and room for a legend above them."""
+    across = min(count, most_across)
     down = -(-count // across)
-    alone = 1.0 if across > 1 else 1.4
-    figure = new_figure(height * alone * down + 0.5)
-    panels = list(figure.subplots(down, across, squeeze=False).flat)
+    figure = new_figure(height * down + 0.5)
+    panels = list(figure.subplots(down, across, squeeze=False, sharey=sharey).flat)
     for panel in panels[count:]:
         panel.set_visible(False)
     return figure, panels[:count]

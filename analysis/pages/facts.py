@@ -35,7 +35,7 @@ class Failure(NamedTuple):
 
 def facts(found: Findings) -> dict[str, str]:
     """What was trained, how it was searched, when, with what, on what; a short name for each."""
-    study = found.plan.study
+    study, scheduler = found.plan.study, found.plan.study.scheduler
     known = {
         "trials": summary(found.rows),
         "methods": ", ".join(study.methods),
@@ -45,7 +45,7 @@ def facts(found: Findings) -> dict[str, str]:
         "at their defaults": defaults(found.plan) if found.plan.trials else "",
         "replicates a trial": str(study.replicates),
         "search": _search(study),
-        "scheduler": how_stopped(study.scheduler) if _is_stopping(study) else "",
+        "scheduler": how_stopped(scheduler) if isinstance(scheduler, Scheduler) else "",
         "still to come": unproposed(found.plan),
         "variations": what_varies(study) if study.variations else "",
         "no data": ", ".join(found.plan.without_data),
@@ -180,10 +180,6 @@ def _search(study: Study) -> str:
     return f"{search.kind}, {search.trials} trials in every cell of the grid, seed {search.seed}"
 
 
-def _is_stopping(study: Study) -> bool:
-    return isinstance(study.scheduler, Scheduler)
-
-
 def how_compared(plan: Plan) -> str:
     """What a difference between two cells is, and what the test of it can tell."""
     n = plan.study.replicates
@@ -205,7 +201,7 @@ def _listed(values: list[Any]) -> str:
     return ", ".join(map(value_label, values))
 
 
-def how_stopped(scheduler: Any) -> str:
+def how_stopped(scheduler: Scheduler) -> str:
     """The scheduler and its settings."""
     return f"{scheduler.kind} ({_settings(scheduler.model_dump(exclude={'kind'}))})"
 

@@ -17,7 +17,7 @@ from analysis.labels import (
     error_label,
     value_label,
 )
-from analysis.published import published
+from analysis.published import PublishedFigure, published
 from analysis.selection import CELL
 from analysis.tables.layout import Entry, Notes, Table
 from gmm_study.study.plan import Plan
@@ -123,12 +123,8 @@ def lay_out_other_models(datasets: Iterable[str]) -> Table:
     rows: list[tuple[str, tuple[Entry | None, ...]]] = []
     for dataset in datasets:
         found = [published(dataset, method) for method in OTHER_MODELS]
-        entries = (
-            Entry(nan, nan, notes.letter(figure.note), text=f"{figure.nll:.2f}") if figure else None
-            for figure in found
-        )
         if any(found):
-            rows.append((dataset, tuple(entries)))
+            rows.append((dataset, tuple(published_nll(figure, notes) for figure in found)))
     return Table(
         key="other models",
         title="Published test figures of other models, in nats",
@@ -139,6 +135,13 @@ def lay_out_other_models(datasets: Iterable[str]) -> Table:
         notes=notes.listed(),
         places=2,
     )
+
+
+def published_nll(figure: PublishedFigure | None, notes: Notes) -> Entry | None:
+    """A published figure as it was published, None where there is none."""
+    if figure is None:
+        return None
+    return Entry(nan, nan, notes.letter(figure.note), text=f"{figure.nll:.2f}")
 
 
 def _caption(plan: Plan) -> str:

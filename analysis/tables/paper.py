@@ -10,7 +10,7 @@ from analysis.labels import LOG_P, LOG_P_STAR, decimals, error_label, short_labe
 from analysis.planned import x_values
 from analysis.published import published
 from analysis.tables.captions import spread, what_is_bold
-from analysis.tables.comparison import LIKELIHOODS, OTHER_MODELS
+from analysis.tables.comparison import LIKELIHOODS, OTHER_MODELS, published_nll
 from analysis.tables.layout import Entry, Notes, Table, table
 from gmm_study.study.plan import Plan
 
@@ -99,16 +99,9 @@ def _other_models(
     datasets: Iterable[str], notes: Notes
 ) -> Iterator[tuple[str, list[Entry | None]]]:
     for model, name in OTHER_MODELS.items():
-        figures = [published(dataset, model) for dataset in datasets]
-        yield (
-            f"{name}, -log p, published",
-            [
-                Entry(nan, nan, notes.letter(figure.note), text=f"{figure.nll:.2f}")
-                if figure
-                else None
-                for figure in figures
-            ],
-        )
+        figures = (published(dataset, model) for dataset in datasets)
+        entries = [published_nll(figure, notes) for figure in figures]
+        yield f"{name}, -log p, published", entries
 
 
 def _caption(plan: Plan, compared: pd.DataFrame) -> str:

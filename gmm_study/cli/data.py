@@ -1,7 +1,7 @@
 """`gmm-study data`: which data sets there are, and fetching one."""
 
 import sys
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import rich_click as click
@@ -10,7 +10,6 @@ from rich.table import Table
 from gmm_study.cli.as_json import json_option, print_json
 from gmm_study.cli.completion import complete_dataset
 from gmm_study.cli.console import output_console, working
-from gmm_study.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -20,12 +19,10 @@ if TYPE_CHECKING:
 
 def load(name_or_path: str, how: "Callable[[str], Dataset] | None" = None) -> "Dataset":
     """A data set, with a line on a terminal while it is read; a download has a bar of its own."""
-    from gmm_study.data import list_datasets, load_dataset
+    from gmm_study.data import is_downloaded_now, load_dataset
 
-    downloads: set[str] = set()
-    with suppress(InputError):
-        downloads = {info.name for info in list_datasets() if info.origin == "download"}
-    with nullcontext() if name_or_path in downloads else working(f"reading {name_or_path}"):
+    has_a_bar = is_downloaded_now(name_or_path)
+    with nullcontext() if has_a_bar else working(f"reading {name_or_path}"):
         return (how or load_dataset)(name_or_path)
 
 

@@ -55,19 +55,20 @@ def tables(storage: str, as_json: bool) -> None:
 
     --json: {reports: [as `gmm-study report --json`], without: {study: why}, paper: [path], index}
     """
-    from analysis import PUBLISHED, write_index
+    from analysis import PUBLISHED, plan_from_records, write_index
     from gmm_study.trials.record import RecordStore
 
     store, console = RecordStore(storage), output_console(stderr=as_json)
     say = partial(console.print, markup=False, highlight=False, soft_wrap=True)
     reports: list[Report] = []
+    recorded = set(store.trial_ids())
     without: dict[str, str] = {}
     plans: dict[str, Plan] = {}
     for name in sorted(path.stem for path in Path("studies").glob("*.yaml")):
         try:
             with working(f"writing {name}"):
-                plans[name] = _plan(name, store)
-                reports.append(_from_records(plans[name], store))
+                plans[name] = plan_from_records(name, store)
+                reports.append(_from_records(plans[name], store, recorded))
         except (InputError, OSError) as error:
             without[name] = str(error)
             say(f"{name}: no report: {error}")
@@ -111,16 +112,10 @@ def print_report(written: "Report", stderr: bool = False) -> None:
     console.print(page, markup=False, highlight=False, soft_wrap=True)
 
 
-def _plan(name: str, store: "RecordStore") -> "Plan":
-    from analysis import plan_from_records
-
-    return plan_from_records(name, store)
-
-
-def _from_records(plan: "Plan", store: "RecordStore") -> "Report":
+def _from_records(plan: "Plan", store: "RecordStore", recorded: set[str]) -> "Report":
     from analysis import write_report
 
-    recorded, name = set(store.trial_ids()), plan.study.name
+    name = plan.study.name
     if recorded.isdisjoint(trial.config.trial_id for trial in plan.trials):
         raise InputError(NO_RECORDS)
     return write_report(plan, store, _folder(name), f"gmm-study run {name}")

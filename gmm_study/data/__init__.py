@@ -9,6 +9,7 @@ from gmm_study.data.loading import (
     fetch_dataset,
     find_entry,
     image_shape_of,
+    is_downloaded_now,
     list_datasets,
     load_dataset,
 )
@@ -25,6 +26,7 @@ __all__ = [
     "fetch_dataset",
     "find_entry",
     "image_shape_of",
+    "is_downloaded_now",
     "list_datasets",
     "load_dataset",
 ]

@@ -78,7 +78,7 @@ def list_datasets() -> list[DatasetInfo]:
             entry.dims,
             entry.sizes,
             entry.source,
-            find_origin(entry) if entry.files else _maker(entry),
+            _origin(entry),
         )
         for entry in DATASETS.usable()[0].values()
     ]
@@ -89,7 +89,18 @@ def dataset_problems() -> list[str]:
     return DATASETS.usable()[1]
 
 
-def _maker(entry: NamedDataset) -> str:
+def is_downloaded_now(name: str) -> bool:
+    """Whether a data set is a named one whose files are not at hand.
+
+    Raises InputError as `find_entry` does, and if GMM_STUDY_DATA names no folder.
+    """
+    entry = find_entry(name)
+    return entry is not None and _origin(entry) == "download"
+
+
+def _origin(entry: NamedDataset) -> str:
+    if entry.files:
+        return find_origin(entry)
     package = DATASETS.package_of(entry.name)
     return f"package {package}" if package else entry.origin
 

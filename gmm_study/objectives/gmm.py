@@ -5,9 +5,8 @@ from torch import Tensor
 from gmm_study.models import RandomStreams, SigmoidBeliefNetwork
 from gmm_study.objectives.baseline import baseline_of
 from gmm_study.objectives.log_weights import (
-    effective_sample_size,
     geometric_mean_weights,
-    log_p,
+    importance_estimates,
     log_p_tilde,
 )
 
@@ -42,8 +41,4 @@ class GeometricMeanMatching:
     ) -> dict[str, Tensor]:
         """`bound`, `log_p` and `ess` of each datapoint with K samples, `[R, B]`."""
         log_weights = model.log_weights(data, self.samples, streams)
-        return {
-            "bound": log_p_tilde(log_weights),
-            "log_p": log_p(log_weights),
-            "ess": effective_sample_size(log_weights),
-        }
+        return importance_estimates(log_weights) | {"bound": log_p_tilde(log_weights)}

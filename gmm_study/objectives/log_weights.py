@@ -32,6 +32,12 @@ def geometric_mean_weights(log_weights: Tensor) -> Tensor:
     return (0.5 * log_weights).softmax(-1)
 
 
+def importance_estimates(log_weights: Tensor) -> dict[str, Tensor]:
+    """`log_p`, `bound`, which is the same, and `ess` of each datapoint, `[...]`."""
+    estimate = log_p(log_weights)
+    return {"bound": estimate, "log_p": estimate, "ess": effective_sample_size(log_weights)}
+
+
 def effective_sample_size(log_weights: Tensor) -> Tensor:
     """(mean_k w)^2 / mean_k w^2 in (0, 1], `[...]`: the fraction of K samples that count."""
     twice = (2.0 * log_weights).logsumexp(-1)

@@ -5,7 +5,7 @@ from torch import Tensor
 
 from gmm_study.models import RandomStreams, SigmoidBeliefNetwork
 from gmm_study.objectives.baseline import baseline_of
-from gmm_study.objectives.log_weights import effective_sample_size, importance_weights, log_p
+from gmm_study.objectives.log_weights import importance_estimates, importance_weights, log_p
 
 
 class ReweightedWakeSleep:
@@ -39,6 +39,4 @@ class ReweightedWakeSleep:
         self, model: SigmoidBeliefNetwork, data: Tensor, streams: RandomStreams
     ) -> dict[str, Tensor]:
         """`bound`, `log_p` and `ess` of each datapoint with K samples, `[R, B]`."""
-        log_weights = model.log_weights(data, self.samples, streams)
-        bound = log_p(log_weights)
-        return {"bound": bound, "log_p": bound, "ess": effective_sample_size(log_weights)}
+        return importance_estimates(model.log_weights(data, self.samples, streams))

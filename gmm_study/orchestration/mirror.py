@@ -279,7 +279,7 @@ def _told(places: list[PlannedTrial], x: str | None) -> dict[str, Any]:
 
 def _value(place: PlannedTrial, x: str | None) -> str:
     """The value of the report's x at a place of the study, empty where there is none."""
-    value = place.axes.get(x, place.config.flat().get(_param(x))) if x else None
+    value = place.at(x) if x else None
     return "" if value is None else json.dumps(value)
 
 

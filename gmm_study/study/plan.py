@@ -27,6 +27,12 @@ class PlannedTrial:
     cell: str = ""
     """The key of the cell that it competes in; empty where there is none."""
 
+    def at(self, axis: str) -> Any:
+        """Its value on an axis of the study, or its configuration's; None where it reads none."""
+        if axis in self.axes:
+            return self.axes[axis]
+        return self.config.flat().get("depth" if axis == "layers.depth" else axis)
+
     @property
     def label(self) -> str:
         """A short name for people, as `digits gmm depth=3` or `digits gmm variation='no bias'`."""

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from gmm_study.models import RandomStreams, SigmoidBeliefNetwork
-from gmm_study.objectives.log_weights import effective_sample_size, importance_weights, log_p
+from gmm_study.objectives.log_weights import importance_estimates, importance_weights, log_p
 
 
 class Vimco:
@@ -33,9 +33,7 @@ class Vimco:
         self, model: SigmoidBeliefNetwork, data: Tensor, streams: RandomStreams
     ) -> dict[str, Tensor]:
         """`bound`, `log_p` and `ess` of each datapoint with K samples, `[R, B]`."""
-        log_weights = model.log_weights(data, self.samples, streams)
-        bound = log_p(log_weights)
-        return {"bound": bound, "log_p": bound, "ess": effective_sample_size(log_weights)}
+        return importance_estimates(model.log_weights(data, self.samples, streams))
 
 
 def learning_signals(log_weights: Tensor) -> Tensor:
