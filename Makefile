@@ -12,12 +12,13 @@ ARGS ?=
 VENV := .venv
 STAMP := $(VENV)/.installed
 BIN := $(VENV)/bin
+PARALLEL := --numprocesses 2 --dist loadfile
 GMM_STUDY := $(BIN)/gmm-study
 STUDY_ARGS = $(NAME) --storage '$(STORAGE)' $(if $(DATASET),--dataset '$(DATASET)') $(ARGS)
 NEEDS_NAME = $(if $(NAME),,$(error NAME is missing: make $@ NAME=depth_sweep; studies: $(basename $(notdir $(wildcard studies/*.yaml)))))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup study plan status report tables reproduction ui docs test test-docs test-faults lint bench bench-smoke clean
+.PHONY: help setup study plan status report tables reproduction ui docs test test-unit test-docs test-faults lint bench bench-smoke clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,8 +57,11 @@ ui: $(STAMP) ## Serve the MLflow UI on 127.0.0.1
 docs: $(STAMP) ## Write the pages of docs/reference that the code itself says
 	@$(BIN)/python -m docs.generate
 
-test: $(STAMP) ## Run the tests
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(ARGS)
+test: $(STAMP) ## Run the tests that every change must pass
+	$(BIN)/python -m pytest -m 'not fault and not page and not slow' $(PARALLEL) $(ARGS)
+
+test-unit: $(STAMP) ## Run the tests that start no process, in under a minute
+	$(BIN)/python -m pytest -m 'not process and not fault and not page and not slow' $(PARALLEL) $(ARGS)
 
 test-docs: $(STAMP) ## Type every command of the pages as a reader would: ARGS="-k tutorial"
 	$(BIN)/python -m pytest tests/readers --numprocesses 2 $(ARGS)

@@ -6,6 +6,8 @@ import pytest
 
 from analysis import write_index, write_report
 
+pytestmark = pytest.mark.process
+
 SIZES = {"layers": {"first": 8, "last": 4}}
 SMALLEST_LETTERS = 9.0
 """Pixels."""

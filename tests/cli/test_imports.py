@@ -8,6 +8,8 @@ import pytest
 from tests.cli.planned import train_all
 from tests.workbench import STUDY
 
+pytestmark = pytest.mark.process
+
 HEAVY = {"torch", "ray", "mlflow", "pandas", "numba", "sklearn", "scipy", "matplotlib"}
 
 

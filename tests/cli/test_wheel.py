@@ -16,6 +16,8 @@ from zipfile import ZipFile
 
 import pytest
 
+pytestmark = pytest.mark.process
+
 ROOT = Path(__file__).parents[2]
 SOURCES = ("gmm_study", "analysis", "bench", "tests", "studies", "pyproject.toml", "README.md")
 STUDY = """

@@ -13,6 +13,8 @@ import yaml
 from tests.cluster.nodes import ENVIRONMENT
 from tests.workbench import Workbench, wait_until
 
+pytestmark = pytest.mark.fault
+
 FILES = Path(__file__).parent.parent.parent / "cluster"
 SHIMS = {
     "scontrol": 'echo "127.0.0.1\nother"',

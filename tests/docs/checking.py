@@ -1,5 +1,6 @@
 """Whether a command could run, as far as that can be said without running it."""
 
+import os
 import re
 import shlex
 import subprocess
@@ -17,6 +18,7 @@ from tests.docs.pages import ROOT
 
 PLACEHOLDER = re.compile(r"[A-Z][A-Z_]*")
 ON_A_STUDY = ("plan", "run", "status", "report", "sync")
+MAKES_OWN = {"MAKEFLAGS", "MFLAGS", "MAKEOVERRIDES", "MAKELEVEL", "ARGS"}
 VARIABLES = {"NAME", "DATASET", "STORAGE", "ADDRESS", "ARGS", "PYTHON"}
 ELSEWHERE = {"cd", ".", "export", "cat", "ls", "head", "git", "kubectl", "docker", "ssh"}
 """Programs whose words are nobody's here to check, but for the files of the project they name."""
@@ -112,7 +114,9 @@ def check_make(words: list[str], written: frozenset[str] = frozenset()) -> None:
             raise CommandError(f"make knows no variable {name}")
     # With nothing to install, whatever the age of the environment.
     asked = ["make", "-n", "-o", ".venv/.installed", *words]
-    done = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True)
+    # Variables given to a `make test` around this reach its processes in MAKEFLAGS.
+    settings = {name: value for name, value in os.environ.items() if name not in MAKES_OWN}
+    done = subprocess.run(asked, cwd=ROOT, env=settings, capture_output=True, text=True)
     if done.returncode:
         raise CommandError(done.stderr.strip())
     for line in done.stdout.splitlines():

@@ -6,8 +6,12 @@ import shutil
 import signal
 from pathlib import Path
 
+import pytest
+
 from tests.faults.test_drivers import ended
 from tests.workbench import Workbench, figures, wait_until
+
+pytestmark = pytest.mark.fault
 
 STUDIES = Path(__file__).parents[2] / "studies"
 

@@ -14,6 +14,8 @@ from gmm_study.trials.once import run_once
 from gmm_study.trials.record import RecordStore
 from tests.workbench import Workbench, figures, wait_until
 
+pytestmark = pytest.mark.fault
+
 EPOCHS = 400
 """Of a trial that is surely still running when it is to be disturbed."""
 ONE_TRIAL = ("--set", "methods=[gmm]", "--set", "layers=[6,3]")

@@ -15,6 +15,8 @@ from mlflow.tracking import MlflowClient
 from tests.faults.mlflow_server import Proxy, content, start_server
 from tests.workbench import Workbench, wait_until
 
+pytestmark = pytest.mark.fault
+
 STUDY = """
 question: Does MLflow matter?
 datasets: [data.npz]

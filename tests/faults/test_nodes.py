@@ -10,6 +10,8 @@ from gmm_study.trials.record import RecordStore
 from tests.cluster.nodes import ENVIRONMENT, Cluster, isolated, undisturbed
 from tests.workbench import Workbench, figures, wait_until
 
+pytestmark = pytest.mark.fault
+
 LONG = 250
 """Epochs of a trial that is surely still running when its node is to die."""
 

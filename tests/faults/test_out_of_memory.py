@@ -12,6 +12,8 @@ from gmm_study.trials import evaluation, run
 from gmm_study.trials.record import RecordStore
 from tests.workbench import Workbench, figures
 
+pytestmark = pytest.mark.fault
+
 STUDY = """
 question: What does an evaluation cost that does not fit?
 datasets: [data.npz]

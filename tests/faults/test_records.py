@@ -18,6 +18,8 @@ from tests.faults.test_drivers import EPOCHS, ONE_TRIAL, figures_of_all, undistu
 from tests.training.small import a_dataset, some_hyperparameters
 from tests.workbench import Workbench, figures, wait_until
 
+pytestmark = pytest.mark.fault
+
 DATA = a_dataset()
 CONFIG = TrialConfig(some_hyperparameters(), DATA.name, DATA.sha256)
 STATE, BEFORE = "checkpoint/training.safetensors", "checkpoint/training.previous.safetensors"

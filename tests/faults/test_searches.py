@@ -6,7 +6,11 @@ import random
 import signal
 from pathlib import Path
 
+import pytest
+
 from tests.workbench import Workbench, figures, wait_until
+
+pytestmark = pytest.mark.fault
 
 STUDY = """
 question: Which step size?

@@ -19,6 +19,8 @@ from gmm_study.trials.run import TrialRun
 from tests.training.small import a_dataset, some_hyperparameters
 from tests.workbench import wait_until
 
+pytestmark = pytest.mark.process
+
 SHUTDOWN = """
 import threading, ray
 from gmm_study.orchestration.cluster import ray_at

@@ -8,6 +8,8 @@ from optuna.trial import TrialState
 from gmm_study.trials.record import RecordStore
 from tests.workbench import Workbench
 
+pytestmark = pytest.mark.process
+
 STUDY = """
 question: Which step size, and how many samples?
 datasets: [data.npz]

@@ -11,6 +11,8 @@ from gmm_study.trials.once import run_once
 from gmm_study.trials.record import Record, RecordStore
 from tests.workbench import Workbench, figures, wait_until
 
+pytestmark = pytest.mark.process
+
 LONG = 400
 """Epochs of a trial that is surely still running when it is to be disturbed."""
 

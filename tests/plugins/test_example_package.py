@@ -16,6 +16,8 @@ from gmm_study.trials.once import run_once
 from gmm_study.trials.record import RecordStore
 from tests.workbench import call
 
+pytestmark = pytest.mark.process
+
 TINY = ("--layers", "5,3", "--max-epochs", "3", "--evaluation-samples", "20")
 VIMCO = ("train", "--method", "vimco", "--dataset", "squares", *TINY)
 STUDY = """

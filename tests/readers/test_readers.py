@@ -10,6 +10,8 @@ import pytest
 from tests.docs.pages import ROOT, blocks, commands, pages
 from tests.readers.reader import Reader, check_output
 
+pytestmark = pytest.mark.page
+
 
 def is_run(block):
     return bool(block.file) or (block.language == "console" and block.mark != "only checked")

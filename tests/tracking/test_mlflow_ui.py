@@ -15,6 +15,8 @@ from gmm_study.trials.run import TrialRun
 from tests.faults.mlflow_server import answers, free_port
 from tests.workbench import Workbench, wait_until
 
+pytestmark = pytest.mark.process
+
 SLOW = 180_000.0
 """Milliseconds: on a busy machine the page's megabytes of code take their time."""
 STUDY = """

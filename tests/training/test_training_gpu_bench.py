@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
+pytestmark = pytest.mark.process
+
 ROOT = Path(__file__).parents[2]
 ABSENT = "click ipywidgets matplotlib mlflow numba optuna pandas pooch pyarrow pydantic ray rich"
 ABSENT += " rich_click scipy sklearn tabulate tqdm yaml PIL"
