@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# One Ray cluster out of several machines, for as long as this runs; Ctrl-C ends it on all of them.
+# Starts a Ray cluster on several machines and keeps it running; Ctrl-C stops it on all of them.
 #
 #   cluster/machines.sh HEAD [HOST...]
 #
-# Run it on HEAD, in this project's folder, which with its .venv is at the same path on every HOST;
-# hosts are reached by ssh without a password. Then, on HEAD:
+# Run it on HEAD in this project's folder. The folder, with its .venv, must be at the same path on
+# every HOST, and ssh to each HOST must work without a password. Then, on HEAD:
 #
 #   RAY_AUTH_MODE=token .venv/bin/gmm-study run NAME --storage SHARED --address HEAD:6379
 #
-# PORT is the head's port, RAY_OPTIONS are more options of `ray start`, for every machine.
+# PORT sets the head's port; RAY_OPTIONS adds options to `ray start` on every machine.
 set -euo pipefail
 
 if [ $# -eq 0 ]; then
@@ -24,7 +24,7 @@ is_here() {
   case $1 in localhost | 127.0.0.1 | "$(hostname)") true ;; *) false ;; esac
 }
 
-# The options are words for the shell there, so that RAY_OPTIONS is split into its own.
+# The remote shell parses the command, so RAY_OPTIONS is split into words there.
 start() {
   local host=$1 options=$2
   local command="exec $ray start --block --disable-usage-stats $options ${RAY_OPTIONS:-}"
@@ -32,12 +32,12 @@ start() {
     bash -c "$command" > /dev/null &
   else
     ssh "$host" 'umask 077; mkdir -p ~/.ray; cat > ~/.ray/auth_token' < ~/.ray/auth_token
-    # A terminal, so that what runs there ends with the connection.
+    # -tt allocates a terminal, so that the remote processes stop when the connection closes.
     ssh -tt "$host" "cd '$PWD' && export RAY_AUTH_MODE=token && $command" < /dev/null > /dev/null &
   fi
 }
 
-# Not a trap of TERM alone: the processes of a terminal get Ctrl-C themselves, those of ssh do not.
+# Also on INT: Ctrl-C reaches the local processes of the terminal, but not those behind ssh.
 finish() {
   trap - EXIT INT TERM
   local processes
@@ -49,7 +49,7 @@ finish() {
 trap finish EXIT
 trap 'exit 0' INT TERM
 
-# Ray makes it readable for all.
+# The umask makes the token private; Ray would make it readable for all users.
 (umask 077 && $ray get-auth-token --generate > /dev/null)
 start "$1" "--head --port=$port"
 head=$!
@@ -60,5 +60,5 @@ done
 for host in "${@:2}"; do
   start "$host" "--address=$1:$port"
 done
-echo "Ray listens at $1:$port for $# machines; Ctrl-C ends it"
-wait -n || { echo "a machine has left; Ray ends" >&2; exit 1; }
+echo "Ray listens at $1:$port on $# machines; press Ctrl-C to stop it"
+wait -n || { echo "a machine has left the cluster; stopping Ray" >&2; exit 1; }

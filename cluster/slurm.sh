@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# A study on several nodes of a Slurm cluster; submit it from this project's folder, which the nodes
-# share:
+# Runs a study on several nodes of a Slurm cluster. Submit it from this project's folder, which all
+# nodes must share:
 #
 #   sbatch --nodes=4 --cpus-per-task=16 cluster/slurm.sh NAME [OPTIONS of gmm-study run]
 #
-# The study stops cleanly two minutes before the time is up; submit it again and it goes on.
+# The study stops cleanly two minutes before the time limit; submit it again to continue.
 #SBATCH --job-name=gmm-study
 #SBATCH --nodes=2
 #SBATCH --ntasks-per-node=1
@@ -20,11 +20,11 @@ fi
 
 cd "${SLURM_SUBMIT_DIR:?run this with sbatch}"
 ray=.venv/bin/ray
-# The token is in the home folder, which the nodes share.
+# The token is in the home folder, which the nodes must share.
 export RAY_AUTH_MODE=token RAY_USAGE_STATS_ENABLED=0
 
 mapfile -t hosts < <(scontrol show hostnames "$SLURM_JOB_NODELIST")
-# Jobs that share a node take different ports.
+# The port depends on the job's id, so that jobs on the same node use different ports.
 address=${hosts[0]}:$((20000 + SLURM_JOB_ID % 20000))
 
 on_nodes() {
@@ -46,7 +46,7 @@ finish() {
 }
 trap finish EXIT
 
-# Ray makes it readable for all.
+# The umask makes the token private; Ray would make it readable for all users.
 (umask 077 && $ray get-auth-token --generate > /dev/null)
 start_ray 1 "--nodelist=${hosts[0]}" --head --port="${address##*:}" --include-dashboard=false
 head=$!
@@ -62,7 +62,7 @@ fi
 study=$!
 trap 'kill -TERM "$study"' TERM
 status=0
-# The first `wait` ends when the signal comes, the second when the study has.
+# The first `wait` returns when the signal arrives, the second when the study has ended.
 wait "$study" || status=$?
 while kill -0 "$study" 2> /dev/null; do
   status=0
