@@ -1,4 +1,4 @@
-"""The pages of `docs/reference` that the code itself can write: `make docs`."""
+"""The pages of `docs/reference` that are generated from the code: `make docs`."""
 
 from collections.abc import Callable
 
@@ -15,4 +15,4 @@ PAGES: dict[str, Callable[[], str]] = {
     "docs/reference/studies.md": studies,
     "docs/reference/study-file.md": study_file,
 }
-"""By its path from the project's root, what writes the text of a page."""
+"""The function that writes each page, by the path of the page from the project's root."""

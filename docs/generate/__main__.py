@@ -1,4 +1,4 @@
-"""Write the generated pages: `python -m docs.generate`, in the project's root."""
+"""Write the generated pages. Run `python -m docs.generate` in the project's root."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The page of the command line, from the commands themselves."""
+"""The reference of the command line, generated from the click commands."""
 
 import re
 from collections.abc import Iterator
@@ -12,10 +12,10 @@ HEAD = """# The command line
 
 <!-- Written by `make docs`; do not edit. -->
 
-`gmm-study` lies in `.venv/bin`. Its commands, as `gmm-study --help` lists them; every one has
-`--help` of its own. A mistake costs one line and exit status 2; a study that has a failed trial
-ends with 1, one that is interrupted with 130. `make` calls these commands; `make help` lists its
-targets.
+`gmm-study` is in `.venv/bin`. The commands are listed in the order of `gmm-study --help`. Every
+command has a `--help` option. A user error is reported in one line, with exit status 2. The exit
+status is 1 if a trial of the study has failed, and 130 if the command was interrupted. The targets
+of `make` call these commands; `make help` lists them.
 """
 
 
@@ -45,12 +45,12 @@ def _of_command(command: click.Command, context: click.Context) -> str:
     records = filter(None, (each.get_help_record(context) for each in options))
     rows = [(code(spelt), text) for spelt, text in records]
     if rows:
-        parts.append(table(("option", "what"), rows))
+        parts.append(table(("option", "description"), rows))
     return "\n".join(parts)
 
 
 def _paragraph(text: str) -> str:
-    """A paragraph of a command's help; the example and the form of what --json prints as code."""
+    """A paragraph of a command's help, with the example and the shape of `--json` as code."""
     if example := re.fullmatch(r"Example: (.+)", prose(text)):
         return code(example.group(1))
     if form := re.fullmatch(r"--json: ({.+})(.*)", prose(text)):

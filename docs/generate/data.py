@@ -1,4 +1,4 @@
-"""The page of the data sets, from their table."""
+"""The reference of the data sets, generated from their registry."""
 
 from docs.generate.markdown import code, table
 
@@ -6,14 +6,15 @@ HEAD = """# Data sets
 
 <!-- Written by `make docs`; do not edit. -->
 
-What `datasets`, `--dataset` and `DATASET` take by name. `digits` comes with scikit-learn and `bars`
-is generated; the others are downloaded when first used (`gmm-study data fetch NAME` does only that)
-and checked: length, checksum where one is published, shapes, values. `gmm-study data list` says
-where each would come from now. [Your own data](../how-to/own-data.md) are given by a path.
+These are the names that `datasets`, `--dataset` and `DATASET` accept. `digits` is part of
+scikit-learn, and `bars` is generated. The others are downloaded when they are first used;
+`gmm-study data fetch NAME` only downloads one. Every download is checked: its length, its checksum
+if one is published, its shapes and its values. `gmm-study data list` shows where each data set
+would be read from now. To use [your own data](../how-to/own-data.md), give a path.
 
-`GMM_STUDY_DATA` names a folder that is searched before any download, in the layout of the column
-*file*; `GMM_STUDY_CACHE` says where downloads are kept. `rcv1` and `silhouettes` have no published
-checksum: their shape and values are checked.
+`GMM_STUDY_DATA` names a folder that is searched before anything is downloaded; the column *file*
+shows its layout. `GMM_STUDY_CACHE` names the folder in which downloads are kept. `rcv1` and
+`silhouettes` have no published checksum; only their shapes and values are checked.
 """
 
 
@@ -29,5 +30,5 @@ def data() -> str:
             files = code(entry.files[0].path.replace(".train.", ".{train,valid,test}."))
         shape = "x".join(map(str, entry.image_shape or ()))
         rows.append((code(entry.name), str(entry.dims), shape, sizes, entry.source, files))
-    headings = ("name", "dims", "picture", "train / valid / test", "source", "file")
+    headings = ("name", "dims", "image", "train / valid / test", "source", "file")
     return "\n".join([HEAD, table(headings, rows)])

@@ -1,11 +1,11 @@
-"""Parts of a Markdown page."""
+"""Helpers for writing Markdown."""
 
 import re
 from collections.abc import Iterable, Sequence
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table without the columns that are empty in every row."""
+    """A table, without the columns that are empty in every row."""
     lines = [[_cell(text) for text in row] for row in rows]
     used = [index for index in range(len(headings)) if any(line[index] for line in lines)]
     kept = [[line[index] for index in used] for line in [list(headings), *lines]]
@@ -14,12 +14,12 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def code(text: object) -> str:
-    """Text as code, nothing where there is none."""
+    """The text as inline code; empty if the text is empty."""
     return f"`{text}`" if str(text) else ""
 
 
 def prose(text: str) -> str:
-    """A paragraph on one line."""
+    """The paragraph on one line."""
     return " ".join(text.split())
 
 

@@ -1,4 +1,4 @@
-"""The page of what MLflow has of a study, from the words that the view is written with."""
+"""The reference of the names in MLflow, generated from `gmm_study.tracking.words`."""
 
 from docs.generate.markdown import code, prose, table
 
@@ -6,20 +6,22 @@ HEAD = """# Names in MLflow
 
 <!-- Written by `make docs`; do not edit. -->
 
-MLflow is a view of the records: `make ui` shows it. One experiment a study, one run a trial, and
-below it one nested run a replicate; a trial's run is called as in `gmm-study plan`. The store is
-`sqlite:///mlflow.db`, with artifacts in `mlartifacts/STUDY`, unless `MLFLOW_TRACKING_URI` names
-another. `gmm-study sync NAME` adds what it lacks; nothing is there twice. The variants of a study
-(`--set`, `--dataset`, `--small`) are runs of the same experiment.
+MLflow is a view of the records; `make ui` opens it. There is one experiment per study, one run per
+trial, and one nested run per replicate. The run of a trial has the name that `gmm-study plan`
+shows. The default store is `sqlite:///mlflow.db`, with artifacts in `mlartifacts/STUDY`;
+`MLFLOW_TRACKING_URI` names another one. `gmm-study sync NAME` adds whatever is missing and never
+duplicates a run. The variants of a study (`--set`, `--dataset`, `--small`) are runs of the same
+experiment.
 """
-METRICS_HEAD = """Final figures are those of a replicate's best epoch, and of a trial their means.
-`test/NAME` stands for [the test figures of a record](records.md#resultjson), all in nats but `ess`
-and `ess_star`. The step of a trial's means counts its replicates. The clock of metrics means
-nothing: it is the run's start plus the step, so that what is said twice is one entry.
+METRICS_HEAD = """The final metrics of a replicate are those of its best epoch; the final metrics of
+a trial are the means over its replicates. `test/NAME` stands for [the test metrics of a
+record](records.md#resultjson), all in nats except `ess` and `ess_star`. The step of a trial's final
+metrics is its number of replicates. The timestamps of metrics have no meaning: they are the run's
+start plus the step, so that logging a value twice creates a single entry.
 """
-PARAMS_HEAD = "SETTING is any of [the settings](study-file.md#settings).\n"
-STATUS_HEAD = "MLflow has words of its own for the state of a trial.\n"
-ARTIFACTS_HEAD = "Of a trial's run, as far as [its record](records.md) has them.\n"
+PARAMS_HEAD = "SETTING stands for any of [the settings](study-file.md#settings).\n"
+STATUS_HEAD = "Every state of a trial is shown as one of the run statuses of MLflow.\n"
+ARTIFACTS_HEAD = "The run of a trial has these files if [its record](records.md) has them.\n"
 
 
 def mlflow_names() -> str:
@@ -32,7 +34,7 @@ def mlflow_names() -> str:
     named = (("Params", PARAMS_HEAD, PARAMS), ("Metrics", METRICS_HEAD, METRICS))
     for title, lead, words in (*named, ("Tags", "", TAGS)):
         rows = [(code(name), prose(text)) for name, text in words.items()]
-        parts += [f"## {title}\n", lead, table(("name", "what"), rows)]
+        parts += [f"## {title}\n", lead, table(("name", "description"), rows)]
     states = [(code(state), status) for state, status in STATUS.items()]
     parts += ["## Status\n", STATUS_HEAD, table(("state", "status"), states)]
     files = [(code(name), "") for name in ARTIFACTS]

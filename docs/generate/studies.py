@@ -1,4 +1,4 @@
-"""The page of the studies that come with the project, from their files."""
+"""The reference of the shipped studies, generated from the comments in their files."""
 
 import re
 from collections.abc import Iterator
@@ -6,11 +6,11 @@ from pathlib import Path
 
 from docs.generate.markdown import code, prose
 
-HEAD = """# The studies that come with it
+HEAD = """# The shipped studies
 
 <!-- Written by `make docs`; do not edit. -->
 
-Each is a file in `studies/`, whose head says what is written here.
+Each study is a file in `studies/`. The text on this page comes from the comments in these files.
 """
 FOLDER = Path(__file__).parents[2] / "studies"
 QUICKEST_FIRST = (
@@ -22,7 +22,7 @@ QUICKEST_FIRST = (
     "uci_table",
     "mnist_table",
 )
-LABELS = {"cost": "Cost", "expect": "Expect"}
+LABELS = {"cost": "Cost", "expect": "Result"}
 
 
 def studies() -> str:

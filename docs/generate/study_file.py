@@ -1,4 +1,4 @@
-"""The page of the study's file, from the models that check it and the settings' declarations."""
+"""The reference of the study file, generated from its schema and from the declared settings."""
 
 import inspect
 from collections.abc import Iterator, Mapping
@@ -11,13 +11,12 @@ from docs.generate.markdown import code, prose, table
 from gmm_study.study import axis, schema, strategies
 from gmm_study.training.hyperparameters import Hyperparameters
 
-HEAD = """# The study's file
+HEAD = """# The study file
 
 <!-- Written by `make docs`; do not edit. -->
 
-A study is a YAML file `studies/NAME.yaml`. A field that is not in these tables, or a value that it
-does not take, costs one line that names file, field, value and what would be right, before
-anything runs.
+A study is a YAML file `studies/NAME.yaml`. An unknown field or an invalid value is reported before
+anything runs, in one line that names the file, the field, the value and what is allowed.
 
 ```yaml
 # studies/depth_sweep.yaml
@@ -33,25 +32,27 @@ space:
   layers.depth: {grid: [1, 2, 3, 5]}
 ```
 
-Every data set, method and value of the grids is a *cell*; a search draws trials in each cell from
-the axes that are no grids. The report runs along the first grid, or `report.x`, and selects over
-all other axes by the validation bound.
+Every combination of a data set, a method and a value of each grid is a *cell*. In each cell, a
+search draws trials from the axes that are not grids. The x-axis of the report is the first grid, or
+`report.x`; over all other axes the report selects by the validation bound.
 """
 SETTINGS = """## Settings
 
-What `fixed`, `space` and `variations` may set, `gmm-study train` takes as options (with `-` for
-`_`) and `config.json` holds. A setting that is not read, as `momentum` without
-`optimizer: sgd`, is refused where it would be the only thing that differs. `layers.depth`,
-`layers.first` and `layers.last` set the parts of the geometric rule. The data sets, the methods and
-the samples of the evaluation are said in `datasets`, `methods` and `evaluation.samples`.
+These settings can be used in `fixed`, `space` and `variations`, and as options of `gmm-study train`
+(with `-` in place of `_`). `config.json` in a record stores them. A setting that has no effect,
+such as `momentum` without `optimizer: sgd`, is an error in `space`, in `variations` and in
+`gmm-study train`. `layers.depth`, `layers.first` and `layers.last` are the parts of the geometric
+rule for layer sizes. Data sets, methods and the number of evaluation samples have their own fields:
+`datasets`, `methods` and `evaluation.samples`.
 """
 OVERRIDES = """## Changing a study from the command line
 
-`--set KEY=VALUE` takes the name of a setting (`max_epochs=5`), of a part of `layers`
+In `--set KEY=VALUE`, the key is the name of a setting (`max_epochs=5`), of a part of `layers`
 (`layers.depth=3`), or of a field of the file (`replicates=5`, `search.trials=30`,
-`space.learning_rate.grid=[1e-3,1e-2]`); the value is read as YAML, what comes later wins. Fixing a
-setting takes its axis out of the space. `--dataset` and `--set dataset=NAME` replace the data
-sets, `--set method=NAME` the methods. `--small` lays the section `small` over the file.
+`space.learning_rate.grid=[1e-3,1e-2]`). The value is parsed as YAML, and a later option overrides
+an earlier one. Fixing a setting removes its axis from `space`. `--dataset` and `--set dataset=NAME`
+replace the data sets; `--set method=NAME` replaces the methods. `--small` applies the section
+`small` on top of the file.
 """
 METHODS = ("gmm", "rws", "vae")
 SECTIONS: tuple[tuple[str, str, type[BaseModel]], ...] = (
@@ -83,7 +84,7 @@ def study_file() -> str:
     for section, models in KINDS.items():
         parts += [
             f"## `{section}`\n",
-            f"`{section}: KIND` alone says `{section}: {{kind: KIND}}`.\n",
+            f"`{section}: KIND` is short for `{section}: {{kind: KIND}}`.\n",
         ]
         for model in models:
             kind = model.model_json_schema()["properties"]["kind"]["const"]
@@ -100,7 +101,7 @@ def _fields(model: type[BaseModel], without: str = "") -> str:
         for name, facts in properties.items()
         if name != without
     ]
-    return table(("field", "takes", "default", "what"), rows) if rows else ""
+    return table(("field", "values", "default", "description"), rows) if rows else ""
 
 
 def _default(facts: Mapping[str, Any]) -> str:
@@ -111,14 +112,14 @@ def _default(facts: Mapping[str, Any]) -> str:
 
 
 def _takes(facts: Mapping[str, Any]) -> str:
-    """What a JSON schema takes, in words."""
+    """The values that a JSON schema accepts, in words."""
     if "anyOf" in facts:
         return " or ".join(_takes(each) for each in facts["anyOf"] if each.get("type") != "null")
     if "const" in facts:
         return code(facts["const"])
     if facts.get("maxItems") == 2:
         return "[low, high]"
-    words = {"integer": "whole number", "array": "list", "object": "mapping", "string": "text"}
+    words = {"array": "list", "object": "mapping", "string": "text"}
     kind = words.get(facts.get("type", "object"), facts.get("type", ""))
     limits = {"minimum": ">=", "exclusiveMinimum": ">", "maximum": "<=", "exclusiveMaximum": "<"}
     said = [f"{sign} {facts[name]:g}" for name, sign in limits.items() if name in facts]
@@ -139,11 +140,11 @@ def _settings() -> Iterator[str]:
         groups.setdefault(facts["group"], []).append(row)
     for group, rows in groups.items():
         yield f"### {group}\n"
-        yield table(("setting", "takes", "default", "read by", "what"), rows)
+        yield table(("setting", "values", "default", "used by", "description"), rows)
 
 
 def _read_by(name: str, facts: Mapping[str, Any]) -> str:
-    """The methods that read a setting, where not all do, and the values of others that it needs."""
+    """The methods that use a setting, unless all do, and the values of others that it requires."""
     reading = [m for m in METHODS if name in Hyperparameters(method=m, optimizer="sgd").names_read]
     others = {key: value for key, value in facts["read_by"].items() if key != "method"}
     methods = [", ".join(reading)] if len(reading) < len(METHODS) else []
@@ -157,7 +158,7 @@ def _plain(default: object) -> str:
 def _range(kind: Any, facts: Mapping[str, Any]) -> str:
     if facts["choices"]:
         return ", ".join(map(code, facts["choices"]))
-    names = {int: "whole number", int | None: "whole number", float: "number"}
+    names = {int: "integer", int | None: "integer", float: "number"}
     limits = {"at_least": ">=", "above": ">", "below": "<"}
     said = [f"{sign} {facts[name]:g}" for name, sign in limits.items() if facts[name] is not None]
     return " ".join([names.get(kind, "sizes"), ", ".join(said)]).strip()
