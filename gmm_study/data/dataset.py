@@ -58,7 +58,7 @@ class Dataset:
     @property
     def dims(self) -> int:
         """D, the number of binary dimensions of a data point."""
-        return self.train.shape[1]
+        return int(self.train.shape[1])
 
 
 def binary_rows(values: ArrayLike, where: str) -> NDArray[np.uint8]:

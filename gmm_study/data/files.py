@@ -5,12 +5,15 @@ import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gmm_study.data.dataset import SPLITS, Dataset, binary_rows
 from gmm_study.errors import InputError
+
+_Reader = Callable[[Path, Mapping[str, str], str], dict[str, NDArray[Any]]]
 
 # numpy's remark on headers that Python 2 wrote, as the published files have
 _PYTHON_2_HEADER = r"Reading `\.npy` or `\.npz` file required additional header parsing"
@@ -23,7 +26,7 @@ def read_splits(path: Path, keys: Mapping[str, str], where: str) -> dict[str, ND
     separated text, the one split is the whole. `where` is what error lines call the file. Raises
     InputError for a file that cannot be read, lacks a key, or holds other values.
     """
-    readers: dict[str, Callable] = {".npz": _read_npz, ".mat": _read_mat}
+    readers: dict[str, _Reader] = {".npz": _read_npz, ".mat": _read_mat}
     arrays = readers.get(path.suffix, _read_text)(path, keys, where)
     return {
         split: binary_rows(array, f"{where}, split '{split}'") for split, array in arrays.items()
@@ -58,7 +61,7 @@ def load_path(name: str) -> Dataset:
     return Dataset.from_splits(name, splits)
 
 
-def _read_npz(path: Path, keys: Mapping[str, str], where: str) -> dict[str, np.ndarray]:
+def _read_npz(path: Path, keys: Mapping[str, str], where: str) -> dict[str, NDArray[Any]]:
     if not zipfile.is_zipfile(path):
         raise InputError(f"{where} is cut short or no .npz archive")
     with _one_line(where, "numeric arrays of 0/1"), warnings.catch_warnings():
@@ -68,7 +71,7 @@ def _read_npz(path: Path, keys: Mapping[str, str], where: str) -> dict[str, np.n
             return {split: archive[key] for split, key in keys.items()}
 
 
-def _read_mat(path: Path, keys: Mapping[str, str], where: str) -> dict[str, np.ndarray]:
+def _read_mat(path: Path, keys: Mapping[str, str], where: str) -> dict[str, NDArray[Any]]:
     from scipy.io import loadmat  # type: ignore[import-untyped]
 
     with _one_line(where, "a MATLAB file of version 7 or earlier"):
@@ -77,7 +80,7 @@ def _read_mat(path: Path, keys: Mapping[str, str], where: str) -> dict[str, np.n
     return {split: variables[key] for split, key in keys.items()}
 
 
-def _read_text(path: Path, keys: Mapping[str, str], where: str) -> dict[str, np.ndarray]:
+def _read_text(path: Path, keys: Mapping[str, str], where: str) -> dict[str, NDArray[Any]]:
     (split,) = keys
     with _one_line(where, "comma separated 0/1 without header"), warnings.catch_warnings():
         warnings.filterwarnings("error", "loadtxt: input contained no data")

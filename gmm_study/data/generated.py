@@ -58,7 +58,8 @@ def bars_log_likelihood(x: ArrayLike) -> NDArray[np.float64]:
     whole_columns = (images == images[:, :1, :]).all(axis=(1, 2))
     probability = (whole_rows.astype(np.float64) + whole_columns) / 2 ** (1 + BARS_SIDE)
     with np.errstate(divide="ignore"):
-        return np.log(probability)
+        log_probability: NDArray[np.float64] = np.log(probability)
+    return log_probability
 
 
 def _bars(random: np.random.RandomState) -> NDArray[np.uint8]:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -26,6 +26,8 @@ except ImportError:  # a bare machine: torch does it
 else:
     if config.DISABLE_JIT:  # uncompiled, the loops would take minutes a step
         njit = None
+
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 TILE = 2048
 """Numbers a tile, about: its three buffers fit into a first cache of 32 KiB. Random numbers are
@@ -139,19 +141,22 @@ def _launch_threads() -> None:
     torch.set_num_threads(threads)
 
 
-def _compiled(function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
+def _compiled(function: Function, **options: Any) -> Function:
     """Compiled at its first call, if numba is there; NaN stays NaN."""
     if njit is None:
         return function
     allowed = {"reassoc", "contract", "arcp", "nsz"}
-    return njit(fastmath=allowed, nogil=True, error_model="numpy", **options)(function)
+    compiled: Function = njit(fastmath=allowed, nogil=True, error_model="numpy", **options)(
+        function
+    )
+    return compiled
 
 
-def _inline(function: Callable[..., Any]) -> Callable[..., Any]:
+def _inline(function: Function) -> Function:
     return _compiled(function, inline="always")
 
 
-def _loop(function: Callable[..., Any]) -> Callable[..., Any]:
+def _loop(function: Function) -> Function:
     try:
         return _compiled(function, parallel=True, cache=True)
     except RuntimeError:  # nowhere to keep what was compiled
@@ -161,14 +166,15 @@ def _loop(function: Callable[..., Any]) -> Callable[..., Any]:
 @cache
 def _serial(loop: Any) -> Callable[..., None]:
     """The loop in one thread: in a forked process GNU's OpenMP does not work."""
-    return _compiled(loop.py_func)
+    function: Callable[..., None] = loop.py_func
+    return _compiled(function)
 
 
 @_inline
 def _exp_minus(x: np.float32) -> np.float32:
     """exp(-x) of x >= 0 to 1e-7, relative: 2^n times a polynomial (Cephes' expf)."""
     x = -min(x, np.float32(87.0))
-    n = np.floor(x * np.float32(1.442695041) + np.float32(0.5))
+    n: np.float32 = np.floor(x * np.float32(1.442695041) + np.float32(0.5))
     r = x - n * np.float32(0.693359375) + n * np.float32(2.12194440e-4)
     y = np.float32(1.9875691500e-4)
     y = y * r + np.float32(1.3981999507e-3)
@@ -177,7 +183,8 @@ def _exp_minus(x: np.float32) -> np.float32:
     y = y * r + np.float32(1.6666665459e-1)
     y = y * r + np.float32(5.0000001201e-1)
     y = y * r * r + r + np.float32(1.0)
-    return y * np.uint32((np.int32(n) + np.int32(127)) << np.int32(23)).view(np.float32)
+    power: np.float32 = np.uint32((np.int32(n) + np.int32(127)) << np.int32(23)).view(np.float32)
+    return y * power
 
 
 @_inline

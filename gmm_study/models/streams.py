@@ -63,7 +63,7 @@ class RandomStreams:
             self.reserve(numbers)
         draws, left = self._reserved.tensor_split([numbers], dim=1)
         self._reserved = left if left.shape[1] else self._draw(0)
-        return draws.unflatten(1, shape)
+        return draws.view(len(self), *shape)
 
     def _draw(self, numbers: int) -> Tensor:
         draws = torch.empty(len(self), numbers, dtype=self.dtype, device=self.device)
