@@ -91,7 +91,7 @@ class LiveView:
 
     def _seconds_left(self) -> float | None:
         """By the pace of the trials so far, those that run counted by their epochs."""
-        partly = sum(
+        partly: float = sum(
             report["epoch"] / report["max_epochs"]
             for report in list(self.running.values())
             if report.get("max_epochs")

@@ -72,11 +72,11 @@ class _Generator(GenerateJsonSchema):
         return {**super().float_schema(schema), "type": ["number", "string"], "pattern": NUMBER}
 
 
-def _field(name: str) -> Field:
+def _field(name: str) -> Field[Any]:
     return next(spec for spec in fields(Hyperparameters) if spec.name == name)
 
 
-def _type(spec: Field) -> type:
+def _type(spec: Field[Any]) -> type:
     """`int`, `float`, `str` or `tuple`, without None."""
     if get_origin(spec.type) is tuple:
         return tuple
@@ -84,7 +84,7 @@ def _type(spec: Field) -> type:
     return next(kind for kind in (int, float, str) if kind in named)
 
 
-def _setting(spec: Field, partly: bool = False) -> Schema:
+def _setting(spec: Field[Any], partly: bool = False) -> Schema:
     """The values of a hyperparameter; `partly` has axes give the rest of a rule, or the default."""
     facts, kind = spec.metadata, _type(spec)
     schema: Schema = {"description": _described(spec)}
@@ -103,7 +103,7 @@ def _setting(spec: Field, partly: bool = False) -> Schema:
     return schema | {word: facts[n] for n, word in words.items() if facts[n] is not None}
 
 
-def _described(spec: Field) -> str:
+def _described(spec: Field[Any]) -> str:
     read_by: dict[str, Collection[str]] = dict(spec.metadata["read_by"])
     if spec.metadata["by_some_methods"]:
         read_by["method"] = methods_that_read(spec.name)

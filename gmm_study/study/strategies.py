@@ -96,7 +96,8 @@ class AshaScheduler(Scheduler):
         """How far a trial comes on average, were exactly one in the factor to go on."""
         ends = [*self.milestones(int(max_epochs)), max_epochs]
         steps = [end - start for start, end in zip([0, *ends[:-1]], ends, strict=True)]
-        return sum(step / self.reduction_factor**n for n, step in enumerate(steps))
+        epochs: float = sum(step / self.reduction_factor**n for n, step in enumerate(steps))
+        return epochs
 
 
 class MedianScheduler(Scheduler):

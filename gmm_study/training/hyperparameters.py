@@ -241,7 +241,7 @@ def method_settings() -> tuple[str, ...]:
 
 
 @cache
-def _specs() -> dict[str, Field]:
+def _specs() -> dict[str, Field[Any]]:
     """The settings by name, looked up once: a plan makes a hundred thousand configurations."""
     return {spec.name: spec for spec in fields(Hyperparameters)}
 
@@ -304,7 +304,7 @@ def parse_layers(value: Any) -> tuple[int, ...]:
     return tuple(_whole("layers", size) for size in sizes)
 
 
-def _convert(spec: Field, value: Any) -> Any:
+def _convert(spec: Field[Any], value: Any) -> Any:
     if spec.name == "layers":
         return parse_layers(value)
     if value is None and spec.default is None:
@@ -340,12 +340,12 @@ def _number(name: str, value: Any) -> float:
     return number
 
 
-def _choices(spec: Field) -> Collection[str]:
+def _choices(spec: Field[Any]) -> Collection[str]:
     choices: Collection[str] | None = spec.metadata["choices"]
     return () if choices is None else choices
 
 
-def _check(spec: Field, value: Any) -> None:
+def _check(spec: Field[Any], value: Any) -> None:
     choices, facts = _choices(spec), spec.metadata
     if spec.metadata["choices"] is not None and value not in choices:
         raise InputError(f"{spec.name}: '{value}' is unknown; {did_you_mean(value, choices)}")

@@ -343,12 +343,13 @@ class Record:
 
 class _Snapshot(Record):
     def read_file(self, name: str) -> bytes | None:
-        contents = self.__dict__.setdefault("contents", {})
+        contents: dict[str, bytes | None] = self.__dict__.setdefault("contents", {})
         if name not in contents:
             contents[name] = super().read_file(name)
         return contents[name]
 
     def _read_json(self, name: str) -> dict[str, Any] | None:
+        documents: dict[str, dict[str, Any] | None]
         documents = self.__dict__.setdefault("documents", {})
         if name not in documents:
             documents[name] = super()._read_json(name)
