@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from gmm_study.study import PlannedTrial
 
 
-def json_option(what: str) -> Callable[[Callable], Callable]:
+def json_option(what: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """`--json`, with what it prints."""
     return click.option("--json", "as_json", is_flag=True, help=f"Print {what} as one JSON line.")
 

@@ -27,7 +27,7 @@ PICTURE, TABLES = ".png", (".npz", ".csv")
 
 def chain_options(command: Callable[..., None]) -> Callable[..., None]:
     """Add the options of a model and of its chains."""
-    options: list[Callable[[Callable], Callable]] = [
+    options: list[Callable[[Callable[..., None]], Callable[..., None]]] = [
         click.option(
             "--sweeps",
             type=click.IntRange(1),

@@ -26,7 +26,9 @@ def load(name_or_path: str, how: "Callable[[str], Dataset] | None" = None) -> "D
         return (how or load_dataset)(name_or_path)
 
 
-def dataset_option(help: str, **more: Any) -> "Callable[[Callable], Callable]":
+def dataset_option(
+    help: str, **more: Any
+) -> "Callable[[Callable[..., None]], Callable[..., None]]":
     """`--dataset`, which every command spells alike."""
     return click.option(
         "--dataset", metavar="DATASET", shell_complete=complete_dataset, help=help, **more

@@ -27,27 +27,22 @@ NATS = ("log_p", "log_p_tilde", "log_p_star")
 SHARES = ("ess", "ess_star")
 
 
-class _Counts(click.ParamType):
-    """Whole numbers of at least 1, separated by commas."""
-
-    name = "numbers"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[int, ...]:
-        """The numbers, in the order given, each once."""
-        try:
-            counts = tuple(dict.fromkeys(float(part) for part in str(value).split(",")))
-        except ValueError:
-            counts = (0.0,)
-        if any(count < 1 or not count.is_integer() for count in counts):
-            self.fail(f"'{value}' must be whole numbers of at least 1, as 1,10,100", param, ctx)
-        return tuple(map(int, counts))
+def _counts(text: str) -> tuple[int, ...]:
+    """Whole numbers of at least 1, separated by commas: in the order given, each once."""
+    try:
+        counts = tuple(dict.fromkeys(float(part) for part in text.split(",")))
+    except ValueError:
+        counts = (0.0,)
+    if any(count < 1 or not count.is_integer() for count in counts):
+        raise click.BadParameter(f"'{text}' must be whole numbers of at least 1, as 1,10,100")
+    return tuple(map(int, counts))
 
 
 @click.command()
 @checkpoint_argument
 @click.option(
     "--samples",
-    type=_Counts(),
+    type=_counts,
     metavar="K,K,...",
     default="1,10,100,1000",
     show_default=True,

@@ -196,7 +196,7 @@ def _complete(
     chain = inpainting_chain(model, data, task.occluded, chains, streams, candidates)
 
     def by_datapoint(rows: "Tensor") -> "Tensor":
-        return rows.unflatten(0, (-1, chains))
+        return rows.view(-1, chains, *rows.shape[1:])
 
     def draw(shown: "Tensor") -> "NDArray[Any]":
         return task.picture(by_datapoint(shown))

@@ -204,7 +204,7 @@ def on_a_study(command: Callable[..., None]) -> Callable[..., None]:
             print(f"gmm-study: {line}", file=sys.stderr)
         command(opened, **options)
 
-    arguments: list[Callable[[Callable], Callable]] = [
+    arguments: list[Callable[[Callable[..., None]], Callable[..., None]]] = [
         click.argument("name", shell_complete=complete_study),
         click.option(
             "--set",

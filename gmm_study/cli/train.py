@@ -19,11 +19,11 @@ from gmm_study.cli.trained import device_option, threads_option
 from gmm_study.training.hyperparameters import Hyperparameters
 
 
-def _flag(spec: Field) -> str:
+def _flag(spec: Field[Any]) -> str:
     return "--" + spec.name.replace("_", "-")
 
 
-def _hyperparameter_options(command: Callable) -> Callable:
+def _hyperparameter_options(command: Callable[..., None]) -> Callable[..., None]:
     for spec in reversed(fields(Hyperparameters)):
         default = spec.default
         if default is None:

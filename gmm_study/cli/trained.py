@@ -37,23 +37,23 @@ device_option = click.option(
 )
 
 
-def threads_option(default: str) -> Callable[[Callable], Callable]:
+def threads_option(default: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """`--threads`, with what is taken where it is not given."""
     return click.option(
         "--threads", type=click.IntRange(1), help=f"Threads on a CPU. [default: {default}]"
     )
 
 
-def checkpoint_argument(command: Callable) -> Callable:
+def checkpoint_argument(command: Callable[..., None]) -> Callable[..., None]:
     """The folder that CHECKPOINT names."""
     return click.argument(
         "checkpoint", shell_complete=lambda ctx, param, start: [CompletionItem(start, type="dir")]
     )(command)
 
 
-def machine_options(what_json_prints: str) -> Callable[[Callable], Callable]:
+def machine_options(what_json_prints: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Add the options of seed, machine and output that stand last in every such command."""
-    options: list[Callable[[Callable], Callable]] = [
+    options: list[Callable[[Callable[..., None]], Callable[..., None]]] = [
         click.option(
             "--seed",
             type=click.IntRange(0),
@@ -66,7 +66,7 @@ def machine_options(what_json_prints: str) -> Callable[[Callable], Callable]:
         json_option(what_json_prints),
     ]
 
-    def add(command: Callable) -> Callable:
+    def add(command: Callable[..., None]) -> Callable[..., None]:
         for option in reversed(options):
             command = option(command)
         return command
