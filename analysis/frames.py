@@ -179,4 +179,6 @@ def _curves(store: RecordStore, trial_ids: list[str]) -> pd.DataFrame:
     if not tables:
         return pd.DataFrame(columns=list(_CURVE)).astype(_CURVE)
     names = [name for name, kind in _CURVE.items() if kind == "category"]
-    return pa.concat_tables(tables).to_pandas(categories=names, split_blocks=True)
+    frame: pd.DataFrame
+    frame = pa.concat_tables(tables).to_pandas(categories=names, split_blocks=True)
+    return frame

@@ -95,7 +95,7 @@ class PlainVae(nn.Module):
         logits = self.decoder(z)
         target = data.expand_as(logits)
         error = binary_cross_entropy_with_logits(logits, target, reduction="none").sum(2).mean(0)
-        divergence = 0.5 * (mean**2 + log_variance.exp() - 1 - log_variance).sum(1)
+        divergence: Tensor = 0.5 * (mean**2 + log_variance.exp() - 1 - log_variance).sum(1)
         return (error + divergence).mean()
 
 

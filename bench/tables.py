@@ -34,7 +34,8 @@ def facts() -> dict[str, str]:
 
 def table(rows: Sequence[Row]) -> str:
     """A Markdown table with every column that any row has."""
-    return tabulate(rows, headers="keys", tablefmt="github")
+    text: str = tabulate(rows, headers="keys", tablefmt="github")
+    return text
 
 
 def markdown(facts: Mapping[str, str], parts: Mapping[str, Sequence[Row]]) -> str:

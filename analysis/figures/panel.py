@@ -125,7 +125,7 @@ def _horizontal_axis(panel: "Axes", plan: Plan, values: list[Any]) -> dict[Any, 
 def _shift(panel: "Axes", places: list[float], count: int) -> float:
     """How far apart series stand: a hair, and together a fifth of the smallest gap at most."""
     scale = panel.xaxis.get_transform().transform
-    low, high = scale(panel.get_xlim())
+    low, high = (float(edge) for edge in scale(panel.get_xlim()))
     inside = sorted(float(place) for place in scale(places))
     gaps = [(right - left) / (high - low) for left, right in pairwise(inside)]
     return min([SHIFT, *(0.2 * gap / max(count - 1, 1) for gap in gaps)])

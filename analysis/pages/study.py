@@ -87,7 +87,8 @@ def pipe_table(columns: Mapping[str, Iterable[Any]]) -> str:
     body = {
         escaped(head): [escaped(str(cell)) for cell in column] for head, column in columns.items()
     }
-    return tabulate(body, headers="keys", tablefmt="pipe", disable_numparse=True)
+    table: str = tabulate(body, headers="keys", tablefmt="pipe", disable_numparse=True)
+    return table
 
 
 def _compares(found: Findings) -> bool:
