@@ -28,7 +28,7 @@ KINDS = ("svg", "png", "pdf")
 
 
 @dataclass(frozen=True)
-class Report:
+class WrittenReport:
     """What was written, by the name below the report's folder, and what it says."""
 
     found: Findings
@@ -47,7 +47,7 @@ class Report:
 
 def write_report(
     plan: Plan, store: RecordStore | str, folder: Path | str, command: str = ""
-) -> Report:
+) -> WrittenReport:
     """Write `index.html`, `table.md`, `table.csv`, `table.tex`, `figures/` and `report.json`.
 
     A study of variations gets `costs.csv` too. Reads the records of the plan's trials: what has
@@ -78,7 +78,7 @@ def write_report(
     _remove_former_figures(folder, contents)
     for name, content in contents.items():
         replace_file(folder / name, content)
-    return Report(found, folder, told, {name: folder / name for name in contents})
+    return WrittenReport(found, folder, told, {name: folder / name for name in contents})
 
 
 def _summary(found: Findings, command: str) -> dict[str, Any]:

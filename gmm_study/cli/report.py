@@ -15,7 +15,7 @@ from gmm_study.cli.opened import Opened, on_a_study, storage_option
 from gmm_study.errors import InputError
 
 if TYPE_CHECKING:
-    from analysis import Report
+    from analysis import WrittenReport
     from gmm_study.study import Plan
     from gmm_study.trials.record import RecordStore
 
@@ -60,7 +60,7 @@ def tables(storage: str, as_json: bool) -> None:
 
     store, console = RecordStore(storage), output_console(stderr=as_json)
     say = partial(console.print, markup=False, highlight=False, soft_wrap=True)
-    reports: list[Report] = []
+    reports: list[WrittenReport] = []
     recorded = set(store.trial_ids())
     without: dict[str, str] = {}
     plans: dict[str, Plan] = {}
@@ -90,7 +90,7 @@ def tables(storage: str, as_json: bool) -> None:
         sys.exit(1)
 
 
-def write_one(opened: Opened) -> "Report":
+def write_one(opened: Opened) -> "WrittenReport":
     """The report of an opened study, and the list of all reports with it."""
     from analysis import write_index, write_report
 
@@ -104,7 +104,7 @@ def write_one(opened: Opened) -> "Report":
     return written
 
 
-def print_report(written: "Report", stderr: bool = False) -> None:
+def print_report(written: "WrittenReport", stderr: bool = False) -> None:
     """The tables, the answer, and where the page is."""
     console = output_console(stderr=stderr)
     console.print(written)
@@ -112,7 +112,7 @@ def print_report(written: "Report", stderr: bool = False) -> None:
     console.print(page, markup=False, highlight=False, soft_wrap=True)
 
 
-def _from_records(plan: "Plan", store: "RecordStore", recorded: set[str]) -> "Report":
+def _from_records(plan: "Plan", store: "RecordStore", recorded: set[str]) -> "WrittenReport":
     from analysis import write_report
 
     name = plan.study.name

@@ -6,20 +6,13 @@ import re
 import pandas as pd
 import pytest
 
-from analysis import (
-    costs_of_variations,
-    join,
-    latex,
-    lay_out,
-    lay_out_costs,
-    load,
-    markdown,
-    summarise,
-    verdict,
-    write_report,
-)
+from analysis import join, load, summarise, verdict, write_report
+from analysis.costs import costs_of_variations
 from analysis.figures.costs import draw_costs
 from analysis.statistics import holm
+from analysis.tables.costs import lay_out_costs
+from analysis.tables.formats import latex, markdown
+from analysis.tables.layout import lay_out
 
 VARIATIONS = {
     "authors": {},

@@ -5,8 +5,9 @@ import math
 import pandas as pd
 import pytest
 
-from analysis import load_published, published, write_report
+from analysis import write_report
 from analysis.figures.datasets import draw_datasets
+from analysis.published import load_published, published
 from gmm_study.errors import InputError
 from tests.analysis.conftest import Lab
 

@@ -6,7 +6,10 @@ from html.parser import HTMLParser
 import pytest
 from pylatexenc.latexwalker import LatexEnvironmentNode, LatexWalker
 
-from analysis import html, join, latex, lay_out, load, markdown, summarise
+from analysis import join, load, summarise
+from analysis.tables.formats import latex, markdown
+from analysis.tables.html import html
+from analysis.tables.layout import lay_out
 
 SPACE = {"layers.depth": {"grid": [1, 2]}}
 SIZES = {"layers": {"first": 8, "last": 4}}

@@ -3,7 +3,8 @@ from math import isfinite
 
 import pytest
 
-from analysis import find, pictures_of, write_report
+from analysis import find, write_report
+from analysis.gallery import pictures_of
 
 SIZES = {"layers": {"first": 8, "last": 4}}
 DEPTHS = {"layers.depth": {"grid": [1, 2, 3]}}

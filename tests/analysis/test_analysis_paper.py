@@ -2,7 +2,8 @@ import csv
 
 import pytest
 
-from analysis import PUBLISHED, markdown, paper_table, write_paper
+from analysis import PUBLISHED, paper_table, write_paper
+from analysis.tables.formats import markdown
 
 SETS = ["adult", "dna"]
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from analysis import join, lay_out, load, summarise, verdict
+from analysis import join, load, summarise, verdict
+from analysis.tables.layout import lay_out
 
 # Student's t with two degrees of freedom: p = 1 - t / sqrt(t^2 + 2)
 

@@ -7,7 +7,9 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from analysis import draw, join, load, render, summarise, write_report
+from analysis import join, load, summarise, write_report
+from analysis.figures.along_axis import draw
+from analysis.figures.style import render
 from gmm_study.study import make_plan
 
 DEPTHS = {"layers.depth": {"grid": [1, 2, 3]}}

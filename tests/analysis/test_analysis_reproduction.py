@@ -5,12 +5,13 @@ import re
 
 import pytest
 
-from analysis import join, load, markdown, plan_from_records, summarise, write_reproduction
+from analysis import join, load, plan_from_records, summarise, write_reproduction
 from analysis.curves import learning_curves
 from analysis.figures.curves import draw_curves
 from analysis.pages.remarks import remarks
 from analysis.pages.reproduction import at_a_glance
 from analysis.tables.comparison import compare, lay_out_comparison
+from analysis.tables.formats import markdown
 from gmm_study.data.registry import REGISTRY
 from gmm_study.trials.config import TrialConfig
 

@@ -7,18 +7,10 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from analysis import (
-    csv,
-    join,
-    latex,
-    lay_out,
-    load,
-    markdown,
-    mean_and_standard_error,
-    summarise,
-    verdict,
-    write_report,
-)
+from analysis import join, load, summarise, verdict, write_report
+from analysis.statistics import mean_and_standard_error
+from analysis.tables.formats import csv, latex, markdown
+from analysis.tables.layout import lay_out
 
 SPACE = {"layers.depth": {"grid": [1, 2, 5]}}
 SIZES = {"layers": {"first": 8, "last": 4}}
