@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,51 @@ def test_a_room_imports_only_rooms_below_it(room):
             assert parts[0] != "analysis" or room == "cli", f"{path} imports {module}"
             if parts[0] == "gmm_study" and len(parts) > 1:
                 assert parts[1] not in above, f"{path} imports {module}"
+
+
+def modules():
+    """Every module of the two packages by its full name, with its file."""
+    found = {}
+    for path in [*files_of("gmm_study"), *files_of("analysis")]:
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        found[".".join(parts).removesuffix(".__init__")] = path
+    return found
+
+
+def without_typing_blocks(tree):
+    """The tree less what stands under `if TYPE_CHECKING:`, which no program imports."""
+    for node in ast.walk(tree):
+        for name in ("body", "orelse"):
+            block = getattr(node, name, None)
+            if isinstance(block, list):
+                kept = [part for part in block if "TYPE_CHECKING" not in _condition(part)]
+                setattr(node, name, kept)
+    return tree
+
+
+def _condition(node):
+    return ast.unparse(node.test) if isinstance(node, ast.If) else ""
+
+
+def modules_imported_by(path, known):
+    """The modules among `known` that a file imports, in functions too."""
+    for node in ast.walk(without_typing_blocks(ast.parse(path.read_text()))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name in known)
+        elif isinstance(node, ast.ImportFrom):
+            members = [f"{node.module}.{alias.name}" for alias in node.names]
+            yield from (name for name in members if name in known)
+            if node.module in known and not all(name in known for name in members):
+                yield node.module
+
+
+def test_no_modules_import_one_another_in_a_circle():
+    known = modules()
+    graph = {name: {*modules_imported_by(path, known)} - {name} for name, path in known.items()}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(f"an import circle: {' <- '.join(error.args[1])}")
 
 
 @pytest.mark.parametrize(

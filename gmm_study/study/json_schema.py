@@ -16,11 +16,9 @@ from gmm_study.data import list_datasets
 from gmm_study.study.axis import Axis
 from gmm_study.study.schema import VARIATION, StudyFile
 from gmm_study.study.settings import SPELT_ELSEWHERE
-from gmm_study.training.hyperparameters import (
-    Hyperparameters,
-    geometric_sizes,
-    methods_that_read,
-)
+from gmm_study.training.hyperparameters import Hyperparameters, methods_that_read
+from gmm_study.training.methods import OPTIONAL_SETTINGS
+from gmm_study.training.values import geometric_sizes
 
 Schema = dict[str, Any]
 NUMBER = r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$"
@@ -105,7 +103,7 @@ def _setting(spec: Field[Any], partly: bool = False) -> Schema:
 
 def _described(spec: Field[Any]) -> str:
     read_by: dict[str, Collection[str]] = dict(spec.metadata["read_by"])
-    if spec.metadata["by_some_methods"]:
+    if spec.name in OPTIONAL_SETTINGS:
         read_by["method"] = methods_that_read(spec.name)
     readers = [f"Read with {name} {' or '.join(values)}." for name, values in read_by.items()]
     return " ".join([spec.metadata["help"], *readers])

@@ -49,7 +49,7 @@ class Evaluation(Section):
     """The final estimates."""
 
     samples: int = Hyperparameters.evaluation_samples
-    """K, the samples per datapoint of the final log p."""
+    """K of the evaluation: samples per datapoint of the final log p."""
     chunk_rows: AtLeastOne = 4000
     """Sample rows that are in memory at a time; not part of a trial's identity."""
 

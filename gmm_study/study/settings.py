@@ -8,7 +8,8 @@ from typing import Any
 from gmm_study.errors import InputError, did_you_mean
 from gmm_study.study.axis import Axis
 from gmm_study.study.dotted import leaves
-from gmm_study.training.hyperparameters import Hyperparameters, geometric_sizes
+from gmm_study.training.hyperparameters import Hyperparameters
+from gmm_study.training.values import geometric_sizes
 
 SPELT_ELSEWHERE = {
     "method": "methods",

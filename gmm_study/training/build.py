@@ -45,7 +45,7 @@ def build_objective(hyperparameters: Hyperparameters) -> Objective:
     needed_by = f"method: the objective of '{method.name}'"
     make = partial(
         resolved(method.objective, needed_by),
-        samples=hyperparameters.samples_per_datapoint,
+        samples=hyperparameters.training_samples,
         **{name: getattr(hyperparameters, name) for name in method.reads},
     )
     objective: Objective = _made(make, needed_by, OF_AN_OBJECTIVE)

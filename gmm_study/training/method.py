@@ -57,9 +57,9 @@ class Method:
     bound_label: "str | Callable[[Hyperparameters], str]" = "log p"
     """What the bound estimates, for tables: a text, or a function of a configuration."""
     samples: int = 10
-    """K where none is set."""
+    """K of training where the setting `samples` is not given."""
     least_samples: int = 1
-    """The smallest K that has a meaning."""
+    """The smallest K of training that the objective can use."""
     has_p_star: bool = False
     """Whether it is trained towards p*, so that log ptilde, 2 log Z and log p* are estimated and
     p* is what is sampled from."""

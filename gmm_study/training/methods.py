@@ -36,21 +36,25 @@ VARIATIONAL = Method(
 )
 
 
-def _check(method: Method) -> None:
-    from gmm_study.training.hyperparameters import method_settings
-
-    for name in method.settings:
-        if name not in method_settings():
-            hint = did_you_mean(name, method_settings())
-            raise InputError(f"it reads '{name}', no setting that a method may ask for; {hint}")
-    if method.has_p_star and not method.model.belief_network:
-        raise InputError("it has a p*, which only a belief network has")
-
-
-METHODS: Catalogue[Method] = Catalogue(
-    GROUP, "method", Method, {method.name: method for method in (GMM, RWS, VARIATIONAL)}, _check
+BUILT_IN = {method.name: method for method in (GMM, RWS, VARIATIONAL)}
+OPTIONAL_SETTINGS = tuple(
+    dict.fromkeys(name for method in BUILT_IN.values() for name in method.settings)
 )
-"""Every method by name; what is iterated over are names, and nothing is imported for them."""
+"""The settings that only some methods read. Each method's declaration names those that it reads;
+every method reads all other settings."""
+
+
+def _check(method: Method) -> None:
+    for name in method.settings:
+        if name not in OPTIONAL_SETTINGS:
+            hint = did_you_mean(name, OPTIONAL_SETTINGS)
+            raise InputError(f"it reads '{name}', which is no setting for a method to read; {hint}")
+    if method.has_p_star and not method.model.belief_network:
+        raise InputError("it has a p*, but only a belief network has one")
+
+
+METHODS: Catalogue[Method] = Catalogue(GROUP, "method", Method, BUILT_IN, _check)
+"""Every method by name. Iterating gives the names and imports no package."""
 
 
 def method_named(name: str) -> Method:

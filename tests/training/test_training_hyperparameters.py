@@ -61,7 +61,7 @@ def test_a_setting_that_is_read_makes_a_difference(read):
 @pytest.mark.parametrize(("method", "samples"), [("gmm", 10), ("rws", 10), ("vae", 1)])
 def test_the_methods_own_number_of_samples_stands_in_where_none_is_given(method, samples):
     assert canonical(method=method) == canonical(method=method, samples=samples)
-    assert Hyperparameters(method=method).samples_per_datapoint == samples
+    assert Hyperparameters(method=method).training_samples == samples
 
 
 @pytest.mark.parametrize("method", ["gmm", "rws", "vae"])

@@ -1,0 +1,125 @@
+"""The value of a setting: what its declaration allows, and reading it from text or a number."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import Field, field
+from math import isfinite
+from typing import Any
+
+from gmm_study.errors import InputError, did_you_mean
+
+
+def setting(
+    default: Any,
+    help: str,
+    *,
+    group: str,
+    choices: Collection[str] | None = None,
+    at_least: float | None = None,
+    above: float | None = None,
+    below: float | None = None,
+    read_by: Mapping[str, tuple[str, ...]] | None = None,
+    in_identity_at_default: bool = True,
+) -> Any:
+    """A field of `Hyperparameters`, with what its help and its check need.
+
+    `read_by` names another setting and the values of it under which this one has an effect. Use
+    `in_identity_at_default=False` for a setting that is added to a released version: at its default
+    it is left out of a trial's id, so that the ids of older records stay the same.
+    """
+    facts = {
+        "help": help,
+        "group": group,
+        "choices": choices,
+        "at_least": at_least,
+        "above": above,
+        "below": below,
+        "read_by": read_by or {},
+        "in_identity_at_default": in_identity_at_default,
+    }
+    return field(default=default, metadata=facts)
+
+
+def geometric_sizes(depth: int, first: int, last: int) -> tuple[int, ...]:
+    """Layer sizes that fall geometrically from `first` to `last`, rounded, never below 1."""
+    if depth == 1:
+        return (first,)
+    ratio = (last / first) ** (1.0 / (depth - 1))
+    return tuple(max(1, round(first * ratio**layer)) for layer in range(depth))
+
+
+def parse_layers(value: Any) -> tuple[int, ...]:
+    """Layer sizes of a list, of a rule `{depth, first, last}`, or of the text of either."""
+    if isinstance(value, str):
+        parts = [part.strip() for part in value.strip("[]{} ").split(",") if part.strip()]
+        if any("=" in part for part in parts):
+            value = dict(part.partition("=")[::2] for part in parts)
+        else:
+            value = parts
+    if isinstance(value, Mapping):
+        if set(value) != {"depth", "first", "last"}:
+            raise InputError(f"layers: {dict(value)} needs depth, first and last, and no more")
+        rule = {name: _whole(f"layers.{name}", size) for name, size in value.items()}
+        for name, size in rule.items():
+            if size < 1:
+                raise InputError(f"layers.{name}: {size} must be at least 1")
+        return geometric_sizes(**rule)
+    sizes = [value] if isinstance(value, int) else value
+    if not isinstance(sizes, list | tuple) or not sizes:
+        raise InputError(f"layers: {value!r} must be a list of sizes or {{depth, first, last}}")
+    return tuple(_whole("layers", size) for size in sizes)
+
+
+def convert(spec: Field[Any], value: Any) -> Any:
+    """The value of a setting that a user wrote as text or a number; `InputError` if it is none."""
+    if spec.name == "layers":
+        return parse_layers(value)
+    if value is None and spec.default is None:
+        return None
+    kind = spec.type
+    if kind in (int, int | None):
+        return _whole(spec.name, value)
+    if kind is float:
+        return _number(spec.name, value)
+    if not isinstance(value, str):
+        raise InputError(f"{spec.name}: {value!r} must be one of {', '.join(_choices(spec))}")
+    return value
+
+
+def _whole(name: str, value: Any) -> int:
+    if isinstance(value, str) and value.strip().lstrip("+-").isdigit():
+        return int(value)  # exact, where a float would round
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    number = _number(name, value)
+    if number != int(number):
+        raise InputError(f"{name}: {value!r} must be a whole number")
+    return int(number)
+
+
+def _number(name: str, value: Any) -> float:
+    try:
+        number = float("nan") if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError):
+        number = float("nan")
+    if not isfinite(number):
+        raise InputError(f"{name}: {value!r} must be a finite number")
+    return number
+
+
+def _choices(spec: Field[Any]) -> Collection[str]:
+    choices: Collection[str] | None = spec.metadata["choices"]
+    return () if choices is None else choices
+
+
+def check(spec: Field[Any], value: Any) -> None:
+    """Raise `InputError` for a value outside the setting's choices or range."""
+    choices, facts = _choices(spec), spec.metadata
+    if spec.metadata["choices"] is not None and value not in choices:
+        raise InputError(f"{spec.name}: '{value}' is unknown; {did_you_mean(value, choices)}")
+    for number in value if isinstance(value, tuple) else (value,):
+        if facts["at_least"] is not None and number < facts["at_least"]:
+            raise InputError(f"{spec.name}: {number} must be at least {facts['at_least']}")
+        if facts["above"] is not None and number <= facts["above"]:
+            raise InputError(f"{spec.name}: {number} must be above {facts['above']}")
+        if facts["below"] is not None and number >= facts["below"]:
+            raise InputError(f"{spec.name}: {number} must be below {facts['below']}")
