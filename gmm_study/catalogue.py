@@ -1,4 +1,12 @@
-"""Declarations by name: those built in, and those that installed packages add by entry points."""
+"""Declarations by name: built-in ones, and those that installed packages add by entry points.
+
+Methods and data sets use the same mechanism. All other code asks the declaration for what it needs
+(which settings a method uses, whether it has a p*, what its bound is called, what a step costs) and
+never tests for a name. To keep planning fast, installed packages are searched only for a name that
+is not built in, and a package is imported only where its name is used. A broken plug-in raises a
+one-line error there. The package is not part of a trial's identity: the method's name is, and the
+record stores the package's version.
+"""
 
 import sys
 from collections.abc import Callable, Iterator, Mapping

@@ -1,9 +1,11 @@
 """Exact log p(x), log ptilde(x), log Z and log p*(x), layer by layer from the top.
 
-p and q are chains of layers, so a sum over all latent states of p(x, h)^a q(h | x)^b is a sum over
-one layer at a time: the message m_l(h_l) = sum over h_{l+1} of p(h_l | h_{l+1})^a
-q(h_{l+1} | h_l)^b m_{l+1}(h_{l+1}) begins with p(h_L)^a at the top and ends at the data, with
-h_0 = x. The cost is that of the pairs of neighbouring layers, not of all states.
+p and q are chains of layers, so a sum over all latent states of p(x, h)^a q(h | x)^b is computed
+as sums over one layer at a time. The message m_l(h_l) = sum over h_{l+1} of p(h_l | h_{l+1})^a
+q(h_{l+1} | h_l)^b m_{l+1}(h_{l+1}) starts with p(h_L)^a at the top and ends at the data, with
+h_0 = x. The cost depends on the pairs of states of neighbouring layers, not on all joint states.
+
+The conditionals are the model's own. The tests write them out again with `torch.distributions`.
 """
 
 from collections.abc import Sequence

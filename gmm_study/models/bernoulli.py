@@ -1,8 +1,12 @@
 """Independent binary units given their logits: states, log-probabilities, and residuals.
 
-A binary state is `[R, B, S, n]`: R replicates, B datapoints, S samples a datapoint. S is 1 for the
-data themselves, so that what depends on the data alone is computed on B rows and not on B * K. A
-residual, state minus probability, is the gradient of the log-probability in the logits.
+A binary state has the shape `[R, B, S, n]`: R replicates, B datapoints, S samples per datapoint. S
+is 1 for the data themselves, so quantities that depend only on the data, such as the first layer of
+q, are computed on B rows instead of B * K. A residual (state minus probability) is the gradient of
+the log-probability with respect to the logits.
+
+On a CPU in single precision the compiled loops of `fused.py` do this work. The torch code here is
+used for float64, on a GPU, with clipped probabilities, without numba, and with GMM_STUDY_EAGER=1.
 """
 
 from dataclasses import dataclass, field

@@ -1,4 +1,10 @@
-"""A Bernoulli layer given another layer, and the gradient of its log-probability by hand."""
+"""A Bernoulli layer given another layer, and the gradient of its log-probability by hand.
+
+Samples are constants to the gradient, so the gradient of a conditional is the delta rule. The
+forward pass overwrites the logits with residuals (state minus probability); two matrix products
+with them then give the gradient. `tests/reference.py` computes the same gradients by autograd, and
+tests compare the two. The vae uses autograd throughout.
+"""
 
 from itertools import pairwise
 from math import inf, log, sqrt

@@ -1,11 +1,20 @@
-"""What follows a layer's logits, in one pass of compiled loops where torch takes ten.
+"""All operations after a layer's logits, as one compiled loop in place of about ten torch calls.
 
-Served are single precision tensors on a CPU, if numba is there; `bernoulli.py` does the same in
-torch. The loops take a tile of rows at a time, few enough to stay in the first cache, and share
-the tiles among as many threads as torch has: with GNU's OpenMP the same threads, awake from the
-matrix product just before. Random numbers are Philox4x32-10 (Salmon et al., SC 2011, doi
-10.1145/2063384.2063405): a number depends on the key, its place and the width of a row, so threads
-change none.
+The loops draw states and compute log-probabilities and residuals. They serve single precision
+tensors on a CPU if numba is installed; `bernoulli.py` chooses them and does the same in torch
+otherwise. numba was chosen because it installs as a wheel, and because its loops are Python that a
+reader of the paper can follow.
+
+A loop handles one tile of rows at a time, small enough for the first-level cache. The tiles are
+divided among as many threads as torch has. With GNU's OpenMP (libgomp) these are torch's own
+threads, still awake after the matrix product; separate threads would first have to wake up and
+would compete for the cores with torch's spinning threads, which gained nothing. Without libgomp,
+numba uses its own threads, and then only one Python thread of a process may train. A forked process
+uses one thread.
+
+Random numbers are Philox4x32-10 (Salmon et al., SC 2011, doi 10.1145/2063384.2063405). A number
+depends only on the key, its position and the width of a row, so the number of threads does not
+change it.
 """
 
 import os

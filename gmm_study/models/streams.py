@@ -1,4 +1,16 @@
-"""One random stream a replicate: the same numbers alone as among others."""
+"""One random stream per replicate and purpose, independent of which other replicates are present.
+
+A stream is seeded by a hash of the trial's seed, the replicate's number and the purpose
+(initialisation, order, noise, validation, evaluation). Replicate 2 of 3 therefore draws the same
+numbers as it would alone, and restoring the generators resumes a trial exactly.
+
+On a CPU, uniform numbers are counter-based: Philox, keyed by a word that the replicate's torch
+generator gives for each call. The compiled loops and torch thus see the same numbers with any
+number of threads, and a checkpoint only has to store the generators. Without numba the torch
+generators draw the numbers themselves; such a trial is statistically equivalent but not identical,
+and its record names the versions. On a GPU, torch's own Philox draws all numbers of a pass with one
+launch per replicate (`RandomStreams.reserve`).
+"""
 
 import hashlib
 from collections.abc import Sequence

@@ -1,4 +1,10 @@
-"""Gibbs sampling from p*(x, h), exactly, with two latent stacks above every x."""
+"""Gibbs sampling from p*(x, h), exactly, with two latent stacks above every x.
+
+No estimate of ptilde is needed: p*(x) is proportional to (sum_h sqrt(p(x, h) q(h | x)))^2, which is
+the marginal over x of a distribution of x and two independent stacks of latent states. A layer is
+resampled among candidates that include its current state, which leaves p* exactly invariant for any
+number of candidates. A step may change only a part of the units; otherwise wide layers hardly move.
+"""
 
 import torch
 from torch import Tensor

@@ -1,12 +1,16 @@
-"""A checkpoint: the best model for anyone to read, and the exact state for training to go on.
+"""A checkpoint: the best model for anyone to read, and the exact state from which training resumes.
 
     model.safetensors               the best epoch's parameters by name, `[R, *shape]`
     meta.json                       what is needed to rebuild the model and to read the tensors
     training.safetensors            all replicates' progress, parameters, moments, random streams
-    training.previous.safetensors   the same as it was one checkpoint before, while a trial runs
+    training.previous.safetensors   the same, one checkpoint earlier, while a trial runs
 
-Training goes on from one of the last two alone, so files of two moments never mix. Each file of
-tensors holds their digest. Nothing is unpickled.
+Resuming is exact because `training.safetensors` holds everything, including the curves, in one file
+that is replaced atomically. Training resumes from this file or the previous one alone and gives the
+same bits from either, so files of different moments never mix.
+
+Each file of tensors contains its own digest over names, types, shapes and values, and is used only
+if the digest is right. Nothing is unpickled.
 """
 
 import json

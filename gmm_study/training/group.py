@@ -1,4 +1,9 @@
-"""Replicates that step together: one batched product for all of them."""
+"""Replicates that are trained in step with each other.
+
+Every parameter has a leading replicate dimension. On a GPU all replicates form one group, and each
+matrix product is one batched product. On a CPU each replicate is a group of its own, because a
+batched product does not fit into the cache (measured). The code is the same for both.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial

@@ -1,4 +1,13 @@
-"""Every hyperparameter of a trial, with its default, help and range, and which of them it reads."""
+"""All hyperparameters: default, meaning, allowed values, and the methods that use each of them.
+
+This is the only place where a setting is declared. The study file, `--set`, `gmm-study train`,
+`config.json` and the params in MLflow are all derived from it.
+
+The details on which a reproduction depends are settings (initial weights and bias, top prior,
+clipping, baseline), and the study `reproduction_details` measures the effect of each. Whether the
+gradient is a sum or a mean over the batch is not a setting: Adam and RMSprop cancel a constant
+factor, so it only rescales `l1` and `l2`, or with SGD the learning rate.
+"""
 
 from collections.abc import Mapping
 from dataclasses import Field, dataclass, fields

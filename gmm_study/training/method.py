@@ -1,7 +1,8 @@
-"""What a method declares of itself: its model, its objective, and what others need to know of it.
+"""The declaration of a method: its model, its objective, and what other code needs to know.
 
-A declaration is read where nothing is trained, by a plan or a report, so it imports no torch: its
-model and its objective are named as `module:name` and imported when they are built.
+Plans and reports read declarations without training anything, so a declaration must not import
+torch. It names its model and its objective as `module:name`; they are imported when they are built.
+A method may use any of the settings in `hyperparameters.py`, but cannot add settings.
 """
 
 from collections.abc import Callable

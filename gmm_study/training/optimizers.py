@@ -1,6 +1,8 @@
-"""Gradient ascent on one flat buffer of parameters, by the functions under torch's optimisers.
+"""Gradient ascent on one flat buffer of parameters, with the functions behind torch's optimisers.
 
-The functions, as their classes import a compiler before the first step, which takes seconds.
+Torch's optimiser classes import a compiler before their first step, which takes seconds; the
+functions do not. All parameters of a trial are rows of one buffer, one row per replicate, so a step
+is a single pass. The moments have the same shape and are allocated at the start.
 """
 
 from abc import ABC, abstractmethod

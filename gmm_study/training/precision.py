@@ -1,4 +1,8 @@
-"""How precise float32 matrix products are."""
+"""The precision of float32 matrix products in training steps.
+
+It changes results, so it is part of a trial's identity. It applies to training steps only, never to
+anything that is reported.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

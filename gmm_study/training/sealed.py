@@ -1,4 +1,4 @@
-"""Tensors in a file that says itself whether it still is what was written."""
+"""Safetensors files with a digest of their tensors, so that damage is detected."""
 
 import json
 from collections.abc import Mapping
