@@ -1,4 +1,8 @@
-"""Addresses as they may be shown: without the passwords and keys that are written into them."""
+"""Addresses without the passwords and keys in them, as they may be shown.
+
+Errors, tracebacks, records, reports and tags pass through `redact` before they leave the process.
+Addresses reach other processes only through pipes and the environment, never as arguments.
+"""
 
 import re
 

@@ -1,1 +1,1 @@
-"""What is tried next and what is stopped early, by what the trials of a cell have reached."""
+"""Hyperparameter searches: which trial to try next, and which trials to stop early."""

@@ -1,4 +1,9 @@
-"""The search of one cell: an Optuna study in memory that is told all that happens in the cell."""
+"""The search of one cell: an Optuna study in memory, driven by the events of the cell's history.
+
+A cell is a method, a data set and one value of every grid. Its search is seeded by the cell's key.
+Milestones are decided within the cell by Optuna's pruners. Ray Tune's schedulers are not used,
+because they compare all trials of a run and can only be saved as pickles.
+"""
 
 import warnings
 from collections import defaultdict

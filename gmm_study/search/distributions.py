@@ -1,4 +1,4 @@
-"""An axis as Optuna has it, and a value that Optuna draws as a trial has it."""
+"""Axes as Optuna distributions, and the values that Optuna draws as the values of a trial."""
 
 from collections.abc import Mapping
 from typing import Any

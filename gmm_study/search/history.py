@@ -1,15 +1,17 @@
-"""What happened in a cell, in order: the truth about a search, kept beside the records.
+"""The events of a cell's search, in order, stored beside the records.
 
     .searches/STUDY/KEY.json    the cell, the axes that are drawn from, and its events
 
-An event is a mapping with an `event` of
+An event is a mapping whose `event` is one of
 
     propose    `trial_id`, `axes`: a value for every axis that is drawn from
-    report     `trial_id`, `epoch`, `bound`: what a trial reached at a milestone
-    end        `trial_id`, `state`, `bound` (None but for a complete trial)
+    report     `trial_id`, `epoch`, `bound`: the bound that a trial reached at a milestone
+    end        `trial_id`, `state`, `bound` (None unless the trial is complete)
 
-Bounds are in nats. A search that stopped is brought back by doing its events again. The file has a
-digest, and what is not whole is not believed.
+Bounds are in nats. The history is the search: an event is stored before anything acts on it, and an
+interrupted search continues by replaying its events in a new Optuna study. Optuna's own storage is
+not used for this, because it contains pickles and has a lock around it. The file contains a digest;
+a file that does not match its digest is ignored.
 """
 
 import json

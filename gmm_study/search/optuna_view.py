@@ -1,8 +1,7 @@
-"""Optuna's storage as a view of the searches, for optuna-dashboard: an Optuna study a cell.
+"""A view of the searches in Optuna's storage, for optuna-dashboard: one Optuna study per cell.
 
-Everything is read from the histories and written by whoever calls `show`, which adds what Optuna
-does not have yet; so the view can be brought up to date, or made again, at any time. No search
-reads it.
+`show` reads the histories and adds what the storage does not have yet, so the view can be updated
+or rebuilt at any time. No search reads it.
 """
 
 import os

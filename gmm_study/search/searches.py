@@ -1,4 +1,10 @@
-"""The searches of all cells of a plan, as a driver uses them."""
+"""The searches of all cells of a plan, as the driver uses them.
+
+The cell with the fewest running trials proposes next. A search thus knows as many results as it can
+before it proposes, and it is reproducible if there are as many cells as workers. A scheduler stops
+trials at milestones, epochs at which every worker is sure to report. A stopped trial has the state
+`stopped` in its record and keeps its checkpoint; a study without a scheduler continues it.
+"""
 
 from collections import defaultdict
 from contextlib import suppress

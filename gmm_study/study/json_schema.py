@@ -1,8 +1,10 @@
-"""The form of a study's file as a JSON schema, for editors that complete and check it.
+"""The study file as a JSON schema, with which editors complete and check it.
 
-Every study that the program takes fits it, but for the path of data that holds neither `/` nor `.`;
-what hangs on more than one field is left to the program. Numbers may be texts, as YAML 1.1 takes
-`1e-3` for one.
+The schema is derived from what the program itself uses (the types of the sections, the metadata of
+the hyperparameters, the lists of methods and data sets) and is never stored in the project. Every
+study that the program accepts is valid under it, with one exception: a path to data must contain
+`/` or `.`, so that a misspelt data set is reported. Rules about more than one field are left to the
+program. Numbers may be strings, because YAML 1.1 reads `1e-3` as a string.
 """
 
 from collections.abc import Collection

@@ -1,4 +1,10 @@
-"""All the trials of a study, each once."""
+"""The trials of a study, each with its id and its places in the study.
+
+Grid and random search are expanded here, before Ray starts, so `plan`, `status` and `report` need
+neither Ray nor a run. For an adaptive search, a plan has the trials proposed so far and the number
+still to come. Two places of a study (for example two variations) may share one trial: the plan
+lists every place, and every trial once.
+"""
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence

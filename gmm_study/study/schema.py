@@ -1,4 +1,8 @@
-"""What a study's file may say: its fields, their defaults and what values they take."""
+"""The schema of a study file: its fields, their defaults and their allowed values.
+
+A variation is a named set of settings on top of the fixed ones. The variations form an axis, and
+the effect of each is its paired difference to the first.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import product

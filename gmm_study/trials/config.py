@@ -1,4 +1,11 @@
-"""A trial's configuration and its identity."""
+"""A trial's configuration and its id.
+
+The id is a hash of the canonical hyperparameters (defaults filled in, settings that the method does
+not use left out) and of the data's content. The data's name and path are not part of it, so a moved
+or recompressed file is the same data. A setting that was added later does not count at its default,
+so that existing records keep their ids. The evaluation's `chunk_rows` is not part of the id: it
+bounds memory and does not change what is estimated.
+"""
 
 import hashlib
 import json

@@ -1,7 +1,17 @@
-"""One process at a time: locks of the kernel's, which no death of their holder outlives.
+"""Locks that let one process at a time train a trial or run a study.
 
-They hold on a local folder, and on a shared one if its file system passes locks on to its other
-machines, as NFS does. Where there are none, as in a bucket, those who ask go by heartbeats.
+The kernel holds these locks and drops them when their holder dies. A second run therefore waits for
+a trial that a living process trains, and takes over one whose process has gone, even a moment ago.
+The locks work on a local folder, and on a shared one if its file system passes them on to other
+machines, as NFS does.
+
+In a bucket there are no locks, and some shared folders do not pass them on. There, `status.json`,
+with its host and process, stands in for the lock of a trial; two runs that start a trial in the
+same instant both train it. For a study, a file that is touched every 20 s stands in for the lock,
+and counts as abandoned after 120 s; two runs that start within one request of each other both run.
+
+A study has one driver per store, by a lock in `.drivers/`: a second `run` or `sync` refuses to
+start, because two drivers would log MLflow's runs twice.
 """
 
 import json

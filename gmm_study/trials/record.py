@@ -1,14 +1,20 @@
-"""The record of a trial: one folder that is the truth about it.
+"""The record of a trial: one folder that holds everything known about it.
 
     config.json       what was trained (written first)
-    status.json       how far it is, or why it failed (rewritten while it runs)
+    status.json       its progress, or why it failed (rewritten while it runs)
     metrics.parquet   tidy curves: replicate, epoch, split, metric, value
     checkpoint/       model.safetensors, meta.json, and the state to resume from
-    result.json       the replicates that have ended, with their final figures (written last)
-    log.txt           the tracebacks of what went wrong, if anything did (grows)
+    result.json       the replicates that have ended, with their final metrics (written last)
+    log.txt           the tracebacks of errors, if there were any (grows)
     .lock             held by the process that trains the trial
 
-Every file but the log is replaced whole or not at all.
+The worker that trains a trial writes its record, so nothing is lost with the driver. Every file but
+the log is replaced atomically. The record is the only copy of the truth; MLflow and the reports are
+derived from it.
+
+Unreadable files are never trusted. With an unreadable `result.json` the trial counts as failed, and
+`--retry-failed` evaluates it again from its checkpoint; if both checkpoints are unreadable, it is
+trained again. An unreadable `status.json` is ignored.
 """
 
 import json

@@ -1,4 +1,10 @@
-"""Running one trial into its record: train, evaluate, resume; without Ray, without MLflow."""
+"""Runs one trial into its record: train, evaluate, resume; without Ray and without MLflow.
+
+A trial always resumes from its record, so a killed worker, a killed driver and a second run all
+take the same path. If a checkpoint cannot be written (for example on a full disk), the trial warns
+and tries again later; only a result that cannot be written is a failure, and the trial then resumes
+from the last checkpoint.
+"""
 
 import logging
 import time

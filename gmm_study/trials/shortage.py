@@ -1,4 +1,8 @@
-"""Running out of memory: which errors say so, and what would help."""
+"""Running out of memory: which errors indicate it, and what would help.
+
+A trial that runs out of memory is tried once more from its checkpoint, with an eighth of the
+evaluation's chunk. The error must be dropped first, because its stack frames hold the tensors.
+"""
 
 LESS = 8
 """By what the evaluation's chunk is divided when a trial is tried again."""

@@ -1,4 +1,9 @@
-"""Where the trials of a plan stand: the store's folder is listed once, its records read at once."""
+"""The state of all trials of a plan, read from their records.
+
+No process is asked: the records say which process trains a trial, how far it is and how long it
+will take. This works from any machine and after a crash. The store's folder is listed once, and
+only the records that exist are read, in parallel.
+"""
 
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
