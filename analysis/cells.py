@@ -72,7 +72,7 @@ def summarise(plan: Plan, rows: pd.DataFrame, metrics: Mapping[str, str] = METRI
 
 
 def _samples(settings: Hyperparameters, metric: str) -> int:
-    return settings.samples_per_datapoint if metric == BOUND else settings.evaluation_samples
+    return settings.training_samples if metric == BOUND else settings.evaluation_samples
 
 
 def _average(own: pd.DataFrame, metric: str, name: str, cell: Mapping[Any, Any]) -> dict[str, Any]:

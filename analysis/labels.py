@@ -31,7 +31,7 @@ _AXES = {
     "layers.depth": "depth",
     "layers.first": "units of the first layer",
     "layers.last": "units of the last layer",
-    "samples": "samples per datapoint K",
+    "samples": "training samples K",
     "evaluation_samples": "evaluation samples K",
     "l1": "L1 factor",
     "l2": "L2 factor",

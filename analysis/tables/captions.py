@@ -30,7 +30,7 @@ def caption(plan: Plan, cells: pd.DataFrame, metric: str) -> str:
         f" Every method has its own bound ({kinds}), so "
         "entries of different methods do not compare and none is bold."
     )
-    differs = len({(setting.method, setting.samples_per_datapoint) for setting in settings})
+    differs = len({(setting.method, setting.training_samples) for setting in settings})
     if differs > len({setting.method for setting in settings}):
         text += " Nor is it one quantity within a method, where K differs."
     return text
@@ -71,7 +71,7 @@ def spread(plan: Plan) -> str:
 
 
 def evaluation_samples(settings: Iterable[Hyperparameters]) -> str:
-    """The K of log p, or its range."""
+    """The K of the evaluation, or its range."""
     return value_range(setting.evaluation_samples for setting in settings)
 
 
@@ -82,7 +82,7 @@ def bounds_of_methods(
     kinds: dict[str, dict[str, list[int]]] = {}
     for setting in settings:
         of_method = kinds.setdefault(setting.method, {})
-        of_method.setdefault(bound_label(setting), []).append(setting.samples_per_datapoint)
+        of_method.setdefault(bound_label(setting), []).append(setting.training_samples)
     return {
         method: " or ".join(
             f"{kind}, K = {value_range(samples)}" if with_samples else kind

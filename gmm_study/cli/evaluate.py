@@ -42,11 +42,12 @@ def _counts(text: str) -> tuple[int, ...]:
 @checkpoint_argument
 @click.option(
     "--samples",
+    "evaluation_samples",
     type=_counts,
     metavar="K,K,...",
     default="1,10,100,1000",
     show_default=True,
-    help="K, the samples per datapoint; several are separated by commas.",
+    help="K of the evaluation: samples per datapoint; separate several by commas.",
 )
 @click.option(
     "--z-samples",
@@ -72,7 +73,7 @@ def _counts(text: str) -> tuple[int, ...]:
 @machine_options("all figures")
 def evaluate(
     checkpoint: str,
-    samples: tuple[int, ...],
+    evaluation_samples: tuple[int, ...],
     z_samples: int,
     split: str,
     dataset: str | None,
@@ -110,7 +111,7 @@ def evaluate(
     replicates = opened.usable_replicates() if replicate is None else (replicate,)
     if not opened.hyperparameters.declaration.has_p_star:
         z_samples = 0
-    asked = Assessment(opened, rows, replicates, samples, z_samples, seed, chunk_rows)
+    asked = Assessment(opened, rows, replicates, evaluation_samples, z_samples, seed, chunk_rows)
     document = {
         "checkpoint": str(opened.folder),
         "method": opened.method,

@@ -1,4 +1,4 @@
-"""The bound that a method ascends, of every datapoint, with training's number of samples."""
+"""The bound that a method ascends, of every datapoint, with the K of training."""
 
 import torch
 from torch import Tensor
@@ -17,7 +17,8 @@ def estimate_bound(
 ) -> dict[str, Tensor]:
     """The objective's estimates (`bound`, `log_p`, `ess`) of `data` `[N, D]`, each `[R, N]`.
 
-    `chunk_rows` bounds the sample rows (datapoints times samples) in memory at a time.
+    K is the objective's own, that of training. `chunk_rows` bounds the sample rows (datapoints
+    times K) that are in memory at a time.
     """
     parts = []
     for chunk in data.split(max(1, chunk_rows // objective.samples)):

@@ -15,18 +15,19 @@ INNER_SAMPLES = 10
 @torch.no_grad()
 def estimate_log_z2(
     model: SigmoidBeliefNetwork,
-    samples: int,
+    z_samples: int,
     streams: RandomStreams,
     chunk_rows: int = 4000,
     watch: Callable[[int], object] = lambda rows: None,
 ) -> tuple[Tensor, Tensor]:
     """2 log Z in nats and its standard error by the delta method, each `[R]` in float64.
 
-    The log mean over (x, h) ~ p of sqrt(ptilde_M(x) q(h | x) / p(x, h)), with ptilde_M(x) from M =
-    10 further samples of q(. | x); arXiv 1506.03877, section 2.4. `watch` is told of each chunk's
-    rows (samples times M) when they are done. The error of a single sample is NaN.
+    The log mean over `z_samples` draws (x, h) ~ p of sqrt(ptilde_M(x) q(h | x) / p(x, h)), with
+    ptilde_M(x) from M = 10 further samples of q(. | x); arXiv 1506.03877, section 2.4. `watch` is
+    called with the number of rows (draws times M) of each finished chunk. The error of a single
+    draw is NaN.
     """
-    log_terms, left = [], samples
+    log_terms, left = [], z_samples
     while left > 0:
         count = min(left, max(1, chunk_rows // INNER_SAMPLES))
         joint = model.generate(count, streams)
@@ -37,7 +38,7 @@ def estimate_log_z2(
         left -= count
         watch(count * INNER_SAMPLES)
     terms = torch.cat(log_terms, dim=1)
-    log_mean = terms.logsumexp(1) - log(samples)
+    log_mean = terms.logsumexp(1) - log(z_samples)
     relative = (terms - log_mean.unsqueeze(1)).exp()
-    variance = (relative - 1.0).square().sum(1) / (samples - 1)
-    return log_mean, (variance / samples).sqrt()
+    variance = (relative - 1.0).square().sum(1) / (z_samples - 1)
+    return log_mean, (variance / z_samples).sqrt()

@@ -1,4 +1,4 @@
-"""What a method ascends: an estimate of a bound in nats, and its gradient."""
+"""The objectives of the methods: an estimate of a bound in nats, and its gradient."""
 
 from typing import Any, Protocol
 
@@ -11,9 +11,10 @@ from gmm_study.objectives.vae import VariationalBound
 
 
 class Objective(Protocol):
-    """What training asks of an objective; `model` is of the kind that the objective is for."""
+    """The interface that training needs; `model` is of the kind that the objective is for."""
 
     samples: int
+    """K of training."""
 
     def add_gradient(self, model: Any, data: Tensor, streams: RandomStreams) -> Tensor:
         """Add the ascent direction, mean over the batch `[R, B, D]`; gives the bound `[R, B]`."""

@@ -1,4 +1,4 @@
-"""What a checkpoint is worth: figures at several K, and the exact ones of a small model."""
+"""The figures of a checkpoint: estimates at several K, and exact ones of a small model."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,25 +19,27 @@ from gmm_study.models import RandomStreams, SigmoidBeliefNetwork
 from gmm_study.training.checkpoint import Checkpoint
 
 EXACT = "exact"
-"""Stands for the number of samples of figures that need none."""
+"""Stands in a row for K where the figures are sums over all states."""
 Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Assessment:
-    """What is asked of the replicates of a checkpoint.
+    """Which figures of a checkpoint's replicates to estimate, and from how many samples.
 
-    A row of figures is `replicate`, `samples` (K), and figures in nats or, for `ess` and
-    `ess_star`, as fractions of K, each with its `..._se` over datapoints; None if not finite.
+    A row of figures is `replicate`, `samples` (the evaluation's K), and figures in nats or, for
+    `ess` and `ess_star`, as fractions of K, each with its `..._se` over datapoints; None if not
+    finite.
     """
 
     checkpoint: Checkpoint
     data: Tensor
     """`[N, D]` of 0/1, on the device of the model."""
     replicates: Sequence[int]
-    samples: Sequence[int]
+    evaluation_samples: Sequence[int]
+    """The values of K, each of which gives a row."""
     z_samples: int
-    """Samples for 2 log Z, where there is a p*; 0 leaves it out."""
+    """Samples of p for 2 log Z, if the method has a p*; 0 leaves it out."""
     seed: int = 0
     chunk_rows: int = 4000
 
@@ -48,12 +50,12 @@ class Assessment:
 
     @property
     def sample_rows(self) -> int:
-        """What `watch` is told of in all."""
-        per_replicate = len(self.data) * sum(self.samples) + self.z_samples * INNER_SAMPLES
-        return len(self.replicates) * per_replicate
+        """The total of the sample rows that `estimates` passes to `watch`."""
+        of_data = len(self.data) * sum(self.evaluation_samples)
+        return len(self.replicates) * (of_data + self.z_samples * INNER_SAMPLES)
 
     def estimates(self, watch: Callable[[int], object] = lambda rows: None) -> list[Row]:
-        """A row for every replicate and K; `watch` is told of sample rows as they are done."""
+        """A row for every replicate and K; calls `watch` with each number of rows it finishes."""
         return [row for index in self.replicates for row in self._estimates_of(index, watch)]
 
     def exact(self) -> tuple[list[Row], str | None]:
@@ -79,7 +81,7 @@ class Assessment:
             network, streams = cast(SigmoidBeliefNetwork, model), self._streams(index, "log_z2")
             z = estimate_log_z2(network, self.z_samples, streams, self.chunk_rows, watch)
         found = []
-        for count in self.samples:
+        for count in self.evaluation_samples:
             streams = self._streams(index, str(count))
             values = estimate_log_p(model, self.data, count, streams, self.chunk_rows, watch)
             figures = summarise(values, self.has_p_star)

@@ -30,17 +30,17 @@ def evaluate_on_test(
 ) -> dict[str, float]:
     """`test/...` figures of a model of one replicate, each with its standard error `..._se`.
 
-    Nats, but for `ess` and `ess_star`. `bound` takes training's K, the others
-    `evaluation_samples`; the standard errors are over datapoints, that of `log_z2` over samples.
-    `watch` is told of each chunk's rows when they are done.
+    In nats, except `ess` and `ess_star`. `bound` uses the K of training, the others that of the
+    evaluation; the standard errors are over datapoints, except that of `log_z2`, which is over
+    samples. `watch` is called with the number of rows of each finished chunk.
     """
     device = model.parameters.flat.device
     data = torch.from_numpy(dataset.test).to(device)
     streams = RandomStreams(hyperparameters.seed, [replicate], "evaluation", device)
     objective = build_objective(hyperparameters)
     bound = estimate_bound(objective, model, data, streams, chunk_rows)["bound"]
-    samples = hyperparameters.evaluation_samples
-    estimates = {"bound": bound} | estimate_log_p(model, data, samples, streams, chunk_rows, watch)
+    count = hyperparameters.evaluation_samples
+    estimates = {"bound": bound} | estimate_log_p(model, data, count, streams, chunk_rows, watch)
     of_p_star = hyperparameters.declaration.has_p_star
     figures = summarise(estimates, of_p_star)
     if isinstance(model, SigmoidBeliefNetwork) and of_p_star:

@@ -57,7 +57,7 @@ def _most_rows(hyperparameters: Hyperparameters, chunk_rows: int, together: int)
 
     A chunk holds one datapoint at least, and a training step all the samples of its batch.
     """
-    samples = hyperparameters.samples_per_datapoint
+    samples = hyperparameters.training_samples
     step = together * hyperparameters.batch_size * samples
     chunk = together * max(4000, samples)  # validation's, which the study does not set
     return max(step, chunk, max(chunk_rows, samples))

@@ -83,7 +83,7 @@ def geometry(config: TrialConfig) -> tuple[Hashable, ...]:
         settings.method,
         settings.layers,
         settings.deterministic_layers,
-        settings.samples_per_datapoint,
+        settings.training_samples,
         settings.batch_size,
         settings.evaluation_samples,
     )
@@ -93,13 +93,13 @@ def epoch_work(hyperparameters: Hyperparameters, size: DataSize) -> float:
     """Nominal seconds of one epoch of one replicate, its validation included."""
     network = Network.of(hyperparameters, size.dims)
     return training_work(hyperparameters, network, size.train) + forward_work(
-        hyperparameters, network, size.valid, hyperparameters.samples_per_datapoint
+        hyperparameters, network, size.valid, hyperparameters.training_samples
     )
 
 
 def training_work(hyperparameters: Hyperparameters, network: Network, rows: int) -> float:
     """Nominal seconds of training steps on so many datapoints."""
-    samples = hyperparameters.samples_per_datapoint
+    samples = hyperparameters.training_samples
     steps = -(-rows // hyperparameters.batch_size)
     # Forward, and back to the weights; autograd goes back to the states too.
     passes = 3.0 if hyperparameters.declaration.by_autograd else 2.0
@@ -135,7 +135,7 @@ def forward_work(
 def evaluation_work(hyperparameters: Hyperparameters, size: DataSize) -> float:
     """Nominal seconds of the final figures of one replicate."""
     network = Network.of(hyperparameters, size.dims)
-    samples = hyperparameters.evaluation_samples + hyperparameters.samples_per_datapoint
+    samples = hyperparameters.evaluation_samples + hyperparameters.training_samples
     work = forward_work(hyperparameters, network, size.test, samples)
     if hyperparameters.declaration.has_p_star:
         work += forward_work(hyperparameters, network, Z_ROWS, 1)

@@ -106,7 +106,7 @@ def test_of_many_values_of_the_axis_the_curves_show_a_few_and_say_so(lab, galler
         lab.write(trial.config, gmm(-21.0, -20.0))
         lab.write_curve(trial.config, [-30.0, -21.0])
     picture = gallery(plan)["curves"]
-    assert "Of 11 values of samples per datapoint K 5 are shown." in picture.caption
+    assert "Of 11 values of training samples K 5 are shown." in picture.caption
     assert len(picture.draw().axes[0].lines) == 5
 
 

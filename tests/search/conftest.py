@@ -28,7 +28,7 @@ SHA = {"digits": "0" * 64, "bars": "1" * 64}
 def reached(trial: PlannedTrial, epoch: int = 30) -> float:
     """A bound that is best at a learning rate of 1e-3 and 20 samples, and grows with epochs."""
     settings = trial.config.hyperparameters
-    samples = settings.samples_per_datapoint
+    samples = settings.training_samples
     distance = (log10(settings.learning_rate) + 3) ** 2 + ((samples - 20) / 20) ** 2
     return -distance - 1 / epoch
 

@@ -72,7 +72,7 @@ def test_the_samples_sweep_ascends_the_importance_weighted_bound_where_it_is_rea
         t.config.hyperparameters for t in plan.trials if t.config.hyperparameters.method == "vae"
     ]
     assert {settings.bound for settings in of_vae} == {"iwae"}
-    assert len({settings.samples_per_datapoint for settings in of_vae}) == len(of_vae)
+    assert len({settings.training_samples for settings in of_vae}) == len(of_vae)
 
 
 FIRST_TRIALS = {
