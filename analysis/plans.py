@@ -1,4 +1,8 @@
-"""The plan of a study without its data, by checksums that are published or stand in records."""
+"""The plan of a study without its data, for reports.
+
+Reports read records only and need no data: the checksums of the data sets come from the registry or
+from the records.
+"""
 
 from collections import Counter
 from typing import Any

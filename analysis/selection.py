@@ -1,6 +1,7 @@
-"""Which trial stands for a cell of a table: chosen on validation, before any test figure is read.
+"""Selects the trial that represents each cell of a table, by validation bounds only.
 
-A cell is a dataset, a method and a value of the plan's axis; its trials differ in the other axes.
+A cell is a data set, a method and a value of the plan's axis; its trials differ in the other axes.
+Selection is separate from formatting, and never sees a test metric.
 """
 
 from collections import Counter

@@ -1,4 +1,9 @@
-"""Pages for a browser: each one file that needs no other, light or dark as the reader has it."""
+"""HTML pages, each a single file that follows the reader's light or dark mode.
+
+A page can be mailed: figures are inline SVG in the colours of the page, and links to the data of
+the tables contain the data themselves. Templates escape every text on a page, except for the HTML
+that `tables/html.py` and this module produce.
+"""
 
 import re
 from base64 import b64encode

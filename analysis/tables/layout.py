@@ -1,4 +1,8 @@
-"""The tables that show the cells of a study, not yet in any format."""
+"""Tables of the cells of a study, independent of any output format.
+
+All formats are written from one layout, so Markdown, LaTeX, HTML and the terminal cannot differ.
+CSV is the frame itself.
+"""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,8 @@
-"""The pages of `docs/reference` that are generated from the code: `make docs`."""
+"""The pages of `docs/reference` that are generated from the code: `make docs`.
+
+Generated pages are tracked in git, because a code host shows files and runs nothing. A test
+compares each page with the code. The output of studies and benchmarks is not tracked.
+"""
 
 from collections.abc import Callable
 

@@ -1,4 +1,8 @@
-"""`--json`: one line on the output for another program to read, and nothing else there."""
+"""`--json`: one line of JSON on the standard output, and nothing else there.
+
+Messages and progress go to the standard error. A number that is not finite becomes null. The help
+of each command describes the shape.
+"""
 
 import json
 from collections.abc import Callable, Mapping

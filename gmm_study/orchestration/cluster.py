@@ -1,4 +1,15 @@
-"""The Ray that a study runs on: one of its own, for this machine alone, or a cluster it joins."""
+"""The Ray that a study runs on: a local one of its own, or an existing cluster.
+
+On a cluster, the code is sent along in Ray's runtime environment, so that the nodes run what the
+driver runs. The storage is tested from every node first, because a folder that is not really shared
+would lose records silently. An address is tried in a separate process, because Ray waits long and
+reports the reason only on stderr. The driver watches the head itself; Ray would end the driver with
+a page of C++ output. When Ray reports that a worker is dead, its trial is released, because another
+host cannot check whether the owner is alive.
+
+A local Ray listens on 127.0.0.1 through a setting that Ray intends for other operating systems. The
+documented `_node_ip_address` does not work, because Ray replaces it by the machine's address.
+"""
 
 import gc
 import json

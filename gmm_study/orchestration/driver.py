@@ -1,4 +1,9 @@
-"""The driver: hands the missing trials of a plan to Ray Tune and follows them."""
+"""The driver: hands the missing trials of a plan to Ray Tune and follows them.
+
+Ray Tune's own checkpoints and restore are not used: a trial resumes from its record, so a killed
+worker, a killed driver and a second run all take the same path. Tune's files go to a temporary
+folder. Trials report about once a second, not once per epoch.
+"""
 
 import signal
 import tempfile

@@ -1,4 +1,8 @@
-"""The trials of a study in the order in which Ray Tune is to run them."""
+"""The order in which Ray Tune runs the trials of a study.
+
+Tune gets one trial at a time: first the missing trials of the plan, then those that the searches
+propose.
+"""
 
 from collections import deque
 from collections.abc import Callable, Iterable

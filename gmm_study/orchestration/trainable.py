@@ -1,4 +1,9 @@
-"""A trial as Ray Tune runs it: an actor that trains into the record, one after another."""
+"""A trial as Ray Tune runs it: an actor that trains one trial after another into its record.
+
+A failing trial does not raise in the actor. It writes the reason into its record and the traceback
+into the record's `log.txt`, and the actor takes the next trial. Tune only restarts a worker that
+died.
+"""
 
 import gc
 import time

@@ -1,4 +1,9 @@
-"""Ends a worker that gets no step further, with the stack of where it stood."""
+"""Ends a worker that makes no progress, and logs the stack where it hung.
+
+A hang thereby becomes the death of a worker, which the driver already handles. Python's watchdog
+(`faulthandler`) is a thread in C that needs no lock of Python's. A process that the system has
+stopped with all its threads is not caught.
+"""
 
 import faulthandler
 import sys

@@ -1,4 +1,7 @@
-"""A study's trials, replicates and curves from an MLflow server, for who has no records."""
+"""A study's trials, replicates and curves from an MLflow server, for users without the records.
+
+MLflow has everything that the frames need (`words.py` lists it), and it is read back bit for bit.
+"""
 
 import sys
 from collections.abc import Collection, Iterator

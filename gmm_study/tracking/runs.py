@@ -1,7 +1,12 @@
-"""One experiment a study, a run a trial, a nested run a replicate.
+"""The runs of a study in MLflow: one run per trial, with one nested run per replicate.
 
-Everything is read from the records and written by whoever calls `sync`, which adds what MLflow
-does not have yet; so the view can be brought up to date, or rebuilt, at any time.
+`sync` reads the records and adds what MLflow does not have yet, so the view can be updated or
+rebuilt at any time. A run of a study, a run after a crash and `gmm-study sync` share this function.
+
+No run is logged twice. Runs are created under a lock of the machine, after a look at what exists,
+and without MLflow's own retries, which create a second run when a response is lost. If duplicates
+exist all the same, the first one is kept. The timestamp of a metric is the run's start plus the
+step, so logging a value twice creates a single entry; timestamps therefore have no meaning.
 """
 
 import os

@@ -1,4 +1,8 @@
-"""The MLflow UI, opened where a study's runs are, with the reports beside it."""
+"""The MLflow UI, opened at a study's runs, with the reports beside it.
+
+MLflow finds the app through an entry point of this package. The app opens the UI's section for
+training models and serves the folder `reports/` under `/reports`.
+"""
 
 import os
 from importlib.metadata import entry_points

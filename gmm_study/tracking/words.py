@@ -1,4 +1,4 @@
-"""What MLflow's tags, metrics and params are called, and what each means."""
+"""The names of MLflow's tags, metrics and params, and their meanings."""
 
 KIND, TRIAL, REPLICATE = "kind", "trial", "replicate"
 VARIANTS, DECLARED = "variants", "declared"
