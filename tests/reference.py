@@ -1,7 +1,7 @@
 """The plain autograd version of every objective, as the reference of the gradients by hand.
 
-It takes the states that were sampled and writes down SPEC section 2 literally, one replicate at a
-time, with nothing shared with the code under test but the parameters' names.
+It takes the states that were sampled and writes down docs/spec.md#objectives literally, one
+replicate at a time. It shares nothing with the code under test but the names of the parameters.
 """
 
 import torch

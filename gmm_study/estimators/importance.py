@@ -28,9 +28,9 @@ def estimate_log_p(
     """Estimates of every datapoint of `data` `[N, D]`, each `[R, N]` in float64.
 
     `log_p` (nats, a lower bound in expectation) and `ess` (fraction of K, `evaluation_samples`);
-    with binary latent layers also `log_p_tilde` and `ess_star`, SPEC section 3. `chunk_rows` bounds
-    the sample rows that are in memory at a time; `watch` is called with the number of rows of each
-    finished chunk.
+    with binary latent layers also `log_p_tilde` and `ess_star` (docs/spec.md#estimators).
+    `chunk_rows` bounds the sample rows that are in memory at a time; `watch` is called with the
+    number of rows of each finished chunk.
     """
     datapoints = max(1, chunk_rows // evaluation_samples)
     parts = [

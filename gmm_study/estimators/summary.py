@@ -6,7 +6,7 @@ from math import nan
 from torch import Tensor
 
 OF_P_STAR = ("log_p_tilde", "log_p_star", "ess_star")
-"""Estimates that mean something for a model that was trained towards p*, SPEC section 3."""
+"""Estimates that are reported only for a method with a p* (docs/spec.md#estimators)."""
 
 
 def mean_and_standard_error(values: Tensor) -> tuple[float, float]:

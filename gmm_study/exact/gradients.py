@@ -34,9 +34,9 @@ def exact_log_p_gradient(model: Model, data: Tensor) -> Tensor:
 def exact_log_p_tilde_gradient(model: Model, data: Tensor) -> Tensor:
     """Gradient of the mean over `data` `[N, D]` of log ptilde(x), `[R, P]` in float64.
 
-    It is the mean over x and pi(h | x) of d log p(x, h) + d log q(h | x), and so also what gmm
-    ascends as K grows, with any baseline: the mean of d log q(h | x) under q is zero (SPEC section
-    2). Raises `InputError` as `exact_log_p_gradient` does.
+    It is the mean over x and pi(h | x) of d log p(x, h) + d log q(h | x). This is also the
+    direction that gmm ascends as K grows, with any baseline, as the mean of d log q(h | x) under q
+    is zero (docs/spec.md#objectives). Raises `InputError` as `exact_log_p_gradient` does.
     """
     gradients = []
     for alone in replicates_alone(enumerable(model, data)):
@@ -52,12 +52,12 @@ def exact_log_p_tilde_gradient(model: Model, data: Tensor) -> Tensor:
 
 @torch.no_grad()
 def exact_rws_direction(model: Model, data: Tensor) -> Tensor:
-    """What rws ascends on `data` `[N, D]` as K grows, with any baseline: `[R, P]` in float64.
+    """The direction that rws ascends on `data` `[N, D]` as K grows, `[R, P]` in float64.
 
-    p: the mean over x and p(h | x) of d log p(x, h). q: half the same mean of d log q(h | x), and
-    half its mean over (x, h) ~ p, the sleep update (SPEC section 2; arXiv 1406.2751). Raises
-    `InputError` as `exact_log_p_gradient` does, and where the sleep update's sum over all states of
-    data and latents is too large.
+    It does not depend on the baseline. p: the mean over x and p(h | x) of d log p(x, h). q: half
+    the same mean of d log q(h | x), and half its mean over (x, h) ~ p, the sleep update
+    (docs/spec.md#objectives; arXiv 1406.2751). Raises `InputError` as `exact_log_p_gradient` does,
+    and if the sleep update's sum over all states of data and latents is too large.
     """
     network = enumerable(model, data)
     refuse(why_no_exact_dreams(network))

@@ -28,8 +28,9 @@ MOST_PAIRS = MOST_NUMBERS // 4
 def exact_log_likelihoods(model: Model, data: Tensor) -> dict[str, Tensor]:
     """Exact values of every datapoint of `data` `[N, D]` of 0/1, in float64.
 
-    `log_p` and `log_p_tilde` `[R, N]` in nats, the limits of the estimates in SPEC section 3; `ess`
-    and `ess_star` `[R, N]`, (E_q w)^2 / E_q w^2 of w = p(x, h) / q(h | x) and of its square root;
+    `log_p` and `log_p_tilde` `[R, N]` in nats, the limits of the estimates as K grows
+    (docs/spec.md#estimators); `ess` and `ess_star` `[R, N]`, (E_q w)^2 / E_q w^2 of
+    w = p(x, h) / q(h | x) and of its square root;
     where they can be enumerated (`why_no_exact_z`), also `log_z2` `[R]` and `log_p_star` `[R, N]`.
     Raises `InputError` with the reason of `why_not_exact`, or if `data` has not D columns.
     """

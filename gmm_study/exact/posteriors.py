@@ -27,9 +27,9 @@ class Posteriors:
 def exact_posteriors(model: Model, data: Tensor) -> Posteriors:
     """p(h | x) and pi(h | x) of every datapoint of `data` `[N, D]` and every latent state.
 
-    Weights of reweighted wake-sleep tend to the first, those of gmm to the second, as K grows
-    (SPEC section 2). Raises `InputError` with the reason of `why_not_exact`, if `data` has not D
-    columns, and if the answer would have more than 2^26 entries.
+    The weights of reweighted wake-sleep tend to the first as K grows, those of gmm to the second
+    (docs/spec.md#objectives). Raises `InputError` with the reason of `why_not_exact`, if `data`
+    does not have D columns, and if the answer would have more than 2^26 entries.
     """
     network = enumerable(model, data)
     sizes, replicates = latent_sizes(network), network.parameters.replicates

@@ -31,7 +31,7 @@ class Pass:
 
 
 class SigmoidBeliefNetwork:
-    """R replicates of p(x, h) and q(h | x) with binary latent layers, SPEC section 1.
+    """R replicates of p(x, h) and q(h | x) with binary latent layers, docs/spec.md#model.
 
     The generative model goes down, p(h_L) prod_l p(h_{l-1} | h_l); the inference model goes up,
     prod_l q(h_l | h_{l-1}). Gradients are computed by hand: samples are constants, so nothing
@@ -79,7 +79,7 @@ class SigmoidBeliefNetwork:
         self.parameters = Parameters(shapes, replicates, device, dtype)
 
     def initialise(self, streams: RandomStreams) -> None:
-        """Draw the initial parameters; the authors' rule is that of SPEC section 1."""
+        """Draw the initial parameters, by the rule `initialisation` (docs/spec.md#model)."""
         bias, rule = self.initial_bias, self.initialisation
         self.parameters[TOP_PRIOR].fill_(bias if self.learns_top_prior else 0.0)
         for conditional in [*self.generative, *self.inference]:

@@ -14,9 +14,9 @@ from gmm_study.objectives.log_weights import (
 class GeometricMeanMatching:
     """Ascends log ptilde(x), the bound of p*(x) = (1 / Z^2) (sum_h sqrt(p(x, h) q(h | x)))^2.
 
-    Bornschein et al., arXiv 1506.03877, section 3; SPEC section 2. One pass of q with K samples a
-    datapoint, one pass of p over them. `q_baseline` is beta in sum_k (w_k - beta) d log q_k:
-    `uniform` is 1 / K, `none` is 0.
+    Bornschein et al., arXiv 1506.03877, section 3; docs/spec.md#objectives. A step draws K samples
+    per datapoint from q and scores them under p. `q_baseline` is beta in
+    sum_k (w_k - beta) d log q_k: `uniform` is 1 / K, `none` is 0.
     """
 
     def __init__(self, samples: int, q_baseline: str = "uniform") -> None:

@@ -11,9 +11,9 @@ from gmm_study.objectives.log_weights import importance_estimates, importance_we
 class ReweightedWakeSleep:
     """Ascends log p(x) in p by importance weighting; q gets half wake and half sleep updates.
 
-    Bornschein and Bengio, arXiv 1406.2751; SPEC section 2. One pass of q and p with K samples a
-    datapoint, and for the sleep update one ancestral sample of p a datapoint. Weights are
-    normalised a datapoint, never over the batch.
+    Bornschein and Bengio, arXiv 1406.2751; docs/spec.md#objectives. A step draws K samples per
+    datapoint from q and scores them under p; the sleep update draws one ancestral sample of p per
+    datapoint. Weights are normalised for each datapoint, never over the batch.
     """
 
     def __init__(self, samples: int, q_baseline: str = "uniform") -> None:

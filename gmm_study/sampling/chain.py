@@ -25,8 +25,8 @@ class GibbsChain:
     distributed as p*(x, h). The chain runs on (x, h, h'), so nothing is estimated inside. A sweep
     updates the odd layers of both stacks, then the even ones, x among them as layer 0; given the
     others, the layers of one parity are independent. Each update is one step of `resample` towards
-    the layer's conditional, with proposals from p's and q's conditionals of that layer. SPEC
-    section 3; the model is that of Bornschein et al., arXiv 1506.03877.
+    the layer's conditional, with proposals from p's and q's conditionals of that layer
+    (docs/spec.md#sampling). The model is that of Bornschein et al., arXiv 1506.03877.
 
     A sweep costs about as much as scoring 2 C `candidates` rows under p and q.
     """

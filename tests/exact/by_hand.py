@@ -1,7 +1,7 @@
 """A belief network in plain python, one state at a time: the enumeration without any tensor.
 
 Nothing is shared with the package but the parameters' names and their layout, and the definitions
-are written out as in SPEC sections 1 to 3.
+are written out as in docs/spec.md.
 """
 
 from itertools import product

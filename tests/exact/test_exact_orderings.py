@@ -1,4 +1,4 @@
-"""The orderings of SPEC section 3 hold under enumeration, whatever the parameters."""
+"""The orderings of docs/spec.md#exact-values hold under enumeration, whatever the parameters."""
 
 import pytest
 import torch
