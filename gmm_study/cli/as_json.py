@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 if TYPE_CHECKING:
+    from gmm_study.api.planned_study import PlannedStudy
     from gmm_study.cli.estimate import Estimate
-    from gmm_study.cli.opened import Opened
     from gmm_study.study import PlannedTrial
 
 
@@ -27,23 +27,23 @@ def print_json(document: Any) -> None:
     print(json.dumps(_finite(document), allow_nan=False))
 
 
-def of_study(opened: "Opened") -> dict[str, Any]:
+def of_study(planned: "PlannedStudy") -> dict[str, Any]:
     """What every command says of a study: its name and variant, and where its trials stand."""
-    study = opened.plan.study
+    study = planned.study
     return {
         "study": study.name,
         "variant": study.variant,
         "replicates": study.replicates,
-        "states": dict(opened.state_counts()),
-        "to_be_proposed": sum(opened.plan.unproposed.values()),
-        "without_data": list(opened.plan.without_data),
+        "states": dict(planned.state_counts()),
+        "to_be_proposed": planned.unproposed,
+        "without_data": list(planned.plan.without_data),
     }
 
 
-def of_trial(opened: "Opened", trial: "PlannedTrial") -> dict[str, Any]:
+def of_trial(planned: "PlannedStudy", trial: "PlannedTrial") -> dict[str, Any]:
     """What every command says of a trial: which it is, and what its record has reached."""
-    trial_id, study = trial.config.trial_id, opened.plan.study
-    standing = opened.standings[trial_id]
+    trial_id, study = trial.config.trial_id, planned.study
+    standing = planned.standings[trial_id]
     return {
         "trial_id": trial_id,
         "state": standing.state,

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from gmm_study.cli.as_json import print_json
-from gmm_study.cli.console import bar
-from gmm_study.cli.trained import machine_options, open_trained
+from gmm_study.cli.console import bar, working
+from gmm_study.cli.trained import machine_options
 from gmm_study.errors import InputError
 
 if TYPE_CHECKING:
@@ -71,7 +71,9 @@ class OpenedModel:
         cls, path: str, replicate: int | None, seed: int, device: str, threads: int | None
     ) -> "OpenedModel":
         """The model in a checkpoint's or record's folder. `InputError` if there is none."""
-        checkpoint, chosen = open_trained(path, device, threads)
+        from gmm_study.api.checkpoints import open_trained
+
+        checkpoint, chosen = open_trained(path, device, threads, working)
         index = checkpoint.usable_replicates()[0] if replicate is None else replicate
         model = checkpoint.model([index], chosen)
         if not model.parameters.flat.isfinite().all():

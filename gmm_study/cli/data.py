@@ -1,7 +1,6 @@
 """`gmm-study data`: which data sets there are, and fetching one."""
 
 import sys
-from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import rich_click as click
@@ -13,17 +12,6 @@ from gmm_study.cli.console import output_console, working
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-
-    from gmm_study.data import Dataset
-
-
-def load(name_or_path: str, how: "Callable[[str], Dataset] | None" = None) -> "Dataset":
-    """A data set, with a line on a terminal while it is read; a download has a bar of its own."""
-    from gmm_study.data import is_downloaded_now, load_dataset
-
-    has_a_bar = is_downloaded_now(name_or_path)
-    with nullcontext() if has_a_bar else working(f"reading {name_or_path}"):
-        return (how or load_dataset)(name_or_path)
 
 
 def dataset_option(
@@ -74,9 +62,10 @@ def fetch(dataset: str, as_json: bool) -> None:
 
     --json: {name, dims, sizes: {train, valid, test}, sha256}.
     """
+    from gmm_study.api.datasets import read_dataset
     from gmm_study.data import fetch_dataset
 
-    found = load(dataset, fetch_dataset)
+    found = read_dataset(dataset, working, fetch_dataset)
     sizes = [len(split) for split in (found.train, found.valid, found.test)]
     if as_json:
         facts = {"name": found.name, "dims": found.dims, "sizes": _by_split(sizes)}

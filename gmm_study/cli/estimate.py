@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gmm_study.cli.console import bar
-from gmm_study.cli.opened import Opened, plural
+from gmm_study.phrases import plural
 
 if TYPE_CHECKING:
+    from gmm_study.api.planned_study import PlannedStudy
     from gmm_study.study import PlannedTrial
     from gmm_study.study.forecast import Forecast
     from gmm_study.trials.config import TrialConfig
@@ -51,46 +52,50 @@ class Estimate:
         ]
 
 
-def estimate(opened: Opened, missing: "list[PlannedTrial]", may_calibrate: bool) -> Estimate:
+def estimate(
+    planned: "PlannedStudy", missing: "list[PlannedTrial]", may_calibrate: bool
+) -> Estimate:
     """What the missing trials will take; may import torch and train for some seconds."""
     from gmm_study.study.forecast import forecast, memory_of_a_trial, worker_count
     from gmm_study.trials.pace import Pace, Stopping, observations
     from gmm_study.trials.work import DataSize
 
-    study = opened.plan.study
-    datasets = opened.datasets(opened.plan.trials)
+    study = planned.study
+    datasets = planned.datasets(planned.plan.trials)
     sizes = {checksum: DataSize.of(dataset) for checksum, dataset in datasets.items()}
     on_gpu = bool(study.resources.gpus)
     memory = memory_of_a_trial(study, missing, sizes, on_gpu)
     share = 1.0 if study.resources.gpus == "auto" else study.resources.gpus
     workers = min(len(missing), worker_count(study, share))
-    own = [(trial.config, opened.standings[trial.config.trial_id]) for trial in opened.plan.trials]
+    own = [
+        (trial.config, planned.standings[trial.config.trial_id]) for trial in planned.plan.trials
+    ]
     seen, source = observations(own, sizes, on_gpu, study.replicates), "this study's own pace"
     methods = {trial.config.hyperparameters.method for trial in missing}
     if not methods <= {each.method for each in seen}:
-        others = observations(_others(opened), sizes, on_gpu)
+        others = observations(_others(planned), sizes, on_gpu)
         if others:
             seen, source = [*seen, *others], "the pace of other studies' trials"
     if not methods <= {each.method for each in seen} and may_calibrate and not on_gpu:
-        seen, source = [*seen, *_calibrated(opened, missing, sizes)], "a short calibration"
+        seen, source = [*seen, *_calibrated(planned, missing, sizes)], "a short calibration"
     expected = None
     if seen:
         pace, stopping = Pace(seen, sizes), Stopping(own)
-        expected = forecast(study, missing, opened.standings, pace, stopping, workers)
+        expected = forecast(study, missing, planned.standings, pace, stopping, workers)
     return Estimate(
         expected, workers, memory, on_gpu, source if seen else "as no trial has finished yet"
     )
 
 
-def _others(opened: Opened) -> "list[tuple[TrialConfig, Standing]]":
+def _others(planned: "PlannedStudy") -> "list[tuple[TrialConfig, Standing]]":
     """Some records of the store that are not the study's."""
     from gmm_study.trials.survey import survey
 
-    others = [each for each in opened.store.trial_ids() if each not in opened.standings]
+    others = [each for each in planned.store.trial_ids() if each not in planned.standings]
     found = []
-    for trial_id, standing in survey(opened.store, others[:OTHER_RECORDS], 1).items():
+    for trial_id, standing in survey(planned.store, others[:OTHER_RECORDS], 1).items():
         try:
-            config = opened.store.record(trial_id).config() if standing.ended else None
+            config = planned.store.record(trial_id).config() if standing.ended else None
         except (ValueError, LookupError, TypeError, AttributeError):
             continue
         if config is not None:
@@ -99,12 +104,12 @@ def _others(opened: Opened) -> "list[tuple[TrialConfig, Standing]]":
 
 
 def _calibrated(
-    opened: Opened, missing: "list[PlannedTrial]", sizes: "dict[str, DataSize]"
+    planned: "PlannedStudy", missing: "list[PlannedTrial]", sizes: "dict[str, DataSize]"
 ) -> "list[Observation]":
     with bar("calibrating") as advance:
         from gmm_study.trials.calibration import calibrate, spanning
 
         configs = spanning([trial.config for trial in missing], sizes)
-        datasets = opened.datasets(missing)
-        threads = opened.plan.study.resources.cpus
+        datasets = planned.datasets(missing)
+        threads = planned.study.resources.cpus
         return calibrate(configs, datasets, threads, lambda done: advance(done))

@@ -2,26 +2,16 @@
 
 import sys
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict
+from typing import Any
 
 import rich_click as click
 from rich.table import Table
 
 from gmm_study.cli.as_json import print_json
-from gmm_study.cli.console import bar, output_console
+from gmm_study.cli.console import bar, output_console, working
 from gmm_study.cli.data import dataset_option
-from gmm_study.cli.trained import (
-    checkpoint_argument,
-    dataset_of,
-    machine_options,
-    open_trained,
-    rows_of,
-    split_option,
-)
-from gmm_study.errors import InputError
-
-if TYPE_CHECKING:
-    from gmm_study.trials.assessment import Assessment
+from gmm_study.cli.trained import checkpoint_argument, machine_options, split_option
 
 NATS = ("log_p", "log_p_tilde", "log_p_star")
 SHARES = ("ess", "ess_star")
@@ -99,47 +89,33 @@ def evaluate(
 
     Example: gmm-study evaluate results/5a7381c7aae1fcdb --samples 1,10,100 --json
     """
-    if z_samples == 1:
-        raise InputError("z-samples: 1 has no standard error; at least 2, or 0 for none")
-    opened, chosen = open_trained(checkpoint, device, threads)
-    import torch
+    from gmm_study.api import checkpoints
 
-    from gmm_study.trials.assessment import Assessment
-
-    loaded = dataset_of(opened, dataset)
-    rows = torch.from_numpy(rows_of(loaded, split, datapoints)[:datapoints]).to(chosen)
-    replicates = opened.usable_replicates() if replicate is None else (replicate,)
-    if not opened.hyperparameters.declaration.has_p_star:
-        z_samples = 0
-    asked = Assessment(opened, rows, replicates, evaluation_samples, z_samples, seed, chunk_rows)
-    document = {
-        "checkpoint": str(opened.folder),
-        "method": opened.method,
-        "dataset": loaded.name,
-        "split": split,
-        "datapoints": len(rows),
-        "z_samples": z_samples,
-        "seed": seed,
-        "diverged": list(opened.diverged) if replicate is None else [],
-        **_figures(asked, exact),
-    }
+    found = checkpoints.evaluate(
+        checkpoint,
+        evaluation_samples,
+        z_samples=z_samples,
+        split=split,
+        dataset=dataset,
+        datapoints=datapoints,
+        exact=exact,
+        replicate=replicate,
+        seed=seed,
+        chunk_rows=chunk_rows,
+        device=device,
+        threads=threads,
+        working=working,
+        bar=bar,
+    )
+    document = asdict(found)
+    if not exact:
+        del document["not_exact"]
     if as_json:
         print_json(document)
     else:
         _print(document)
-    if reason := document.get("not_exact"):
-        print(f"gmm-study: not exact: {reason}", file=sys.stderr)
-
-
-def _figures(asked: "Assessment", exact: bool) -> dict[str, Any]:
-    """The rows, those of the exact figures last, and why some of these are missing."""
-    with bar("evaluating", asked.sample_rows) as advance:
-        found = asked.estimates(advance)
-    if not exact:
-        return {"figures": found}
-    with bar("summing over all states"):
-        truth, reason = asked.exact()
-    return {"figures": [*found, *truth], "not_exact": reason}
+    if found.not_exact:
+        print(f"gmm-study: not exact: {found.not_exact}", file=sys.stderr)
 
 
 def _print(document: Mapping[str, Any]) -> None:

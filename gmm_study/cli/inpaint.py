@@ -21,8 +21,9 @@ from gmm_study.cli.chains import (
     what_is_shown,
     write,
 )
+from gmm_study.cli.console import working
 from gmm_study.cli.data import dataset_option
-from gmm_study.cli.trained import checkpoint_argument, dataset_of, rows_of, split_option
+from gmm_study.cli.trained import checkpoint_argument, split_option
 from gmm_study.errors import InputError
 
 if TYPE_CHECKING:
@@ -94,13 +95,14 @@ def inpaint(
 
     Example: gmm-study inpaint results/5a7381c7aae1fcdb --occlude left --animate inpaint.gif
     """
+    from gmm_study.api.checkpoints import dataset_of
     from gmm_study.sampling import CANDIDATES
 
     opened = OpenedModel.at(checkpoint, replicate, seed, device, threads)
     if not opened.method.model.belief_network:
         without = f"a {opened.method.name} has no p*, which inpainting follows"
         raise InputError(f"checkpoint: {without}; give one of a belief network, as gmm or rws")
-    loaded = dataset_of(opened.checkpoint, dataset)
+    loaded = dataset_of(opened.checkpoint, dataset, working)
     path = output_path(output, "inpainted", loaded.image_shape, binary)
     check_animation(animate, loaded.image_shape)
     how = occlude or ("0.5" if loaded.image_shape is None else "top")
@@ -142,6 +144,7 @@ class _Task:
     ) -> "_Task":
         import torch
 
+        from gmm_study.api.checkpoints import rows_of
         from gmm_study.sampling import occluded_dims
 
         rows = rows_of(dataset, split, datapoints)

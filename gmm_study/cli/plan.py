@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import rich_click as click
 from rich.console import Console
@@ -10,7 +11,10 @@ from rich.table import Table
 from gmm_study.cli.as_json import json_option, of_estimate, of_study, of_trial, print_json
 from gmm_study.cli.console import output_console
 from gmm_study.cli.estimate import estimate
-from gmm_study.cli.opened import Opened, on_a_study
+from gmm_study.cli.on_study import on_a_study
+
+if TYPE_CHECKING:
+    from gmm_study.api.planned_study import PlannedStudy
 
 MOST_ROWS = 300
 """Trials that a terminal shows one by one; a file or a pipe gets all."""
@@ -19,7 +23,7 @@ MOST_ROWS = 300
 @click.command()
 @on_a_study
 @json_option("the plan")
-def plan(opened: Opened, as_json: bool) -> None:
+def plan(planned: "PlannedStudy", as_json: bool) -> None:
     """Show the trials of a study and what those to be trained will take.
 
     Where no trial has finished whose pace says it, a few batches are timed; nothing is kept.
@@ -30,69 +34,71 @@ def plan(opened: Opened, as_json: bool) -> None:
     on_gpu, source}}. `remaining` is null where nothing is missing, `seconds` where nothing says
     how fast the trials are.
     """
-    missing = opened.to_come()
+    missing = planned.remaining()
     if as_json:
-        found = estimate(opened, missing, may_calibrate=True) if missing else None
-        trials = [of_trial(opened, trial) for trial in opened.plan.trials]
-        document = {**of_study(opened), "question": opened.plan.study.question, "trials": trials}
+        found = estimate(planned, missing, may_calibrate=True) if missing else None
+        trials = [of_trial(planned, trial) for trial in planned.plan.trials]
+        document = {**of_study(planned), "question": planned.study.question, "trials": trials}
         print_json({**document, "remaining": of_estimate(found)})
         return
     console = output_console()
-    console.print(opened.plan.study.question)
+    console.print(planned.study.question)
     if console.is_terminal:
-        console.print(_table(opened) if len(opened.plan.trials) <= MOST_ROWS else _summary(opened))
+        console.print(
+            _table(planned) if len(planned.plan.trials) <= MOST_ROWS else _summary(planned)
+        )
     else:
-        _print_lines(console, opened)
-    console.print(opened.counts(), highlight=False)
+        _print_lines(console, planned)
+    console.print(planned.counts(), highlight=False)
     if missing:
-        found = estimate(opened, missing, may_calibrate=True)
-        for line in found.lines(opened.plan.study.resources.cpus):
+        found = estimate(planned, missing, may_calibrate=True)
+        for line in found.lines(planned.study.resources.cpus):
             console.print(line, highlight=False, soft_wrap=True)
 
 
-def _rows(opened: Opened) -> Iterator[tuple[str, str, str]]:
+def _rows(planned: "PlannedStudy") -> Iterator[tuple[str, str, str]]:
     """State, id and label of every trial, then the data sets that cannot be had."""
-    shared = opened.plan.shared()
-    replicates = opened.plan.study.replicates
-    for trial in opened.plan.trials:
+    shared = planned.plan.shared()
+    replicates = planned.study.replicates
+    for trial in planned.plan.trials:
         trial_id = trial.config.trial_id
         also = ", ".join(place.place for place in shared.get(trial_id, ())[1:])
-        reached = opened.standings[trial_id].reached(replicates)
+        reached = planned.standings[trial_id].reached(replicates)
         notes = [f"also {also}" if also else "", reached]
-        if opened.states[trial_id] in ("complete", "diverged"):
+        if planned.states[trial_id] in ("complete", "diverged"):
             notes.pop()
         notes = [note for note in notes if note]
         label = f"{trial.label} ({'; '.join(notes)})" if notes else trial.label
-        yield opened.states[trial_id], trial_id, label
-    for dataset in opened.plan.without_data:
+        yield planned.states[trial_id], trial_id, label
+    for dataset in planned.plan.without_data:
         yield "no data", "", dataset
 
 
-def _table(opened: Opened) -> Table:
+def _table(planned: "PlannedStudy") -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("state", "id", "trial"):
         table.add_column(heading, no_wrap=heading != "trial", overflow="fold")
-    for row in _rows(opened):
+    for row in _rows(planned):
         table.add_row(*row)
     return table
 
 
-def _print_lines(console: Console, opened: Opened) -> None:
+def _print_lines(console: Console, planned: "PlannedStudy") -> None:
     """One line a trial, whatever its length, at a hundredth of a table's cost."""
     print(f"{'state':8}  {'id':16}  trial", file=console.file)
-    for state, trial_id, label in _rows(opened):
+    for state, trial_id, label in _rows(planned):
         print(f"{state:8}  {trial_id:16}  {label}", file=console.file)
 
 
-def _summary(opened: Opened) -> Table:
+def _summary(planned: "PlannedStudy") -> Table:
     """Counts by data set, method and state."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("dataset", "method", "trials"):
         table.add_column(heading)
     counts: dict[tuple[str, str], Counter[str]] = {}
-    for trial in opened.plan.trials:
+    for trial in planned.plan.trials:
         place = (trial.config.dataset, trial.config.hyperparameters.method)
-        counts.setdefault(place, Counter())[opened.states[trial.config.trial_id]] += 1
+        counts.setdefault(place, Counter())[planned.states[trial.config.trial_id]] += 1
     for (dataset, method), states in counts.items():
         parts = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
         table.add_row(dataset, method, parts)

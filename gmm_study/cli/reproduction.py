@@ -6,7 +6,7 @@ import rich_click as click
 
 from gmm_study.cli.as_json import json_option, print_json
 from gmm_study.cli.console import output_console, working
-from gmm_study.cli.opened import storage_option
+from gmm_study.cli.on_study import storage_option
 from gmm_study.errors import InputError
 
 STUDIES = ("uci_table", "mnist_table", "reproduction_details")

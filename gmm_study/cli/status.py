@@ -12,9 +12,10 @@ from rich.text import Text
 from gmm_study.cli.as_json import json_option, of_estimate, of_study, of_trial, print_json
 from gmm_study.cli.console import output_console
 from gmm_study.cli.estimate import estimate
-from gmm_study.cli.opened import Opened, on_a_study
+from gmm_study.cli.on_study import on_a_study
 
 if TYPE_CHECKING:
+    from gmm_study.api.planned_study import PlannedStudy
     from gmm_study.study import PlannedTrial
     from gmm_study.trials.survey import Standing
 
@@ -25,7 +26,7 @@ REFRESH_SECONDS = 2.0
 @on_a_study
 @click.option("--watch", is_flag=True, help="On a terminal, look again until none is running.")
 @json_option("the status")
-def status(opened: Opened, watch: bool, as_json: bool) -> None:
+def status(planned: "PlannedStudy", watch: bool, as_json: bool) -> None:
     """Count a study's trials by state, and say what is left.
 
     The running trials and the failed ones are listed.
@@ -37,51 +38,51 @@ def status(opened: Opened, watch: bool, as_json: bool) -> None:
     """
     console = output_console(stderr=as_json)
     if watch and console.is_terminal:
-        with Live(_shown(opened), console=console, auto_refresh=False, transient=True) as live:
-            while "running" in opened.states.values():
+        with Live(_shown(planned), console=console, auto_refresh=False, transient=True) as live:
+            while "running" in planned.states.values():
                 time.sleep(REFRESH_SECONDS)
-                opened.look_again()
-                live.update(_shown(opened), refresh=True)
+                planned.refresh()
+                live.update(_shown(planned), refresh=True)
     if as_json:
-        print_json(_document(opened))
+        print_json(_document(planned))
         return
-    for line in _lines(opened):
+    for line in _lines(planned):
         console.print(Text(line), soft_wrap=True)
 
 
-def _document(opened: Opened) -> dict[str, Any]:
+def _document(planned: "PlannedStudy") -> dict[str, Any]:
     running, failed = [], []
-    for trial in opened.plan.trials:
-        standing = opened.standings[trial.config.trial_id]
+    for trial in planned.plan.trials:
+        standing = planned.standings[trial.config.trial_id]
         if standing.state == "running":
             names = ("max_epochs", "phase", "bound", "seconds_left", "host")
             progress = {name: standing.status.get(name) for name in names}
-            running.append({**of_trial(opened, trial), **progress})
+            running.append({**of_trial(planned, trial), **progress})
         elif standing.state == "failed":
-            error, log = _reason(opened, trial, standing)
-            failed.append({**of_trial(opened, trial), "error": error, "log": log})
-    missing = opened.to_come()
-    found = estimate(opened, missing, may_calibrate=False) if missing else None
+            error, log = _reason(planned, trial, standing)
+            failed.append({**of_trial(planned, trial), "error": error, "log": log})
+    missing = planned.remaining()
+    found = estimate(planned, missing, may_calibrate=False) if missing else None
     lists = {"running": running, "failed": failed}
-    return {**of_study(opened), **lists, "remaining": of_estimate(found)}
+    return {**of_study(planned), **lists, "remaining": of_estimate(found)}
 
 
-def _shown(opened: Opened) -> Group:
-    return Group(*(Text(line, overflow="fold") for line in _lines(opened)))
+def _shown(planned: "PlannedStudy") -> Group:
+    return Group(*(Text(line, overflow="fold") for line in _lines(planned)))
 
 
-def _lines(opened: Opened) -> Iterator[str]:
-    yield opened.counts()
-    for trial in opened.plan.trials:
-        standing = opened.standings[trial.config.trial_id]
+def _lines(planned: "PlannedStudy") -> Iterator[str]:
+    yield planned.counts()
+    for trial in planned.plan.trials:
+        standing = planned.standings[trial.config.trial_id]
         if standing.state == "running":
             yield f"running: {trial.label}, {_progress(standing)}"
         elif standing.state == "failed":
-            error, log = _reason(opened, trial, standing)
+            error, log = _reason(planned, trial, standing)
             yield f"failed: {trial.label}: {error}" + (f" (log: {log})" if log else "")
-    missing = opened.to_come()
+    missing = planned.remaining()
     if missing:
-        yield _time_left(opened, missing)
+        yield _time_left(planned, missing)
 
 
 def _progress(standing: "Standing") -> str:
@@ -98,20 +99,22 @@ def _progress(standing: "Standing") -> str:
     return ", ".join([*parts, f"on {status.get('host', 'an unknown host')}"])
 
 
-def _reason(opened: Opened, trial: "PlannedTrial", standing: "Standing") -> tuple[str, str | None]:
+def _reason(
+    planned: "PlannedStudy", trial: "PlannedTrial", standing: "Standing"
+) -> tuple[str, str | None]:
     """Why a trial failed, in its last line, and where its log is."""
     from gmm_study.trials.survey import log_of
 
     text = str(standing.problem or standing.status.get("error") or "no reason was recorded")
-    log = log_of(opened.store.record(trial.config.trial_id))
+    log = log_of(planned.store.record(trial.config.trial_id))
     return text.strip().splitlines()[-1], log
 
 
-def _time_left(opened: Opened, missing: "list[PlannedTrial]") -> str:
+def _time_left(planned: "PlannedStudy", missing: "list[PlannedTrial]") -> str:
     from gmm_study.orchestration.live_view import clock
 
-    found = estimate(opened, missing, may_calibrate=False)
-    running = "running" in opened.states.values()
+    found = estimate(planned, missing, may_calibrate=False)
+    running = "running" in planned.states.values()
     when = "time left" if running else "nothing is running; the rest takes"
     if found.forecast is None:
         return f"{when}: unknown, {found.source}"

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import Field, fields
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 from rich.console import Console
@@ -14,9 +14,12 @@ from rich_click.utils import OptionGroupDict
 from gmm_study.cli.as_json import json_option, print_json
 from gmm_study.cli.completion import choices_of, complete_among
 from gmm_study.cli.console import working
-from gmm_study.cli.data import dataset_option, load
+from gmm_study.cli.data import dataset_option
 from gmm_study.cli.trained import device_option, threads_option
 from gmm_study.training.hyperparameters import Hyperparameters
+
+if TYPE_CHECKING:
+    from gmm_study.trials.run import Progress as TrialProgress
 
 
 def _flag(spec: Field[Any]) -> str:
@@ -93,15 +96,9 @@ def train(
 
     Example: gmm-study train --dataset mushrooms --layers 100,50,25,10 --learning-rate 3e-3
     """
-    given = {name: value for name, value in settings.items() if value is not None}
-    hyperparameters = Hyperparameters.from_mapping(given)
-    hyperparameters.refuse_unread(given)
-    loaded = load(dataset)
-    with working("starting"):
-        from gmm_study.trials.config import TrialConfig
-        from gmm_study.trials.once import run_once
+    from gmm_study.api import checkpoints
 
-    config = TrialConfig(hyperparameters, loaded.name, loaded.sha256)
+    given = {name: value for name, value in settings.items() if value is not None}
     console = Console(stderr=True)
     columns = (
         TextColumn("{task.description}"),
@@ -110,19 +107,36 @@ def train(
         TextColumn("bound {task.fields[bound]}"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        task = progress.add_task("training", total=hyperparameters.max_epochs, bound="-")
+    progress = Progress(*columns, console=console, disable=not console.is_terminal)
+    task = progress.add_task("training", total=None, bound="-")
 
-        def show(now: Any) -> None:
-            progress.update(
-                task, completed=now.epoch, description=now.phase, bound=f"{now.bound:.3f}"
-            )
+    def show(now: "TrialProgress") -> None:
+        progress.start()  # not before, as what is read first has a line of its own
+        progress.update(
+            task,
+            completed=now.epoch,
+            total=now.max_epochs,
+            description=now.phase,
+            bound=f"{now.bound:.3f}",
+        )
 
-        result = run_once(config, loaded, replicates, output, device, threads, show)
+    try:
+        trained = checkpoints.train(
+            dataset,
+            replicates=replicates,
+            output=output,
+            device=device,
+            threads=threads,
+            watch=show,
+            working=working,
+            **given,
+        )
+    finally:
+        progress.stop()
     if as_json:
-        print_json({**config.to_json(), **result})
+        print_json({**trained.config.to_json(), **trained.result})
     else:
-        _print_result(result, config.trial_id)
+        _print_result(trained.result, trained.config.trial_id)
 
 
 def _print_result(result: dict[str, Any], trial_id: str) -> None:

@@ -53,8 +53,18 @@ def load_study(name_or_path: str, overrides: Sequence[str] = (), small: bool = F
             content = StudyFile.model_validate(document)
             for setting in filter(None, (overridden_setting(key) for key, _ in parsed)):
                 content.refuse_unread("", setting)
-    name, variant = path.stem, label(small, overrides)
-    return Study.model_construct(name=name, variant=variant, **dict(content))
+    return Study.model_construct(
+        name=path.stem,
+        variant=label(small, overrides),
+        arguments=_arguments(name_or_path, overrides, small),
+        **dict(content),
+    )
+
+
+def _arguments(name_or_path: str, overrides: Sequence[str], small: bool) -> tuple[str, ...]:
+    options = ["--small"] if small else []
+    options += [word for text in overrides for word in ("--set", text)]
+    return (name_or_path, *options)
 
 
 def _find(name_or_path: str) -> Path:

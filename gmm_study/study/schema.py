@@ -328,3 +328,5 @@ class Study(StudyFile):
     """The file's name without its ending."""
     variant: str = ""
     """A label, usable as a folder's name, of what departs from the file; empty if nothing does."""
+    arguments: tuple[str, ...] = ()
+    """What the command line takes to load the same study: its name or path, options behind it."""

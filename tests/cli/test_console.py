@@ -2,8 +2,8 @@
 
 from unittest.mock import patch
 
+from gmm_study.api.datasets import read_dataset
 from gmm_study.cli.console import working
-from gmm_study.cli.data import load
 
 
 def test_a_terminal_is_told_what_is_being_done_and_a_pipe_is_not(capsys):
@@ -20,7 +20,7 @@ def test_the_reading_of_data_is_told_and_a_download_is_left_to_its_own_bar(capsy
         return name
 
     with patch("rich.console.Console.is_terminal", True):
-        assert load("digits", found) == "digits"
+        assert read_dataset("digits", working, found) == "digits"
         assert "reading digits" in capsys.readouterr().err
-        assert load("mushrooms", found) == "mushrooms"
+        assert read_dataset("mushrooms", working, found) == "mushrooms"
         assert capsys.readouterr().err == ""

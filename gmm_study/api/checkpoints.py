@@ -1,0 +1,232 @@
+"""One trial without a study: `gmm_study.train` and `gmm_study.evaluate`."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gmm_study.api.datasets import read_dataset
+from gmm_study.api.feedback import Bar, Working, silently, without_bar
+from gmm_study.data.dataset import SPLITS
+from gmm_study.errors import InputError
+from gmm_study.training.hyperparameters import Hyperparameters
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy import uint8
+    from numpy.typing import NDArray
+
+    from gmm_study.data import Dataset
+    from gmm_study.training.checkpoint import Checkpoint
+    from gmm_study.trials.assessment import Assessment
+    from gmm_study.trials.config import TrialConfig
+    from gmm_study.trials.run import Progress
+
+DEFAULT_SAMPLES = (1, 10, 100, 1000)
+DEFAULT_Z_SAMPLES = 100_000
+
+
+@dataclass(frozen=True)
+class TrainedTrial:
+    """A trial that was trained and evaluated: its configuration and its result."""
+
+    config: "TrialConfig"
+    result: dict[str, Any]
+
+    def frame(self) -> "pd.DataFrame":
+        """A row for each replicate: state, epochs, best epoch, seconds, final figures (nats)."""
+        import pandas as pd
+
+        rows = [
+            {"replicate": int(index), **{k: v for k, v in ended.items() if k != "metrics"}}
+            | ended["metrics"]
+            for index, ended in self.result["replicates"].items()
+        ]
+        return pd.DataFrame(rows)
+
+
+def train(
+    dataset: "Dataset | str" = "digits",
+    *,
+    replicates: int = 1,
+    output: Path | str | None = None,
+    device: str = "auto",
+    threads: int | None = None,
+    watch: "Callable[[Progress], None]" = lambda progress: None,
+    working: Working = silently,
+    **hyperparameters: Any,
+) -> TrainedTrial:
+    """Train one trial without a study and without Ray, and evaluate it on the test set.
+
+    `hyperparameters` are those of a study's file: `method="rws", layers=[48, 24], samples=10`,
+    where `samples` is the K of training and `evaluation_samples` that of the final figures.
+    `output` is a folder for record and checkpoint, where the same call goes on; None keeps neither.
+    `device` is `auto`, `cpu` or `cuda`; `threads` are those of a CPU, None for all. `watch` is
+    called after every epoch, `working` with what else takes time. Raises `InputError` for a
+    hyperparameter that is unknown, out of range or not read by the method, for data that cannot be
+    used, and for a folder that holds another trial.
+    """
+    settings = Hyperparameters.from_mapping(hyperparameters)
+    settings.refuse_unread(hyperparameters)
+    data = read_dataset(dataset, working) if isinstance(dataset, str) else dataset
+    with working("starting"):
+        from gmm_study.trials.config import TrialConfig
+        from gmm_study.trials.once import run_once
+
+    config = TrialConfig(settings, data.name, data.sha256)
+    folder = None if output is None else Path(output)
+    return TrainedTrial(config, run_once(config, data, replicates, folder, device, threads, watch))
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The figures of a checkpoint.
+
+    A row of `figures` is `replicate`, `samples` (K, or `exact`), and figures: nats or, for `ess`
+    and `ess_star`, fractions of K, each with its `..._se` over datapoints; None if not finite.
+    """
+
+    checkpoint: str
+    method: str
+    dataset: str
+    split: str
+    datapoints: int
+    z_samples: int
+    seed: int
+    diverged: list[int]
+    """The replicates that are left out because they diverged."""
+    figures: list[dict[str, Any]]
+    not_exact: str | None = None
+    """Why some exact figures are missing, or all; None if none is missing or none was asked for."""
+
+    def frame(self) -> "pd.DataFrame":
+        """The figures, a row for each replicate and K."""
+        import pandas as pd
+
+        return pd.DataFrame(self.figures)
+
+
+def evaluate(
+    checkpoint: Path | str,
+    evaluation_samples: Sequence[int] = DEFAULT_SAMPLES,
+    *,
+    z_samples: int = DEFAULT_Z_SAMPLES,
+    split: str = "test",
+    dataset: str | None = None,
+    datapoints: int | None = None,
+    exact: bool = False,
+    replicate: int | None = None,
+    seed: int = 0,
+    chunk_rows: int = 4000,
+    device: str = "auto",
+    threads: int | None = None,
+    working: Working = silently,
+    bar: Bar = without_bar,
+) -> Evaluation:
+    """Estimate log p, log p* and 2 log Z of a trained model, in nats.
+
+    `checkpoint` is a trial's record or its folder `checkpoint`. `evaluation_samples` are values of
+    K, the samples per datapoint of the estimates; `z_samples` those of 2 log Z, 0 to leave it out.
+    `dataset` names other data than the model was trained on, `datapoints` is the number of rows
+    taken from the beginning of the split (None for all), `replicate` the index of one (None for
+    all). `exact` adds the exact figures by enumeration, if the model has at most 2^22 states.
+    `chunk_rows` bounds the memory: datapoints times samples that are in memory at a time.
+    Raises `InputError` if there is no checkpoint, for data whose dimensions do not fit, and for a
+    number that is out of range.
+    """
+    _check_counts(evaluation_samples, z_samples)
+    opened, chosen = open_trained(str(checkpoint), device, threads, working)
+    import torch
+
+    from gmm_study.trials.assessment import Assessment
+
+    loaded = dataset_of(opened, dataset, working)
+    rows = torch.from_numpy(rows_of(loaded, split, datapoints)[:datapoints]).to(chosen)
+    replicates = opened.usable_replicates() if replicate is None else (replicate,)
+    if not opened.hyperparameters.declaration.has_p_star:
+        z_samples = 0
+    counts = tuple(dict.fromkeys(evaluation_samples))
+    asked = Assessment(opened, rows, replicates, counts, z_samples, seed, chunk_rows)
+    figures, not_exact = _figures(asked, exact, bar)
+    return Evaluation(
+        checkpoint=str(opened.folder),
+        method=opened.method,
+        dataset=loaded.name,
+        split=split,
+        datapoints=len(rows),
+        z_samples=z_samples,
+        seed=seed,
+        diverged=list(opened.diverged) if replicate is None else [],
+        figures=figures,
+        not_exact=not_exact,
+    )
+
+
+def _check_counts(evaluation_samples: Sequence[int], z_samples: int) -> None:
+    for count in evaluation_samples:
+        if not isinstance(count, int) or count < 1:
+            raise InputError(f"evaluation_samples: {count!r} must be a whole number of at least 1")
+    if not evaluation_samples:
+        raise InputError("evaluation_samples: empty; give one K at least, such as 1000")
+    if z_samples == 1 or z_samples < 0:
+        raise InputError(f"z-samples: {z_samples} has no standard error; at least 2, or 0 for none")
+
+
+def _figures(asked: "Assessment", exact: bool, bar: Bar) -> tuple[list[dict[str, Any]], str | None]:
+    """The rows, those of the exact figures last, and why some of these are missing."""
+    with bar("evaluating", asked.sample_rows) as advance:
+        estimates = asked.estimates(advance)
+    if not exact:
+        return estimates, None
+    with bar("summing over all states", None):
+        truth, reason = asked.exact()
+    return [*estimates, *truth], reason
+
+
+def open_trained(
+    path: str, device: str, threads: int | None, working: Working = silently
+) -> "tuple[Checkpoint, str]":
+    """The checkpoint in a folder, and the device, once the threads are set.
+
+    Raises `InputError` if there is no checkpoint or no such device.
+    """
+    with working("opening the checkpoint"):
+        import torch
+
+        from gmm_study.training.checkpoint import open_checkpoint
+        from gmm_study.trials.once import choose_device
+
+        opened, chosen = open_checkpoint(path), choose_device(device)
+    if threads is not None:
+        torch.set_num_threads(threads)
+    return opened, chosen
+
+
+def dataset_of(
+    checkpoint: "Checkpoint", name: str | None, working: Working = silently
+) -> "Dataset":
+    """The named data set, or the one that the model was trained on.
+
+    Raises `InputError` if the dims do not fit, or if the training's data have changed since.
+    """
+    loaded = read_dataset(name or checkpoint.dataset_name, working)
+    if loaded.dims != checkpoint.data_dims:
+        dims = f"{loaded.dims} dims; the model has {checkpoint.data_dims}"
+        raise InputError(f"dataset: '{loaded.name}' has {dims}")
+    if name is None and loaded.sha256 != checkpoint.dataset_sha256:
+        raise InputError(
+            f"dataset: '{loaded.name}' has changed since the model was trained on it; "
+            "--dataset accepts it all the same"
+        )
+    return loaded
+
+
+def rows_of(dataset: "Dataset", split: str, datapoints: int | None) -> "NDArray[uint8]":
+    """A split, `[N, D]`. Raises `InputError` if it has fewer datapoints than are asked for."""
+    if split not in SPLITS:
+        raise InputError(f"split: '{split}' must be one of {', '.join(SPLITS)}")
+    rows: NDArray[uint8] = getattr(dataset, split)
+    if datapoints is not None and datapoints > len(rows):
+        most = f"{len(rows)}, all of '{split}'"
+        raise InputError(f"datapoints: {datapoints} must be at most {most}")
+    return rows

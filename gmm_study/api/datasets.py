@@ -1,0 +1,71 @@
+"""The data sets of a study: their checksums, and their content where something is trained."""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
+from typing import TYPE_CHECKING
+
+from gmm_study.api.feedback import Working, silently
+from gmm_study.errors import InputError
+
+if TYPE_CHECKING:
+    from gmm_study.data import Dataset
+
+
+class StudyData:
+    """The data sets that a study names, each read at most once.
+
+    A data set that cannot be downloaded is left out, with a line in `missing`. Raises `InputError`
+    if that leaves none, and for a data set that is unknown or damaged.
+    """
+
+    def __init__(self, names: Sequence[str], working: Working = silently) -> None:
+        from gmm_study.data import DownloadError
+
+        self._working = working
+        self._loaded: dict[str, Dataset] = {}
+        self.checksums: dict[str, str] = {}
+        """By name, of those that are available."""
+        unavailable: dict[str, DownloadError] = {}
+        for name in names:
+            try:
+                self.checksums[name] = self._checksum(name)
+            except DownloadError as error:
+                unavailable[name] = error
+        self.missing = tuple(f"no data: {error}" for error in unavailable.values())
+        if not self.checksums:
+            several = "none of the study's data sets can be had: " if len(names) > 1 else ""
+            raise InputError(f"{several}{unavailable[names[0]]}")
+
+    def by_checksum(self, needed: Mapping[str, str]) -> "dict[str, Dataset]":
+        """The data sets read so far and those needed (names by checksum), by checksum."""
+        for checksum, name in needed.items():
+            if checksum not in self._loaded:
+                self._load(name)
+        return self._loaded
+
+    def _checksum(self, name: str) -> str:
+        """Known in advance for what this code generates, which is made only to be trained on."""
+        from gmm_study.data import find_entry
+
+        entry = find_entry(name)
+        if entry and entry.build and entry.sha256:
+            return entry.sha256
+        return self._load(name).sha256
+
+    def _load(self, name: str) -> "Dataset":
+        dataset = read_dataset(name, self._working)
+        self._loaded[dataset.sha256] = dataset
+        return dataset
+
+
+def read_dataset(
+    name_or_path: str,
+    working: Working = silently,
+    read: "Callable[[str], Dataset] | None" = None,
+) -> "Dataset":
+    """A data set, shown by `working` while it is read; a download has a bar of its own."""
+    from gmm_study.data import is_downloaded_now, load_dataset
+
+    has_a_bar = is_downloaded_now(name_or_path)
+    with nullcontext() if has_a_bar else working(f"reading {name_or_path}"):
+        return (read or load_dataset)(name_or_path)

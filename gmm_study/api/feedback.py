@@ -1,0 +1,51 @@
+"""How the interface shows what it does: not at all, unless the caller passes a way to."""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+if TYPE_CHECKING:
+    from analysis import WrittenReport
+    from gmm_study.api.planned_study import PlannedStudy
+    from gmm_study.orchestration.driver import Outcome
+    from gmm_study.study import PlannedTrial
+
+Working = Callable[[str], AbstractContextManager[None]]
+"""Shows what takes time, such as `planning`, while its context is open."""
+Bar = Callable[[str, float | None], AbstractContextManager[Callable[[float], object]]]
+"""Shows how much of a total, None if unknown, is done; gives the function that adds to it."""
+
+
+def silently(what: str) -> AbstractContextManager[None]:
+    """Show nothing."""
+    return nullcontext()
+
+
+def without_bar(
+    what: str, total: float | None = None
+) -> AbstractContextManager[Callable[[float], object]]:
+    """Show nothing."""
+    return nullcontext(lambda done: None)
+
+
+class RunObserver:
+    """Hears of each step of a run; this one does nothing, and its console shows nothing.
+
+    The console shows the running trials while they train; `working` is called with what else takes
+    time.
+    """
+
+    def __init__(self, console: Console | None = None, working: Working = silently) -> None:
+        self.console = console or Console(quiet=True)
+        self.working = working
+
+    def begins(self, planned: "PlannedStudy", missing: Sequence["PlannedTrial"]) -> None:
+        """The records were read; these trials are about to be trained."""
+
+    def trained(self, outcome: "Outcome") -> None:
+        """The trials have ended, or the user has interrupted them."""
+
+    def reported(self, report: "WrittenReport") -> None:
+        """The report was written."""

@@ -1,0 +1,155 @@
+"""A study together with its data, its plan and its records."""
+
+import shlex
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from gmm_study.addresses import redact
+from gmm_study.api.datasets import StudyData
+from gmm_study.api.feedback import Working, silently
+from gmm_study.phrases import plural
+from gmm_study.study import Cell, Plan, PlannedTrial, Study, load_study, make_plan
+from gmm_study.trials.record import RecordStore
+from gmm_study.trials.survey import Standing, survey
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from gmm_study.data import Dataset
+
+RESULTS = "results"
+"""The default storage, under the current folder."""
+
+
+class PlannedStudy:
+    """The trials of a study, and where each of them stands in a storage.
+
+    Reads the data sets that are not known by their checksum. Raises `InputError` for a storage
+    that is not an address, and if none of the study's data sets is available.
+    """
+
+    def __init__(
+        self, study: Study | str, storage: str = RESULTS, working: Working = silently
+    ) -> None:
+        self.study = load_study(study) if isinstance(study, str) else study
+        self.storage = storage
+        self.data = StudyData(self.study.datasets, working)
+        self.store = RecordStore(storage)
+        self.search_problems: dict[str, None] = {}
+        """One line for each search history that cannot be read."""
+        self._working = working
+        with working("planning"):
+            self.plan: Plan = self._make_plan()
+        self._has_looked = False
+
+    @property
+    def command(self) -> str:
+        """The command line that runs the same study."""
+        words = ["gmm-study", "run", *(self.study.arguments or (self.study.name,))]
+        words += ["--storage", redact(self.storage)] if self.storage != RESULTS else []
+        return shlex.join(words)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """One line for each data set that is not available and each search that was lost."""
+        return (*self.data.missing, *self.search_problems)
+
+    @cached_property
+    def standings(self) -> dict[str, Standing]:
+        """Where every trial stood, by id, when this was first read; `refresh` reads it again."""
+        trial_ids = [trial.config.trial_id for trial in self.plan.trials]
+        # Later looks are quick, and may happen while something else is on the terminal.
+        with silently("") if self._has_looked else self._working("reading the records"):
+            found = survey(self.store, trial_ids, self.study.replicates)
+        self._has_looked = True
+        return found
+
+    @cached_property
+    def states(self) -> dict[str, str]:
+        """The state of every trial, by id."""
+        return {trial_id: standing.state for trial_id, standing in self.standings.items()}
+
+    @property
+    def unproposed(self) -> int:
+        """How many trials the searches have yet to propose."""
+        return sum(self.plan.unproposed.values())
+
+    def refresh(self) -> None:
+        """Read again what the searches have proposed and where every trial stands."""
+        if self.study.is_adaptive:
+            self.plan = self._make_plan()
+        for cached in ("standings", "states"):
+            self.__dict__.pop(cached, None)
+
+    def missing(self, retry_failed: bool = False) -> list[PlannedTrial]:
+        """The trials to be trained: those without a result, in the plan's order.
+
+        A trial that a scheduler has stopped is not one of them, unless the study has no scheduler.
+        """
+        done = {"complete", "diverged"} | (set() if retry_failed else {"failed"})
+        if self.study.scheduler.kind != "none":
+            done.add("stopped")
+        return [
+            trial for trial in self.plan.trials if self.states[trial.config.trial_id] not in done
+        ]
+
+    def remaining(self) -> list[PlannedTrial]:
+        """The missing trials, and a stand-in for each that a search has yet to propose."""
+        return [*self.missing(), *self.plan.stand_ins()]
+
+    def datasets(self, trials: Iterable[PlannedTrial]) -> "dict[str, Dataset]":
+        """The data of these trials and of those that are yet to be proposed, by checksum."""
+        cells = [self.plan.cells[key] for key, count in self.plan.unproposed.items() if count]
+        needed = {trial.config.dataset_sha256: trial.config.dataset for trial in trials}
+        needed |= {cell.dataset_sha256: cell.dataset for cell in cells}
+        return self.data.by_checksum(needed)
+
+    def repair_configs(self) -> None:
+        """Write `config.json` again for ended trials whose own is missing or unreadable."""
+        for config in (trial.config for trial in self.plan.trials):
+            if self.states[config.trial_id] in ("complete", "diverged"):
+                self.store.record(config.trial_id).mend_config(config)
+
+    def state_counts(self) -> list[tuple[str, int]]:
+        """How many trials are in each state, by its name."""
+        return sorted(Counter(self.states.values()).items())
+
+    def frame(self) -> "pd.DataFrame":
+        """A row for each trial: `trial_id`, `state`, `dataset`, `method`, and its axes' values."""
+        import pandas as pd
+
+        rows = [
+            {
+                "trial_id": trial.config.trial_id,
+                "state": str(self.states[trial.config.trial_id]),
+                "dataset": trial.config.dataset,
+                "method": trial.config.hyperparameters.method,
+                **trial.axes,
+            }
+            for trial in self.plan.trials
+        ]
+        return pd.DataFrame(rows)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.counts()}>"
+
+    def counts(self) -> str:
+        """One line such as `depth_sweep: 12 trials of 3 replicates: 8 complete, 4 pending`."""
+        parts = [f"{count} {state}" for state, count in self.state_counts()]
+        parts += [f"{self.unproposed} to be proposed"] if self.unproposed else []
+        return (
+            f"{self.study.name}: {plural(len(self.plan.trials) + self.unproposed, 'trial')} of "
+            f"{plural(self.study.replicates, 'replicate')}: {', '.join(parts)}"
+        )
+
+    def _make_plan(self) -> Plan:
+        return make_plan(self.study, self.data.checksums, self._proposals)
+
+    def _proposals(self, cell: Cell) -> Sequence[dict[str, Any]]:
+        from gmm_study.search.history import History
+
+        history = History(self.store, cell)
+        self.search_problems |= {history.problem: None} if history.problem else {}
+        return history.proposals()

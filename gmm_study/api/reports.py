@@ -1,0 +1,110 @@
+"""Reports and published tables, written from records into the folder `reports`."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gmm_study.api.feedback import Working, silently
+from gmm_study.api.planned_study import RESULTS, PlannedStudy
+from gmm_study.errors import InputError
+from gmm_study.study.load import STUDIES
+from gmm_study.trials.record import RecordStore
+
+if TYPE_CHECKING:
+    from analysis import WrittenReport
+    from gmm_study.study import Plan
+
+REPORTS = Path("reports")
+NO_RECORDS = "no records of it as its file declares it"
+
+
+def write_study_report(planned: PlannedStudy) -> "WrittenReport":
+    """Write the report of a study into `reports/NAME/VARIANT`, and the index of all reports.
+
+    Raises `InputError` if its search has proposed no trial yet, and if the folder is not writable.
+    """
+    from analysis import write_index, write_report
+
+    study = planned.study
+    if not planned.plan.trials:
+        raise InputError(f"{study.name}: its search has proposed no trial yet; run it first")
+    folder = _folder(study.name) / study.variant
+    with _unwritable_in_one_line():
+        report = write_report(planned.plan, planned.store, folder, planned.command)
+        write_index(REPORTS)
+    return report
+
+
+@dataclass(frozen=True)
+class AllReports:
+    """What `write_all_reports` wrote."""
+
+    by_study: "dict[str, WrittenReport | InputError | OSError]"
+    """The report of each study, or why it has none."""
+    published_tables: list[Path]
+    index: Path
+
+    @property
+    def reports(self) -> "list[WrittenReport]":
+        """Those that were written."""
+        return [each for each in self.by_study.values() if not isinstance(each, Exception)]
+
+    @property
+    def without(self) -> dict[str, str]:
+        """Why a study has no report, by its name."""
+        errors = ((name, e) for name, e in self.by_study.items() if isinstance(e, Exception))
+        return {name: str(error) for name, error in errors}
+
+
+def write_all_reports(storage: str = RESULTS, working: Working = silently) -> AllReports:
+    """Write the report of every study in `studies`, as its file declares it, and their index.
+
+    The published tables are written too. Reads records alone, and no data. A study that cannot be
+    reported does not cost the others. Raises `InputError` if the folder is not writable.
+    """
+    from analysis import PUBLISHED, plan_from_records, write_index, write_report
+
+    store = RecordStore(storage)
+    recorded = set(store.trial_ids())
+    by_study: dict[str, WrittenReport | InputError | OSError] = {}
+    plans: dict[str, Plan] = {}
+    for name in sorted(path.stem for path in STUDIES.glob("*.yaml")):
+        try:
+            with working(f"writing {name}"):
+                plan = plans[name] = plan_from_records(name, store)
+                if recorded.isdisjoint(trial.config.trial_id for trial in plan.trials):
+                    raise InputError(NO_RECORDS)
+                by_study[name] = write_report(plan, store, _folder(name), f"gmm-study run {name}")
+        except (InputError, OSError) as error:
+            by_study[name] = error
+    published = [plans[name] for name in PUBLISHED if name in plans and plans[name].trials]
+    with _unwritable_in_one_line():
+        return AllReports(by_study, _published_tables(published, store), write_index(REPORTS))
+
+
+def _published_tables(plans: "list[Plan]", store: RecordStore) -> list[Path]:
+    from analysis import PAPER, paper_table, write_paper
+
+    tables = [paper_table(plan, store) for plan in plans]
+    return list(write_paper(tables, REPORTS / PAPER).values()) if tables else []
+
+
+def _folder(name: str) -> Path:
+    """Where a study's reports go. Raises `InputError` for the name of the published tables."""
+    from analysis import PAPER
+
+    if name == PAPER:
+        taken = f"{REPORTS / PAPER} has the published tables"
+        raise InputError(f"{name}: {taken}; give the study another name")
+    return REPORTS / name
+
+
+@contextmanager
+def _unwritable_in_one_line() -> Iterator[None]:
+    """One line if the folder of reports is not writable."""
+    try:
+        yield
+    except OSError as error:
+        raise InputError(f"the report cannot be written: {error}") from None
