@@ -18,7 +18,7 @@ STUDY_ARGS = $(NAME) --storage '$(STORAGE)' $(if $(DATASET),--dataset '$(DATASET
 NEEDS_NAME = $(if $(NAME),,$(error NAME is missing: make $@ NAME=depth_sweep; studies: $(basename $(notdir $(wildcard studies/*.yaml)))))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup study plan status report tables reproduction ui docs test test-unit test-docs test-faults lint bench bench-smoke clean
+.PHONY: help setup study plan status report tables reproduction ui docs test test-unit test-slow test-docs test-faults lint bench bench-smoke clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -62,6 +62,9 @@ test: $(STAMP) ## Run the tests that every change must pass
 
 test-unit: $(STAMP) ## Run the tests that start no process, in under a minute
 	$(BIN)/python -m pytest -m 'not process and not fault and not page and not slow' $(PARALLEL) $(ARGS)
+
+test-slow: $(STAMP) ## Run the long statistical tests
+	$(BIN)/python -m pytest -m slow $(PARALLEL) $(ARGS)
 
 test-docs: $(STAMP) ## Type every command of the pages as a reader would: ARGS="-k tutorial"
 	$(BIN)/python -m pytest tests/readers --numprocesses 2 $(ARGS)

@@ -1,8 +1,42 @@
-"""What tests of several rooms start from."""
+"""What all tests start from, and the rule that a unit test starts no process."""
 
+import os
 import shutil
+import sys
+from collections.abc import Iterator
 
 import pytest
+
+from gmm_study.trials.provenance import COMMIT_VARIABLE
+
+STARTS = {"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn", "os.system"}
+MAY_START = ("process", "fault", "page")
+_refusing = False
+
+
+def _refuse_a_process(event: str, arguments: tuple[object, ...]) -> None:
+    if _refusing and event in STARTS:
+        raise RuntimeError(f"a test that starts a process is marked 'process': {arguments}")
+
+
+sys.addaudithook(_refuse_a_process)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """Hold a test to its tier, with its fixtures."""
+    global _refusing
+    _refusing = not any(item.get_closest_marker(name) for name in MAY_START)
+    try:
+        return (yield)
+    finally:
+        _refusing = False
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _known_commit() -> None:
+    """Nothing that trains asks git which commit this is."""
+    os.environ.setdefault(COMMIT_VARIABLE, "0123456789abcdef0123456789abcdef01234567")
 
 
 @pytest.fixture

@@ -131,6 +131,7 @@ def test_a_module_of_analysis_imports_only_those_before_it():
                 assert parts[1] in before, f"{path} imports {module}"
 
 
+@pytest.mark.process
 def test_the_training_core_imports_torch_numpy_safetensors_and_the_standard_library_alone():
     rooms = ", ".join(f"gmm_study.{room}" for room in CORE)
     without_numba = "import sys; sys.modules['numba'] = None"
@@ -141,6 +142,7 @@ def test_the_training_core_imports_torch_numpy_safetensors_and_the_standard_libr
     assert not loaded & others
 
 
+@pytest.mark.process
 def test_planning_a_study_loads_neither_torch_nor_ray_nor_mlflow():
     code = (
         "import sys, gmm_study.cli, gmm_study.study, gmm_study.search.history; print(*sys.modules)"

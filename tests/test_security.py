@@ -23,9 +23,8 @@ from gmm_study.study.amend import label
 from gmm_study.trials.config import TrialConfig
 from gmm_study.trials.record import RecordStore
 from gmm_study.trials.run import TrialRun
-from tests.faults.mlflow_server import answers, free_port
 from tests.training.small import a_dataset, some_hyperparameters
-from tests.workbench import Workbench, call, wait_until
+from tests.workbench import Workbench, answers, call, free_port, wait_until
 
 ROOT = Path(__file__).parent.parent
 SOURCES = [path for room in ("gmm_study", "analysis") for path in (ROOT / room).rglob("*.py")]
@@ -293,6 +292,7 @@ def sockets_of(pid):
     return found
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("words", "host", "listens"),
     [([], "127.0.0.1", "0100007F"), (["--host", "127.0.0.2"], "127.0.0.2", "0200007F")],

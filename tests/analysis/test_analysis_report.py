@@ -166,6 +166,7 @@ def test_a_method_that_does_not_read_the_axis_is_a_level(lab, figures):
     assert "a method that does not read q baseline" in page
 
 
+@pytest.mark.process
 def test_importing_the_package_loads_no_plotting_cluster_or_tracking_library():
     code = "import sys, analysis; print({'matplotlib', 'ray', 'mlflow'} & set(sys.modules))"
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

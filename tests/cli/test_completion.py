@@ -60,11 +60,13 @@ def test_data_sets_that_cannot_be_listed_are_not_offered(monkeypatch):
     assert "mushrooms" not in completed("train", "--dataset", "mush")
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("shell", SHELLS)
 def test_every_shell_has_a_script(tmp_path, shell):
     assert f"{VARIABLE}={shell}_complete" in call(tmp_path, "completion", shell).stdout
 
 
+@pytest.mark.process
 def test_bash_completes_behind_an_equals_sign_and_puts_no_blank_there(tmp_path):
     script = call(tmp_path, "completion", "bash").stdout
     ask = """
@@ -84,6 +86,7 @@ echo "${COMPREPLY[@]}"
     assert said.split("\n")[:3] == ["sgd", "-o nospace", "optimizer="]
 
 
+@pytest.mark.process
 def test_completing_imports_no_heavy_package():
     code = (
         "import sys; from gmm_study.cli.completion import *; "

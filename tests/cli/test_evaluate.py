@@ -111,6 +111,7 @@ def test_what_cannot_be_is_refused_in_one_line(bench, arguments, said):
     assert refused.stdout == ""
 
 
+@pytest.mark.process
 def test_a_hundred_thousand_samples_of_ten_datapoints_stay_under_a_gibibyte(bench):
     arguments = ["--samples", "100000", "--datapoints", "10", "--z-samples", "0", "--threads", "1"]
     done = subprocess.run(

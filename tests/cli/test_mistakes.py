@@ -7,7 +7,7 @@ import pytest
 def complaint(bench, *arguments):
     """The one line on standard error, after checking that it is all there is."""
     before = bench.files()
-    process = bench.run(*arguments, status=2)
+    process = bench.call(*arguments, status=2)
     lines = process.stderr.strip().splitlines()
     assert len(lines) == 1, process.stderr
     assert process.stdout == ""
@@ -105,7 +105,7 @@ def test_an_unknown_override_is_answered_with_the_nearest_name(bench):
 
 def test_an_output_folder_of_another_trial_is_left_alone(bench):
     tiny = ("train", "--dataset", "data.npz", "--layers", "6", "--evaluation-samples", "10")
-    bench.run(*tiny, "--max-epochs", "1", "--output", "out")
+    bench.call(*tiny, "--max-epochs", "1", "--output", "out")
     line = complaint(bench, *tiny, "--max-epochs", "2", "--output", "out")
     assert "out" in line
 

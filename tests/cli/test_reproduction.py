@@ -33,7 +33,7 @@ def studies(bench):
 def test_the_page_is_written_from_records_alone(bench, studies):
     store = RecordStore(str(bench.folder / "elsewhere"))
     store.record(studies[0].config.trial_id).write_config(studies[0].config)
-    process = bench.run("reproduction", "--storage", "elsewhere", "--output", "pages/ours.md")
+    process = bench.call("reproduction", "--storage", "elsewhere", "--output", "pages/ours.md")
     page = (bench.folder / "pages" / "ours.md").read_text()
     for part in ("## uci_table", "## mnist_table", "## reproduction_details", "no data"):
         assert part in page
@@ -71,7 +71,7 @@ def test_a_page_that_is_no_markdown_is_refused(bench, studies):
 
 
 def test_without_its_studies_there_is_one_line_and_no_page(bench):
-    process = bench.run("reproduction", status=2)
+    process = bench.call("reproduction", status=2)
     assert len(process.stderr.strip().splitlines()) == 1
     assert "uci_table" in process.stderr
     assert not (bench.folder / "docs").exists()
@@ -79,7 +79,7 @@ def test_without_its_studies_there_is_one_line_and_no_page(bench):
 
 def test_a_data_set_that_cannot_be_had_costs_a_line_and_is_a_gap_beside_the_rest(bench):
     bench.write_study(STUDY.format(datasets="data.npz, adult, web", more=""), "mixed")
-    process = bench.run("report", "mixed")
+    process = bench.call("report", "mixed")
     lines = process.stderr.strip().splitlines()
     assert len(lines) == 2
     assert all("no data" in line and "GMM_STUDY_DATA" in line for line in lines)
@@ -89,7 +89,7 @@ def test_a_data_set_that_cannot_be_had_costs_a_line_and_is_a_gap_beside_the_rest
 
 def test_a_study_none_of_whose_data_sets_can_be_had_is_refused(bench):
     bench.write_study(STUDY.format(datasets="adult, web", more=""), "none")
-    process = bench.run("plan", "none", status=2)
+    process = bench.call("plan", "none", status=2)
     (line,) = process.stderr.strip().splitlines()
     assert "none of the study's data sets" in line
     assert "adult" in line
@@ -97,7 +97,7 @@ def test_a_study_none_of_whose_data_sets_can_be_had_is_refused(bench):
 
 def test_a_mistyped_data_set_is_refused_even_where_others_cannot_be_had(bench):
     bench.write_study(STUDY.format(datasets="data.npz, adult, mushroms", more=""), "typo")
-    process = bench.run("plan", "typo", status=2)
+    process = bench.call("plan", "typo", status=2)
     (line,) = process.stderr.strip().splitlines()
     assert "mushroms" in line
     assert "'mushrooms'" in line

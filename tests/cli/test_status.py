@@ -5,6 +5,8 @@ import re
 import signal
 from pathlib import Path
 
+import pytest
+
 from tests.cli.planned import finish, open_runs
 from tests.workbench import Workbench, wait_until
 
@@ -44,6 +46,7 @@ def test_what_is_left_is_told_by_the_trials_that_have_ended(bench):
     assert re.search(r"nothing is running; the rest takes: about \d+:\d\d", output)
 
 
+@pytest.mark.process
 def test_another_terminal_sees_a_study_run_and_a_dead_ones_trials_do_not_run(tmp_path):
     bench = Workbench(tmp_path, epochs=100_000)
     driver = bench.start("run", "tiny", "--set", "methods=[gmm]", "--set", "layers=[6,3]")

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +10,7 @@ import pytest
 import yaml
 
 from tests.cluster.nodes import ENVIRONMENT
-from tests.workbench import Workbench, wait_until
+from tests.workbench import Workbench, free_port, wait_until
 
 pytestmark = pytest.mark.fault
 
@@ -63,11 +62,6 @@ def processes_of(session):
 def nothing_is_left(process):
     """Wait for the end of all that a script started."""
     wait_until(lambda: not processes_of(process.pid))
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
 
 
 def test_plain_machines_make_a_cluster_until_they_are_told_to_end(bench):

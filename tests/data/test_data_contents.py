@@ -79,6 +79,7 @@ def test_arrays_that_do_not_fit_are_refused(splits, change, image_shape, expecte
     assert expected in str(error.value)
 
 
+@pytest.mark.process
 def test_importing_the_data_set_needs_numpy_alone():
     code = (
         "import sys; from gmm_study.data import Dataset; "

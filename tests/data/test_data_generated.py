@@ -47,6 +47,7 @@ def test_every_digit_is_in_exactly_one_split():
     assert Counter(row.tobytes() for row in all_rows(load_dataset("digits"))) == original
 
 
+@pytest.mark.process
 def test_another_process_generates_the_same_data():
     done = subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True, check=True)
     assert done.stdout.split() == [load_dataset("digits").sha256, load_dataset("bars").sha256]

@@ -13,6 +13,8 @@ from gmm_study.trials.record import Record
 from gmm_study.trials.run import TrialRun
 from tests.docs.tables import names
 
+pytestmark = pytest.mark.process
+
 PAGE = "docs/reference/mlflow.md"
 NOT_IN_EVERY_TRIAL = {"rest", "error", "best_of_cell", "best_of_method"}
 

@@ -15,6 +15,7 @@ LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)|!\[[^\]]*\]\(([^)\s]+)\)")
 EACH_PAGE = pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
 
 
+@pytest.mark.process
 @EACH_PAGE
 def test_every_command_of_a_page_is_one_that_could_run(page):
     written = set()
@@ -29,6 +30,7 @@ def test_every_command_of_a_page_is_one_that_could_run(page):
                 pytest.fail(f"{block.place}: {command.text}: {wrong}")
 
 
+@pytest.mark.process
 @EACH_PAGE
 def test_every_command_named_in_the_prose_of_a_page_is_there(page):
     for line, code in spans(page):
@@ -46,6 +48,7 @@ def test_every_command_named_in_the_prose_of_a_page_is_there(page):
                 pytest.fail(f"{page.name}:{line}: {code}: {wrong}")
 
 
+@pytest.mark.process
 def test_a_command_that_could_not_run_is_told():
     for wrong in (
         "gmm-study rnu depth_sweep",

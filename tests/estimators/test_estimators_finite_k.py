@@ -130,6 +130,7 @@ def test_the_claimed_and_the_true_variance_of_z2_are_both_unbiased_for_the_exact
     assert_mean_within_standard_errors((log_z2.exp() - mean).square(), variance / samples)
 
 
+@pytest.mark.slow
 def test_the_spread_of_log_z2_over_seeds_is_its_claimed_standard_error():
     """A chi-square test that a claim 10% too wide or too narrow does not pass.
 

@@ -8,27 +8,12 @@ from collections.abc import Callable
 from http.client import HTTPConnection, HTTPException
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from socket import create_connection, socket
 
 from mlflow.tracking import MlflowClient
 
-from tests.workbench import wait_until
+from tests.workbench import answers, free_port, wait_until
 
 TAGS = ("trial_id", "replicate", "dataset_sha256", "state", "git_commit", "replicates", "error")
-
-
-def free_port() -> int:
-    with socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def answers(port: int, host: str = "127.0.0.1") -> bool:
-    try:
-        create_connection((host, port)).close()
-    except OSError:
-        return False
-    return True
 
 
 def start_server(folder: Path, database: str) -> tuple[subprocess.Popen[bytes], int]:

@@ -272,6 +272,7 @@ def trained(*arguments, **options):
     return serves == "True", finite == "True", float(bound)
 
 
+@pytest.mark.process
 def test_torch_does_it_without_numba_or_when_told_to():
     assert trained("no numba")[:2] == (False, True)
     assert trained(NUMBA_DISABLE_JIT="1")[:2] == (False, True)
@@ -280,6 +281,7 @@ def test_torch_does_it_without_numba_or_when_told_to():
     assert abs(by_loops[2] - by_torch[2]) < 1e-5
 
 
+@pytest.mark.process
 def test_the_loops_leave_torch_as_many_threads_as_it_had():
     code = (
         "import torch; torch.set_num_threads(1)" + TRAIN + "sys.exit(torch.get_num_threads() - 1)"
@@ -287,6 +289,7 @@ def test_the_loops_leave_torch_as_many_threads_as_it_had():
     assert trained(code=code)[:2] == (True, True)
 
 
+@pytest.mark.process
 def test_the_loops_run_in_a_forked_process():
     in_child = """
 sys.stdout.flush()
@@ -300,6 +303,7 @@ if child:
     assert lines[0] == lines[1]
 
 
+@pytest.mark.process
 def test_the_loops_run_where_what_is_compiled_cannot_be_kept():
     nowhere = """
 from numba.core import caching

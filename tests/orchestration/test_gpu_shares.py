@@ -62,6 +62,7 @@ def test_a_worker_limits_itself_to_its_share_of_the_memory(tmp_path, monkeypatch
     assert set_to == limits
 
 
+@pytest.mark.process
 def test_auto_without_a_gpu_is_refused_in_one_line(tmp_path):
     bench = Workbench(tmp_path)
     output = bench.run("run", "tiny", "--set", "resources.gpus=auto", status=2)

@@ -12,8 +12,7 @@ from gmm_study.orchestration.mirror import CLOSE, Copier, assignment
 from gmm_study.study import load_study, make_plan
 from gmm_study.trials.record import RecordStore
 from gmm_study.trials.run import TrialRun
-from tests.faults.mlflow_server import answers, free_port
-from tests.workbench import Workbench, wait_until
+from tests.workbench import Workbench, answers, free_port, wait_until
 
 pytestmark = pytest.mark.process
 

@@ -18,6 +18,8 @@ from gmm_study.trials.record import Record
 from gmm_study.trials.run import TrialRun
 from tests.training.small import a_dataset
 
+pytestmark = pytest.mark.process
+
 FACTS = Facts("a study", "why?")
 VIEWS = ("best", "trials")
 DATA = a_dataset()

@@ -19,6 +19,8 @@ from gmm_study.trials.record import RecordStore
 from gmm_study.trials.run import TrialRun
 from tests.training.small import a_dataset
 
+pytestmark = pytest.mark.process
+
 DATA = a_dataset()
 SETTINGS = Hyperparameters(layers=(4, 2), max_epochs=3, evaluation_samples=5)
 WILD = replace(SETTINGS, learning_rate=1e38, optimizer="sgd", max_epochs=50, patience=50)

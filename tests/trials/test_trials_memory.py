@@ -39,6 +39,7 @@ def estimated(function, settings, dims, rows, replicates=1, chunk_rows=4000):
     return function(hyperparameters, DataSize(dims, rows, 40, 40), replicates, chunk_rows)
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("settings", "dims", "rows", "replicates"),
     [

@@ -224,6 +224,7 @@ def said_by(monkeypatch):
     return write
 
 
+@pytest.mark.process
 def test_a_trial_runs_as_long_as_the_process_that_trains_it(tmp_path, said_by):
     record = Record.at(str(tmp_path))
     said_by(record, pid=os.getppid())
@@ -236,6 +237,7 @@ def test_a_trial_runs_as_long_as_the_process_that_trains_it(tmp_path, said_by):
     assert not record.trained_elsewhere()
 
 
+@pytest.mark.process
 def test_a_trial_is_taken_up_by_one_process_at_a_time_and_freed_by_its_death(
     tmp_path, another_process
 ):
@@ -282,6 +284,7 @@ def test_a_file_that_is_replaced_can_be_kept_under_another_name(tmp_path):
         assert record.read_file("checkpoint/before") == b"2"
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("study", ["tiny", "of/../all", "größe"])
 def test_a_study_has_one_driver_at_a_time_in_a_store_and_others_run_side_by_side(tmp_path, study):
     drive = """

@@ -286,6 +286,7 @@ def test_a_folder_with_another_trial_is_refused_and_left_alone(tmp_path):
     assert after == before
 
 
+@pytest.mark.process
 def test_a_folder_that_another_process_trains_into_is_refused(tmp_path, another_process):
     with another_process(tmp_path), pytest.raises(InputError, match=r"^output: .*another process"):
         run_once(a_config(), DATA, 1, tmp_path, device="cpu")
