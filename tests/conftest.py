@@ -1,9 +1,11 @@
 """What all tests start from, and the rule that a unit test starts no process."""
 
 import os
+import re
 import shutil
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -11,15 +13,24 @@ from gmm_study.trials.provenance import COMMIT_VARIABLE
 
 STARTS = {"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn", "os.system"}
 MAY_START = ("process", "fault", "page")
+OTHER_TIER = re.compile(rf"^pytestmark = pytest\.mark\.({'|'.join(MAY_START)})$", re.MULTILINE)
 _refusing = False
 
 
 def _refuse_a_process(event: str, arguments: tuple[object, ...]) -> None:
     if _refusing and event in STARTS:
-        raise RuntimeError(f"a test that starts a process is marked 'process': {arguments}")
+        command = arguments[1] if event == "subprocess.Popen" else ""
+        raise RuntimeError(f"{event} {command}: mark a test that starts a process 'process'")
 
 
 sys.addaudithook(_refuse_a_process)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out files that `make test-unit` has nothing to run in; importing them takes seconds."""
+    if collection_path.name.startswith("test_") and "not process" in config.option.markexpr:
+        return OTHER_TIER.search(collection_path.read_text()) is not None or None
+    return None
 
 
 @pytest.hookimpl(wrapper=True)
