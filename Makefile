@@ -12,13 +12,18 @@ ARGS ?=
 VENV := .venv
 STAMP := $(VENV)/.installed
 BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+LOCKS := requirements.lock requirements-dev.lock
+LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-annotate --custom-compile-command 'make lock' --constraint constraints.txt \
+	--no-emit-package torch $(ARGS) pyproject.toml --output-file
 PARALLEL := --numprocesses 2 --dist loadfile
 GMM_STUDY := $(BIN)/gmm-study
 STUDY_ARGS = $(NAME) --storage '$(STORAGE)' $(if $(DATASET),--dataset '$(DATASET)') $(ARGS)
 NEEDS_NAME = $(if $(NAME),,$(error NAME is missing: make $@ NAME=depth_sweep; studies: $(basename $(notdir $(wildcard studies/*.yaml)))))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup study plan status report tables reproduction ui docs test test-unit test-slow test-docs test-faults lint bench bench-smoke clean
+.PHONY: help setup lock study plan status report tables reproduction ui docs test test-unit test-slow test-docs test-faults lint bench bench-smoke clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,12 +31,20 @@ help: ## Show this help
 
 setup: $(STAMP) ## Install everything into .venv
 
-$(STAMP): pyproject.toml constraints.txt
-	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 is needed; name it with PYTHON=..."; exit 1; }
+$(STAMP): pyproject.toml constraints.txt $(LOCKS)
+	@test -n '$(PYTHON)' || { echo "Python 3.11 is needed; name it with PYTHON=..."; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	$(PIP) install --require-hashes --no-deps $(LOCKS:%=--requirement %)
+	$(PIP) install --constraint constraints.txt torch
+	$(PIP) install --no-deps --no-build-isolation --editable .
+	$(PIP) check
 	$(BIN)/python -c 'from gmm_study.models import fused; fused.compile_all()'
 	@touch $@
+
+lock: ## Write the versions and hashes that setup installs: ARGS=--upgrade
+	$(LOCK) requirements.lock
+	$(LOCK) requirements-dev.lock --all-extras --constraint requirements.lock \
+		$$(sed -n 's/^\([a-z0-9-]*\)==[^;]*$$/--no-emit-package \1/p' requirements.lock)
 
 study: $(STAMP) ## Train what is missing of a study, then report: NAME=...
 	@$(NEEDS_NAME)$(GMM_STUDY) run $(STUDY_ARGS) $(if $(ADDRESS),--address '$(ADDRESS)')

@@ -15,7 +15,8 @@ import yaml
 
 from tests.docs.pages import ROOT, Block, Command
 
-COPIED = ("Makefile", "pyproject.toml", "constraints.txt", "studies", "cluster", "examples")
+SETUP = ("pyproject.toml", "constraints.txt", "requirements.lock", "requirements-dev.lock")
+COPIED = ("Makefile", *SETUP, "studies", "cluster", "examples")
 FORGOTTEN = ("GMM_STUDY_DATA", "MLFLOW_TRACKING_URI", "RAY_ADDRESS", "VIRTUAL_ENV", "MAKEFLAGS")
 FIGURE = re.compile(r"[+-]?\d[\d.,:e+-]*")
 IDENTIFIER = re.compile(r"\b[0-9a-f]{16}\b")
@@ -33,7 +34,7 @@ class Reader:
                 shutil.copytree(ROOT / name, self.folder / name)
             elif (ROOT / name).exists():
                 shutil.copy(ROOT / name, self.folder)
-        for name in ("pyproject.toml", "constraints.txt"):
+        for name in SETUP:
             os.utime(self.folder / name, (0, 0))  # the environment is younger, whatever it is
         (self.folder / ".venv").symlink_to(Path(sys.executable).parent.parent)
         for study in (self.folder / "studies").glob("*.yaml"):
