@@ -22,7 +22,7 @@ ORDER = [
     "sampling",
     "training",
 ]
-ORDER += ["trials", "study", "search", "tracking", "orchestration", "api", "cli"]
+ORDER += ["trials", "study", "estimates", "search", "tracking", "orchestration", "api", "cli"]
 CORE = ["data", "models", "objectives", "exact", "estimators", "sampling", "training"]
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from gmm_study.data import Dataset
+    from gmm_study.estimates import Estimate
 
 RESULTS = "results"
 """The default storage, under the current folder."""
@@ -98,6 +99,26 @@ class PlannedStudy:
     def remaining(self) -> list[PlannedTrial]:
         """The missing trials, and a stand-in for each that a search has yet to propose."""
         return [*self.missing(), *self.plan.stand_ins()]
+
+    def estimate(self, may_calibrate: bool = True) -> "Estimate | None":
+        """Time and memory that the remaining trials will take; None if none remains.
+
+        Where no record tells how fast a method is, it trains a few batches of it for a second,
+        which writes nothing, or leaves the time unknown if it may not.
+        """
+        from gmm_study.estimates import estimate
+
+        remaining = self.remaining()
+        if not remaining:
+            return None
+        return estimate(
+            self.plan,
+            remaining,
+            self.standings,
+            self.datasets(self.plan.trials),
+            self.store,
+            self._working("calibrating") if may_calibrate else None,
+        )
 
     def datasets(self, trials: Iterable[PlannedTrial]) -> "dict[str, Dataset]":
         """The data of these trials and of those that are yet to be proposed, by checksum."""

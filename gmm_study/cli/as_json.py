@@ -6,6 +6,7 @@ of each command describes the shape.
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ import rich_click as click
 
 if TYPE_CHECKING:
     from gmm_study.api.planned_study import PlannedStudy
-    from gmm_study.cli.estimate import Estimate
+    from gmm_study.estimates import Estimate
     from gmm_study.study import PlannedTrial
 
 
@@ -57,18 +58,7 @@ def of_trial(planned: "PlannedStudy", trial: "PlannedTrial") -> dict[str, Any]:
 
 def of_estimate(found: "Estimate | None") -> dict[str, Any] | None:
     """What the missing trials will take; None where none is missing."""
-    if found is None:
-        return None
-    forecast = found.forecast
-    return {
-        "seconds": forecast and forecast.wall_clock,
-        "at_most": bool(forecast and forecast.at_most),
-        "worker_seconds": forecast and forecast.worked,
-        "workers": found.workers,
-        "memory_bytes": round(found.memory),
-        "on_gpu": found.on_gpu,
-        "source": found.source,
-    }
+    return None if found is None else asdict(found)
 
 
 def _finite(value: Any) -> Any:

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from gmm_study.cli.as_json import json_option, of_estimate, of_study, of_trial, print_json
 from gmm_study.cli.console import output_console
-from gmm_study.cli.estimate import estimate
+from gmm_study.cli.estimate import lines_of
 from gmm_study.cli.on_study import on_a_study
 
 if TYPE_CHECKING:
@@ -34,12 +34,10 @@ def plan(planned: "PlannedStudy", as_json: bool) -> None:
     on_gpu, source}}. `remaining` is null where nothing is missing, `seconds` where nothing says
     how fast the trials are.
     """
-    missing = planned.remaining()
     if as_json:
-        found = estimate(planned, missing, may_calibrate=True) if missing else None
         trials = [of_trial(planned, trial) for trial in planned.plan.trials]
         document = {**of_study(planned), "question": planned.study.question, "trials": trials}
-        print_json({**document, "remaining": of_estimate(found)})
+        print_json({**document, "remaining": of_estimate(planned.estimate())})
         return
     console = output_console()
     console.print(planned.study.question)
@@ -50,10 +48,9 @@ def plan(planned: "PlannedStudy", as_json: bool) -> None:
     else:
         _print_lines(console, planned)
     console.print(planned.counts(), highlight=False)
-    if missing:
-        found = estimate(planned, missing, may_calibrate=True)
-        for line in found.lines(planned.study.resources.cpus):
-            console.print(line, highlight=False, soft_wrap=True)
+    found = planned.estimate()
+    for line in lines_of(found, planned.study.resources.cpus) if found else ():
+        console.print(line, highlight=False, soft_wrap=True)
 
 
 def _rows(planned: "PlannedStudy") -> Iterator[tuple[str, str, str]]:

@@ -11,11 +11,13 @@ from rich.text import Text
 
 from gmm_study.cli.as_json import json_option, of_estimate, of_study, of_trial, print_json
 from gmm_study.cli.console import output_console
-from gmm_study.cli.estimate import estimate
+from gmm_study.cli.estimate import time_of
 from gmm_study.cli.on_study import on_a_study
+from gmm_study.phrases import clock
 
 if TYPE_CHECKING:
     from gmm_study.api.planned_study import PlannedStudy
+    from gmm_study.estimates import Estimate
     from gmm_study.study import PlannedTrial
     from gmm_study.trials.survey import Standing
 
@@ -61,8 +63,7 @@ def _document(planned: "PlannedStudy") -> dict[str, Any]:
         elif standing.state == "failed":
             error, log = _reason(planned, trial, standing)
             failed.append({**of_trial(planned, trial), "error": error, "log": log})
-    missing = planned.remaining()
-    found = estimate(planned, missing, may_calibrate=False) if missing else None
+    found = planned.estimate(may_calibrate=False)
     lists = {"running": running, "failed": failed}
     return {**of_study(planned), **lists, "remaining": of_estimate(found)}
 
@@ -80,14 +81,12 @@ def _lines(planned: "PlannedStudy") -> Iterator[str]:
         elif standing.state == "failed":
             error, log = _reason(planned, trial, standing)
             yield f"failed: {trial.label}: {error}" + (f" (log: {log})" if log else "")
-    missing = planned.remaining()
-    if missing:
-        yield _time_left(planned, missing)
+    found = planned.estimate(may_calibrate=False)
+    if found:
+        yield _time_left(planned, found)
 
 
 def _progress(standing: "Standing") -> str:
-    from gmm_study.orchestration.live_view import clock
-
     status = standing.status
     parts = [f"epoch {status.get('epoch', 0)} of at most {status.get('max_epochs', '?')}"]
     if isinstance(status.get("bound"), float):
@@ -110,13 +109,8 @@ def _reason(
     return text.strip().splitlines()[-1], log
 
 
-def _time_left(planned: "PlannedStudy", missing: "list[PlannedTrial]") -> str:
-    from gmm_study.orchestration.live_view import clock
-
-    found = estimate(planned, missing, may_calibrate=False)
+def _time_left(planned: "PlannedStudy", found: "Estimate") -> str:
     running = "running" in planned.states.values()
     when = "time left" if running else "nothing is running; the rest takes"
-    if found.forecast is None:
-        return f"{when}: unknown, {found.source}"
-    about = "at most about" if found.forecast.at_most else "about"
-    return f"{when}: {about} {clock(found.forecast.wall_clock)} ({found.source})"
+    source = f", {found.source}" if found.seconds is None else f" ({found.source})"
+    return f"{when}: {time_of(found)}{source}"

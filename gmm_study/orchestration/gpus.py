@@ -3,9 +3,8 @@
 from collections.abc import Mapping, Sequence
 
 from gmm_study.data import Dataset
+from gmm_study.estimates import memory_of_a_trial
 from gmm_study.study import PlannedTrial, Study
-from gmm_study.study.forecast import memory_of_a_trial
-from gmm_study.trials.work import DataSize
 
 USABLE = 0.9
 """Of a GPU's memory; the driver and fragments take the rest."""
@@ -22,8 +21,8 @@ def share_of_a_gpu(
     """
     if study.resources.gpus != "auto":
         return study.resources.gpus
-    sizes = {checksum: DataSize.of(dataset) for checksum, dataset in datasets.items()}
-    return share_that_fits(memory_of_a_trial(study, trials, sizes, True), min(gpu_memories()))
+    needed = memory_of_a_trial(study, trials, datasets, on_gpu=True)
+    return share_that_fits(needed, min(gpu_memories()))
 
 
 def share_that_fits(need: float, memory: float) -> float:

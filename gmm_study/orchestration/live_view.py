@@ -12,6 +12,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from gmm_study.phrases import clock
 from gmm_study.search.searches import Searches
 from gmm_study.study import PlannedTrial
 
@@ -118,10 +119,3 @@ class LiveView:
                 clock(report["seconds_left"]) if report["phase"] == "training" else report["phase"],
             )
         return Group(table, Text(self.counts(), style="bold"))
-
-
-def clock(seconds: float) -> str:
-    """`2:40` in minutes and seconds, `1:02:40` with hours."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

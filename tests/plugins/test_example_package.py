@@ -117,13 +117,12 @@ def test_planning_a_study_of_it_loads_no_torch(example, bench):
         "import sys; from gmm_study.cli import main; sys.argv = ['gmm-study', 'plan', 'tiny']\n"
         "from gmm_study.study import load_study, make_plan\n"
         "from gmm_study.data import load_dataset\n"
-        "from gmm_study.trials.work import DataSize, epoch_work\n"
-        "from gmm_study.trials.memory import memory_on_cpu\n"
-        "size = DataSize.of(load_dataset('squares'))\n"
+        "from gmm_study.estimates.cost import Workload, epoch_work, memory\n"
+        "data = load_dataset('squares')\n"
         "plan = make_plan(load_study('tiny'), {'squares': 'x'})\n"
         "for trial in plan.trials:\n"
-        "    settings = trial.config.hyperparameters\n"
-        "    assert epoch_work(settings, size) > 0 and memory_on_cpu(settings, size, 1, 4000) > 0\n"
+        "    load = Workload.of(trial.config.hyperparameters, data)\n"
+        "    assert epoch_work(load) > 0 and memory(load, 1, 4000, on_gpu=False) > 0\n"
         "print(len(plan.trials), *sys.modules)"
     )
     command = [sys.executable, "-c", code]

@@ -1,0 +1,5 @@
+"""What the missing trials of a study will take, in time and memory, without Ray or MLflow."""
+
+from gmm_study.estimates.remaining import Estimate, estimate, memory_of_a_trial
+
+__all__ = ["Estimate", "estimate", "memory_of_a_trial"]

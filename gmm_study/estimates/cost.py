@@ -1,0 +1,141 @@
+"""What a trial costs, counted from its configuration and the size of its data; without torch.
+
+Work is in nominal seconds, which compare configurations: `estimates/pace.py` says how long one
+takes on a machine. Memory is in bytes, of the process that trains the trial.
+"""
+
+from functools import lru_cache
+from itertools import pairwise
+from math import ceil
+from typing import NamedTuple
+
+from gmm_study.data import Dataset
+from gmm_study.training.hyperparameters import Hyperparameters
+from gmm_study.training.methods import method_named
+
+PRODUCT = 0.03e-9
+UNIT = 2.5e-9
+CALL = 60e-6
+"""Seconds of a multiply-add, of a unit's draw and log-probability, and of starting a layer's
+operations, fitted to one core. Only their ratios matter."""
+CHUNK = 4000
+"""Sample rows of a pass outside of training."""
+Z_ROWS = 10_000 * (1 + 10)
+"""Sample rows that estimate 2 log Z: `trials/evaluation.py` times `estimators`' inner samples."""
+
+PROCESS = 420e6
+"""Bytes of Python with torch, numba and what a trial imports, on a CPU."""
+CUDA_CONTEXT = 600e6
+"""Bytes of a GPU that a process takes before its first tensor: context, kernels, workspaces."""
+FLOAT = 4
+BUFFERS = 5
+"""Parameters, gradient, two moments, and the best epoch's or a checkpoint's, each as large."""
+ALLOCATOR = 1.2
+"""What torch's allocator keeps, as a multiple of what is used."""
+
+
+class Workload(NamedTuple):
+    """All that a trial's work and memory depend on; many trials share one."""
+
+    method: str
+    layers: tuple[int, ...]
+    deterministic_layers: int
+    training_samples: int
+    batch_size: int
+    evaluation_samples: int
+    dims: int
+    train: int
+    valid: int
+    test: int
+
+    @classmethod
+    def of(cls, settings: Hyperparameters, data: Dataset) -> "Workload":
+        """The workload of a configuration on a data set."""
+        return cls(
+            settings.method,
+            settings.layers,
+            settings.deterministic_layers,
+            settings.training_samples,
+            settings.batch_size,
+            settings.evaluation_samples,
+            data.dims,
+            *(len(split) for split in (data.train, data.valid, data.test)),
+        )
+
+
+@lru_cache(10_000)
+def epoch_work(load: Workload) -> float:
+    """Nominal seconds of one epoch of one replicate, its validation included."""
+    method, network = method_named(load.method), _network(load)
+    steps = ceil(load.train / load.batch_size)
+    forward = _forward(network, load.train, load.training_samples, steps)
+    if method.dreams:
+        forward += _forward(network, load.train, 1, steps)
+    # Forward, and back to the weights; autograd goes back to the states too.
+    passes = 3 if method.by_autograd else 2
+    return passes * forward + _forward(network, load.valid, load.training_samples)
+
+
+@lru_cache(10_000)
+def evaluation_work(load: Workload) -> float:
+    """Nominal seconds of the final figures of one replicate."""
+    network = _network(load)
+    work = _forward(network, load.test, load.evaluation_samples + load.training_samples)
+    return work + (_forward(network, Z_ROWS, 1) if method_named(load.method).has_p_star else 0.0)
+
+
+@lru_cache(10_000)
+def memory(load: Workload, replicates: int, chunk_rows: int, on_gpu: bool) -> float:
+    """Bytes of a GPU, or else of main memory, that the process of a trial takes.
+
+    Replicates step together on a GPU and one at a time on a CPU. A pass holds all samples of a
+    batch, or an evaluation's `chunk_rows`. The count for a GPU was never compared with a GPU.
+    """
+    network = _network(load)
+    together = replicates if on_gpu else 1
+    rows = max(together * max(load.batch_size * load.training_samples, CHUNK), chunk_rows)
+    units = network.units_once + network.units_each
+    parameters = network.weights_once + network.weights_each + units
+    # Of every unit its state and its residual, or what autograd keeps.
+    floats = BUFFERS * replicates * parameters + 2 * rows * units
+    data = load.dims * (2 * load.train + 2 * load.valid + load.test)
+    return (CUDA_CONTEXT if on_gpu else PROCESS) + ALLOCATOR * (FLOAT * floats + data)
+
+
+class _Network(NamedTuple):
+    """Weights and units that are worked on once a datapoint, and those once a sample."""
+
+    weights_once: int
+    weights_each: int
+    units_once: int
+    units_each: int
+    layers: int
+
+
+def _network(load: Workload) -> _Network:
+    inside = load.deterministic_layers
+    if method_named(load.method).model.belief_network:
+        pairs = pairwise([load.dims, *load.layers])
+        chains = [(low, *[(low + high) // 2] * inside, high) for low, high in pairs]
+        up = [fan for chain in chains for fan in pairwise(chain)]
+        once, each = up[:1], up[1:] + [(high, low) for low, high in up]
+        units_once = 0  # the first layer's logits are computed once, but it is drawn each time
+    else:
+        once = list(pairwise([load.dims, *load.layers[:-1], 2 * load.layers[-1]]))
+        each = list(pairwise([*reversed(load.layers), load.dims]))
+        units_once = sum(fan_out for _, fan_out in once)
+    return _Network(
+        weights_once=sum(fan_in * fan_out for fan_in, fan_out in once),
+        weights_each=sum(fan_in * fan_out for fan_in, fan_out in each),
+        units_once=units_once,
+        units_each=sum(fan_out for _, fan_out in once + each) - units_once,
+        layers=len(once + each),
+    )
+
+
+def _forward(network: _Network, rows: int, samples: int, calls: int | None = None) -> float:
+    """Nominal seconds of log-weights of `rows` datapoints, in so many calls or else in chunks."""
+    products = rows * (network.weights_once + samples * network.weights_each)
+    units = rows * (network.units_once + samples * network.units_each)
+    calls = ceil(rows * samples / CHUNK) if calls is None else calls
+    return products * PRODUCT + units * UNIT + calls * network.layers * CALL

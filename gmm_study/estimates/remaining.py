@@ -1,0 +1,157 @@
+"""What the missing trials of a study will take: time and memory."""
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass
+from heapq import heapreplace
+from pathlib import Path
+
+from gmm_study.data import Dataset
+from gmm_study.estimates.cost import Workload, epoch_work, evaluation_work, memory
+from gmm_study.estimates.pace import Observation, Pace, fractions_trained, observations
+from gmm_study.study import Plan, PlannedTrial, Study
+from gmm_study.trials.config import TrialConfig
+from gmm_study.trials.record import RecordStore
+from gmm_study.trials.survey import Standing, survey
+
+START_SECONDS = 12.0
+"""Of a run besides its trials: Ray, the report, MLflow."""
+TRIAL_SECONDS = 0.4
+"""Of a trial besides its training and evaluation: its record and its pictures."""
+OTHER_RECORDS = 200
+"""Records of other studies that are read, at most, where the study has none of a method."""
+
+Trials = Sequence[tuple[TrialConfig, Standing]]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What is left of a study. Times are None where nothing tells how fast its trials are."""
+
+    seconds: float | None
+    """Until the last trial has ended, on this machine."""
+    at_most: bool
+    """Whether trials may stop early, and no record tells when."""
+    worker_seconds: float | None
+    """Summed over the trials."""
+    workers: int
+    """How many trials run at a time."""
+    memory_bytes: int
+    """Of a trial: of a GPU if it uses one, else of main memory."""
+    on_gpu: bool
+    source: str
+    """What tells the pace, or why nothing does."""
+
+
+def estimate(
+    plan: Plan,
+    missing: Sequence[PlannedTrial],
+    standings: Mapping[str, Standing],
+    datasets: Mapping[str, Dataset],
+    store: RecordStore,
+    calibrating: AbstractContextManager[object] | None = None,
+) -> Estimate:
+    """What the `missing` trials, at least one, of a plan will take.
+
+    `standings` are by trial id, `datasets` by checksum. The pace of each method is taken from the
+    study's records, else from other records in the store, else from a calibration on the CPU. The
+    calibration imports torch and takes a second for each method, in the context `calibrating`;
+    None leaves it out.
+    """
+    study = plan.study
+    on_gpu = bool(study.resources.gpus)
+    needed = round(memory_of_a_trial(study, missing, datasets, on_gpu))
+    workers = min(len(missing), worker_count(study))
+    own = [(trial.config, standings[trial.config.trial_id]) for trial in plan.trials]
+    seen, source = _observed(study, own, missing, datasets, store, calibrating)
+    if not seen:
+        return Estimate(None, False, None, workers, needed, on_gpu, source)
+    pace, fractions = Pace(seen), fractions_trained(own)
+
+    def seconds_left(trial: PlannedTrial) -> float:
+        settings = trial.config.hyperparameters
+        standing = standings.get(trial.config.trial_id, Standing())
+        load = Workload.of(settings, datasets[trial.config.dataset_sha256])
+        expected = settings.max_epochs * fractions.get(settings.method, 1.0)
+        epochs = max(0.0, study.scheduler.expected_epochs(expected) - standing.epoch)
+        work = epochs * epoch_work(load) + evaluation_work(load)
+        return TRIAL_SECONDS + standing.unended(study.replicates) * work * pace.of(trial.config)
+
+    taken = [seconds_left(trial) for trial in missing]
+    at_most = study.scheduler.kind != "none" or any(
+        settings.patience < settings.max_epochs and settings.method not in fractions
+        for settings in (trial.config.hyperparameters for trial in missing)
+    )
+    seconds = START_SECONDS + _makespan(taken, workers)
+    return Estimate(seconds, at_most, sum(taken), workers, needed, on_gpu, source)
+
+
+def memory_of_a_trial(
+    study: Study, trials: Iterable[PlannedTrial], datasets: Mapping[str, Dataset], on_gpu: bool
+) -> float:
+    """Bytes of a GPU, or else of main memory, of the trial that needs the most."""
+    chunk_rows = study.evaluation.chunk_rows
+    configs = (trial.config for trial in trials)
+    loads = {Workload.of(each.hyperparameters, datasets[each.dataset_sha256]) for each in configs}
+    return max(memory(load, study.replicates, chunk_rows, on_gpu) for load in loads)
+
+
+def worker_count(study: Study) -> int:
+    """How many trials run at a time on this machine, at least 1; `gpus: auto` counts one a GPU."""
+    resources = study.resources
+    fitting = (os.cpu_count() or 1) // resources.cpus
+    if resources.gpus:
+        driver = Path("/proc/driver/nvidia/gpus")  # lists the GPUs without loading a library
+        gpus = len(list(driver.iterdir())) if driver.is_dir() else 0
+        fitting = min(fitting, int(gpus / (1.0 if resources.gpus == "auto" else resources.gpus)))
+    return max(1, min(fitting, resources.concurrent or fitting))
+
+
+def _observed(
+    study: Study,
+    own: Trials,
+    missing: Sequence[PlannedTrial],
+    datasets: Mapping[str, Dataset],
+    store: RecordStore,
+    calibrating: AbstractContextManager[object] | None,
+) -> tuple[list[Observation], str]:
+    """What tells the pace of the missing trials' methods, and its name or why there is nothing."""
+    on_gpu = bool(study.resources.gpus)
+    seen = observations(own, datasets, on_gpu, study.replicates)
+    source = "this study's own pace" if seen else "as no trial has finished yet"
+
+    def unseen() -> list[TrialConfig]:
+        methods = {each.method for each in seen}
+        configs = (trial.config for trial in missing)
+        return [config for config in configs if config.hyperparameters.method not in methods]
+
+    if unseen() and (others := observations(_others(store, own), datasets, on_gpu, 1)):
+        seen, source = [*seen, *others], "the pace of other studies' trials"
+    if calibrating and not on_gpu and (configs := unseen()):
+        with calibrating:
+            from gmm_study.estimates.calibration import calibrate
+
+            seen += calibrate(configs, datasets, study.resources.cpus)
+        source = "a short calibration"
+    return seen, source
+
+
+def _others(store: RecordStore, own: Trials) -> Trials:
+    """Some ended trials of the store that are not the study's own."""
+    known = {config.trial_id for config, _ in own}
+    others = [trial_id for trial_id in store.trial_ids() if trial_id not in known]
+    found = []
+    for trial_id, standing in survey(store, others[:OTHER_RECORDS], 1).items():
+        with suppress(ValueError):  # a record that cannot be read
+            config = store.record(trial_id).config() if standing.ended else None
+            found += [(config, standing)] if config else []
+    return found
+
+
+def _makespan(seconds: Iterable[float], workers: int) -> float:
+    """When the last worker is done, if each takes the next trial as soon as it is free."""
+    free_at = [0.0] * workers
+    for taken in seconds:
+        heapreplace(free_at, free_at[0] + taken)
+    return max(free_at)
