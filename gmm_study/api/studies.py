@@ -46,9 +46,9 @@ def plan(study: AnyStudy, storage: str = RESULTS) -> PlannedStudy:
 
     `study` is a loaded one, the name of a file in `studies`, or the path of such a file; a study
     that is planned already is read again. `storage` is a folder or the address of a bucket.
-    `.frame()` of the answer has a row for each trial, `.missing()` is what `run` would train. Warns
-    of data sets that are not available. Raises `InputError` if the study or the storage cannot be
-    used.
+    `.frame()` of the answer has a row for each trial, `.missing()` is what `run` would train, and
+    `.estimate()` the time and memory of that. Warns of data sets that are not available. Raises
+    `InputError` if the study or the storage cannot be used.
     """
     planned = _planned(study, storage)
     planned.refresh()

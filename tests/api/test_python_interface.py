@@ -67,6 +67,14 @@ def test_a_plan_is_a_frame_of_trials_with_their_states_and_a_list_of_what_is_mis
     assert planned.command == "gmm-study run tiny"
 
 
+def test_a_plan_estimates_the_time_and_memory_of_what_is_missing(bench):
+    train_all(bench.folder, "methods=[gmm]")
+    assert gmm_study.plan(gmm_study.load_study("tiny", ["methods=[gmm]"])).estimate() is None
+    found = gmm_study.plan("tiny").estimate(may_calibrate=False)
+    assert found.seconds > 0
+    assert found.memory_bytes > 0
+
+
 def test_the_command_of_a_plan_loads_the_same_study(bench):
     study = gmm_study.load_study("tiny", ["max_epochs=2", "methods=[gmm]"])
     planned = gmm_study.plan(study, storage="other folder")

@@ -14,13 +14,15 @@ from gmm_study.training.hyperparameters import Hyperparameters
 FACTOR = 1.5
 TRAIN = """
 import json, sys
+import numpy as np
+from gmm_study.data import Dataset
 from gmm_study.training.hyperparameters import Hyperparameters
 from gmm_study.trials.config import TrialConfig
 from gmm_study.trials.once import run_once
-from tests.estimates.test_estimates_memory import bits
 
 settings, dims, rows, replicates = json.loads(sys.argv[1])
-dataset = bits(dims, rows)
+bits = np.random.default_rng(0).integers(0, 2, (rows, dims), dtype=np.uint8)
+dataset = Dataset.from_splits("bits", {"train": bits, "valid": bits[:40], "test": bits[:40]})
 configuration = TrialConfig(Hyperparameters.from_mapping(settings), "bits", dataset.sha256)
 run_once(configuration, dataset, replicates, device="cpu", threads=1)
 # The peak of this program alone: getrusage begins with that of the process it was forked from.
@@ -33,13 +35,11 @@ MANY_ROWS = {"method": "rws", "layers": [200, 200], "samples": 50, "batch_size":
 VAE = {"method": "vae", "layers": [300, 200], "samples": 50, "batch_size": 400}
 
 
-def bits(dims, rows):
-    random = np.random.default_rng(0).integers(0, 2, (rows, dims), dtype=np.uint8)
-    return Dataset.from_splits("bits", {"train": random, "valid": random[:40], "test": random[:40]})
-
-
 def estimated(settings, dims, rows, replicates=1, chunk_rows=4000, on_gpu=False):
-    load = Workload.of(Hyperparameters.from_mapping(settings), bits(dims, rows))
+    blank = np.zeros((rows, dims), dtype=np.uint8)
+    splits = {"train": blank, "valid": blank[:40], "test": blank[:40]}
+    data = Dataset.from_splits("blank", splits)
+    load = Workload.of(Hyperparameters.from_mapping(settings), data)
     return memory(load, replicates, chunk_rows, on_gpu)
 
 
