@@ -85,7 +85,7 @@ def test_a_study_file_that_asks_for_python_is_refused(value, tmp_path, proof):
     assert len(said.splitlines()) == 1
     assert "could not determine a constructor" in said
     override = f"seed={value.format(proof=proof)}"
-    assert "not usable YAML" in bench.call("plan", "tiny", "--set", override, status=2).stderr
+    assert "invalid YAML" in bench.call("plan", "tiny", "--set", override, status=2).stderr
 
 
 def refused(name):

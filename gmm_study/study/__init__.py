@@ -1,4 +1,4 @@
-"""A study: one declared question, its file, and the trials that answer it."""
+"""Studies: the study file, its schema, and the plan of its trials."""
 
 from gmm_study.study.axis import Axis
 from gmm_study.study.load import load_study

@@ -1,7 +1,7 @@
-"""What departs from a study's file: its small variant, and settings given beside it.
+"""Changes to a study file: its small variant, and overrides from the command line.
 
-What comes later wins: fixing a setting takes its axis out of the space, an axis takes the fixed
-setting out.
+A later change overrides an earlier one. Fixing a setting removes its axis from the space, and
+adding an axis removes the fixed setting.
 """
 
 import re
@@ -21,20 +21,20 @@ from gmm_study.study.strategies import SchedulerChoice, Search
 from gmm_study.training.hyperparameters import Hyperparameters
 
 SHORT_FOR = {"dataset": "datasets", "method": "methods"}
-"""Names that set a list to one value."""
+"""Keys that replace a whole list by one value."""
 FIELDS = set(StudyFile.model_fields) - {"small"}
 SECTIONS_OF_KINDS = {"search": Search, "scheduler": SchedulerChoice}
-"""Those whose other fields hang on their kind."""
+"""Sections whose fields depend on their kind."""
 LABEL_LENGTH = 100
 
 
 def with_small(document: Mapping[str, Any], small: Mapping[str, Any]) -> dict[str, Any]:
-    """The document with its small variant merged over it.
+    """The document with its small variant merged into it.
 
-    Axes, variations and lists are replaced whole.
+    Axes, variations and lists are replaced as a whole.
     """
     if "small" in small:
-        raise InputError("small: must not be in a small variant")
+        raise InputError("small: a small variant must not have a small variant of its own")
     merged = deepcopy({name: value for name, value in document.items() if name != "small"})
     for section, value in deepcopy(dict(small)).items():
         if section == "fixed" and isinstance(value, dict):
@@ -53,7 +53,7 @@ def with_small(document: Mapping[str, Any], small: Mapping[str, Any]) -> dict[st
 def with_overrides(
     document: Mapping[str, Any], overrides: Iterable[tuple[str, Any]]
 ) -> dict[str, Any]:
-    """The document with the value of each key set, in the order given."""
+    """The document after setting the value of each key, in the given order."""
     amended = deepcopy(dict(document))
     for key, value in overrides:
         try:
@@ -64,7 +64,7 @@ def with_overrides(
 
 
 def parse_override(text: str) -> tuple[str, Any]:
-    """The key and the value of KEY=VALUE, the value read as YAML."""
+    """The key and the value of KEY=VALUE, with the value parsed as YAML."""
     key, separator, value = (part.strip() for part in text.partition("="))
     if not (key and separator and value):
         raise InputError(f"'{text}': must be KEY=VALUE, as in max_epochs=5")
@@ -75,7 +75,7 @@ def parse_override(text: str) -> tuple[str, Any]:
 
 
 def overridden_setting(key: str) -> str | None:
-    """The hyperparameter that a key fixes, None where it sets another field of the study."""
+    """The hyperparameter that a key fixes; None if the key sets another field of the study."""
     head, _, rest = key.partition(".")
     if head == "fixed":
         return rest or None
@@ -83,7 +83,7 @@ def overridden_setting(key: str) -> str | None:
 
 
 def label(small: bool, overrides: Sequence[str]) -> str:
-    """A short name of a variant that can name a folder; empty if nothing departs."""
+    """A short name of a variant, usable as a folder's name; empty if the file is unchanged."""
     text = ",".join([*(["small"] if small else []), *("".join(o.split()) for o in overrides)])
     safe = re.sub(r"[^\w=.,+\[\]{}-]", "_", text, flags=re.ASCII)
     if safe == text and len(text) <= LABEL_LENGTH:
@@ -135,7 +135,7 @@ def _refuse_unknown(name: str) -> None:
 
 
 def _fix(document: dict[str, Any], name: str, setting: Any, value: Any) -> None:
-    """Set `fixed` to `value`, and take out the axes that `setting` names a value for."""
+    """Set `fixed.NAME` to `value`, and remove the axes that `setting` gives a value for."""
     assign(document, f"fixed.{name}", value)
     space = _mapping(document, "space")
     for leaf in leaves({name: setting}):
@@ -144,7 +144,7 @@ def _fix(document: dict[str, Any], name: str, setting: Any, value: Any) -> None:
 
 
 def _sweep(document: dict[str, Any], name: str, axis: Any) -> None:
-    """Set an axis, and take out the fixed settings and other axes that it overlaps."""
+    """Set an axis, and remove the fixed settings and other axes that it overlaps."""
     space = _mapping(document, "space")
     for other in [other for other in space if other != name and overlap(other, name)]:
         del space[other]
@@ -160,7 +160,7 @@ def _mapping(document: dict[str, Any], section: str) -> dict[str, Any]:
 
 
 def _joined(old: Any, new: Any) -> Any:
-    """Two mappings as one, unless they are of different kinds; else the new value."""
+    """Two mappings merged; the new value if one is no mapping or their kinds differ."""
     if not (isinstance(old, dict) and isinstance(new, dict)):
         return new
     if new.get("kind", old.get("kind")) != old.get("kind"):
@@ -169,7 +169,7 @@ def _joined(old: Any, new: Any) -> Any:
 
 
 def _without_dangling(amended: dict[str, Any], document: Mapping[str, Any]) -> dict[str, Any]:
-    """Without what names an axis that the amendment took out: `report.x`, parts of points."""
+    """The document without references (`report.x`, points) to axes that the change removed."""
     space, report, search = (amended.get(name, {}) for name in ("space", "report", "search"))
     if not isinstance(space, dict):
         return amended
@@ -186,7 +186,7 @@ def _without_dangling(amended: dict[str, Any], document: Mapping[str, Any]) -> d
 def _remaining_points(
     points: Sequence[dict[str, Any]], before: set[str], now: set[str]
 ) -> list[dict[str, Any]]:
-    """The points without axes that are no longer drawn from, each once; none for a new axis."""
+    """The distinct points without the removed axes; points that lack a new axis are dropped."""
     gone, new = before - now, now - before
     remaining: list[dict[str, Any]] = []
     for point in points:

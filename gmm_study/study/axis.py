@@ -1,4 +1,4 @@
-"""A section of a study's file, and the one that says what values a swept setting takes."""
+"""A section of a study file, and the axis: the values of one swept setting."""
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -15,10 +15,10 @@ AtLeastOne = Annotated[StrictInt, Field(ge=1)]
 
 
 class Section(BaseModel):
-    """A mapping of known fields.
+    """A section of a study file with known fields.
 
-    Its checks raise `ValueError` for what lies at their own place in the file, and `InputError`
-    with a line that names the field itself for all else.
+    Validators raise `ValueError` if the error is in the field that they validate, and `InputError`
+    with a line that names the field if it is in another one.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
@@ -37,50 +37,56 @@ class Axis(Section):
     """The values of one swept setting: a grid, or a distribution that a search draws from."""
 
     grid: Annotated[list[Any], Field(min_length=1)] | None = None
-    """Every one of these values."""
+    """All of these values."""
     choice: Annotated[list[Any], Field(min_length=1)] | None = None
-    """One of these values, which a search draws."""
+    """The search draws one of these values."""
     uniform: tuple[FiniteFloat, FiniteFloat] | None = None
-    """A number from the low to the high one, which a search draws."""
+    """The search draws a number from this range."""
     log_uniform: tuple[FiniteFloat, FiniteFloat] | None = None
-    """The same, drawn on a logarithmic scale."""
+    """The search draws a number from this range, uniformly in its logarithm."""
     integer: tuple[StrictInt, StrictInt] | None = None
-    """A whole number from the low to the high one, which a search draws."""
+    """The search draws an integer from this range, ends included."""
 
     @model_validator(mode="after")
     def _check(self) -> "Axis":
         if len(self.model_fields_set) != 1 or getattr(self, self.kind) is None:
-            raise ValueError(f"needs one of {', '.join(Axis.model_fields)}, as in {{grid: [1, 2]}}")
+            raise ValueError(
+                f"needs exactly one of {', '.join(Axis.model_fields)}, as in {{grid: [1, 2]}}"
+            )
         if not self.values:
             low, high = getattr(self, self.kind)
             if low >= high:
-                raise ValueError(f"{self.kind} [{low}, {high}] must have low below high")
+                raise ValueError(
+                    f"{self.kind} [{low}, {high}] must be [low, high] with low below high"
+                )
             if self.log_uniform and low <= 0:
-                raise ValueError(f"log_uniform [{low}, {high}] must have low above 0")
+                raise ValueError(
+                    f"log_uniform [{low}, {high}] must be [low, high] with low above 0"
+                )
         return self
 
     @cached_property
     def kind(self) -> str:
-        """The field that is set."""
+        """The name of the field that is set, such as `grid`."""
         return next(iter(self.model_fields_set), "grid")
 
     @property
     def values(self) -> Sequence[Any]:
-        """The values of a grid or a choice, none for a range."""
+        """The values of a grid or a choice; empty for a range."""
         return self.grid or self.choice or ()
 
     def __contains__(self, value: Any) -> bool:
-        """Whether the axis takes a plain value."""
+        """Whether a plain value lies on the axis."""
         if self.values:
             return value in self.values
         low, high = getattr(self, self.kind)
         return bool(low <= value <= high)
 
     def at(self, fraction: float) -> Any:
-        """The value that far, in [0, 1), along the axis; equal fractions are equally likely.
+        """The value at a fraction in [0, 1) of the axis, as its inverse distribution function.
 
-        Numbers of a range are rounded, so that a draw, and with it a trial's identity, does not
-        hang on a machine's logarithm.
+        Numbers of a range are rounded, so that a draw, and thereby a trial's id, does not depend on
+        the machine's implementation of the logarithm.
         """
         values = self.values
         if values:
@@ -95,14 +101,14 @@ class Axis(Section):
         return self.rounded(value)
 
     def rounded(self, value: Any) -> Any:
-        """A value of the axis; of a range of reals, to six digits."""
+        """A value of the axis, rounded to six significant digits if it is from a range of reals."""
         if self.values or self.integer:
             return value
         low, high = getattr(self, self.kind)
         return min(max(float(f"{value:.6g}"), low), high)
 
     def probes(self) -> Sequence[Any]:
-        """Values that are all usable only if every value of the axis is."""
+        """Values to test: if all of them are valid, every value of the axis is."""
         if self.values:
             return self.values
         low, high = getattr(self, self.kind)

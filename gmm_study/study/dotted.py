@@ -1,4 +1,4 @@
-"""Dotted names of settings: `layers.depth` is `depth` in the mapping `layers`."""
+"""Dotted names of settings: `layers.depth` is the key `depth` in the mapping `layers`."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -16,24 +16,27 @@ def leaves(values: Mapping[str, Any]) -> Iterator[str]:
 
 
 def overlap(one: str, other: str) -> bool:
-    """Whether two dotted names set the same: they are equal, or one lies in the other."""
+    """Whether two dotted names are equal, or one contains the other."""
     return one == other or one.startswith(f"{other}.") or other.startswith(f"{one}.")
 
 
 def assign(document: dict[str, Any], path: str, value: Any) -> None:
-    """Set the value at a dotted path, making mappings on the way; `InputError` at a non-mapping."""
+    """Set the value at a dotted path and create mappings on the way.
+
+    Raises `InputError` if a value on the way is not a mapping.
+    """
     head, _, rest = path.partition(".")
     if not rest:
         document[head] = value
         return
     inner = document.setdefault(head, {})
     if not isinstance(inner, dict):
-        raise InputError(f"{path}: {inner!r} is no mapping that could hold '{rest}'")
+        raise InputError(f"{path}: {inner!r} must be a mapping to contain '{rest}'")
     assign(inner, rest, value)
 
 
 def laid_over(settings: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings with others laid over them; of two mappings at one name the values are joined."""
+    """Settings updated by others; two mappings of the same name are merged."""
     joined = dict(settings)
     for name, value in more.items():
         old = joined.get(name)
@@ -44,7 +47,7 @@ def laid_over(settings: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str,
 
 
 def remove(document: dict[str, Any], name: str) -> None:
-    """Take out all that overlaps a dotted name."""
+    """Remove everything that overlaps a dotted name."""
     for key, value in list(document.items()):
         inside = name.removeprefix(f"{key}.")
         if isinstance(value, dict) and inside != name:

@@ -1,4 +1,4 @@
-"""The first fault that the schema finds, in one line: field, value and what would be right."""
+"""Pydantic's errors as one line that names the field, the value and what is allowed."""
 
 from pydantic import ValidationError
 
@@ -18,14 +18,11 @@ LONGEST_VALUE = 80
 
 
 def explain(error: ValidationError) -> str:
-    """The line for the first of the errors that pydantic collected."""
+    """The line for the first error that pydantic collected."""
     fault = error.errors(include_url=False)[0]
     kind, context, location = fault["type"], fault.get("ctx", {}), [*fault["loc"]]
-    if location[:1] in (
-        ["search"],
-        ["scheduler"],
-    ):  # a discriminated union puts the kind into the location
-        del location[1:2]
+    if location[:1] in (["search"], ["scheduler"]):
+        del location[1:2]  # a discriminated union puts the kind into the location
     field = ".".join(map(str, location))
     value = repr(fault["input"])
     if len(value) > LONGEST_VALUE:
@@ -50,6 +47,6 @@ def explain(error: ValidationError) -> str:
 
 
 def _plain(message: str) -> str:
-    """Pydantic's words as the others have them: `Input should be` is `must be`."""
+    """Pydantic's message in the words of our own errors: `must be` for `Input should be`."""
     rest = message.partition(" should ")[2].replace(" after validation", "")
     return f"must {rest}" if rest else message

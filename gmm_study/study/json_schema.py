@@ -25,14 +25,14 @@ from gmm_study.training.values import geometric_sizes
 Schema = dict[str, Any]
 NUMBER = r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$"
 PATH = r"^(?!debd/[^/.]*$).*[/.~]"
-"""What is meant as a path and not as a name that is misspelt."""
+"""Matches a path, as opposed to a misspelt name of a data set."""
 LISTS = ("grid", "choice")
 RANGES = {float: ("uniform", "log_uniform", "integer"), int: ("integer",)}
-"""By the type of a setting, the ranges from which it can be drawn."""
+"""The ranges from which a setting can be drawn, by the setting's type."""
 
 
 def study_schema() -> Schema:
-    """The schema, draft 7, with the methods, settings and data sets that there are here."""
+    """The schema (draft 7) with all known methods, settings and data sets."""
     schema = StudyFile.model_json_schema(
         ref_template="#/definitions/{model}", schema_generator=_Generator
     )
@@ -63,7 +63,7 @@ def study_schema() -> Schema:
 
 
 class _Generator(GenerateJsonSchema):
-    """Without titles, which say no more than the names; numbers may be texts."""
+    """Without titles, which only repeat the names; numbers may be strings."""
 
     def field_title_should_be_set(self, schema: Any) -> bool:
         return False
@@ -85,7 +85,10 @@ def _type(spec: Field[Any]) -> type:
 
 
 def _setting(spec: Field[Any], partly: bool = False) -> Schema:
-    """The values of a hyperparameter; `partly` has axes give the rest of a rule, or the default."""
+    """The values of a hyperparameter.
+
+    With `partly`, the layer rule may be incomplete (axes give the rest) and null is the default.
+    """
     facts, kind = spec.metadata, _type(spec)
     schema: Schema = {"description": _described(spec)}
     if spec.default not in (None, MISSING):
@@ -117,7 +120,7 @@ def _size(description: str) -> Schema:
 
 
 def _layers(partly: bool) -> list[Schema]:
-    """One size, a list of sizes, a text of either, or a geometric rule."""
+    """One size, a list of sizes, a string of either, or a geometric rule."""
     size = _size("Units of a layer.")
     parts = signature(geometric_sizes).parameters
     rule = _object({part: _size(f"The rule's {part}.") for part in parts})
@@ -129,7 +132,7 @@ def _layers(partly: bool) -> list[Schema]:
 
 
 def _axis(kind: type, value: Schema) -> Schema:
-    """An axis of a setting: lists of its values, or a range of them where they are numbers."""
+    """An axis of a setting: a list of its values, or a range if they are numbers."""
     inner = {name: fact for name, fact in value.items() if name not in ("description", "default")}
     kinds: Schema = {}
     for name in (*LISTS, *RANGES.get(kind, ())):
@@ -145,12 +148,15 @@ def _axis(kind: type, value: Schema) -> Schema:
 
 
 def _datasets() -> Schema:
-    path = {"type": "string", "pattern": PATH, "description": "A path, as ./data.npz."}
+    path = {"type": "string", "pattern": PATH, "description": "A path, such as ./data.npz."}
     return {"anyOf": [{"enum": [info.name for info in list_datasets()]}, path]}
 
 
 def _strategies(parts: Schema, name: str, definitions: Schema) -> Schema:
-    """Let a kind stand alone that needs no more; and what the small variant may say of it."""
+    """Allow a kind that needs no other field as a plain string.
+
+    Returns the schema of this section in the small variant, where all fields are optional.
+    """
     whole = parts[name]
     del whole["discriminator"]
     among = [definitions[one["$ref"].rpartition("/")[2]] for one in whole["oneOf"]]

@@ -1,4 +1,4 @@
-"""From a name or a path to a study that is known to be usable."""
+"""Loads a study by name or path, and checks it completely."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -19,7 +19,7 @@ from gmm_study.study.read import read_document
 from gmm_study.study.schema import Study, StudyFile
 
 STUDIES = Path("studies")
-"""Where a study is looked for that is given by its name."""
+"""The folder in which studies are searched by name."""
 
 
 def load_study(name_or_path: str, overrides: Sequence[str] = (), small: bool = False) -> Study:
@@ -44,7 +44,7 @@ def load_study(name_or_path: str, overrides: Sequence[str] = (), small: bool = F
         if small:
             document, content = document_small, content_small
     elif small:
-        raise InputError(f"{path}: small: is missing, so the study has no small variant")
+        raise InputError(f"{path}: small: the study has no small variant; add a section small")
     if overrides:
         with _faults_at(f"{path}: "):
             parsed = [parse_override(text) for text in overrides]
@@ -76,13 +76,13 @@ def _find(name_or_path: str) -> Path:
     shipped = {path.stem: path for path in sorted(STUDIES.glob("*.yaml"))}
     if name_or_path in shipped:
         return shipped[name_or_path]
-    hint = did_you_mean(name_or_path, shipped) if shipped else f"no folder {STUDIES} is here"
-    raise InputError(f"{name_or_path}: no such study, nor the path of a .yaml file; {hint}")
+    hint = did_you_mean(name_or_path, shipped) if shipped else f"there is no folder {STUDIES}"
+    raise InputError(f"{name_or_path}: no such study, and not the path of a .yaml file; {hint}")
 
 
 @contextmanager
 def _faults_at(place: str) -> Iterator[None]:
-    """Faults found inside as one line that begins with their place."""
+    """Report errors from inside as one line that begins with `place`."""
     try:
         yield
     except (ValidationError, InputError) as error:

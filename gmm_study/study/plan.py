@@ -25,54 +25,54 @@ ALMOST_ONE = 1 - 2**-53
 
 @dataclass(frozen=True)
 class PlannedTrial:
-    """A trial and where it lies in its study."""
+    """A trial and its place in a study."""
 
     config: TrialConfig
     axes: dict[str, Any]
-    """Its variation, and its value on each axis of the space that its configuration reads."""
+    """Its variation, and its value on each axis that its method uses."""
     cell: str = ""
-    """The key of the cell that it competes in; empty where there is none."""
+    """The key of its cell; empty if the study has no cells."""
 
     def at(self, axis: str) -> Any:
-        """Its value on an axis of the study, or its configuration's; None where it reads none."""
+        """Its value on an axis of the study, or in its configuration; None if it has none."""
         if axis in self.axes:
             return self.axes[axis]
         return self.config.flat().get("depth" if axis == "layers.depth" else axis)
 
     @property
     def label(self) -> str:
-        """A short name for people, as `digits gmm depth=3` or `digits gmm variation='no bias'`."""
+        """A readable name, such as `digits gmm depth=3` or `digits gmm variation='no bias'`."""
         words = (self.config.dataset, self.config.hyperparameters.method, self.place)
         return " ".join(filter(None, words))
 
     @property
     def place(self) -> str:
-        """Its value on each axis, as `depth=3`."""
+        """Its value on each axis, such as `depth=3`."""
         return _place(self.axes)
 
 
 @dataclass(frozen=True)
 class Cell:
-    """Trials that differ in what is searched over alone: one search and one race of a scheduler."""
+    """Trials that differ only in the axes searched over: the scope of one search and scheduler."""
 
     study: Study
     dataset: str
     dataset_sha256: str
     method: str
     axes: dict[str, Any]
-    """Its variation and its value on each grid around the search."""
+    """Its variation, and its value on each grid."""
 
     @property
     def label(self) -> str:
-        """A short name for people, as `digits gmm depth=3`."""
+        """A readable name, such as `digits gmm depth=3`."""
         return " ".join(filter(None, (self.dataset, self.method, _place(self.axes))))
 
     @cached_property
     def key(self) -> str:
-        """A hash of all that its search hangs on, and not of how many trials are asked for.
+        """A hash of everything that its search depends on, except the number of trials.
 
-        So a search goes on where it stood when more trials or replicates are asked for, and starts
-        anew when its axes, its seed, its scheduler or a setting that matters changes.
+        A search thus continues when more trials or replicates are requested, and starts anew when
+        its axes, its seed, its scheduler or a setting that its trials use changes.
         """
         study = self.study
         inside = {name: axis for name, axis in study.space.items() if name not in self.axes}
@@ -94,7 +94,7 @@ class Cell:
         return sha256(text.encode()).hexdigest()[:16]
 
     def trial(self, axes: Mapping[str, Any]) -> PlannedTrial:
-        """Its trial at a value for each axis that is searched over."""
+        """Its trial at the given values of the axes that are searched over."""
         everywhere = {**self.axes, **axes}
         hyperparameters = self.study.hyperparameters(self.method, everywhere)
         config = TrialConfig(hyperparameters, self.dataset, self.dataset_sha256)
@@ -102,7 +102,7 @@ class Cell:
 
 
 Proposals = Callable[[Cell], Sequence[Mapping[str, Any]]]
-"""What an adaptive search has proposed in a cell so far: its values on the axes drawn from."""
+"""The proposals of an adaptive search in a cell so far: values on the axes drawn from."""
 
 
 @dataclass(frozen=True)
@@ -111,23 +111,23 @@ class Plan:
 
     study: Study
     trials: tuple[PlannedTrial, ...]
-    """Each once, at the first of its places."""
+    """Every trial once, at the first of its places."""
     places: tuple[PlannedTrial, ...]
-    """Every place of the study; configurations that train alike share a trial."""
+    """Every place of the study; equivalent configurations share a trial."""
     without_data: tuple[str, ...] = ()
-    """The data sets of the study that could not be had, and so have no trials."""
+    """The data sets of the study that are not available and therefore have no trials."""
     cells: Mapping[str, Cell] = field(default_factory=dict)
-    """By key, those whose trials a search proposes or a scheduler may stop."""
+    """The cells whose trials a search proposes or a scheduler may stop, by key."""
     unproposed: Mapping[str, int] = field(default_factory=dict)
-    """By a cell's key, how many trials an adaptive search has yet to propose."""
+    """The number of trials that an adaptive search has yet to propose, by the cell's key."""
 
     @property
     def x(self) -> str | None:
-        """The axis that the report runs along, None without a space."""
+        """The x-axis of the report; None if the study has no axes."""
         return self.study.x
 
     def stand_ins(self) -> list[PlannedTrial]:
-        """One for each trial that is yet to be proposed, in the middle of what it is drawn from."""
+        """A trial in the middle of all axes for each one that is yet to be proposed."""
         middle = {name: axis.at(0.5) for name, axis in self.study.drawn.items()}
         return [
             self.cells[key].trial(middle)
@@ -136,7 +136,7 @@ class Plan:
         ]
 
     def extremes(self) -> list[PlannedTrial]:
-        """Of what is yet to be proposed, trials at the ends and in the middle of all axes."""
+        """For each cell with trials to propose, trials at the ends and the middle of all axes."""
         drawn = self.study.drawn
         places = [{name: axis.at(f) for name, axis in drawn.items()} for f in (0, 0.5, ALMOST_ONE)]
         return [
@@ -147,7 +147,7 @@ class Plan:
         ]
 
     def shared(self) -> dict[str, list[PlannedTrial]]:
-        """By its id, the places of every trial that has more than one."""
+        """The places of every trial that has more than one, by the trial's id."""
         by_id: dict[str, list[PlannedTrial]] = {}
         for place in self.places:
             by_id.setdefault(place.config.trial_id, []).append(place)
@@ -159,11 +159,11 @@ def make_plan(
     dataset_sha256: Mapping[str, str],
     proposals: Proposals = lambda cell: (),
 ) -> Plan:
-    """Expand a study; `dataset_sha256` has the checksums by name of the data sets that can be had.
+    """Expand a study; `dataset_sha256` maps the available data sets to their checksums.
 
-    Configurations that train alike, such as those that differ in a setting their method does not
-    read, are one trial. Where a variation makes no difference to a method, or two values of an axis
-    make none, the trial has a place for each.
+    Equivalent configurations, such as those that differ only in a setting that their method does
+    not use, are one trial. If a variation or a value of an axis makes no difference to a method,
+    the trial has several places.
     """
     expansion = _Expansion(study, proposals)
     for dataset in study.datasets:
@@ -183,7 +183,7 @@ def make_plan(
 
 
 class _Expansion:
-    """A study's trials, places and cells while they are collected."""
+    """Collects the trials, places and cells of a study."""
 
     def __init__(self, study: Study, proposals: Proposals) -> None:
         self.study = study
@@ -197,7 +197,7 @@ class _Expansion:
         self._has_cells = study.is_adaptive or isinstance(study.scheduler, Scheduler)
 
     def add(self, dataset: str, checksum: str, method: str, grid: Mapping[str, Any]) -> None:
-        """Take in the trials of a method at one value of every grid."""
+        """Add the trials of a method at one value of every grid."""
         key = ""
         if self._has_cells:
             key = self._cell(dataset, checksum, method, self._around(method, grid))
@@ -209,7 +209,7 @@ class _Expansion:
             self.places.setdefault((config.trial_id, repr(trial.axes)), trial)
 
     def _cell(self, dataset: str, checksum: str, method: str, around: dict[str, Any]) -> str:
-        """The key of a cell, which is made once: a grid has many trials in one."""
+        """The key of a cell; a cell is created once and may have many trials."""
         known = (dataset, method, repr(around))
         if known not in self._keys:
             cell = Cell(self.study, dataset, checksum, method, around)
@@ -218,7 +218,7 @@ class _Expansion:
         return self._keys[known]
 
     def _around(self, method: str, grid: Mapping[str, Any]) -> dict[str, Any]:
-        """The grids that make a cell: all around a search, the report's axis of a plain grid."""
+        """The grid values that define a cell: with a search all of them, else only the x-axis."""
         read = self._grids_read(method, grid)
         if self.study.drawn:
             return read
@@ -246,7 +246,7 @@ class _Expansion:
 
 
 def _axes_read(configuration: Hyperparameters, axes: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of the axes that the configuration reads, and the variation always."""
+    """The axes that the configuration uses, and always the variation."""
     names = configuration.names_read
     return {
         name: value
@@ -264,10 +264,10 @@ def _grid_cells(study: Study) -> Iterator[dict[str, Any]]:
 def _random_draws(
     search: DrawnSearch, drawn: Mapping[str, Axis], seed: str
 ) -> Iterator[dict[str, Any]]:
-    """A value for every axis that is no grid, as often as the search asks: the points, then draws.
+    """A value for every axis that is not a grid, for each trial: first the points, then draws.
 
-    A draw hangs on its number, the axis, the search's seed and what the cell is, and on no other
-    cell, draw or axis. All variations have the same draws, so that they differ in nothing else.
+    A draw depends only on its number, the axis, the search's seed and the cell, not on other cells,
+    draws or axes. All variations have the same draws, so that they differ in nothing else.
     """
     points = search.points[: search.trials]
     yield from points
@@ -277,7 +277,7 @@ def _random_draws(
 
 
 def _fractions(seed: str, name: str) -> Callable[[int], float]:
-    """By its number, a fraction uniform in [0, 1) and the same on every machine."""
+    """A function from a draw's number to a uniform fraction in [0, 1), equal on every machine."""
     common = sha256(f"[{json.dumps(seed)}, {json.dumps(name)}, ".encode())
 
     def fraction(number: int) -> float:

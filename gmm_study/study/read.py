@@ -1,4 +1,4 @@
-"""YAML, read strictly: plain data alone, no key twice, every fault one line."""
+"""Strict YAML: plain data only, no repeated keys, and one-line errors."""
 
 from pathlib import Path
 from typing import Any
@@ -19,31 +19,33 @@ def read_document(path: Path) -> dict[str, Any]:
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
     if not isinstance(document, dict):
-        raise InputError(f"{path}: must hold a mapping with the fields of a study")
+        raise InputError(f"{path}: must contain a mapping with the fields of a study")
     return document
 
 
 def parse_yaml(text: str) -> Any:
-    """The value that a YAML text holds; `InputError` names the line of a fault."""
+    """The value of a YAML text. Raises `InputError` that names the line of the error."""
     try:
         return yaml.load(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = f"line {mark.line + 1}: " if mark else ""
-        raise InputError(f"{line}not usable YAML: {error.problem}") from error
+        raise InputError(f"{line}invalid YAML: {error.problem}") from error
     except yaml.YAMLError as error:
-        raise InputError("not usable YAML: a character that must not be in it") from error
+        raise InputError("invalid YAML: it contains a character that is not allowed") from error
     except (RecursionError, ValueError) as error:
-        raise InputError(f"not usable YAML: {' '.join(str(error).split())}") from error
+        raise InputError(f"invalid YAML: {' '.join(str(error).split())}") from error
 
 
 class _Loader(yaml.SafeLoader):
-    """The safe loader, for documents that are trees whose keys are texts, each there once."""
+    """The safe loader without aliases, with keys that are unique strings."""
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         if self.check_event(yaml.AliasEvent):
             mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
-            raise yaml.MarkedYAMLError(problem="an alias must be written out", problem_mark=mark)
+            raise yaml.MarkedYAMLError(
+                problem="aliases are not allowed; write the value out", problem_mark=mark
+            )
         return super().compose_node(parent, index)
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
@@ -51,7 +53,7 @@ class _Loader(yaml.SafeLoader):
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=True)
             problem = "" if isinstance(key, str) else f"the key {key!r} must be text"
-            problem = f"the key '{key}' is there twice" if not problem and key in seen else problem
+            problem = f"the key '{key}' appears twice" if not problem and key in seen else problem
             if problem:
                 raise yaml.MarkedYAMLError(problem=problem, problem_mark=key_node.start_mark)
             seen.add(key)

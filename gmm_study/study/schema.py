@@ -41,7 +41,7 @@ from gmm_study.training.hyperparameters import Hyperparameters
 from gmm_study.training.methods import method_named
 
 VARIATION = "variation"
-"""The axis whose values are the labels of a study's variations."""
+"""The name of the axis that the variations form; its values are their labels."""
 
 Text = Annotated[StrictStr, Field(min_length=1)]
 
@@ -50,12 +50,12 @@ SHARE = {"anyOf": [{"type": "number", "minimum": 0, "maximum": 1}, {"const": "au
 
 
 class Evaluation(Section):
-    """The final estimates."""
+    """The section `evaluation`."""
 
     samples: int = Hyperparameters.evaluation_samples
     """K of the evaluation: samples per datapoint of the final log p."""
     chunk_rows: AtLeastOne = 4000
-    """Sample rows that are in memory at a time; not part of a trial's identity."""
+    """Rows (datapoints times samples) in memory at a time; no part of a trial's identity."""
 
     @field_validator("samples", mode="before")
     @classmethod
@@ -67,21 +67,21 @@ class Evaluation(Section):
 
 
 class Resources(Section):
-    """What one trial takes, and how many run at a time."""
+    """The section `resources`."""
 
     cpus: AtLeastOne = 1
-    """Cores, each with a thread."""
+    """CPU cores per trial, with one thread each."""
     gpus: Annotated[float | Literal["auto"], WithJsonSchema(SHARE)] = 0.0
-    """The share of a GPU; `auto`: so much that as many trials as fit by their memory share one."""
+    """The share of a GPU per trial; with `auto`, as many trials share one as its memory allows."""
     concurrent: AtLeastOne | None = None
-    """How many trials run at a time at most; null: as many as fit."""
+    """The maximum number of trials that run at a time; null: as many as fit."""
     checkpoint_seconds: Annotated[FiniteFloat, Field(gt=0)] = 10.0
-    """Time between two checkpoints of a trial."""
+    """Seconds between two checkpoints of a trial."""
     heartbeat_seconds: Annotated[FiniteFloat, Field(ge=1)] = 3600.0
-    """A worker that gets no epoch, no chunk of an evaluation further for so long is ended, and its
-    trial taken up again from its checkpoint, as often as that of a worker that died."""
+    """A worker that completes no epoch and no evaluation chunk within this time is killed, and its
+    trial is restarted from its checkpoint, as after the death of a worker."""
     time_limit_seconds: Annotated[FiniteFloat, Field(gt=0)] | None = None
-    """A trial that takes longer, since it was last taken up, is failed and keeps its checkpoint."""
+    """A trial that takes longer since its last start fails and keeps its checkpoint."""
 
     @field_validator("gpus", mode="before")
     @classmethod
@@ -93,41 +93,41 @@ class Resources(Section):
 
 
 class Report(Section):
-    """How the results are laid out."""
+    """The section `report`."""
 
     x: StrictStr | None = None
-    """The axis of the table's columns and the figure's x; the others are selected over."""
+    """The axis of the table's columns and the figure's x; the report selects over all others."""
 
 
 class StudyFile(Section):
-    """One declared question; a value of this type can be planned and run."""
+    """The content of a study file; a valid instance can be planned and run."""
 
     question: Text
-    """What is asked, in a sentence."""
+    """The research question, in one sentence."""
     datasets: Annotated[list[Text], Field(min_length=1)]
-    """What is trained on: names that `gmm-study data list` shows, or paths of one's own."""
+    """Data sets: names that `gmm-study data list` shows, or paths of your own files."""
     methods: Annotated[list[Text], Field(min_length=1)]
-    """What is trained."""
+    """Methods: names that `gmm-study methods` shows."""
     replicates: AtLeastOne = 1
-    """Seeds of every trial; two at least give error bars."""
+    """Number of seeds of every trial; at least two are needed for error bars."""
     fixed: dict[str, Any] = Field(default_factory=dict)
-    """Settings that all trials have."""
+    """Settings of all trials."""
     variations: dict[Text, dict[str, Any]] = Field(default_factory=dict)
-    """By label, settings laid over the fixed ones; the others are held against the first."""
+    """Sets of settings on top of the fixed ones, by label; each is compared with the first."""
     space: dict[str, Axis] = Field(default_factory=dict)
-    """The settings that are swept, each with its values."""
+    """The settings that are swept, each with an axis of values."""
     search: Search = GridSearch(kind="grid")
-    """How the axes that are no grids are searched."""
+    """The search over the axes that are not grids."""
     scheduler: SchedulerChoice = NoScheduler(kind="none")
-    """Which trials are stopped early."""
+    """The scheduler that stops trials early."""
     evaluation: Evaluation = Evaluation()
-    """The final estimates."""
+    """The final estimates on the test data."""
     resources: Resources = Resources()
-    """What one trial takes, and how many run at a time."""
+    """The resources of each trial, and how many run at a time."""
     report: Report = Report()
-    """How the results are laid out."""
+    """The layout of the report."""
     small: dict[str, Any] | None = None
-    """What differs in the variant that runs in a minute."""
+    """Changes that make the small variant, which runs in a minute."""
 
     @field_validator("search", "scheduler", mode="before")
     @classmethod
@@ -161,7 +161,9 @@ class StudyFile(Section):
     def _check_variations(cls, variations: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
         for label, settings in variations.items():
             if label != label.strip() or not label.isprintable():
-                raise InputError(f"variations.{label!r}: must be printable, without blanks around")
+                raise InputError(
+                    f"variations.{label!r}: must be printable text without blanks around it"
+                )
             refuse_unknown_settings(f"variations.{label}", settings)
         return variations
 
@@ -184,8 +186,8 @@ class StudyFile(Section):
                 self.refuse_unread(f"variations.{label}.", name, label)
         axes = [*self.grids, *self.space]
         if self.report.x is not None and self.report.x not in axes:
-            hint = did_you_mean(self.report.x, axes) if axes else "there is none"
-            raise InputError(f"report.x: '{self.report.x}' is no axis of space; {hint}")
+            hint = did_you_mean(self.report.x, axes) if axes else "the study has no axes"
+            raise InputError(f"report.x: '{self.report.x}' is not an axis of space; {hint}")
         return self
 
     def _check_search(self) -> None:
@@ -195,31 +197,31 @@ class StudyFile(Section):
         else:
             for name, axis in self.drawn.items():
                 raise InputError(
-                    f"space.{name}: {axis.kind} must be a grid in a search of kind grid, "
-                    "or the search {kind: random, trials: N}"
+                    f"space.{name}: {axis.kind} requires a search such as "
+                    "{kind: random, trials: N}; a search of kind grid needs a grid here"
                 )
         if self.is_adaptive and not self.drawn:
             raise InputError(
                 f"search.kind: '{self.search.kind}' has no axis to draw from; "
-                "give space one, as learning_rate: {log_uniform: [1e-4, 1e-2]}"
+                "add one to space, such as learning_rate: {log_uniform: [1e-4, 1e-2]}"
             )
         ranges = [name for name, axis in self.drawn.items() if not axis.values]
         if isinstance(self.search, CmaEsSearch) and len(ranges) < 2:
             raise InputError(
-                f"search.kind: 'cmaes' needs two ranges of numbers in space, and there are "
-                f"{len(ranges)}; take tpe"
+                f"search.kind: 'cmaes' needs at least two ranges of numbers in space, not "
+                f"{len(ranges)}; use tpe instead"
             )
 
     def _plain_point(self, section: str, point: Mapping[str, Any]) -> dict[str, Any]:
         drawn = self.drawn
         for name in point:
             if name not in drawn:
-                hint = did_you_mean(name, drawn) if drawn else "there is none"
-                raise InputError(f"{section}.{name}: no axis that is drawn from; {hint}")
+                hint = did_you_mean(name, drawn) if drawn else "the study has no such axis"
+                raise InputError(f"{section}.{name}: not an axis that is drawn from; {hint}")
         plain = {}
         for name, axis in drawn.items():
             if name not in point:
-                raise InputError(f"{section}.{name}: missing, a point has a value for every axis")
+                raise InputError(f"{section}.{name}: missing; a point needs a value for every axis")
             plain[name] = plain_value(section, name, point[name])
             if plain[name] not in axis:
                 among = axis.values or getattr(axis, axis.kind)
@@ -228,32 +230,32 @@ class StudyFile(Section):
 
     @property
     def grids(self) -> dict[str, Sequence[Any]]:
-        """The values of each axis that is a grid, that of the variations first."""
+        """The values of each axis that is a grid, with the variations first."""
         variations = {VARIATION: tuple(self.variations)} if self.variations else {}
         return variations | {name: axis.grid for name, axis in self.space.items() if axis.grid}
 
     @property
     def drawn(self) -> dict[str, Axis]:
-        """The axes that are no grids, from which the search draws."""
+        """The axes that are not grids, from which the search draws."""
         return {name: axis for name, axis in self.space.items() if not axis.grid}
 
     @property
     def is_adaptive(self) -> bool:
-        """Whether the search proposes trials by what those before them reached."""
+        """Whether the search proposes trials by the results of earlier ones."""
         return isinstance(self.search, TpeSearch | CmaEsSearch)
 
     @property
     def x(self) -> str | None:
-        """The axis that the report runs along: as declared, else the first that is a grid."""
+        """The x-axis of the report: `report.x` if given, else the first grid."""
         return self.report.x or next(iter(self.grids), None)
 
     def laid(self, axes: Mapping[str, Any]) -> dict[str, Any]:
-        """The fixed settings, with those of the variation among the axes laid over them."""
+        """The fixed settings, updated by those of the variation among the axes."""
         variation = self.variations[axes[VARIATION]] if VARIATION in axes else {}
         return laid_over(self.fixed, variation)
 
     def hyperparameters(self, method: str, axes: Mapping[str, Any]) -> Hyperparameters:
-        """The configuration of a method at one value for each axis."""
+        """The configuration of a method at one value of each axis."""
         settings = {
             **self.laid(axes),
             "method": method,
@@ -267,7 +269,7 @@ class StudyFile(Section):
         return Hyperparameters.from_mapping(settings)
 
     def refuse_unread(self, section: str, name: str, variation: str | None = None) -> None:
-        """Raise `InputError` for a setting that no method reads, in any variation or in one."""
+        """Raise `InputError` for a setting that no method uses, in all variations or one."""
         head = name.partition(".")[0]
         for method, axes in self._probes():
             if variation is not None and axes[VARIATION] != variation:
@@ -281,7 +283,7 @@ class StudyFile(Section):
         raise InputError(f"{section}{reason}")
 
     def _probes(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Every method and variation at every value of an axis, the other axes at their start."""
+        """Every method and variation at every value of each axis, the others at their start."""
         first = {name: axis.at(0) for name, axis in self.space.items()}
         labels = [{VARIATION: label} for label in self.variations] or [{}]
         for method, label in product(self.methods, labels):
@@ -296,11 +298,13 @@ class StudyFile(Section):
         for name in self.space:
             for section, other in names:
                 if overlap(name, other):
-                    raise InputError(f"space.{name}: must not be in {section} too, as '{other}' is")
+                    raise InputError(f"space.{name}: must not be set in {section} too ('{other}')")
             names.append(("space", name))
             for label, settings in self.variations.items():
                 if any(overlap(name, other) for other in leaves(settings)):
-                    raise InputError(f"variations.{label}.{name}: must not be an axis of space too")
+                    raise InputError(
+                        f"variations.{label}.{name}: must not be an axis of space as well"
+                    )
 
     def _check_settings(self) -> None:
         label: str | None = None
@@ -322,11 +326,11 @@ class StudyFile(Section):
 
 
 class Study(StudyFile):
-    """A study as it was loaded: the file's content, its name and the variant of it."""
+    """A loaded study: the content of its file, its name and its variant."""
 
     name: str
-    """The file's name without its ending."""
+    """The name of the file, without its ending."""
     variant: str = ""
-    """A label, usable as a folder's name, of what departs from the file; empty if nothing does."""
+    """A label of the changes to the file, usable as a folder's name; empty if there are none."""
     arguments: tuple[str, ...] = ()
-    """What the command line takes to load the same study: its name or path, options behind it."""
+    """The command line's arguments that load the same study: name or path, then options."""

@@ -1,4 +1,4 @@
-"""What a study may say of settings: which names there are, and their values in plain form."""
+"""Settings in a study file: which names are allowed where, and their values in plain form."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
@@ -19,35 +19,37 @@ SPELT_ELSEWHERE = {
     "evaluation_samples": "evaluation.samples",
     "variation": "variations",
 }
-"""What `fixed`, `space` and `variations` refuse, with the field of a study that says it."""
+"""Names that `fixed`, `space` and `variations` reject, with the field to use instead."""
 
 
 def refuse_unknown_settings(section: str, settings: Mapping[str, Any]) -> None:
-    """Raise `InputError` for the first of nested settings that a study cannot say there."""
+    """Raise `InputError` for the first of the nested settings that is not allowed there."""
     for name in settings:
         if "." in name:
-            raise InputError(f"{section}.{name}: must be nested mappings, not a dotted name")
+            raise InputError(
+                f"{section}.{name}: must be written as nested mappings, not as a dotted name"
+            )
     for name in leaves(settings):
         refuse_unknown_setting(section, name)
 
 
 def known_settings() -> set[str]:
-    """The names, dotted where they are a part of one, that `fixed` and `space` take."""
+    """The names that `fixed` and `space` accept; parts of a setting have dotted names."""
     whole = {spec.name for spec in fields(Hyperparameters)} - set(SPELT_ELSEWHERE)
     return whole | {f"layers.{part}" for part in signature(geometric_sizes).parameters}
 
 
 def refuse_unknown_setting(section: str, name: str) -> None:
-    """Raise `InputError` for the dotted name of a setting that a study cannot say there."""
+    """Raise `InputError` if a setting with this dotted name is not allowed there."""
     if name in SPELT_ELSEWHERE:
-        raise InputError(f"{section}.{name}: a study says this in '{SPELT_ELSEWHERE[name]}'")
+        raise InputError(f"{section}.{name}: must be set in '{SPELT_ELSEWHERE[name]}' instead")
     known = known_settings()
     if name not in known:
         raise InputError(f"{section}.{name}: no such setting; {did_you_mean(name, known)}")
 
 
 def with_plain_values(name: str, axis: Axis) -> Axis:
-    """The axis with numbers as numbers, however they were written, and layers as text."""
+    """The axis with its values in plain form."""
     if not axis.values:
         return axis
     values = [plain_value("space", name, value) for value in axis.values]
@@ -59,11 +61,11 @@ def with_plain_values(name: str, axis: Axis) -> Axis:
 
 
 def plain_value(section: str, name: str, value: Any) -> Any:
-    """A value of an axis, a number as a number however it was written, and layers as text."""
+    """A value of an axis in plain form: a number even if written as text, and layers as text."""
     if value is None:
-        raise InputError(f"{section}.{name}: null must be a value")
+        raise InputError(f"{section}.{name}: null is not allowed; give a value")
     try:
-        if "." in name:  # a part of layers, all of which are sizes or counts of them
+        if "." in name:  # a part of layers, which is a size or a number of layers
             return Hyperparameters.from_mapping({"layers": [value]}).layers[0]
         value = getattr(Hyperparameters.from_mapping({name: value}), name)
     except InputError as error:
@@ -72,14 +74,14 @@ def plain_value(section: str, name: str, value: Any) -> Any:
 
 
 def refuse_repeated(values: Sequence[Any]) -> None:
-    """Raise `ValueError` for a value that is there twice."""
+    """Raise `ValueError` for a repeated value."""
     seen = set()
     for value in values:
         if value in seen:
-            raise ValueError(f"{value!r} must be there once only")
+            raise ValueError(f"{value!r} must be listed only once")
         seen.add(value)
 
 
 def without_name(error: InputError) -> str:
-    """The line of an error without the field that it begins with."""
+    """The line of an error without the field at its beginning."""
     return str(error).partition(": ")[2]

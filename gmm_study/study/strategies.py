@@ -1,4 +1,4 @@
-"""How a study searches its space, and which trials it stops early."""
+"""Searches and schedulers: how a study searches its space, and which trials it stops early."""
 
 from typing import Annotated, Any, Literal
 
@@ -8,43 +8,42 @@ from gmm_study.study.axis import AtLeastOne, Section
 
 
 class GridSearch(Section):
-    """Every cell of the grid once."""
+    """One trial for every combination of grid values."""
 
     kind: Literal["grid"]
 
 
 class DrawnSearch(Section):
-    """So many trials in every cell of the grid: the points first, then what the search draws.
+    """A number of trials in every cell of the grid: first the points, then draws of the search.
 
-    A point has a value for every axis that is no grid; points that are known to be good make a
-    search good that is cut short.
+    Points that are known to be good give good results even if the search is cut short.
     """
 
     kind: str
     trials: AtLeastOne
-    """How many in every cell."""
+    """Number of trials in every cell."""
     seed: StrictInt = 0
-    """Of the draws."""
+    """Seed of the draws."""
     points: list[dict[str, Any]] = Field(default_factory=list)
-    """What is tried first: settings with a value for every axis that is no grid."""
+    """Settings that are tried first, each with a value for every axis that is not a grid."""
 
 
 class RandomSearch(DrawnSearch):
-    """Draws at random, all known before the first is trained."""
+    """Random draws, all of which are known before the first trial is trained."""
 
     kind: Literal["random"]
 
 
 class TpeSearch(DrawnSearch):
-    """Draws by a tree-structured Parzen estimator of what was good so far in the cell."""
+    """Draws by a tree-structured Parzen estimator of the good trials of the cell so far."""
 
     kind: Literal["tpe"]
     startup_trials: AtLeastOne = 10
-    """Draws at random that come first."""
+    """Number of random draws at the start."""
 
 
 class CmaEsSearch(DrawnSearch):
-    """Draws by an evolution strategy that adapts its covariance, over two ranges or more."""
+    """Draws by the evolution strategy CMA-ES; it needs at least two ranges of numbers."""
 
     kind: Literal["cmaes"]
 
@@ -58,42 +57,42 @@ class NoScheduler(Section):
     kind: Literal["none"]
 
     def expected_epochs(self, max_epochs: float) -> float:
-        """How far a trial comes on average."""
+        """The epochs that a trial reaches on average."""
         return max_epochs
 
 
 class Scheduler(Section):
-    """Stops the trials of a cell that fall behind, by their validation bound at certain epochs."""
+    """Stops trials that fall behind in their cell, by their validation bound at milestones."""
 
     kind: str
     grace_epochs: AtLeastOne = 5
-    """Epochs that every trial gets."""
+    """Epochs before a trial can be stopped."""
 
     def milestones(self, max_epochs: int) -> list[int]:
         """The epochs before the last at which a trial may be stopped."""
         raise NotImplementedError
 
     def expected_epochs(self, max_epochs: float) -> float:
-        """How far a trial comes on average, at most."""
+        """An upper limit of the epochs that a trial reaches on average."""
         return max_epochs
 
 
 class AshaScheduler(Scheduler):
-    """Asynchronous successive halving: one in `reduction_factor` goes on at every milestone."""
+    """Asynchronous successive halving: one in `reduction_factor` continues at each milestone."""
 
     kind: Literal["asha"]
     reduction_factor: Annotated[StrictInt, Field(ge=2)] = 3
-    """One trial in so many goes on at a milestone."""
+    """The reciprocal of the fraction of trials that continue at a milestone."""
 
     def milestones(self, max_epochs: int) -> list[int]:
-        """The grace epochs times the powers of the factor."""
+        """The grace epochs times the powers of the reduction factor."""
         epochs = [self.grace_epochs]
         while epochs[-1] * self.reduction_factor < max_epochs:
             epochs.append(epochs[-1] * self.reduction_factor)
         return [epoch for epoch in epochs if epoch < max_epochs]
 
     def expected_epochs(self, max_epochs: float) -> float:
-        """How far a trial comes on average, were exactly one in the factor to go on."""
+        """The mean epochs of a trial if exactly one in `reduction_factor` continues each time."""
         ends = [*self.milestones(int(max_epochs)), max_epochs]
         steps = [end - start for start, end in zip([0, *ends[:-1]], ends, strict=True)]
         epochs: float = sum(step / self.reduction_factor**n for n, step in enumerate(steps))
@@ -101,11 +100,11 @@ class AshaScheduler(Scheduler):
 
 
 class MedianScheduler(Scheduler):
-    """Stops a trial whose best bound is below the median of those that were trained to the end."""
+    """Stops a trial whose best bound is below the median of the completed trials."""
 
     kind: Literal["median"]
     startup_trials: AtLeastOne = 5
-    """So many are trained to the end before any is stopped."""
+    """Number of trials that must be complete before any is stopped."""
 
     def milestones(self, max_epochs: int) -> list[int]:
         """Every multiple of the grace epochs."""

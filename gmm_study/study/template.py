@@ -1,4 +1,4 @@
-"""A new study: a commented file that can be run as it is, to be changed."""
+"""Writes a new study from a template: a commented file that runs unchanged."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -15,18 +15,18 @@ from gmm_study.training.hyperparameters import Hyperparameters
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
 SCHEMA = STUDIES / "study.schema.json"
 MODELINE = f"# yaml-language-server: $schema={SCHEMA.name}\n"
-"""By which an editor finds the schema, if it is there."""
+"""The first line of a study, by which an editor finds the schema."""
 
 
 def write_study(name: str, datasets: Sequence[str] = (), methods: Sequence[str] = ()) -> Path:
-    """Write `studies/NAME.yaml`, with the template's data sets and methods unless some are given.
+    """Write `studies/NAME.yaml`; the default data sets and methods are those of the template.
 
-    Raises `InputError` for a name that cannot be one, a study that is there already, an unknown
-    data set or method, and a folder that cannot be written.
+    Raises `InputError` for an invalid name, an existing study, an unknown data set or method, and a
+    folder that cannot be written.
     """
     if not NAME.fullmatch(name):
         raise InputError(
-            f"name: '{name}' must be letters, digits, _ and -, at most 100, without an ending"
+            f"name: '{name}' must have at most 100 letters, digits, _ and -, and no file ending"
         )
     path = STUDIES / f"{name}.yaml"
     text = study_text(name, datasets, methods)
@@ -35,14 +35,14 @@ def write_study(name: str, datasets: Sequence[str] = (), methods: Sequence[str] 
         with path.open("x", encoding="utf-8") as file:
             file.write(text)
     except FileExistsError:
-        raise InputError(f"{path}: is there already; take another name, or change it") from None
+        raise InputError(f"{path}: already exists; choose another name, or edit it") from None
     except OSError as error:
         raise InputError(f"{path}: cannot be written: {error.strerror}") from None
     return path
 
 
 def study_text(name: str, datasets: Sequence[str], methods: Sequence[str]) -> str:
-    """The template for a study of that name."""
+    """The text of a new study of that name."""
     _check(datasets, methods)
     template = files("gmm_study.study") / "template.yaml"
     text = template.read_text(encoding="utf-8").replace("NAME", name)
@@ -66,4 +66,6 @@ def _check(datasets: Sequence[str], methods: Sequence[str]) -> None:
     for name in datasets:
         if name not in known and not Path(name).expanduser().exists():
             hint = did_you_mean(name, known)
-            raise InputError(f"dataset: '{name}' is neither a name nor a path that is here; {hint}")
+            raise InputError(
+                f"dataset: '{name}' is neither a known data set nor an existing path; {hint}"
+            )

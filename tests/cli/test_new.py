@@ -80,11 +80,14 @@ def test_data_sets_and_methods_that_are_given_stand_in_the_file(tmp_path):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["mine.yaml"], "'mine.yaml' must be letters"),
-        (["../mine"], "'../mine' must be letters"),
-        ([".mine"], "'.mine' must be letters"),
+        (["mine.yaml"], "'mine.yaml' must have at most 100 letters"),
+        (["../mine"], "'../mine' must have at most 100 letters"),
+        ([".mine"], "'.mine' must have at most 100 letters"),
         (["x" * 101], "at most 100"),
-        (["mine", "--dataset", "mushroms"], "'mushroms' is neither a name nor a path"),
+        (
+            ["mine", "--dataset", "mushroms"],
+            "'mushroms' is neither a known data set nor an existing path",
+        ),
         (["mine", "--method", "rsw"], "did you mean 'rws'?"),
     ],
 )
@@ -98,7 +101,7 @@ def test_what_cannot_be_a_study_is_refused_and_nothing_is_written(tmp_path, word
 def test_a_study_that_is_there_is_left_alone(written):
     written.write_text("question: mine\n")
     refused = call(written.parents[1], "new", "mine", status=2)
-    assert "studies/mine.yaml: is there already" in refused.stderr
+    assert "studies/mine.yaml: already exists" in refused.stderr
     assert written.read_text() == "question: mine\n"
 
 

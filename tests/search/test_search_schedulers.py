@@ -156,7 +156,7 @@ def test_epochs_between_milestones_and_bounds_that_are_not_finite_stop_nothing(b
         ("search: {kind: tpe}", ("search.trials: is missing",)),
         (
             "space: {learning_rate: {uniform: [0.1, 0.2]}}\nsearch: {kind: cmaes, trials: 3}",
-            ("search.kind: 'cmaes' needs two ranges", "take tpe"),
+            ("search.kind: 'cmaes' needs at least two ranges", "use tpe"),
         ),
     ],
 )
