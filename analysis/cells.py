@@ -71,6 +71,14 @@ def summarise(plan: Plan, rows: pd.DataFrame, metrics: Mapping[str, str] = METRI
     return rank(plan, rows, pd.DataFrame(cells, columns=list(_TYPES), dtype=object).astype(_TYPES))
 
 
+def trials_of_cells(rows: pd.DataFrame) -> dict[tuple[Any, ...], list[str]]:
+    """The ids of the planned trials of each cell, in the plan's order."""
+    planned: dict[tuple[Any, ...], dict[str, None]] = {}
+    for *cell, trial_id in zip(*(rows[name] for name in (*CELL, "trial_id")), strict=True):
+        planned.setdefault(tuple(cell), {})[trial_id] = None
+    return {cell: list(trials) for cell, trials in planned.items()}
+
+
 def _samples(settings: Hyperparameters, metric: str) -> int:
     return settings.training_samples if metric == BOUND else settings.evaluation_samples
 

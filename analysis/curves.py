@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from analysis.cells import trials_of_cells
 from analysis.frames import Records
 from analysis.selection import CELL
 from analysis.statistics import mean_and_standard_error
@@ -63,12 +64,7 @@ def learning_curves(
     plan: Plan, records: Records, rows: pd.DataFrame, cells: pd.DataFrame
 ) -> list[LearningCurve]:
     """The curve of each cell's chosen trial, or of its only one while that is incomplete."""
-    planned: dict[tuple[Any, ...], list[str]] = {}
-    for *place, trial_id in zip(*(rows[name] for name in (*CELL, "trial_id")), strict=True):
-        trials = planned.setdefault(tuple(place), [])
-        if trial_id not in trials:
-            trials.append(trial_id)
-    shown = []
+    planned, shown = trials_of_cells(rows), []
     for cell in cells.drop_duplicates(["dataset", "method", "x"]).to_dict("records"):
         trials = planned.get(tuple(cell[name] for name in CELL), [])
         chosen = cell["trial_id"] if cell["complete"] else trials[0] if len(trials) == 1 else None

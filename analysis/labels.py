@@ -12,16 +12,21 @@ LOG_P = "test/log_p"
 LOG_P_STAR, LOG_P_TILDE = "test/log_p_star", "test/log_p_tilde"
 BOUND = "test/bound"
 ESS, ESS_STAR, LOG_Z2 = "test/ess", "test/ess_star", "test/log_z2"
+ESS_OF = {LOG_P: ESS, LOG_P_STAR: ESS_STAR}
+"""The effective sample size of the estimate of each likelihood."""
+ERROR_OF = {LOG_P: f"{LOG_P}_se", LOG_P_STAR: f"{LOG_P_STAR}_se"}
+"""The standard error of each likelihood over the test datapoints."""
 METRICS = {LOG_P: "test log p", BOUND: "test bound"}
-"""The figures that a report shows, all in nats."""
-
-MORE_METRICS = {
+"""The metrics of a report's tables, in nats."""
+ALL_METRICS = METRICS | {
     LOG_P_TILDE: "test log p̃",
     LOG_P_STAR: "test log p*",
     ESS: "ess",
     ESS_STAR: "ess for p*",
+    LOG_Z2: "2 log Z",
+    **dict.fromkeys(ERROR_OF.values(), "standard error over test datapoints"),
 }
-"""Those that its other figures show: in nats, and effective sample sizes as fractions of K."""
+"""All metrics that are shown: nats, and effective sample sizes as fractions of K."""
 
 MOST_DECIMALS = 4
 ROUNDING = 1e-9

@@ -12,9 +12,9 @@ from analysis.figures.style import render
 from analysis.files import replace_file
 from analysis.findings import Findings, find
 from analysis.gallery import Picture, noted, pictures_of
-from analysis.pages.facts import failures, summary, title
 from analysis.pages.index import SUMMARY
-from analysis.pages.study import html_page, markdown_page
+from analysis.pages.protocol import failures, summary, title
+from analysis.pages.study import study_pages
 from analysis.pages.terminal import in_terminal
 from analysis.tables.formats import csv, latex
 from gmm_study.study.plan import Plan
@@ -67,12 +67,11 @@ def write_report(
             pictures.append(picture)
     found = replace(found, records=replace(found.records, warnings=tuple(problems)))
     svgs = {picture.name: contents[f"figures/{picture.name}.svg"] for picture in pictures}
-    contents["table.md"] = markdown_page(found, pictures, command).encode()
+    contents |= study_pages(found, pictures, svgs, command)
     contents["table.csv"] = csv(found.cells).encode()
     contents["table.tex"] = latex(found.tables).encode()
     if len(found.costs):
         contents["costs.csv"] = csv(found.costs).encode()
-    contents["index.html"] = html_page(found, pictures, svgs, command)
     told = _summary(found, command) | {"files": sorted(contents)}
     contents[SUMMARY] = (json.dumps(told, indent=2, allow_nan=False) + "\n").encode()
     _remove_former_figures(folder, contents)

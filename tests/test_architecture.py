@@ -115,8 +115,8 @@ def test_a_heavy_package_is_imported_in_one_place_alone(package, allowed):
 
 
 ANALYSIS = ["labels", "statistics", "files", "reading", "plans", "frames", "planned", "selection"]
-ANALYSIS += ["published", "differences", "ranking", "cells", "costs", "curves", "searched"]
-ANALYSIS += ["verdict", "tables", "findings", "figures", "gallery", "pages", "report"]
+ANALYSIS += ["published", "differences", "ranking", "cells", "comparison", "costs", "curves"]
+ANALYSIS += ["searched", "verdict", "tables", "findings", "figures", "gallery", "pages", "report"]
 
 
 def test_a_module_of_analysis_imports_only_those_before_it():

@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import quote
 
 from analysis.files import replace_file
-from analysis.pages.html import render_page
+from analysis.pages.rendering import render_page
 
 SUMMARY = "report.json"
 """What a report says of itself to other programs."""
@@ -26,7 +26,7 @@ def write_index(folder: Path | str) -> Path:
     page = folder / "index.html"
     others = [PAPER] if (folder / PAPER / page.name).exists() else []
     content = {"title": "Studies", "entries": entries, "others": others}
-    replace_file(page, render_page("index", content))
+    replace_file(page, render_page("index.html", content))
     return page
 
 

@@ -1,20 +1,18 @@
-"""The published tables, written again from the records of the studies held against them."""
+"""The published tables with our figures beside them, written from the records of two studies."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
 from analysis.files import replace_file
-from analysis.frames import load
-from analysis.pages.html import render_page
-from analysis.planned import join
-from analysis.tables.comparison import compare
+from analysis.findings import find
+from analysis.pages.rendering import render_page
+from analysis.tables.comparison import lay_out_paper
 from analysis.tables.formats import csv, latex, markdown
 from analysis.tables.html import html
 from analysis.tables.layout import Table
-from analysis.tables.paper import lay_out_paper
 from gmm_study.study.plan import Plan
 from gmm_study.trials.record import RecordStore
 
@@ -22,18 +20,18 @@ PUBLISHED = {
     "uci_table": ("table1", "Table 1: the eight UCI data sets"),
     "mnist_table": ("table2", "Table 2: binarized MNIST"),
 }
-"""By the study that a published table is held against, the name of its files and its title."""
+"""The file name and the title of the published table that each study is compared with."""
 HEAD = (
     "The tables of Bornschein, Shabanian, Fischer and Bengio, Bidirectional Helmholtz Machines "
-    "(ICML 2016; arXiv 1506.03877), with our figures beside the published ones. Ours come from the "
-    "records of the studies uci_table and mnist_table alone, each the trial with the best "
-    "validation bound; a footnote says which published figures were not checked.",
+    "(ICML 2016; arXiv 1506.03877), with our figures beside the published ones. Ours come only "
+    "from the records of the studies uci_table and mnist_table; each is of the trial with the best "
+    "validation bound. Footnotes mark the published figures that were not checked."
 )
 
 
 @dataclass(frozen=True)
 class PaperTable:
-    """One published table: the frame, as all formats have it, and its layout."""
+    """One published table with our figures: its file name, its data and its layout."""
 
     name: str
     frame: pd.DataFrame
@@ -41,25 +39,23 @@ class PaperTable:
 
 
 def paper_table(plan: Plan, store: RecordStore | str) -> PaperTable:
-    """The table that is held against a study of `PUBLISHED`, from the records there are."""
+    """The published table that a study of `PUBLISHED` is compared with, from its records."""
     name, title = PUBLISHED[plan.study.name]
-    records = load(store, trial_ids=[trial.config.trial_id for trial in plan.trials])
-    frame = compare(plan, join(plan, records))
-    return PaperTable(name, frame, lay_out_paper(plan, frame, name, title))
+    compared = find(plan, store).compared
+    return PaperTable(name, compared, lay_out_paper(plan, compared, name, title))
 
 
-def write_paper(tables: list[PaperTable], folder: Path | str) -> Mapping[str, Path]:
-    """Write each table as `.md`, `.csv` and `.tex`, and all of them on a page, `index.html`."""
-    folder = Path(folder)
+def write_paper(tables: Sequence[PaperTable], folder: Path | str) -> Mapping[str, Path]:
+    """Write each table as `.md`, `.csv` and `.tex`, and all of them as one page, `index.html`."""
     contents: dict[str, bytes] = {}
     for own in tables:
         contents[f"{own.name}.md"] = markdown(own.table).encode()
         contents[f"{own.name}.csv"] = csv(own.frame).encode()
         contents[f"{own.name}.tex"] = latex([own.table]).encode()
-    page = {"title": "The published tables", "paragraphs": HEAD}
-    contents["index.html"] = render_page(
-        "tables", page | {"tables": [html(own.table) for own in tables]}
-    )
-    for name, content in contents.items():
-        replace_file(folder / name, content)
-    return {name: folder / name for name in contents}
+    shown = [html(own.table) for own in tables]
+    page = {"title": "The published tables", "text": HEAD, "tables": shown}
+    contents["index.html"] = render_page("tables.html", page)
+    paths = {name: Path(folder) / name for name in contents}
+    for name, path in paths.items():
+        replace_file(path, contents[name])
+    return paths

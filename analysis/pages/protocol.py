@@ -1,57 +1,182 @@
-"""How a study was run: how many trials, with which settings, and how they were searched."""
+"""How a study was run, as facts by name: trials, settings, search, machines, failures."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
 
 import pandas as pd
 
-from analysis.cells import NO_DATA
-from analysis.labels import plain
-from analysis.pages.facts import defaults, how_stopped, summary, what_varies
+from analysis.findings import Findings
+from analysis.frames import Records
+from analysis.labels import axis_label, plain, value_label
+from analysis.planned import STATES
+from gmm_study.study.axis import Axis
 from gmm_study.study.plan import Plan
+from gmm_study.study.schema import VARIATION, Study
 from gmm_study.study.strategies import DrawnSearch, Scheduler
 
 
-def what_was_run(plan: Plan, rows: pd.DataFrame) -> str:
-    """Lines on a study's trials, its settings, fixed, default and swept, and its search.
+class Failure(NamedTuple):
+    """A trial that failed, or that has a diverged replicate."""
 
-    `rows` are the planned replicates (`join`).
-    """
-    study = plan.study
-    lines = [f"{summary(rows)} Replicates a trial: {study.replicates}."]
-    if study.fixed:
-        lines.append(f"Fixed: {_settings(study.fixed)}.")
-    lines.append(f"At their defaults: {defaults(plan)}.")
-    for name, axis in study.space.items():
-        values = axis.values or getattr(axis, axis.kind)
-        listed = "; ".join(str(plain(value)) for value in values)
-        head = "Axis" if axis.grid else "Searched"
-        lines.append(f"{head}: {name} ({'' if axis.grid else f'{axis.kind} '}{listed}).")
-    if isinstance(study.search, DrawnSearch):
-        lines += _search(study.search)
-    elif study.space:
-        lines.append("Search: grid, every value of the axes once.")
-    if isinstance(study.scheduler, Scheduler):
-        lines.append(f"Scheduler: {how_stopped(study.scheduler)}.")
-    if study.variations:
-        lines.append(f"Variations of the fixed settings: {what_varies(study)}.")
-    if plan.without_data:
-        lines.append(f"Gaps ({NO_DATA}, no record): {', '.join(plan.without_data)}.")
-    return "".join(f"- {line}\n" for line in lines)
+    label: str
+    trial_id: str
+    state: str
+    reason: str
 
 
-def _search(search: DrawnSearch) -> list[str]:
-    points = search.points[: search.trials]
-    text = f"Search: {search.kind}, {search.trials} trials a cell"
-    if not points:
-        return [f"{text}, all drawn (seed {search.seed})."]
-    count = f"{len(points)} point{'s' if len(points) > 1 else ''}"
-    listed = "".join(f"\n  - {_settings(point)}" for point in points)
+def title(plan: Plan) -> str:
+    """The study's name and its variant."""
+    return plan.study.name + (f" ({plan.study.variant})" if plan.study.variant else "")
+
+
+def summary(rows: pd.DataFrame) -> str:
+    """`36 trials: 34 complete, 2 pending; 108 replicates: …`, or that no trial has ended."""
+    trials = rows.drop_duplicates("trial_id")["state"]
+    replicates = rows.drop_duplicates(["trial_id", "replicate"])["replicate_state"]
+    if set(trials) == {"pending"} and set(replicates) == {"pending"}:
+        return f"No result yet: none of the {len(trials)} planned trials has ended."
+    return f"{_by_state(trials, 'trial')}; {_by_state(replicates, 'replicate')}."
+
+
+def protocol(found: Findings) -> dict[str, str]:
+    """What was trained, with which settings, and how they were searched: texts by short names."""
+    plan, study = found.plan, found.plan.study
+    facts = {
+        "trials": summary(found.rows),
+        "methods": ", ".join(study.methods),
+        "data sets": ", ".join(study.datasets),
+        **{axis_label(name): _values(axis) for name, axis in study.space.items()},
+        "fixed": _settings(study.fixed),
+        "at their defaults": _defaults(plan),
+        "replicates a trial": str(study.replicates),
+        "search": _search(study),
+        "scheduler": _scheduler(study),
+        "still to come": unproposed(plan),
+        "variations": "; ".join(
+            f"{name} ({_settings(changed) or 'as fixed'})"
+            for name, changed in study.variations.items()
+        ),
+        "no data": ", ".join(plan.without_data),
+    }
+    return {name: text for name, text in facts.items() if text}
+
+
+def provenance(records: Records) -> dict[str, str]:
+    """Training time, dates, machines, versions and commits, from the records that have them."""
+    trials, seconds = records.trials, float(records.replicates["seconds"].sum())
+    facts = {"training time": f"{_duration(seconds)}, sum over replicates" if seconds else ""}
+    ended = trials["finished"].dropna()
+    if len(ended):
+        days = (f"{day:%Y-%m-%d}" for day in (ended.min(), ended.max()))
+        facts["finished"] = " to ".join(dict.fromkeys(days))
+    for name, column in (
+        ("machine", "machine"),
+        ("versions", "versions"),
+        ("commit", "git_commit"),
+    ):
+        distinct = sorted(str(value) for value in trials[column].dropna().unique())
+        facts[name] = "; ".join(text[:10] if name == "commit" else text for text in distinct)
+    return {name: text for name, text in facts.items() if text}
+
+
+def unproposed(plan: Plan) -> str:
+    """How many trials an adaptive search has yet to propose; empty if there are none."""
+    count = sum(plan.unproposed.values())
+    if not count:
+        return ""
+    trials = "1 trial is" if count == 1 else f"{count} trials are"
+    return f"{trials} yet to be proposed, so every choice of a trial is provisional."
+
+
+def failures(found: Findings) -> list[Failure]:
+    """The trials that failed, then those with diverged replicates, in the plan's order."""
+    labels = {trial.config.trial_id: trial.label for trial in found.plan.trials}
+    rows = found.rows.drop_duplicates(["trial_id", "replicate"])
+    failed = rows[rows["state"] == "failed"].drop_duplicates("trial_id")
+    reasons = dict(zip(failed["trial_id"], failed["reason"], strict=True))
+    diverged = Counter(rows.loc[rows["replicate_state"] == "diverged", "trial_id"])
+    n = found.plan.study.replicates
     return [
-        f"{text}: {count}, given in the study's file, tried before any draw, and "
-        f"{search.trials - len(points)} drawn (seed {search.seed}). The points:{listed}"
+        Failure(label, trial_id, "failed", reasons[trial_id])
+        for trial_id, label in labels.items()
+        if trial_id in reasons
+    ] + [
+        Failure(labels[trial_id], trial_id, "diverged", f"{count} of {n} replicates")
+        for trial_id, count in diverged.items()
+        if trial_id not in reasons
     ]
 
 
+def _defaults(plan: Plan) -> str:
+    """The settings that the study leaves alone, by the methods that read them.
+
+    Of variations, those of the first one.
+    """
+    study = plan.study
+    first = next(iter(study.variations), "")
+    set_here = {name.partition(".")[0] for name in (*study.fixed, *study.space)}
+    set_here |= {"method", "evaluation_samples", *study.variations.get(first, {})}
+    readers: dict[str, dict[str, None]] = {}
+    for trial in plan.trials:
+        if trial.axes.get(VARIATION, "") == first:
+            settings = trial.config.hyperparameters
+            for name, value in settings.canonical().items():
+                if name not in set_here:
+                    readers.setdefault(f"{name} {plain(value)}", {})[settings.method] = None
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for text, methods in readers.items():
+        groups.setdefault(tuple(methods), []).append(text)
+    return "; ".join(
+        ("" if len(methods) == len(study.methods) else f"for {' and '.join(methods)}: ")
+        + _listed(texts)
+        for methods, texts in sorted(groups.items(), key=lambda group: -len(group[0]))
+    )
+
+
+def _values(axis: Axis) -> str:
+    if axis.values:
+        listed = _listed(value_label(plain(value)) for value in axis.values)
+        return listed if axis.grid else f"choice of {listed}"
+    return f"{axis.kind} from {' to '.join(map(value_label, getattr(axis, axis.kind)))}"
+
+
+def _search(study: Study) -> str:
+    search = study.search
+    if not isinstance(search, DrawnSearch):
+        return "grid, every combination once" if study.space else ""
+    points = search.points[: search.trials]
+    trials = f"{search.trials} trial{'s' if search.trials > 1 else ''}"
+    text = f"{search.kind}, {trials} in every cell of the grid, seed {search.seed}"
+    if points:
+        listed = ", ".join(f"({_settings(point)})" for point in points)
+        text += f"; given in the study's file and tried first: {listed}"
+    return text
+
+
+def _scheduler(study: Study) -> str:
+    scheduler = study.scheduler
+    if not isinstance(scheduler, Scheduler):
+        return ""
+    return f"{scheduler.kind} ({_settings(scheduler.model_dump(exclude={'kind'}))})"
+
+
 def _settings(settings: Mapping[str, Any]) -> str:
-    return "; ".join(f"{name} {plain(value)}" for name, value in settings.items())
+    return _listed(f"{name} {plain(value)}" for name, value in settings.items())
+
+
+def _listed(texts: Iterable[str]) -> str:
+    """Separated by commas, or by semicolons where a text has a comma in it."""
+    listed = list(texts)
+    return ("; " if any("," in text for text in listed) else ", ").join(listed)
+
+
+def _by_state(states: pd.Series, noun: str) -> str:
+    counts = Counter(states)
+    listed = ", ".join(f"{counts[state]} {state}" for state in STATES if counts[state])
+    return f"{len(states)} {noun}{'s' if len(states) > 1 else ''}: {listed}"
+
+
+def _duration(seconds: float) -> str:
+    """`2.50 hours`, or `40 seconds` below a hundredth of an hour."""
+    return f"{seconds / 3600:.2f} hours" if seconds >= 36 else f"{seconds:.0f} seconds"

@@ -4,10 +4,9 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.cells import summarise
 from analysis.curves import stopped_early
+from analysis.findings import Findings
 from analysis.labels import BOUND, ESS, LOG_P, value_label
-from analysis.tables.comparison import COMPARED
 from gmm_study.study.plan import Plan
 from gmm_study.study.schema import VARIATION
 
@@ -18,11 +17,11 @@ MOST_NAMED = 6
 """Cells that a remark lists one by one."""
 
 
-def remarks(plan: Plan, rows: pd.DataFrame) -> list[str]:
+def remarks(found: Findings) -> list[str]:
     """Where log p is loose, how it grows with K, and what the limit of epochs ended."""
-    cells = summarise(plan, rows, {**COMPARED, BOUND: "test bound"})
+    plan, rows = found.plan, found.rows
     loose, grows, cut = [], [], []
-    for _, metrics in cells.groupby(["dataset", "method", "trial_id"], sort=False):
+    for _, metrics in found.all_cells.groupby(["dataset", "method", "trial_id"], sort=False):
         by_metric = {cell["metric"]: cell for cell in metrics.to_dict("records")}
         place = _place(plan, by_metric[LOG_P])
         loose.append(_few_effective(place, by_metric[LOG_P], by_metric[ESS]))

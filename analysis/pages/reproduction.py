@@ -1,51 +1,35 @@
-"""How near we come to the published figures: one page with figures, from records alone."""
+"""How close our figures are to the published ones: one page with figures, from records alone."""
 
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from analysis.cells import NO_DATA, summarise
-from analysis.costs import costs_of_variations
+from analysis.cells import NO_DATA
 from analysis.curves import LearningCurve, learning_curves
 from analysis.figures.costs import can_draw_costs, draw_costs, what_intervals_are
 from analysis.figures.curves import draw_curves
 from analysis.figures.style import render
 from analysis.files import replace_file
-from analysis.frames import Records, load
+from analysis.findings import Findings, find
 from analysis.labels import LOG_P, axis_label, decimals, error_label, value_label
-from analysis.pages.facts import provenance, title
-from analysis.pages.protocol import what_was_run
+from analysis.pages.choices import choices, how_chosen
+from analysis.pages.protocol import protocol, provenance, title
 from analysis.pages.remarks import remarks
-from analysis.pages.study import pipe_table, selection_section
-from analysis.planned import join
+from analysis.pages.rendering import render_page
 from analysis.selection import PROVISIONAL
-from analysis.tables.comparison import (
-    LIKELIHOODS,
-    compare,
-    lay_out_comparison,
-    lay_out_other_models,
-)
+from analysis.tables.comparison import LIKELIHOODS, lay_out_comparison, lay_out_other_models
 from analysis.tables.costs import lay_out_costs
-from analysis.tables.formats import markdown
+from analysis.tables.formats import markdown, pipe_table
 from analysis.tables.layout import lay_out
-from analysis.verdict import verdict
-from gmm_study.study import Plan
+from gmm_study.study.plan import Plan
 from gmm_study.trials.record import RecordStore
 
-HEAD = """# Reproduction
-
-Our test figures beside the published ones, written by `gmm-study reproduction` from records of the
-studies below. Ours come from those records alone; the published ones come from
-`analysis/published.csv`, where a person who has checked one can say so. GMM (here `gmm`) is the
-bidirectional Helmholtz machine (BiHM) of the final publication.
-"""
-DATA = """`GMM_STUDY_DATA` names a folder of data that is searched first; what is not there is
-downloaded. What has a record already is not trained again.
-"""
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True)
@@ -57,38 +41,45 @@ class Reproduction:
     compared: pd.DataFrame
 
 
-@dataclass(frozen=True)
-class _Section:
-    """One study's part: its text, its pictures by name, and what was compared."""
+class _Pictures:
+    """The figures of the page, to be written as PNG and SVG into a folder beside it."""
 
-    text: str
-    pictures: dict[str, bytes]
-    compared: pd.DataFrame | None
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+        self.contents: dict[str, bytes] = {}
+
+    def add(self, name: str, figure: "Figure") -> str:
+        """Take up a figure; gives its address within the page."""
+        for kind in ("png", "svg"):
+            self.contents[f"{self.folder}/{name}.{kind}"] = render(figure, kind)
+        return f"{self.folder}/{name}.png"
 
 
 def write_reproduction(plans: Sequence[Plan], store: RecordStore, output: Path) -> Reproduction:
     """Write the page, and its figures as PNG and SVG into a folder of its name beside it.
 
-    A study of variations gets its costs, every other one the comparison, the choice of its trials
-    and its learning curves.
+    A study of variations gets its costs. Every other study gets the comparison, the choice of its
+    trials and its learning curves.
     """
-    sections = {plan.study.name: _section(plan, store, output.stem) for plan in plans}
-    frames = [s.compared for s in sections.values() if s.compared is not None]
+    pictures, sections, frames = _Pictures(output.stem), [], []
+    for plan in plans:
+        found = find(plan, store) if plan.trials else None
+        sections.append(_section(plan, found, pictures))
+        if found and not plan.study.variations:
+            frames.append(found.compared)
     compared = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
-    sentences = tuple(at_a_glance(compared)) if len(compared) else ()
-    parts = [HEAD]
-    glance = "".join(f"- {sentence}\n" for sentence in sentences) or "Nothing yet.\n"
-    parts.append(f"## At a glance\n\n{glance}")
-    again = "\n".join([*(f"make study NAME={name}" for name in sections), "make reproduction"])
-    parts.append(f"## Commands\n\n```\n{again}\n```\n\n{DATA}")
-    parts += [section.text for section in sections.values()]
-    parts.append(_other_models(compared))
-    pictures = {k: v for section in sections.values() for k, v in section.pictures.items()}
-    paths = [output, *(output.parent / output.stem / name for name in pictures)]
-    contents = ["\n".join(filter(None, parts)).encode(), *pictures.values()]
-    for path, content in zip(paths, contents, strict=True):
-        replace_file(path, content)
-    return Reproduction(tuple(paths), sentences, compared)
+    sentences = tuple(at_a_glance(compared)) if frames else ()
+    others = lay_out_other_models(dict.fromkeys(compared["dataset"]) if frames else ())
+    content = {
+        "sentences": sentences,
+        "sections": sections,
+        "other_models": markdown(others) if others.rows else "",
+    }
+    contents = {output: render_page("reproduction.md", content)}
+    contents |= {output.parent / name: picture for name, picture in pictures.contents.items()}
+    for path, content_of_file in contents.items():
+        replace_file(path, content_of_file)
+    return Reproduction(tuple(contents), sentences, compared)
 
 
 def at_a_glance(compared: pd.DataFrame) -> list[str]:
@@ -98,15 +89,14 @@ def at_a_glance(compared: pd.DataFrame) -> list[str]:
     reached = known[known["reached"].astype(bool)]
     missed = known[~known["reached"].astype(bool)]
     lacking = listed[listed["reached"].isna()]
-    provisional = known["mark"].str.startswith(PROVISIONAL).sum()
     counted = f"{len(known)} compared"
-    if provisional:
+    if provisional := int(known["mark"].str.startswith(PROVISIONAL).sum()):
         counted += f" ({provisional} of them provisional, as the search is not complete)"
     within = " within one standard error over replicates" if (known["n"] > 1).any() else ""
     counted += f": ours is at or below {len(reached)}{within}"
     sentences = [f"{len(listed)} published figures, {counted if len(known) else 'none compared'}."]
     if single := int((known["n"] == 1).sum()):
-        sentences.append(f"Judged by the plain figures, as there is one replicate: {single}.")
+        sentences.append(f"Compared without a standard error, as there is one replicate: {single}.")
     if len(reached):
         sentences.append(f"At or below (ours - published, nats): {_listed(reached)}.")
     if len(missed):
@@ -141,79 +131,74 @@ def _listed(rows: pd.DataFrame) -> str:
     return ", ".join(listed)
 
 
-def _section(plan: Plan, store: RecordStore, folder: str) -> _Section:
-    name, study = plan.study.name, plan.study
-    head = f"## {title(plan)}\n\n{study.question}\n"
-    if not plan.trials:
-        text = f"{head}\nNo data set of this study is known here: {', '.join(study.datasets)}.\n"
-        return _Section(text, {}, None)
-    records = load(store, trial_ids=[trial.config.trial_id for trial in plan.trials])
-    rows = join(plan, records)
-    cells = summarise(plan, rows)
-    parts = [head, f"### What was run\n\n{what_was_run(plan, rows)}", "### Results\n"]
-    pictures: dict[str, bytes] = {}
-    compared = None
-    if study.variations:
-        costs = costs_of_variations(plan, rows, cells)
-        parts.append("".join(f"- {sentence}\n" for sentence in verdict(plan, rows, cells)))
-        log_p = lay_out(plan, cells[cells["metric"] == LOG_P])
-        parts += map(markdown, (*lay_out_costs(plan, costs), *log_p))
-        if can_draw_costs(costs):
-            pictures |= _picture(f"{name}_costs", draw_costs(costs))
-            parts.append(
-                f"![What each variation costs]({folder}/{name}_costs.png)\n\n"
-                "Cost in nats of test log p; left of 0 a variation gains."
-                f"{what_intervals_are(plan)}\n"
-            )
-    else:
-        compared = compare(plan, rows)
-        parts.append(markdown(lay_out_comparison(plan, compared)))
-        if (complete := cells[cells["complete"]]).size:
-            parts.append(f"### Trials behind the figures\n\n{selection_section(plan, complete)}")
-        if curves := learning_curves(plan, records, rows, cells):
-            pictures |= _picture(f"{name}_curves", draw_curves(curves, plan.x))
-            parts.append(_curves_text(plan, curves, f"{folder}/{name}_curves.png"))
-    if found := remarks(plan, rows):
-        parts.append("### Remarks\n\n" + "".join(f"- {remark}\n" for remark in found))
-    parts.append(f"### Made with\n\n{_provenance(records)}")
-    return _Section("\n".join(filter(None, parts)), pictures, compared)
+def _section(plan: Plan, found: Findings | None, pictures: _Pictures) -> dict[str, Any]:
+    """What the template shows of a study; without trials, why there are none."""
+    study = plan.study
+    section: dict[str, Any] = {"name": study.name, "title": title(plan), "question": study.question}
+    if found is None:
+        return section | {"unknown_data": ", ".join(study.datasets)}
+    section |= {
+        "unknown_data": "",
+        "protocol": protocol(found),
+        "remarks": remarks(found),
+        "provenance": provenance(found.records),
+    }
+    section |= {"sentences": (), "costs": None, "choice": None, "curves": None}
+    return section | (_costs if study.variations else _comparison)(found, pictures)
 
 
-def _picture(name: str, figure: Any) -> dict[str, bytes]:
-    return {f"{name}.{kind}": render(figure, kind) for kind in ("png", "svg")}
-
-
-def _curves_text(plan: Plan, curves: Sequence[LearningCurve], picture: str) -> str:
-    table: dict[str, list[str]] = {"dataset": [], "method": []}
-    for curve in curves:
-        slope, count = curve.last_slope()
-        row = {"dataset": curve.dataset, "method": curve.method}
-        row |= {axis_label(plan.x): value_label(curve.x)} if plan.x else {}
-        places = decimals([curve.best_error])
-        last = f"{slope:+.4f} over {count}" if slope == slope else "—"
-        row |= {
-            "state": "complete" if curve.complete else "not complete",
-            "replicates": str(curve.replicates),
-            "stopped early": str(curve.stopped),
-            "mean curve ends at epoch": str(curve.shown),
-            "longest replicate ends at": str(curve.longest),
-            "bound there (nats)": f"{curve.epochs['mean'].iloc[-1]:.{places}f}",
-            "bound of the best epoch (nats)": f"{curve.best:.{places}f} ± "
-            + error_label(curve.best_error, places),
-            "last slope (nats per epoch)": "stopped early" if curve.stopped else last,
+def _costs(found: Findings, pictures: _Pictures) -> dict[str, Any]:
+    plan, costs = found.plan, found.costs
+    log_p = lay_out(plan, found.cells[found.cells["metric"] == LOG_P])
+    parts: dict[str, Any] = {
+        "sentences": found.sentences,
+        "tables": [markdown(table) for table in (*lay_out_costs(plan, costs), *log_p)],
+    }
+    if can_draw_costs(costs):
+        caption = "Cost in nats of test log p; left of 0 a variation gains."
+        parts["costs"] = {
+            "picture": pictures.add(f"{plan.study.name}_costs", draw_costs(costs)),
+            "caption": caption + what_intervals_are(plan),
         }
-        for heading, text in row.items():
-            table.setdefault(heading, []).append(text)
-    return (
-        f"### Learning curves\n\n![Validation bound per epoch]({picture})\n\n"
-        "Validation bound in nats per epoch, mean over replicates ± one standard error. The mean "
-        "curve ends where the first replicate ended. The best epoch is that of each replicate, the "
-        "one whose model is tested: mean over replicates ± standard error. The last slope, by "
-        "least squares over the last tenth of the epochs, says where a trial was heading that "
-        "ended with its epochs or still runs; one that stopped early had ceased to improve. Each "
-        "panel says which first epochs lie below it. Bounds of different methods are different "
-        f"quantities.{_left_out(plan, curves)}\n\n{pipe_table(table)}\n"
-    )
+    return parts
+
+
+def _comparison(found: Findings, pictures: _Pictures) -> dict[str, Any]:
+    plan = found.plan
+    parts: dict[str, Any] = {"tables": [markdown(lay_out_comparison(plan, found.compared))]}
+    if (complete := found.cells[found.cells["complete"]]).size:
+        columns = choices(plan, complete)
+        table = pipe_table(list(columns), list(zip(*columns.values(), strict=True)))
+        parts["choice"] = {"how": how_chosen(plan), "table": table}
+    if curves := learning_curves(plan, found.records, found.rows, found.cells):
+        rows = [_curve(plan, curve) for curve in curves]
+        parts["curves"] = {
+            "picture": pictures.add(f"{plan.study.name}_curves", draw_curves(curves, plan.x)),
+            "left_out": _left_out(plan, curves),
+            "table": pipe_table(list(rows[0]), [list(row.values()) for row in rows]),
+        }
+    return parts
+
+
+def _curve(plan: Plan, curve: LearningCurve) -> dict[str, str]:
+    """A row of the table of learning curves, by its headings."""
+    slope, count = curve.last_slope()
+    last = f"{slope:+.4f} over {count}" if slope == slope else "—"
+    places = decimals([curve.best_error])
+    return {
+        "dataset": curve.dataset,
+        "method": curve.method,
+        **({axis_label(plan.x): value_label(curve.x)} if plan.x else {}),
+        "state": "complete" if curve.complete else "not complete",
+        "replicates": str(curve.replicates),
+        "stopped early": str(curve.stopped),
+        "mean curve ends at epoch": str(curve.shown),
+        "longest replicate ends at": str(curve.longest),
+        "bound there (nats)": f"{curve.epochs['mean'].iloc[-1]:.{places}f}",
+        "bound of the best epoch (nats)": f"{curve.best:.{places}f} ± "
+        + error_label(curve.best_error, places),
+        "last slope (nats per epoch)": "stopped early" if curve.stopped else last,
+    }
 
 
 def _left_out(plan: Plan, curves: Sequence[LearningCurve]) -> str:
@@ -221,17 +206,4 @@ def _left_out(plan: Plan, curves: Sequence[LearningCurve]) -> str:
     for curve in (curve for curve in curves if curve.left_out):
         words = [curve.dataset, curve.method, *([value_label(curve.x)] if plan.x else [])]
         listed.append(f"{' '.join(words)} ({curve.left_out})")
-    what = "Replicates left out, which diverged or have a bound that is not finite"
-    return f" {what}: {', '.join(listed)}." if listed else ""
-
-
-def _other_models(compared: pd.DataFrame) -> str:
-    table = lay_out_other_models(dict.fromkeys(compared["dataset"]) if len(compared) else ())
-    return f"## Other models\n\n{markdown(table)}" if table.rows else ""
-
-
-def _provenance(records: Records) -> str:
-    told = {name: text for name, text in provenance(records).items() if text}
-    if not told.get("training time"):
-        return "No replicate has ended yet.\n"
-    return "".join(f"- {name}: {text}\n" for name, text in told.items())
+    return ", ".join(listed)

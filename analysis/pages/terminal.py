@@ -3,8 +3,8 @@
 from typing import TYPE_CHECKING
 
 from analysis.findings import Findings
-from analysis.pages.facts import summary, title, unproposed
-from analysis.tables.formats import number, superscript
+from analysis.pages.protocol import summary, title, unproposed
+from analysis.tables.formats import corner, number, superscript
 from analysis.tables.layout import Entry, Table
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def in_terminal(found: Findings) -> "Group":
     ]
     for table in found.tables:
         parts += [Text(f"\n{table.title}, mean ± standard error"), _terminal_table(table)]
-        parts += [Text(f"{superscript(letter)} {text}") for letter, text in table.notes]
+        parts += [Text(f"{superscript(letter)} {text}") for text, letter in table.letters.items()]
     if found.sentences:
         parts += [Text(), *map(Text, found.sentences)]
     parts += [Text(f"warning: {line}", style="yellow") for line in found.records.warnings]
@@ -37,18 +37,18 @@ def _terminal_table(table: Table) -> "RichTable":
     from rich.text import Text
 
     drawn = RichTable(box=SIMPLE_HEAD, collapse_padding=True, pad_edge=False)
-    drawn.add_column(" \\ ".join(part for part in table.corner if part))
+    drawn.add_column(corner(table))
     for column in table.columns:
         drawn.add_column(column, justify="right")
     for name, entries in table.rows:
-        drawn.add_row(Text(name), *(_terminal_entry(entry, table.places) for entry in entries))
+        drawn.add_row(Text(name), *(_terminal_entry(table, entry) for entry in entries))
     return drawn
 
 
-def _terminal_entry(entry: Entry | None, places: int) -> "Text":
+def _terminal_entry(table: Table, entry: Entry | None) -> "Text":
     from rich.text import Text
 
     if entry is None:
         return Text()
-    text = number(entry, places) + superscript(entry.letter)
+    text = number(entry, table.places) + superscript(table.letter(entry))
     return Text(text, style="bold" if entry.best else "")

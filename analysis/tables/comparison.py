@@ -1,44 +1,23 @@
-"""Our test figures beside the published ones, as negative log-likelihoods in nats."""
+"""The tables of our test figures beside the published ones: one figure a column, or one a row."""
 
-from collections.abc import Iterable
-from math import isfinite, nan
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from math import isfinite
 from typing import Any
 
 import pandas as pd
 
-from analysis.cells import summarise
-from analysis.labels import (
-    ESS,
-    ESS_STAR,
-    LOG_P,
-    LOG_P_STAR,
-    LOG_Z2,
-    decimals,
-    error_label,
-    value_label,
-)
-from analysis.published import PublishedFigure, published
-from analysis.selection import CELL
-from analysis.tables.layout import Entry, Notes, Table
+from analysis.labels import LOG_P, LOG_P_STAR, decimals, error_label, short_label, value_label
+from analysis.planned import x_values
+from analysis.published import published
+from analysis.tables.captions import spread, what_is_bold
+from analysis.tables.layout import Entry, Table, published_entry, table
 from gmm_study.study.plan import Plan
 from gmm_study.training.methods import method_named
 
-_Layers = dict[Any, set[tuple[int, ...]]]
 LIKELIHOODS = {LOG_P: "-log p", LOG_P_STAR: "-log p*"}
-ESS_OF = {LOG_P: ESS, LOG_P_STAR: ESS_STAR}
-"""The effective sample size that goes with each."""
-ERROR_OF = {metric: f"{metric}_se" for metric in LIKELIHOODS}
-"""The standard error of each over the test datapoints."""
 OTHER_MODELS = {"nade": "NADE", "eonade": "EoNADE", "rbm": "RBM"}
-"""Models that are published on the same data and that we do not train."""
-COMPARED = {
-    LOG_P: "test log p",
-    LOG_P_STAR: "test log p*",
-    ESS: "ess",
-    ESS_STAR: "ess for p*",
-    LOG_Z2: "2 log Z",
-    **dict.fromkeys(ERROR_OF.values(), "standard error over test datapoints"),
-}
+"""Models with published figures on the same data that we do not train."""
 COLUMNS = (
     "ours",
     "published",
@@ -50,61 +29,35 @@ COLUMNS = (
     "ess",
     "2 log Z",
 )
-
-_TYPES = {
-    "study": "string",
-    "dataset": "string",
-    "method": "string",
-    "x": "object",
-    "metric": "string",
-    "nll": "float64",
-    "standard_error": "float64",
-    "n": "int64",
-    "samples": "Int64",
-    "error_over_data": "float64",
-    "ess": "float64",
-    "log_z2": "float64",
-    "log_z2_error": "float64",
-    "published": "float64",
-    "note": "string",
-    "difference": "float64",
-    "reached": "boolean",
-    "mark": "string",
-    "rank": "string",
-    "paired": "bool",
-}
-
-
-def compare(plan: Plan, rows: pd.DataFrame) -> pd.DataFrame:
-    """A row a dataset, method, x and likelihood: log p, and log p* of methods that have one.
-
-    `nll` and its `standard_error` over replicates (n - 1) in nats, `error_over_data` (over the test
-    datapoints, mean over replicates), `log_z2` with `log_z2_error` over replicates, `published` and
-    `note` (where it stands, whether it was checked), `difference` (ours minus published),
-    `reached`, whether ours is at or below the published figure within one standard error over
-    replicates (of one replicate: at all), `mark` of an incomplete cell, `rank` of log p among
-    methods. A published figure that names its layers is held against those layers alone.
-    """
-    layers = _planned_layers(plan, rows)
-    cells = summarise(plan, rows, COMPARED)
-    found = []
-    by_cell = cells.groupby(["dataset", "method", _position(cells)], sort=False)
-    for (_, method, _), metrics in by_cell:
-        by_metric = {cell["metric"]: cell for cell in metrics.to_dict("records")}
-        for metric in LIKELIHOODS if method_named(str(method)).has_p_star else [LOG_P]:
-            found.append(_row(by_metric, metric, layers))
-    return pd.DataFrame(found, columns=list(_TYPES), dtype=object).astype(_TYPES)
+PAPER_ROWS = (
+    ("-log p", LOG_P, "ours"),
+    ("-log p, published", LOG_P, "published"),
+    ("-log p, difference", LOG_P, "ours - published"),
+    ("-log p*", LOG_P_STAR, "ours"),
+    ("-log p*, published", LOG_P_STAR, "published"),
+    ("-log p*, difference", LOG_P_STAR, "ours - published"),
+    ("ess", LOG_P, "ess"),
+    ("ess for p*", LOG_P_STAR, "ess"),
+    ("2 log Z", LOG_P_STAR, "2 log Z"),
+)
+"""The rows of a method in the paper's form: name, likelihood and which of `COLUMNS` it shows."""
+_ESS = (
+    "ess: the effective sample size as a fraction of K, of q as a proposal for p or for p*, mean "
+    "over test datapoints and replicates."
+)
 
 
 def lay_out_comparison(plan: Plan, compared: pd.DataFrame) -> Table:
-    """One table: a row a likelihood of a dataset, a method and, where there is an axis, its x."""
-    notes = Notes()
+    """A column per figure; a row per likelihood of a data set, a method and a value of the axis.
+
+    `compared` is the frame of `compare`.
+    """
     places = decimals(compared["log_z2_error"])
     rows = []
     for row in compared.to_dict("records"):
         x = [value_label(row["x"])] if plan.x else []
         name = ", ".join([row["dataset"], row["method"], *x, LIKELIHOODS[row["metric"]]])
-        rows.append((name, _entries(row, notes, places)))
+        rows.append((name, tuple(_figures(row, places).values())))
     return Table(
         key=f"{plan.study.name} published",
         title="Our test figures beside the published ones, in nats",
@@ -112,124 +65,123 @@ def lay_out_comparison(plan: Plan, compared: pd.DataFrame) -> Table:
         corner=("", ""),
         columns=COLUMNS,
         rows=tuple(rows),
-        notes=notes.listed(),
         places=decimals(compared["standard_error"]),
     )
 
 
-def lay_out_other_models(datasets: Iterable[str]) -> Table:
-    """What is published of models that we do not train: a row a data set that has any."""
-    notes = Notes()
-    rows: list[tuple[str, tuple[Entry | None, ...]]] = []
-    for dataset in datasets:
-        found = [published(dataset, method) for method in OTHER_MODELS]
-        if any(found):
-            rows.append((dataset, tuple(published_nll(figure, notes) for figure in found)))
-    return Table(
-        key="other models",
-        title="Published test figures of other models, in nats",
-        caption="Negative log-likelihood, lower is better. We train none of these.",
-        corner=("dataset", ""),
-        columns=tuple(OTHER_MODELS.values()),
-        rows=tuple(rows),
-        notes=notes.listed(),
-        places=2,
+def lay_out_paper(plan: Plan, compared: pd.DataFrame, name: str, title: str) -> Table:
+    """A row per figure of a method; a column per data set or, along an axis, per value of it.
+
+    Without an axis, rows of models that we do not train follow. `compared` is the frame of
+    `compare`.
+    """
+    by = "x" if plan.x else "dataset"
+    columns = x_values(compared, by)
+    known: dict[tuple[Any, ...], dict[str, Entry | None]] = {}
+    for row in compared.to_dict("records"):
+        entries = _figures(row, decimals([row["log_z2_error"]]))
+        entries["ours"] = replace(entries["ours"] or Entry(), best=bool(row["rank"]))
+        known[row["method"], row["metric"], row[by]] = entries
+    rows: list[tuple[str, list[Entry | None]]] = []
+    for method in dict.fromkeys(compared["method"]):
+        for label, metric, figure in PAPER_ROWS:
+            own = (known.get((method, metric, column), {}) for column in columns)
+            rows.append((f"{method}, {label}", [entries.get(figure) for entries in own]))
+    if by == "dataset":
+        rows += [(f"{name}, -log p, published", own) for name, own in _other_models(columns)]
+    return table(
+        key=name,
+        title=title,
+        caption=_paper_caption(plan, compared),
+        corner=("", "layers" if by == "x" else "data set"),
+        columns=[short_label(plan.x, value) for value in columns],
+        rows=[(label, entries) for label, entries in rows if any(entries)],
+        places=decimals(compared["standard_error"]),
+        why_blank=" Blank: not known, or not published.",
     )
 
 
-def published_nll(figure: PublishedFigure | None, notes: Notes) -> Entry | None:
-    """A published figure as it was published, None where there is none."""
-    if figure is None:
-        return None
-    return Entry(nan, nan, notes.letter(figure.note), text=f"{figure.nll:.2f}")
+def lay_out_other_models(datasets: Iterable[str]) -> Table:
+    """The published figures of models that we do not train: a row per data set that has any."""
+    listed = [name for name in datasets if any(published(name, own) for own in OTHER_MODELS)]
+    return table(
+        key="other models",
+        title="Published test figures of other models, in nats",
+        caption="Negative log-likelihood, lower is better. We train none of these models.",
+        corner=("", "dataset"),
+        columns=listed,
+        rows=_other_models(listed),
+        places=2,
+        transposed=True,
+        why_blank="",
+    )
+
+
+def _other_models(datasets: Sequence[str]) -> list[tuple[str, list[Entry | None]]]:
+    """The published -log p of each model on each data set."""
+    return [
+        (name, [published_entry(dataset, model, sign=1) for dataset in datasets])
+        for model, name in OTHER_MODELS.items()
+    ]
+
+
+def _figures(row: dict[Any, Any], places: int) -> dict[str, Entry | None]:
+    """The figures of a row of `compare` by the names in `COLUMNS`; None where one is not known.
+
+    2 log Z has `places` decimals.
+    """
+    known, reached = row["n"] > 0, row["reached"]
+    log_z2 = f"{row['log_z2']:.{places}f} ± {error_label(row['log_z2_error'], places)}"
+    entries = (
+        Entry(row["nll"], row["standard_error"], row["mark"]),
+        _number(row["published"], ".2f", row["note"]),
+        _number(row["difference"], "+.2f"),
+        None if pd.isna(reached) else Entry(text="yes" if reached else "no"),
+        Entry(text=str(row["n"])),
+        Entry(text=f"{row['samples']:,}") if known else None,
+        _text(row["error_over_data"], error_label(row["error_over_data"], 2)),
+        _number(row["ess"], "#.3g"),
+        _text(row["log_z2"], log_z2),
+    )
+    return dict(zip(COLUMNS, entries, strict=True))
+
+
+def _number(value: float, form: str, note: str = "") -> Entry | None:
+    return _text(value, f"{value:{form}}", note)
+
+
+def _text(value: float, text: str, note: str = "") -> Entry | None:
+    """The text of a value, None where the value is not finite."""
+    return Entry(text=text, note=note) if isfinite(value) else None
 
 
 def _caption(plan: Plan) -> str:
     from gmm_study.estimators import INNER_SAMPLES
     from gmm_study.trials.evaluation import Z_SAMPLES
 
-    n = plan.study.replicates
-    if n > 1:
-        error = (
-            f"± the standard error over n = {n} replicates (standard deviation with n - 1, divided "
-            "by √n)"
-        )
-        reached = "ours is not above the published figure by more than that standard error"
-    else:
-        error = "one replicate (n = 1), so no standard error over seeds is known (n/a)"
-        reached = "judged by the plain figures, as no standard error over seeds is known"
+    limit = (
+        "plus that standard error"
+        if plan.study.replicates > 1
+        else "itself, as no standard error over seeds is known"
+    )
     text = (
-        f"Negative log-likelihood, lower is better; {error}; K samples per datapoint. At or "
-        f"below: {reached}. s.e. over test data: the standard error of one replicate's figure over "
-        "the test datapoints, mean over replicates. ess: effective samples as a fraction of K, of "
-        "q as a proposal for p, or for p*."
+        f"Negative log-likelihood, lower is better; {spread(plan)}; K samples per datapoint. "
+        f"At or below: ours is at most the published figure {limit}. s.e. over test data: the "
+        "standard error over the test datapoints of one replicate's figure, mean over replicates. "
+        f"{_ESS}"
     )
-    if not any(method_named(method).has_p_star for method in plan.study.methods):
-        return text
-    return (
-        f"{text} 2 log Z: from {Z_SAMPLES:,} samples of p, each with M = {INNER_SAMPLES} inner "
-        "ones; ± as for log p."
+    if any(method_named(method).has_p_star for method in plan.study.methods):
+        text += (
+            f" 2 log Z: estimated from {Z_SAMPLES:,} samples of p with M = {INNER_SAMPLES} inner "
+            "samples each; ± as for log p."
+        )
+    return text
+
+
+def _paper_caption(plan: Plan, compared: pd.DataFrame) -> str:
+    text = (
+        f"Negative log-likelihood on the test set in nats, lower is better; {spread(plan)}. "
+        "Difference: ours minus published, so ours is better where it is below 0. A published "
+        f"figure with known layers is compared with the same layers only. {_ESS}"
     )
-
-
-def _position(cells: pd.DataFrame) -> pd.Series:
-    """A number for every value of x, to group by: None is a value too."""
-    values = list(dict.fromkeys(cells["x"]))
-    return cells["x"].map(values.index).rename("position")
-
-
-def _planned_layers(plan: Plan, rows: pd.DataFrame) -> _Layers:
-    """The layers of the trials of each cell, by its place and, of one trial, by its id."""
-    of_trial = {t.config.trial_id: t.config.hyperparameters.layers for t in plan.trials}
-    layers: _Layers = {trial_id: {sizes} for trial_id, sizes in of_trial.items()}
-    for *cell, trial_id in zip(*(rows[name] for name in (*CELL, "trial_id")), strict=True):
-        layers.setdefault(tuple(cell), set()).add(of_trial[trial_id])
-    return layers
-
-
-def _row(by_metric: dict[str, dict[Any, Any]], metric: str, layers: _Layers) -> dict[str, Any]:
-    cell = by_metric[metric]
-    figure = published(cell["dataset"], cell["method"], metric)
-    key = cell["trial_id"] if cell["complete"] else tuple(cell[name] for name in CELL)
-    if figure and figure.layers and figure.layers not in layers.get(key, {figure.layers}):
-        figure = None
-    difference = -cell["mean"] - figure.nll if figure else nan
-    error = cell["standard_error"] if isfinite(cell["standard_error"]) else 0.0
-    names = ["study", "dataset", "method", "x", "metric", "standard_error", "n", "samples", "mark"]
-    names += ["rank", "paired"]
-    return {name: cell[name] for name in names} | {
-        "nll": -cell["mean"],
-        "ess": by_metric[ESS_OF[metric]]["mean"],
-        "error_over_data": by_metric[ERROR_OF[metric]]["mean"],
-        "log_z2": by_metric[LOG_Z2]["mean"] if metric == LOG_P_STAR else nan,
-        "log_z2_error": by_metric[LOG_Z2]["standard_error"] if metric == LOG_P_STAR else nan,
-        "published": figure.nll if figure else nan,
-        "note": figure.note if figure else "",
-        "difference": difference,
-        "reached": difference <= error if isfinite(difference) else None,
-    }
-
-
-def _entries(row: dict[Any, Any], notes: Notes, places: int) -> tuple[Entry | None, ...]:
-    def shown(text: str, letter: str = "") -> Entry | None:
-        return Entry(nan, nan, letter, text=text) if text else None
-
-    reached = {True: "yes", False: "no"}
-    known = pd.notna(row["reached"])
-    over_data = row["error_over_data"]
-    log_z2 = _number(row["log_z2"], f".{places}f")
-    return (
-        Entry(row["nll"], row["standard_error"], notes.letter(row["mark"])),
-        shown(_number(row["published"], ".2f"), notes.letter(row["note"])),
-        shown(_number(row["difference"], "+.2f")),
-        shown(reached[bool(row["reached"])] if known else ""),
-        shown(str(row["n"])),
-        shown(f"{row['samples']:,}" if row["n"] else ""),
-        shown(error_label(over_data, 2) if isfinite(over_data) else ""),
-        shown(_number(row["ess"], "#.3g")),
-        shown(f"{log_z2} ± {error_label(row['log_z2_error'], places)}" if log_z2 else ""),
-    )
-
-
-def _number(value: float, form: str) -> str:
-    return f"{value:{form}}" if isfinite(value) else ""
+    return text + what_is_bold(plan, compared, "the lowest mean of -log p")

@@ -4,7 +4,7 @@ import pandas as pd
 
 from analysis.labels import decimals
 from analysis.tables.captions import evaluation_samples
-from analysis.tables.layout import Entry, Notes, Table, table
+from analysis.tables.layout import Entry, Table, table
 from gmm_study.study.plan import Plan
 
 
@@ -15,14 +15,13 @@ def lay_out_costs(plan: Plan, costs: pd.DataFrame) -> list[Table]:
 
 
 def _table(plan: Plan, dataset: str, costs: pd.DataFrame) -> Table:
-    notes = Notes()
     methods = list(dict.fromkeys(costs["method"]))
     labels = list(dict.fromkeys(costs["variation"]))
     entries = {
         (row["method"], row["variation"]): Entry(
             row["cost"],
             row["standard_error"],
-            notes.letter(row["mark"]),
+            row["mark"],
             best=row["matters"],
             signed=True,
         )
@@ -36,9 +35,8 @@ def _table(plan: Plan, dataset: str, costs: pd.DataFrame) -> Table:
         corner=("method", "variation"),
         columns=labels,
         rows=[(method, [entries.get((method, label)) for label in labels]) for method in methods],
-        notes=notes,
         places=decimals(errors),
-        down=True,
+        transposed=True,
     )
 
 

@@ -1,7 +1,7 @@
 """Tables as Markdown, CSV and LaTeX: the same entries, captions and footnotes in each."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from math import isfinite
 
 import pandas as pd
@@ -13,20 +13,30 @@ from analysis.tables.layout import Entry, Table
 
 def markdown(table: Table) -> str:
     """A pipe table with its caption before it and its footnotes after it."""
-    corner = " \\ ".join(part for part in table.corner if part)
-    body = [
-        [method, *(_markdown_entry(entry, table.places) for entry in entries)]
-        for method, entries in table.rows
-    ]
-    grid = tabulate(
-        [[escaped(cell) for cell in row] for row in body],
-        headers=[escaped(head) for head in (corner, *table.columns)],
+    body = [[name, *(_markdown_entry(table, e) for e in entries)] for name, entries in table.rows]
+    grid = pipe_table([corner(table), *table.columns], body, numeric=True)
+    notes = "".join(f"\n\n{superscript(letter)} {text}" for text, letter in table.letters.items())
+    return f"**{table.title}.** {table.caption}\n\n{grid}{notes}\n"
+
+
+def pipe_table(
+    heads: Sequence[str], rows: Iterable[Sequence[object]], numeric: bool = False
+) -> str:
+    """A Markdown table of texts; `numeric` aligns all columns but the first to the right."""
+    align = ("left", *("right" for _ in heads[1:])) if numeric else None
+    text: str = tabulate(
+        [[_escaped(cell) for cell in row] for row in rows],
+        headers=[_escaped(head) for head in heads],
         tablefmt="pipe",
         disable_numparse=True,
-        colalign=("left", *("right" for _ in table.columns)),
+        colalign=align,
     )
-    notes = "".join(f"\n\n{superscript(letter)} {text}" for letter, text in table.notes)
-    return f"**{table.title}.** {table.caption}\n\n{grid}{notes}\n"
+    return text
+
+
+def corner(table: Table) -> str:
+    """What the first column and the others hold: `method \\ dataset`."""
+    return " \\ ".join(filter(None, table.corner))
 
 
 def csv(cells: pd.DataFrame) -> str:
@@ -49,21 +59,20 @@ def number(entry: Entry, places: int) -> str:
     return f"{mean} ± {error_label(entry.standard_error, places)}"
 
 
-def escaped(text: str) -> str:
-    """A text as it stands in a cell of a pipe table."""
-    return text.replace("|", "\\|")
-
-
 def superscript(letters: str) -> str:
     """A footnote's letters, raised."""
     return letters.translate(str.maketrans("abcdefghijklmnop", "ᵃᵇᶜᵈᵉᶠᵍʰⁱʲᵏˡᵐⁿᵒᵖ"))
 
 
-def _markdown_entry(entry: Entry | None, places: int) -> str:
+def _escaped(text: object) -> str:
+    return str(text).replace("|", "\\|")
+
+
+def _markdown_entry(table: Table, entry: Entry | None) -> str:
     if entry is None:
         return ""
-    text = number(entry, places)
-    return (f"**{text}**" if entry.best else text) + superscript(entry.letter)
+    text = number(entry, table.places)
+    return (f"**{text}**" if entry.best else text) + superscript(table.letter(entry))
 
 
 def _latex_table(table: Table) -> str:
@@ -83,26 +92,31 @@ def _latex_table(table: Table) -> str:
             rf"    \cmidrule(lr){{2-{across + 1}}}",
         ]
     lines += [rf"    {' & '.join(map(_latex, head))} \\", r"    \midrule"]
-    for method, entries in table.rows:
-        cells = [_latex(method), *(_latex_entry(entry, table.places) for entry in entries)]
+    for name, entries in table.rows:
+        cells = [_latex(name), *(_latex_entry(table, entry) for entry in entries)]
         lines.append(rf"    {' & '.join(cells)} \\")
     lines += [r"    \bottomrule", r"  \end{tabular}"]
-    if table.notes:
-        notes = [rf"\textsuperscript{{{letter}}}~{_latex(text)}" for letter, text in table.notes]
+    if table.letters:
+        notes = [_raised(letter) + f"~{_latex(text)}" for text, letter in table.letters.items()]
         lines += [r"  \par\smallskip", rf"  {{\footnotesize {'; '.join(notes)}.\par}}"]
     return "\n".join([*lines, r"\end{table}", ""])
 
 
-def _latex_entry(entry: Entry | None, places: int) -> str:
+def _latex_entry(table: Table, entry: Entry | None) -> str:
     if entry is None:
         return ""
-    text = number(entry, places)
-    if isfinite(entry.mean):
+    text = number(entry, table.places)
+    if isfinite(entry.mean) or text[0] in "+-":
         mathematics = text.replace("±", r"\pm").replace("n/a", r"\mathrm{n/a}")
         text = rf"$\mathbf{{{mathematics}}}$" if entry.best else f"${mathematics}$"
     else:
         text = _latex(text)
-    return text + (rf"\textsuperscript{{{entry.letter}}}" if entry.letter else "")
+    letter = table.letter(entry)
+    return text + (_raised(letter) if letter else "")
+
+
+def _raised(letter: str) -> str:
+    return rf"\textsuperscript{{{letter}}}"
 
 
 _LATEX = str.maketrans(

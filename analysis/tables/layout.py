@@ -5,7 +5,8 @@ CSV is the frame itself.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from itertools import count, product
 from math import nan
 from typing import Any
@@ -20,19 +21,20 @@ from gmm_study.study.plan import Plan
 from gmm_study.study.schema import VARIATION
 
 MOST_COLUMNS = 8
-"""Values of an axis beyond which a table lists them down the page."""
+"""A table with more columns than this is transposed."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """What a table shows of one cell: nats, the letter of a footnote, whether it is bold.
+    """What a table shows of one cell: a mean ± its standard error in nats, or a text.
 
-    A `signed` one shows its plus; `text` is shown as it stands, in place of both numbers.
+    `note` is the text of its footnote, `best` makes it bold, `signed` shows the plus of a positive
+    mean. A `text` is shown in place of both numbers.
     """
 
-    mean: float
-    standard_error: float
-    letter: str = ""
+    mean: float = nan
+    standard_error: float = nan
+    note: str = ""
     best: bool = False
     signed: bool = False
     text: str = ""
@@ -40,10 +42,9 @@ class Entry:
 
 @dataclass(frozen=True)
 class Table:
-    """One metric: rows are methods, columns the values of the plan's axis, or else the datasets.
+    """Rows and columns of entries; None is a blank one. `places` is the number of decimals.
 
-    The other way round where there are more than `MOST_COLUMNS`, or for variations, whose labels
-    are long. `corner` names the rows and the columns.
+    `key` names the table within a document, `corner` names the rows and the columns.
     """
 
     key: str
@@ -52,36 +53,25 @@ class Table:
     corner: tuple[str, str]
     columns: tuple[str, ...]
     rows: tuple[tuple[str, tuple[Entry | None, ...]], ...]
-    notes: tuple[tuple[str, str], ...]
     places: int
 
+    @cached_property
+    def letters(self) -> dict[str, str]:
+        """The footnotes in reading order: each text with its letter."""
+        texts = dict.fromkeys(entry.note for _, row in self.rows for entry in row if entry)
+        return dict(zip(filter(None, texts), _letters(), strict=False))
 
-@dataclass
-class Notes:
-    """The footnotes of a table: a letter for each distinct text, in the order of their use."""
-
-    letters: dict[str, str] = field(default_factory=dict)
-
-    def letter(self, text: str) -> str:
-        """The letter of a text, none for an empty one."""
-        if text and text not in self.letters:
-            self.letters[text] = next(letter for letter in _letters() if not self._taken(letter))
-        return self.letters.get(text, "")
-
-    def listed(self) -> tuple[tuple[str, str], ...]:
-        """Each letter with its text."""
-        return tuple((letter, text) for text, letter in self.letters.items())
-
-    def _taken(self, letter: str) -> bool:
-        return letter in self.letters.values()
+    def letter(self, entry: Entry) -> str:
+        """The letter of an entry's footnote, empty without one."""
+        return self.letters.get(entry.note, "")
 
 
 def lay_out(plan: Plan, cells: pd.DataFrame) -> list[Table]:
-    """The tables of a study: first log p on every dataset, then the bound, of what `cells` has.
+    """The tables of a study: log p on every dataset, then the other metrics in `cells`.
 
-    Along an axis there is a table a dataset, without one a table for all of them. The best mean of
-    a column is marked in the tables of log p alone, and only where it has a rival: bounds of
-    different methods are different quantities. Published figures stand beside log p.
+    Along an axis there is one table per dataset, otherwise one table for all datasets. The best
+    mean of a column is bold for log p alone, and only where it has a rival: bounds of different
+    methods are different quantities. Published figures stand beside log p.
     """
     datasets = list(dict.fromkeys(cells["dataset"]))
     groups = [[dataset] for dataset in datasets] if plan.x else [datasets]
@@ -92,11 +82,42 @@ def lay_out(plan: Plan, cells: pd.DataFrame) -> list[Table]:
     return tables
 
 
+def table(
+    key: str,
+    title: str,
+    caption: str,
+    corner: tuple[str, str],
+    columns: Sequence[str],
+    rows: Sequence[tuple[str, Sequence[Entry | None]]],
+    places: int,
+    transposed: bool = False,
+    why_blank: str = BLANK,
+) -> Table:
+    """A table, transposed if asked or if it has more than `MOST_COLUMNS` columns."""
+    if any(entry is None for name, row in rows for entry in row if "published" not in name):
+        caption += why_blank
+    if transposed or len(columns) > MOST_COLUMNS:
+        names = [name for name, _ in rows]
+        turned = zip(*(row for _, row in rows), strict=True)
+        rows, columns = list(zip(columns, turned, strict=True)), names
+        corner = corner[::-1]
+    body = tuple((name, tuple(row)) for name, row in rows)
+    return Table(key, title, caption, corner, tuple(columns), body, places)
+
+
+def published_entry(dataset: str, method: str, metric: str = LOG_P, sign: int = -1) -> Entry | None:
+    """A published figure with its source as a footnote; None where there is none.
+
+    As a log-likelihood, or with `sign` 1 as the negative one that papers print.
+    """
+    figure = published(dataset, method, metric)
+    return Entry(note=figure.note, text=f"{sign * figure.nll:.2f}") if figure else None
+
+
 def _along_axis(plan: Plan, cells: pd.DataFrame) -> Table:
     metric, dataset = cells["metric"].iloc[0], cells["dataset"].iloc[0]
-    notes, xs, methods = Notes(), x_values(cells), list(dict.fromkeys(cells["method"]))
-    entries = _entries(cells, notes, by="x")
-    rows = [(method, [entries.get((method, x)) for x in xs]) for method in methods]
+    xs, methods = x_values(cells), list(dict.fromkeys(cells["method"]))
+    entries = _entries(cells, by="x")
     text = caption(plan, cells, metric)
     if metric == LOG_P:
         text += _published_sentence(dataset, methods)
@@ -106,21 +127,20 @@ def _along_axis(plan: Plan, cells: pd.DataFrame) -> Table:
         caption=text,
         corner=("method", axis_label(plan.x or "")),
         columns=[value_label(x) for x in xs],
-        rows=rows,
-        notes=notes,
+        rows=[(method, [entries.get((method, x)) for x in xs]) for method in methods],
         places=decimals(cells["standard_error"]),
-        down=plan.x == VARIATION,
+        transposed=plan.x == VARIATION,
     )
 
 
 def _across_datasets(plan: Plan, cells: pd.DataFrame) -> Table:
     metric, datasets = cells["metric"].iloc[0], list(dict.fromkeys(cells["dataset"]))
-    notes, one = Notes(), len(datasets) == 1
-    entries = _entries(cells, notes, by="dataset")
+    one = len(datasets) == 1
+    entries = _entries(cells, by="dataset")
     rows: list[tuple[str, list[Entry | None]]] = []
     for method in dict.fromkeys(cells["method"]):
         rows.append((method, [entries.get((method, dataset)) for dataset in datasets]))
-        figures = [published_entry(dataset, method, metric, notes) for dataset in datasets]
+        figures = [published_entry(dataset, method, metric) for dataset in datasets]
         if any(figures):
             rows.append((f"{method}, published", figures))
     place = f" on {datasets[0]}" if one else ""
@@ -131,48 +151,8 @@ def _across_datasets(plan: Plan, cells: pd.DataFrame) -> Table:
         corner=("method", "" if one else "dataset"),
         columns=[METRICS[metric]] if one else datasets,
         rows=rows,
-        notes=notes,
         places=decimals(cells["standard_error"]),
     )
-
-
-def table(
-    key: str,
-    title: str,
-    caption: str,
-    corner: tuple[str, str],
-    columns: Sequence[str],
-    rows: Sequence[tuple[str, Sequence[Entry | None]]],
-    notes: Notes,
-    places: int,
-    down: bool = False,
-    why_blank: str = BLANK,
-) -> Table:
-    """A table; `down`, or more than `MOST_COLUMNS` columns, puts rows and columns about."""
-    blank = any(entry is None for name, row in rows for entry in row if "published" not in name)
-    if down or len(columns) > MOST_COLUMNS:
-        names = [name for name, _ in rows]
-        turned = zip(*(row for _, row in rows), strict=True)
-        rows, columns = list(zip(columns, turned, strict=True)), names
-        corner = corner[::-1]
-    return Table(
-        key=key,
-        title=title,
-        caption=caption + why_blank * blank,
-        corner=corner,
-        columns=tuple(columns),
-        rows=tuple((name, tuple(row)) for name, row in rows),
-        notes=notes.listed(),
-        places=places,
-    )
-
-
-def published_entry(dataset: str, method: str, metric: str, notes: Notes) -> Entry | None:
-    """The published figure as the log-likelihood that our tables show, None where there is none."""
-    figure = published(dataset, method, metric)
-    if figure is None:
-        return None
-    return Entry(-figure.nll, nan, notes.letter(figure.note), text=f"{-figure.nll:.2f}")
 
 
 def _published_sentence(dataset: str, methods: Iterable[str]) -> str:
@@ -184,17 +164,17 @@ def _published_sentence(dataset: str, methods: Iterable[str]) -> str:
     return f" Published: {listed}." if figures else ""
 
 
-def _entries(cells: pd.DataFrame, notes: Notes, by: str) -> dict[tuple[str, Any], Entry]:
+def _entries(cells: pd.DataFrame, by: str) -> dict[tuple[str, Any], Entry]:
     """The entries by method and column."""
     return {
         (cell["method"], cell[by]): Entry(
-            cell["mean"], cell["standard_error"], notes.letter(cell["mark"]), bool(cell["rank"])
+            cell["mean"], cell["standard_error"], cell["mark"], best=bool(cell["rank"])
         )
         for cell in cells.to_dict("records")
     }
 
 
 def _letters() -> Iterator[str]:
-    """a, b, … p, then two letters and so on."""
+    """a, b, … p, then aa, ab, …: the letters that can be raised in Markdown."""
     for length in count(1):
         yield from map("".join, product("abcdefghijklmnop", repeat=length))

@@ -53,7 +53,8 @@ def test_a_dataset_that_could_not_be_had_is_a_marked_gap(report):
     log_p = report.found.tables[0]
     entry = dict(log_p.rows)["gmm"][2]
     assert math.isnan(entry.mean)
-    assert (entry.letter, "no data") in log_p.notes
+    assert entry.note == "no data"
+    assert "no data" in log_p.letters
     assert "- no data: adult\n" in page
     cells = pd.read_csv(report.paths["table.csv"])
     gaps = cells[cells["dataset"] == "adult"]
@@ -79,7 +80,7 @@ def test_along_an_axis_the_published_figure_is_named_in_the_caption(lab):
     first, second, *_ = report.found.tables
     assert "Published: gmm -9.40" in first.caption
     assert "rws -9.90" in first.caption
-    assert set(dict(second.notes).values()) == {"no data"}
+    assert set(second.letters) == {"no data"}
 
 
 def test_published_figures_are_those_of_the_publications():

@@ -5,12 +5,12 @@ import re
 
 import pytest
 
-from analysis import join, load, plan_from_records, summarise, write_reproduction
+from analysis import find, join, load, plan_from_records, summarise, write_reproduction
 from analysis.curves import learning_curves
 from analysis.figures.curves import draw_curves
 from analysis.pages.remarks import remarks
 from analysis.pages.reproduction import at_a_glance
-from analysis.tables.comparison import compare, lay_out_comparison
+from analysis.tables.comparison import lay_out_comparison
 from analysis.tables.formats import markdown
 from gmm_study.data.registry import REGISTRY
 from gmm_study.trials.config import TrialConfig
@@ -61,7 +61,7 @@ def uci(lab):
 
 
 def compared(plan, lab):
-    return compare(plan, join(plan, load(lab.store)))
+    return find(plan, lab.store).compared
 
 
 def one(frame, **where):
@@ -186,14 +186,13 @@ def test_without_any_record_the_page_is_all_gaps(lab):
     assert "4 published figures, none compared." in text
     assert "Ours missing for 4, no complete trial yet: mushrooms 4." in text
     assert "No replicate has ended yet." in text
-    assert "not recorded" not in text
     assert "hours" not in text
     assert "### Trials behind" not in text
     variations = lab.plan("details", variations={"authors": {}, "K=1": {"samples": 1}})
     assert len(write_reproduction([variations], lab.store, output).paths) == 1
     nothing = lab.plan("nothing", datasets=["adult"], without=["adult"])
     write_reproduction([nothing], lab.store, output)
-    assert "No data set of this study is known here: adult." in output.read_text()
+    assert "The data sets of this study are not available: adult." in output.read_text()
 
 
 def test_a_plan_needs_no_data_where_a_checksum_is_known_or_recorded(lab):
@@ -302,20 +301,19 @@ def test_the_page_says_how_was_searched_and_what_was_left_alone(lab):
     write_reproduction([plan], lab.store, output)
     text = output.read_text()
     assert (
-        "Search: random, 2 trials a cell: 1 point, given in the study's file, tried before any "
-        "draw, and 1 drawn (seed 0)." in text
+        "- search: random, 2 trials in every cell of the grid, seed 0; given in the study's file "
+        "and tried first: (learning_rate 0.005)\n" in text
     )
-    assert "\n  - learning_rate 0.005\n" in text
-    assert "Searched: learning_rate (log_uniform 0.001; 0.01)." in text
-    (defaults,) = re.findall("At their defaults: (.*)", text)
-    for words in ("optimizer adam", "batch_size 100", "for vae: samples 1; bound elbo"):
+    assert "- learning rate: log_uniform from 0.001 to 0.01\n" in text
+    (defaults,) = re.findall("- at their defaults: (.*)", text)
+    for words in ("optimizer adam", "batch_size 100", "for vae: samples 1, bound elbo"):
         assert words in defaults
     for name in ("patience", "learning_rate", "method"):
         assert name not in defaults
     plan = lab.plan("grid", **DEPTHS)
     write_reproduction([plan], lab.store, output)
-    assert "Axis: layers (8; 8,4)." in output.read_text()
-    assert "Searched" not in output.read_text()
+    assert "- layers: 8; 8,4\n" in output.read_text()
+    assert "- search: grid, every combination once\n" in output.read_text()
 
 
 def test_figures_come_with_the_errors_that_a_reader_needs(lab):
@@ -339,10 +337,10 @@ def test_one_replicate_is_judged_by_the_plain_figures_and_the_page_says_so(lab):
     frame = compared(plan, lab)
     assert one(frame, metric="test/log_p")["reached"] is False
     text = markdown(lay_out_comparison(plan, frame))
-    assert "judged by the plain figures, as no standard error over seeds is known" in text
+    assert "at most the published figure itself, as no standard error over seeds is known" in text
     headline, judged, *_ = at_a_glance(frame)
     assert "standard error over replicates" not in headline
-    assert judged == "Judged by the plain figures, as there is one replicate: 2."
+    assert judged == "Compared without a standard error, as there is one replicate: 2."
 
 
 def test_the_page_has_what_is_published_of_other_models(page):
@@ -361,7 +359,7 @@ def test_remarks_follow_from_the_numbers(lab):
     lab.write(of_gmm, gmm(-20.0, ess=0.002))
     lab.write(of_rws, rws(-20.0))
     # the records say 57 epochs, the best of them the 47th
-    assert remarks(plan, join(plan, load(lab.store))) == [
+    assert remarks(find(plan, lab.store)) == [
         "Fewer than 10 samples per datapoint are effective, so log p is a loose lower bound: "
         "digits gmm (2.0 of 1,000).",
         "Log p at the K of training and at that of the evaluation: "
