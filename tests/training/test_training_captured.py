@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from gmm_study.models import RandomStreams, fused
+from gmm_study.models import RandomStreams, loops
 from gmm_study.training.build import build_model, build_objective
 from gmm_study.training.captured import StepRunner
 from gmm_study.training.checkpoint import TRAINING_FILE, checkpoint_files, resume_training
@@ -26,7 +26,7 @@ TRAIN = torch.from_numpy(DATA.train)
 @pytest.fixture(autouse=True)
 def without_compiled_loops(monkeypatch):
     """A GPU computes and draws with torch alone, and a recording sees nothing else."""
-    monkeypatch.setattr(fused, "njit", None)
+    monkeypatch.setattr(loops, "COMPILED", False)
 
 
 class Captured(SideBySide):
