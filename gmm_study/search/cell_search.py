@@ -26,17 +26,17 @@ from gmm_study.study.strategies import (
 from gmm_study.trials.record import RecordStore
 
 STATES = {"complete": TrialState.COMPLETE, "stopped": TrialState.PRUNED}
-"""Optuna's word for how a trial ended; it has failed otherwise, whether it diverged or broke."""
+"""Optuna's state of an ended trial; every other state (diverged, failed) is FAIL in Optuna."""
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 
 
 class CellSearch:
-    """Proposes trials of a cell, and says which of them fall behind.
+    """Proposes trials of a cell, and decides which of them fall behind.
 
-    What it answers hangs on the cell's key and on the events before alone, so doing the events of
-    its history again brings it to where it stood; nothing of Optuna's own is stored. The objective
-    is the mean over replicates of the best validation bound.
+    Its answers depend only on the cell's key and on earlier events, so replaying the events of its
+    history restores its state; no state of Optuna is stored. The objective is the best validation
+    bound, averaged over replicates.
     """
 
     def __init__(self, store: RecordStore, cell: Cell) -> None:
@@ -57,19 +57,19 @@ class CellSearch:
 
     @property
     def under_way(self) -> list[str]:
-        """The ids of the trials that were proposed and have not ended."""
+        """The ids of the trials that have been proposed and have not ended."""
         return [trial_id for trial_id, trials in self._under_way.items() if trials]
 
     @property
     def unproposed(self) -> int:
-        """How many trials are yet to be proposed."""
+        """The number of trials yet to be proposed."""
         search = self.cell.study.search
         if not (self.cell.study.is_adaptive and isinstance(search, DrawnSearch)):
             return 0
         return max(0, search.trials - len(self._proposed))
 
     def propose(self) -> PlannedTrial | None:
-        """The next trial that is new to the cell; None where all were proposed."""
+        """The next trial that is new to the cell; None if all have been proposed."""
         while self.unproposed:
             point = self._next_point()
             trial = self._ask(point)
@@ -85,14 +85,14 @@ class CellSearch:
         return None
 
     def enter(self, trial_id: str) -> None:
-        """Take in a trial that the plan has and the search did not propose."""
+        """Add a trial of the plan that the search did not propose."""
         if trial_id not in self._ended and not self._under_way[trial_id]:
             self._add({"event": "propose", "trial_id": trial_id, "axes": {}, "given": True})
 
     def report(self, trial_id: str, epoch: int, bound: float) -> bool:
-        """Tell what a trial has reached at a milestone; gives whether it falls behind.
+        """Record a trial's bound at a milestone; returns whether the trial falls behind.
 
-        A milestone counts once: whoever comes there again is told the same.
+        A milestone counts once; reporting it again gives the same answer.
         """
         if (trial_id, epoch) in self._behind:
             return self._behind[trial_id, epoch]
@@ -101,7 +101,7 @@ class CellSearch:
         return self._add({"event": "report", "trial_id": trial_id, "epoch": epoch, "bound": bound})
 
     def end(self, trial_id: str, state: str, bound: float | None) -> None:
-        """Tell how a trial ended, once; `bound` is that of a complete one."""
+        """Record the end of a trial, once; `bound` is given for a complete trial."""
         if not self._under_way[trial_id] and self._ended.get(trial_id) == (state, bound):
             return
         self._add({"event": "end", "trial_id": trial_id, "state": state, "bound": bound})
@@ -112,7 +112,7 @@ class CellSearch:
         return behind
 
     def _do(self, event: Event) -> bool:
-        """Let an event happen; gives whether a report shows the trial behind."""
+        """Apply an event; returns whether a report shows that the trial falls behind."""
         trial_id = event["trial_id"]
         if event["event"] == "propose":
             self._take(trial_id, self._ask_again(event), event["axes"])
@@ -136,7 +136,7 @@ class CellSearch:
         return self._study.ask(self._distributions)
 
     def _ask_again(self, event: Event) -> Trial:
-        """The proposal of an event; as a fact where this version of Optuna would draw another."""
+        """Repeat the proposal of an event, even if this version of Optuna would draw another."""
         trial = self._ask(event["axes"] if event.get("given") else None)
         if not event.get("given") and plain_values(self._axes, trial.params) != event["axes"]:
             self._study.tell(trial, state=TrialState.FAIL)
@@ -144,7 +144,7 @@ class CellSearch:
         return trial
 
     def _take(self, trial_id: str, trial: Trial, axes: dict[str, Any]) -> None:
-        """Wait for the trial's end, or tell it if it has ended: a search may propose it twice."""
+        """Register a proposal. A search may propose a trial twice, so it may have ended already."""
         self._proposed.append(axes)
         self._under_way[trial_id].append(trial)
         self._params[trial_id] = trial.params
@@ -157,7 +157,7 @@ class CellSearch:
         trials, verdict = self._under_way.pop(trial_id, []), STATES.get(state, TrialState.FAIL)
         for trial in trials:
             self._study.tell(trial, bound, state=verdict)
-        if not trials and state == "complete" != before:  # it had failed, and was tried again
+        if not trials and state == "complete" != before:  # it had failed and was retried
             params = self._params[trial_id]
             self._study.add_trial(
                 create_trial(value=bound, params=params, distributions=self._distributions)

@@ -14,12 +14,12 @@ from gmm_study.study.axis import Axis
 
 
 def distributions(axes: Mapping[str, Axis]) -> dict[str, BaseDistribution]:
-    """Optuna's distribution for every axis that is drawn from."""
+    """The Optuna distribution of every axis that is drawn from."""
     return {name: _distribution(axis) for name, axis in axes.items()}
 
 
 def plain_values(axes: Mapping[str, Axis], drawn: Mapping[str, Any]) -> dict[str, Any]:
-    """Drawn values, those of ranges of reals rounded to six digits, as a trial's identity wants."""
+    """Drawn values; those from ranges of reals are rounded to six digits for the trial's id."""
     return {name: axes[name].rounded(value) for name, value in drawn.items()}
 
 

@@ -29,7 +29,7 @@ Event = dict[str, Any]
 
 
 class History:
-    """The events of one cell, to be kept with `store` once they are added."""
+    """The events of one cell; `store` writes the events that were added."""
 
     def __init__(self, store: RecordStore, cell: Cell) -> None:
         self._folder = _folder(store, cell.study.name)
@@ -37,14 +37,14 @@ class History:
         self.events: list[Event] = _read(store, cell.study.name, cell.key).get("events", [])
         self._stored = len(self.events)
         self.problem = "" if self.events else _problem(self._folder, cell)
-        """A line where there is a file that is not whole: the records stay, the search is lost."""
+        """One line if the file is damaged: the records are kept, but the search is lost."""
 
     def add(self, event: Event) -> None:
         """Append an event."""
         self.events.append(event)
 
     def store(self) -> None:
-        """Replace the file, if there is anything new. Raises `OSError` where that fails."""
+        """Replace the file if there are new events. Raises `OSError` if that fails."""
         if self._stored == len(self.events):
             return
         axes = self.cell.study.drawn
@@ -59,7 +59,7 @@ class History:
         self._stored = len(self.events)
 
     def proposals(self) -> list[dict[str, Any]]:
-        """The values of every proposal on the axes drawn from, in order."""
+        """The values of every proposal on the axes that are drawn from, in order."""
         return [event["axes"] for event in self.events if event["event"] == "propose"]
 
 
@@ -67,25 +67,25 @@ def _problem(folder: Record, cell: Cell) -> str:
     name = f"{cell.key}.json"
     if folder.read_file(name) is None:
         return ""
-    return f"{folder.path}/{name} is damaged, so the search of '{cell.label}' starts anew"
+    return f"{folder.path}/{name} is damaged, so the search of '{cell.label}' starts again"
 
 
 @dataclass
 class Proposal:
-    """What became of one proposal."""
+    """One proposal and its outcome."""
 
     trial_id: str
     axes: Mapping[str, Any]
     reports: dict[int, float] = field(default_factory=dict)
-    """Its bound (nats) at each milestone that it has reported, by epoch."""
+    """The bounds (nats) that it has reported at milestones, by epoch."""
     state: str | None = None
-    """None while it has not ended."""
+    """None until it has ended."""
     bound: float | None = None
 
 
 @dataclass(frozen=True)
 class StoredSearch:
-    """A search as its file tells it."""
+    """A search as read from its file."""
 
     cell: str
     drawn: dict[str, Axis]
@@ -93,7 +93,7 @@ class StoredSearch:
 
 
 def read_search(store: RecordStore, study: str, key: str) -> StoredSearch | None:
-    """The search of a cell, None where there is none that can be read."""
+    """The search of a cell; None if there is no readable file."""
     found = _read(store, study, key)
     if not found:
         return None
@@ -116,7 +116,7 @@ def read_search(store: RecordStore, study: str, key: str) -> StoredSearch | None
 
 
 def _read(store: RecordStore, study: str, key: str) -> dict[str, Any]:
-    """What a file says; empty where there is none, or none that is whole."""
+    """The content of a file; empty if there is no file or it is damaged."""
     content = _folder(store, study).read_file(f"{key}.json")
     try:
         document = dict(json.loads(content or b"{}"))

@@ -16,20 +16,21 @@ optuna.logging.set_verbosity(optuna.logging.ERROR)
 
 FEWEST_TRIALS = 4
 MOST_TRIALS = 150
-"""Trials beyond which every second, third, … one is taken: the forest's time grows with them."""
+"""With more trials, only every second, third, … one is used, to limit the running time."""
 TREES = 16
 NOT_READ = "not read"
 LOG_SCALE_FROM = 20.0
-"""Largest over smallest value of a setting above which the forest sees its logarithm."""
+"""The ratio of largest to smallest value above which the forest uses a setting's logarithm."""
 
 
 def importances(settings: Mapping[str, Sequence[Any]], bounds: Sequence[float]) -> dict[str, float]:
-    """The share of each setting in the variance of the bound, largest first; they sum to 1.
+    """The share of each setting in the variance of the bound, largest first; shares sum to 1.
 
-    `settings` has a value a trial for each, a number or a text, or None where a trial does not read
-    it, and `bounds` the trials' bounds in nats (Hutter, Hoos, Leyton-Brown, ICML 2014). To the
-    forest a number that is not read is the middle one of the others. A setting of one value has no
-    share. Empty where there are under four trials, no setting that varies or no variance.
+    `settings` maps each setting to its value in every trial: a number, a text, or None if the trial
+    does not use it. `bounds` are the trials' bounds in nats. In place of a number that is not used,
+    the forest gets the median of the others. A setting with one value has no share. The result is
+    empty if there are fewer than four trials, no setting varies, or the bounds do not vary (Hutter,
+    Hoos, Leyton-Brown, ICML 2014).
     """
     step = -(-len(bounds) // MOST_TRIALS)
     bounds = list(bounds)[::step]
@@ -51,7 +52,7 @@ def importances(settings: Mapping[str, Sequence[Any]], bounds: Sequence[float]) 
 
 
 def _told(values: list[Any]) -> list[Any]:
-    """The values with one in place of None."""
+    """The values with None replaced."""
     known = [value for value in values if value is not None]
     if len(known) == len(values) or not known:
         return values

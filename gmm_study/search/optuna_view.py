@@ -23,15 +23,15 @@ DEFAULT_URL = "sqlite:///optuna.db"
 
 
 def storage_url() -> str:
-    """Where the view goes: `OPTUNA_STORAGE`, or a database in the current folder."""
+    """The storage of the view: `OPTUNA_STORAGE`, or a database in the current folder."""
     return os.environ.get("OPTUNA_STORAGE") or DEFAULT_URL
 
 
 def show(store: RecordStore, study: str, keys: Iterable[str], url: str | None = None) -> None:
-    """Bring the Optuna studies of a study's cells up to date.
+    """Update the Optuna studies of a study's cells.
 
-    A trial that is under way and that no process trains is told as failed, so that a run that was
-    killed leaves no trial running for ever; should it go on, it is there once more.
+    An unfinished trial that no process trains is shown as failed, so that a killed run leaves no
+    trial running forever; if it is continued, it is added once more.
     """
     storage: RDBStorage | None = None
     for key in keys:
@@ -60,7 +60,7 @@ class _Shown:
         for number, proposal in enumerate(self.search.proposals):
             shown = self.latest.get(number)
             if shown and shown.user_attrs["trial_id"] != proposal.trial_id:
-                shown = None  # of records that were deleted since
+                shown = None  # its records have been deleted since
             if proposal.state is not None:
                 self._show(number, proposal, shown, STATES.get(proposal.state, TrialState.FAIL))
             elif store.record(proposal.trial_id).status().get("state") == "running":

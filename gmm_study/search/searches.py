@@ -23,11 +23,12 @@ ENDED = ("complete", "diverged", "failed", "stopped")
 
 
 class Searches:
-    """Proposes trials until a study has as many as it asks for, and says which are to be stopped.
+    """Proposes trials until the study has enough, and decides which trials to stop.
 
-    Without an adaptive search there is nothing to propose, without a scheduler nothing is stopped,
-    and without either Optuna is not imported. What an answer hangs on is stored before it is given,
-    if the storage can be written at all: a search that is forgotten costs no record.
+    Without an adaptive search nothing is proposed, without a scheduler nothing is stopped, and
+    without either Optuna is not imported. Everything that an answer depends on is stored before the
+    answer is given. If the storage cannot be written, the run continues: a lost search loses no
+    records.
     """
 
     def __init__(self, plan: Plan, store: RecordStore) -> None:
@@ -43,21 +44,21 @@ class Searches:
 
     @property
     def unproposed(self) -> int:
-        """How many trials are yet to be proposed."""
+        """The number of trials yet to be proposed."""
         return sum(cell.unproposed for cell in self._cells.values())
 
     def take_up(self, retried: set[str]) -> None:
-        """Tell the searches of all that has ended since they were last told, but the `retried`."""
+        """Update the searches with all trials that have ended since, except the `retried` ones."""
         for cell in self._cells.values():
             for trial_id in set(cell.under_way) - retried:
                 self._catch_up(trial_id)
         self._store()
 
     def next(self) -> PlannedTrial | None:
-        """A trial to train that nobody trains yet, None where all were proposed.
+        """The next trial to train; None if all have been proposed.
 
-        It comes from the cell with the fewest under way, so that a search learns from as many
-        trials as it can before it proposes the next.
+        It comes from the cell with the fewest running trials, so that a search knows as many
+        results as it can before it proposes the next trial.
         """
         while open_cells := [cell for cell in self._cells.values() if cell.unproposed]:
             cell = min(open_cells, key=lambda cell: len(cell.under_way))
@@ -73,29 +74,29 @@ class Searches:
         return None
 
     def milestones(self, trial: PlannedTrial) -> list[int]:
-        """The epochs at which a trial is to report and may be stopped."""
+        """The epochs at which a trial must report and may be stopped."""
         scheduler = self.study.scheduler
         if not isinstance(scheduler, Scheduler):
             return []
         return scheduler.milestones(trial.config.hyperparameters.max_epochs)
 
     def falls_behind(self, trial_id: str, epoch: int, bound: float) -> bool:
-        """Whether a trial that has reached a bound (nats) at an epoch is to be stopped.
+        """Whether to stop a trial that has reached a bound (nats) at an epoch.
 
-        It then counts as stopped, in its record too; all of its cells have to agree.
+        All of its cells must agree. The trial is then marked as stopped, also in its record.
         """
         if epoch not in self._milestones.get(trial_id, ()) or not isfinite(bound):
             return False
         behind = [cell.report(trial_id, epoch, bound) for cell in self._cells_of[trial_id]]
         if all(behind):
-            with suppress(OSError):  # then it goes on where nobody remembers, in a later run
+            with suppress(OSError):  # a later run then continues the trial
                 self.store.record(trial_id).write_status("stopped", epoch=epoch)
             self._end(trial_id, "stopped", None)
         self._store()
         return all(behind)
 
     def ended(self, trial_id: str) -> None:
-        """Tell the searches of the state and the bound that the trial's record has."""
+        """Update the searches with the state and the bound in the trial's record."""
         if self._cells_of.get(trial_id):
             self._catch_up(trial_id)
             self._store()
@@ -107,9 +108,9 @@ class Searches:
             cells.append(cell)
 
     def _catch_up(self, trial_id: str) -> bool:
-        """End a trial whose record says that it has ended; gives whether it does.
+        """End a trial whose record says that it has ended; returns whether it has.
 
-        What a scheduler has stopped goes on in a study that has none.
+        A study without a scheduler continues a stopped trial.
         """
         state, bound = _objective(self.store.record(trial_id), self.study.replicates)
         has_ended = state in ENDED and not (state == "stopped" and not self._may_stop)
@@ -126,7 +127,7 @@ class Searches:
             cell.end(trial_id, state, bound)
 
     def _store(self) -> None:
-        """Store what is new; where that fails it is stored with what comes next."""
+        """Store new events; if that fails, they are stored with the next ones."""
         for cell in self._cells.values():
             with suppress(OSError):
                 cell.history.store()
@@ -139,9 +140,9 @@ def _cells(plan: Plan, store: RecordStore) -> dict[str, "CellSearch"]:
 
 
 def _objective(record: Record, replicates: int) -> tuple[str, float | None]:
-    """The state of a trial, and of a complete one the mean validation bound over its replicates.
+    """The state of a trial and, if it is complete, its mean validation bound over replicates.
 
-    A trial of which a replicate diverged has diverged here: no mean over the others is its worth.
+    If a replicate diverged, the trial counts as diverged, because a mean over the others misleads.
     """
     state = record.state(replicates)
     if state != "complete":
