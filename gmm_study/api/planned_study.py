@@ -84,6 +84,11 @@ class PlannedStudy:
         for cached in ("standings", "states"):
             self.__dict__.pop(cached, None)
 
+    def plan_now(self) -> Plan:
+        """The plan with what the searches have proposed by now."""
+        self.refresh()
+        return self.plan
+
     def missing(self, retry_failed: bool = False) -> list[PlannedTrial]:
         """The trials to be trained: those without a result, in the plan's order.
 

@@ -1,19 +1,19 @@
 """A study: `gmm_study.plan`, `run`, `report` and `sync`."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gmm_study.api.feedback import RunObserver
 from gmm_study.api.planned_study import RESULTS, PlannedStudy
 from gmm_study.api.reports import write_study_report
-from gmm_study.study import PlannedTrial, Study
+from gmm_study.study import Study
 
 if TYPE_CHECKING:
     from analysis import WrittenReport
     from gmm_study.orchestration.driver import Outcome
-    from gmm_study.orchestration.mirror import Mirror
+    from gmm_study.orchestration.sync_process import SyncProcess
 
 AnyStudy = Study | str | PlannedStudy
 
@@ -72,13 +72,24 @@ def run(
     if another process runs the study, if it asks for more than there is, and if the storage or the
     report cannot be written.
     """
+    from gmm_study.orchestration.sync_process import SyncProcess
+
     planned, observer = _planned(study, storage), observer or RunObserver()
-    with planned.store.the_only_driver(planned.study.name):
-        planned.refresh()  # another driver may have been at work until now
-        planned.repair_configs()
-        missing = planned.missing(retry_failed)
-        observer.begins(planned, missing)
-        return _run(planned, missing, address, observer)
+    with SyncProcess(planned.study.arguments, planned.storage) as syncing:
+        with planned.store.the_only_driver(planned.study.name):
+            outcome = _train(planned, retry_failed, address, syncing, observer)
+        planned.refresh()
+        written, interrupted = None, outcome is not None and outcome.interrupted
+        try:
+            if not interrupted:
+                with observer.working("writing the report"):
+                    written = write_study_report(planned)
+                observer.reported(written)
+        finally:
+            with observer.console.status("bringing MLflow up to date"):
+                problem = _finish(planned, syncing)
+    trained = dict(outcome.states) if outcome else {}
+    return RunResult(planned, trained, interrupted, problem, written)
 
 
 def report(study: AnyStudy, storage: str = RESULTS) -> "WrittenReport":
@@ -91,19 +102,26 @@ def report(study: AnyStudy, storage: str = RESULTS) -> "WrittenReport":
     return write_study_report(_planned(study, storage))
 
 
-def sync(study: AnyStudy, storage: str = RESULTS) -> str | None:
+def sync(
+    study: AnyStudy,
+    storage: str = RESULTS,
+    *,
+    follow: bool = False,
+    report: Callable[[str], None] = lambda line: None,
+) -> str | None:
     """Add to MLflow what it lacks of a study's records; what went wrong, None if nothing did.
 
-    Raises `InputError` if another process runs the study.
+    With `follow`, until the run that is under way has ended; `report` is called with a line when
+    something goes wrong meanwhile, and when that is over. Raises `InputError` if another process
+    runs the study and is not followed.
     """
-    from gmm_study.orchestration.mirror import Mirror
+    from gmm_study.orchestration.views import follow_run, update_views
 
     planned = _planned(study, storage)
+    if follow:
+        return follow_run(planned.plan_now, planned.store, planned.command, report)
     with planned.store.the_only_driver(planned.study.name):
-        planned.refresh()
-        with Mirror(planned.plan, planned.store, planned.command) as mirror:
-            mirror.close()
-    return mirror.problem
+        return update_views(planned.plan_now, planned.store, planned.command)
 
 
 def _planned(study: AnyStudy, storage: str) -> PlannedStudy:
@@ -115,54 +133,34 @@ def _planned(study: AnyStudy, storage: str) -> PlannedStudy:
     return planned
 
 
-def _run(
-    planned: PlannedStudy,
-    missing: Sequence[PlannedTrial],
-    address: str | None,
-    observer: RunObserver,
-) -> RunResult:
-    from gmm_study.orchestration.mirror import CLOSING_WAIT, Mirror
-
-    outcome, report = None, None
-    with Mirror(planned.plan, planned.store, planned.command) as mirror:
-        if missing or planned.unproposed:
-            outcome = _train(planned, missing, address, mirror, observer)
-        _expect_what_was_proposed(planned, mirror)
-        mirror.finish()
-        interrupted = outcome is not None and outcome.interrupted
-        try:
-            if not interrupted:
-                with observer.working("writing the report"):
-                    report = write_study_report(planned)
-                observer.reported(report)
-        finally:
-            with observer.console.status("bringing MLflow up to date"):
-                mirror.close(CLOSING_WAIT)
-    trained = dict(outcome.states) if outcome else {}
-    return RunResult(planned, trained, interrupted, mirror.problem, report)
-
-
 def _train(
     planned: PlannedStudy,
-    missing: Sequence[PlannedTrial],
+    retry_failed: bool,
     address: str | None,
-    mirror: "Mirror",
+    syncing: "SyncProcess",
     observer: RunObserver,
-) -> "Outcome":
+) -> "Outcome | None":
+    """Train the missing trials while MLflow follows; None if none is missing."""
     from gmm_study.orchestration.driver import run_trials
 
+    planned.refresh()  # another driver may have been at work until now
+    planned.repair_configs()
+    missing = planned.missing(retry_failed)
+    observer.begins(planned, missing)
+    if planned.study.arguments:
+        syncing.start()
+    if not (missing or planned.unproposed):
+        return None
     datasets = planned.datasets(missing)
-    outcome = run_trials(
-        planned.plan, missing, datasets, planned.store, mirror, observer.console, address
-    )
+    outcome = run_trials(planned.plan, missing, datasets, planned.store, observer.console, address)
     observer.trained(outcome)
     return outcome
 
 
-def _expect_what_was_proposed(planned: PlannedStudy, mirror: "Mirror") -> None:
-    """Tell the mirror of proposals that turned out to be trained already."""
-    known = set(planned.states)
-    planned.refresh()
-    for trial in planned.plan.trials:
-        if trial.config.trial_id not in known:
-            mirror.expect(trial)
+def _finish(planned: PlannedStudy, syncing: "SyncProcess") -> str | None:
+    """Wait for the process that copies; a study that no command can name is copied here."""
+    from gmm_study.orchestration.views import update_views
+
+    if planned.study.arguments:
+        return syncing.close()
+    return update_views(planned.plan_now, planned.store, planned.command)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 NAME_HELP = "NAME is a study of the folder `studies`, or the path of a .yaml file."
 storage_option = click.option(
     "--storage",
+    envvar="GMM_STUDY_STORAGE",
+    show_envvar=True,
     default="results",
     show_default=True,
     metavar="FOLDER|URL",

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import rich_click as click
@@ -89,23 +90,26 @@ class Printer(RunObserver):
 
 @click.command()
 @on_a_study
+@click.option("--follow", is_flag=True, help="Go on until the run that is under way has ended.")
 @json_option("how it ended")
-def sync(planned: "PlannedStudy", as_json: bool) -> None:
+def sync(planned: "PlannedStudy", follow: bool, as_json: bool) -> None:
     """Add to MLflow what it lacks of a study's records.
 
-    The exit status is 1 if something is still lacking.
+    With --follow, as the records grow; `gmm-study run` does so by itself. The exit status is 1 if
+    something is still lacking.
 
     --json: {study, variant, replicates, states: {STATE: count}, to_be_proposed, without_data:
     [dataset], mlflow}, where `mlflow` is null or what went wrong.
     """
     from gmm_study.api import studies
 
-    with working("bringing MLflow up to date"):
-        problem = studies.sync(planned)
+    report = partial(print, file=sys.stderr, flush=True)
+    with working("following the run" if follow else "bringing MLflow up to date"):
+        problem = studies.sync(planned, follow=follow, report=report)
     if as_json:
         print_json({**of_study(planned), "mlflow": problem})
     elif problem:
-        output_console().print(problem, markup=False)
+        output_console().print(problem, markup=False, soft_wrap=True)
     else:
         output_console().print(f"MLflow is up to date; {planned.counts()}", highlight=False)
     if problem:

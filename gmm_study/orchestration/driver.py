@@ -21,7 +21,6 @@ from gmm_study.data import Dataset
 from gmm_study.orchestration.cluster import at_a_time, prepare_ray, ray_at
 from gmm_study.orchestration.gpus import share_of_a_gpu
 from gmm_study.orchestration.live_view import LiveView
-from gmm_study.orchestration.mirror import Mirror
 from gmm_study.search.searches import Searches
 from gmm_study.study import Plan, PlannedTrial, Study
 from gmm_study.trials.record import RecordStore
@@ -66,11 +65,10 @@ def run_trials(
     missing: Sequence[PlannedTrial],
     datasets: Mapping[str, Dataset],
     store: RecordStore,
-    mirror: Mirror,
     console: Console,
     address: str | None = None,
 ) -> Outcome:
-    """Train the `missing` trials of a plan into the store and tell the mirror of them.
+    """Train the `missing` trials of a plan into the store.
 
     `datasets` are by checksum, `address` is that of a Ray cluster. Raises `InputError` where the
     study asks for more than there is.
@@ -80,7 +78,7 @@ def run_trials(
     labels = {trial.config.trial_id: trial.label for trial in missing}
     view = LiveView(console, labels, len(plan.trials) - len(missing), searches)
     with Interrupt().watched() as interrupt, view:
-        _tune(plan, missing, datasets, store, view, mirror, searches, interrupt, address)
+        _tune(plan, missing, datasets, store, view, searches, interrupt, address)
     return Outcome(view.ended, view.wanted, interrupt.pressed)
 
 
@@ -90,7 +88,6 @@ def _tune(
     datasets: Mapping[str, Dataset],
     store: RecordStore,
     view: LiveView,
-    mirror: Mirror,
     searches: Searches,
     interrupt: Interrupt,
     address: str | None,
@@ -98,30 +95,25 @@ def _tune(
     prepare_ray()
     from ray import tune
 
-    from gmm_study.orchestration.following import Follower, Stopping
+    from gmm_study.orchestration.callbacks import StopTrials, TrialReports
     from gmm_study.orchestration.queue import Queue
 
     _count_no_callbacks()
     study = plan.study
     resources = study.resources
 
-    def announce(trial: PlannedTrial) -> None:
-        view.expect(trial)
-        mirror.expect(trial)
-
     with (
         ray_at(address, resources, store, study.methods),
         tempfile.TemporaryDirectory(prefix="gmm-study-") as scratch,
     ):
         store.check_writable()
-        mirror.flush()
         gpu_share = share_of_a_gpu(study, [*missing, *plan.extremes()], datasets)
         places = partial(at_a_time, resources, gpu_share)
         trainable = _trainable(study, datasets, store, gpu_share)
         tune.Tuner(
             trainable,
             tune_config=tune.TuneConfig(
-                search_alg=Queue(missing, searches, places, study.replicates, announce),
+                search_alg=Queue(missing, searches, places, study.replicates, view.expect),
                 num_samples=-1,
                 reuse_actors=True,
                 max_concurrent_trials=resources.concurrent,
@@ -130,13 +122,12 @@ def _tune(
                 name=study.name,
                 storage_path=scratch,
                 verbose=0,
-                stop=Stopping(interrupt, searches),
-                callbacks=[Follower(store, view, mirror, searches, resources.heartbeat_seconds)],
+                stop=StopTrials(interrupt, searches),
+                callbacks=[TrialReports(store, view, searches, resources.heartbeat_seconds)],
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
                 failure_config=tune.FailureConfig(max_failures=WORKER_CRASHES),
             ),
         ).fit()
-        mirror.flush()  # while Ray ends, which mostly waits
 
 
 def _trainable(

@@ -11,7 +11,7 @@ from typing import Any
 
 from ray.tune.search import Searcher
 
-from gmm_study.orchestration.following import StaysInTheDriver
+from gmm_study.orchestration.callbacks import StaysInTheDriver
 from gmm_study.search.searches import Searches
 from gmm_study.study import PlannedTrial
 

@@ -4,7 +4,8 @@ import logging
 import os
 import sqlite3
 import tempfile
-from contextlib import closing
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, closing, contextmanager
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -19,6 +20,13 @@ DEFAULT_URI = f"{SQLITE}mlflow.db"
 DEFAULT_ARTIFACTS = "mlartifacts"
 LOCKED_FOR = 20.0
 """Seconds to wait for another process that has the database or makes runs of the same study."""
+SHORT_WAITS = {
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+}
+"""Settings of MLflow: a server is not waited for long, as what is missing can be added later, and
+is not asked for links to print."""
 
 for chatty in ("alembic", "mlflow.store.db.utils"):
     logging.getLogger(chatty).setLevel(logging.WARNING)
@@ -54,6 +62,24 @@ def await_database(uri: str) -> None:
             database.execute("ROLLBACK")
 
 
+@contextmanager
+def environment(settings: Mapping[str, str]) -> Iterator[None]:
+    """Have some environment variables set for a while."""
+    before = {name: os.environ.get(name) for name in settings}
+    os.environ.update(settings)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            os.environ.update({} if value is None else {name: value})
+
+
+def short_waits() -> AbstractContextManager[None]:
+    """Have MLflow wait shortly for a server, unless the user says otherwise."""
+    return environment({name: os.environ.get(name, value) for name, value in SHORT_WAITS.items()})
+
+
 @cache
 def _new_database() -> bytes:
     with tempfile.TemporaryDirectory() as folder:
@@ -67,8 +93,8 @@ def is_missing(uri: str) -> bool:
     return uri.startswith(SQLITE) and "?" not in uri and not Path(uri.removeprefix(SQLITE)).exists()
 
 
-def lock_of(uri: str, study: str, folder: str) -> FileLock:
+def lock_of(uri: str, study: str) -> FileLock:
     """What those hold, one after another, who make runs of a study."""
     digest = sha256(f"{uri} {study}".encode()).hexdigest()[:16]
-    path = Path(folder) / f"gmm-study-{os.getuid()}-{digest}.lock"
+    path = Path(tempfile.gettempdir()) / f"gmm-study-{os.getuid()}-{digest}.lock"
     return FileLock(path, timeout=LOCKED_FOR)

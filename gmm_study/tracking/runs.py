@@ -9,10 +9,8 @@ exist all the same, the first one is kept. The timestamp of a metric is the run'
 step, so logging a value twice creates a single entry; timestamps therefore have no meaning.
 """
 
-import os
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import nan
 from pathlib import Path
@@ -26,7 +24,13 @@ from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
 from gmm_study.addresses import redact
 from gmm_study.tracking.account import ENDED, STATUS, Account, account_of
 from gmm_study.tracking.best import Best, Cell, best_trials
-from gmm_study.tracking.database import await_database, lock_of, make_database, tracking_uri
+from gmm_study.tracking.database import (
+    await_database,
+    environment,
+    lock_of,
+    make_database,
+    tracking_uri,
+)
 from gmm_study.tracking.experiment import NOTE, StudyExperiment
 from gmm_study.tracking.lists import as_tag, from_tag
 from gmm_study.tracking.notes import PICTURES, BestRow, Facts, trial_note
@@ -99,14 +103,14 @@ class _TrialRuns:
 class StudyRuns:
     """The MLflow runs of one study's trials.
 
-    Several may be at work at a time. Those of one machine make runs one after another, by a lock in
-    the folder `locks`, and look up first what the others made.
+    Several may be at work at a time. Those of one machine make runs one after another, by a lock,
+    and look up first what the others made.
     """
 
-    def __init__(self, facts: Facts, uri: str | None = None, locks: str | None = None) -> None:
+    def __init__(self, facts: Facts, uri: str | None = None) -> None:
         self.facts = facts
         uri = uri or tracking_uri()
-        self._lock = lock_of(uri, facts.name, locks or tempfile.gettempdir())
+        self._lock = lock_of(uri, facts.name)
         with self._lock:
             make_database(uri)
             await_database(uri)
@@ -116,10 +120,11 @@ class StudyRuns:
             self.trials = self._known_runs()
         self._bounds: dict[str, float | None] = {}
 
-    def sync(self, label: str, config: TrialConfig, record: Record, replicates: int) -> None:
+    def sync(self, label: str, config: TrialConfig, record: Record, replicates: int) -> bool:
         """Add to MLflow whatever the trial's record holds that it lacks; nothing twice.
 
-        Raises `ValueError` for a record that cannot be read, before anything is added.
+        Gives whether all of the wanted replicates have ended. Raises `ValueError` for a record that
+        cannot be read, before anything is added.
         """
         self._bounds.pop(config.trial_id, None)
         told = account_of(record, replicates)
@@ -127,12 +132,13 @@ class StudyRuns:
         known = self.trials.get(config.trial_id)
         if told.state in ENDED and known and known.parent.says(told):
             self._list(known.parent, VARIANTS, True)
-            return
+            return True
         indices = sorted({*range(replicates), *told.ended})
         known = self._runs_of(label, config, indices)
         for index in indices:
             self._sync_replicate(known.replicates[index], index, told)
         self._sync_parent(known.parent, label, config.trial_id, record, told)
+        return told.state in ENDED
 
     def conclude(self, cells: Mapping[str, Sequence[Cell]]) -> None:
         """Say which of the trials that were synced are best, where MLflow says otherwise.
@@ -301,7 +307,8 @@ class StudyRuns:
             "state": "running",
             MLFLOW_RUN_NAME: name,
         }
-        with _asking_once():
+        # A second request would make a second run if the answer to the first was lost.
+        with environment({"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}):
             run = self.client.create_run(self.experiment_id, tags=common | tags)
         return _Run(run.info.run_id, run.info.start_time, common | tags, lacks_params=True)
 
@@ -383,16 +390,3 @@ def _belongs(run: Any, trial: _TrialRuns | None) -> bool:
 def is_declined(error: Exception) -> bool:
     """Whether MLflow is there and does not take this one thing; others it may take."""
     return isinstance(error, MlflowException) and 400 <= error.get_http_status_code() < 500
-
-
-@contextmanager
-def _asking_once() -> Iterator[None]:
-    """Without MLflow's retries: a second request would make a second run if an answer was lost."""
-    name = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
-    before = os.environ.get(name)
-    os.environ[name] = "0"
-    try:
-        yield
-    finally:
-        os.environ.pop(name)
-        os.environ.update({} if before is None else {name: before})

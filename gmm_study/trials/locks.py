@@ -81,35 +81,51 @@ def the_only_driver(file_system: pyarrow.fs.FileSystem, root: str, study: str) -
 
     Raises `InputError`, which says who does, if one does.
     """
-    folder = f"{root}/{DRIVERS}"
-    sign = _Sign(file_system, f"{folder}/{quote(study, safe='')}.json")
+    sign = _sign(file_system, root, study)
     local = isinstance(file_system, pyarrow.fs.LocalFileSystem)
     with ExitStack() as held:
         try:
-            file_system.create_dir(folder, recursive=True)
+            file_system.create_dir(f"{root}/{DRIVERS}", recursive=True)
             held.enter_context(_by_lock(sign, study) if local else _by_heartbeat(sign, study))
         except OSError as error:
             raise InputError(f"storage: '{root}' cannot be written: {error}") from None
         yield
 
 
+def driver_of(file_system: pyarrow.fs.FileSystem, root: str, study: str) -> dict[str, Any] | None:
+    """`host`, `pid`, `since` and `time` of the process that runs a study; None where none does.
+
+    Empty where a process does that cannot be named. Raises `OSError` where nobody can tell.
+    """
+    sign = _sign(file_system, root, study)
+    if isinstance(file_system, pyarrow.fs.LocalFileSystem):
+        return sign.read() if held_elsewhere(sign.lock_path) else None
+    if file_system.get_file_info(sign.path).type == pyarrow.fs.FileType.NotFound:
+        return None
+    driver = sign.read()
+    return driver if not driver or _is_alive(driver) else None
+
+
+def _sign(file_system: pyarrow.fs.FileSystem, root: str, study: str) -> "_Sign":
+    return _Sign(file_system, f"{root}/{DRIVERS}/{quote(study, safe='')}.json")
+
+
 @contextmanager
 def _by_lock(sign: "_Sign", study: str) -> Iterator[None]:
-    path = sign.path.removesuffix("json") + "lock"
-    if not take(path, 0.5):
+    if not take(sign.lock_path, 0.5):
         raise _declined(study, sign.read())
     try:
         sign.write()
         yield
     finally:
         sign.remove()
-        give_back(path)
+        give_back(sign.lock_path)
 
 
 @contextmanager
 def _by_heartbeat(sign: "_Sign", study: str) -> Iterator[None]:
     other = sign.read()
-    if other and time.time() - other["time"] < SILENT_FOR and not _is_gone(other):
+    if other and _is_alive(other):
         raise _declined(study, other)
     ended = threading.Event()
 
@@ -135,6 +151,7 @@ class _Sign:
     def __init__(self, file_system: pyarrow.fs.FileSystem, path: str) -> None:
         self.file_system = file_system
         self.path = path
+        self.lock_path = path.removesuffix("json") + "lock"
         self.since = time.time()
 
     def write(self) -> None:
@@ -169,8 +186,12 @@ def _declined(study: str, driver: dict[str, Any]) -> InputError:
     )
 
 
-def _is_gone(driver: dict[str, Any]) -> bool:
-    return driver["host"] == socket.gethostname() and not is_alive(int(driver["pid"]))
+def _is_alive(driver: dict[str, Any]) -> bool:
+    """Whether a driver has given a sign of life, and is there if it is one of this machine."""
+    is_here = driver["host"] == socket.gethostname()
+    return time.time() - driver["time"] < SILENT_FOR and not (
+        is_here and not is_alive(int(driver["pid"]))
+    )
 
 
 def is_alive(pid: int) -> bool:

@@ -90,6 +90,10 @@ class RecordStore:
         """Run a study here as no other process does; `InputError` says who does, if one does."""
         return locks.the_only_driver(self.file_system, self.root, study)
 
+    def driver(self, study: str) -> dict[str, Any] | None:
+        """The process that runs a study here, None where none does; see `locks.driver_of`."""
+        return locks.driver_of(self.file_system, self.root, study)
+
 
 @dataclass(frozen=True)
 class Record:

@@ -266,22 +266,22 @@ def test_a_database_that_another_process_locks_for_a_while(bench, empty, server,
     fault("MLflow's sqlite database locked by another process for a while", 1)
 
 
-def mirror_of(pid):
-    """The process beside a driver that tells MLflow."""
+def syncing_of(pid):
+    """The process beside a driver that copies to MLflow."""
     children = Path(f"/proc/{pid}/task/{pid}/children")
     for child in children.read_text().split():
-        if b"gmm_study.orchestration.mirror" in Path(f"/proc/{child}/cmdline").read_bytes():
+        if b"--follow" in Path(f"/proc/{child}/cmdline").read_bytes():
             return int(child)
     return None
 
 
-def test_a_mirror_that_is_killed_in_the_middle(bench, proxy, server, fault):
+def test_a_process_that_copies_killed_in_the_middle(bench, proxy, server, fault):
     use(bench, proxy)
     proxy.start()
     long_study(bench, "killed")
     running = bench.start("run", "killed")
     wait_until(lambda: any(path.endswith("runs/log-batch") for path in proxy.asked))
-    os.kill(mirror_of(running.pid), signal.SIGKILL)
+    os.kill(syncing_of(running.pid), signal.SIGKILL)
     says_so_shortly(finish(running), "the process that copies was killed by signal 9")
     is_completed_by_a_sync(bench, "killed", server)
     fault("the process that copies to MLflow killed with SIGKILL in the middle", 1)

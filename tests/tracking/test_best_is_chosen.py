@@ -7,10 +7,10 @@ import pytest
 import yaml
 
 from analysis import best_mean_validation_bound, join, load
-from gmm_study.orchestration.mirror import assignment
+from gmm_study.orchestration.views import cells_of
 from gmm_study.study import load_study, make_plan
 from gmm_study.tracking.account import account_of
-from gmm_study.tracking.best import Cell, best_trials
+from gmm_study.tracking.best import best_trials
 from gmm_study.trials.record import RecordStore
 
 STUDY = {
@@ -80,14 +80,9 @@ def test_the_best_of_every_cell_is_the_one_that_a_report_chooses(tmp_path, by_ra
         if cell["complete"]
     }
 
-    told = assignment(plan, store)
     ids = [trial.config.trial_id for trial in plan.trials]
     bounds = {each: account_of(store.record(each), 3).selection_bound(3) for each in ids}
-    places = {
-        each: [Cell(*cell) for cell in trial["cells"]]
-        for each, trial in zip(ids, told["trials"], strict=True)
-    }
-    best = best_trials(bounds, places)
+    best = best_trials(bounds, cells_of(plan))
     labels = {json.dumps(label): label for label in STUDY["variations"]}
     assert {
         (cell.dataset, cell.method, labels[cell.x]): (trial_id, bounds[trial_id])

@@ -2,13 +2,12 @@
 
 import os
 import signal
-from queue import SimpleQueue
 from urllib.parse import quote
 
 import pytest
 
 from gmm_study.data import load_dataset
-from gmm_study.orchestration.mirror import CLOSE, Copier, assignment
+from gmm_study.orchestration.views import update_views
 from gmm_study.study import load_study, make_plan
 from gmm_study.trials.record import RecordStore
 from gmm_study.trials.run import TrialRun
@@ -53,11 +52,7 @@ def study(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        news = SimpleQueue()
-        news.put(CLOSE)
-        copier = Copier(assignment(plan, store, "gmm-study run shown"), news)
-        copier.run()
-        assert copier.problem is None
+        assert update_views(lambda: plan, store, "gmm-study run shown") is None
     best, other = sorted(bounds, key=bounds.get, reverse=True)
     return bench, best, other
 

@@ -9,7 +9,6 @@ from ray.tune.experiment import Trial
 
 from gmm_study.addresses import redact
 from gmm_study.orchestration.live_view import LiveView
-from gmm_study.orchestration.mirror import Mirror
 from gmm_study.search.searches import ENDED, Searches
 from gmm_study.trials.record import RecordStore
 
@@ -21,20 +20,18 @@ class StaysInTheDriver:
         return {}
 
 
-class Follower(StaysInTheDriver, Callback):
-    """Passes every report of a trial to the live view, MLflow's mirror and the searches."""
+class TrialReports(StaysInTheDriver, Callback):
+    """Passes every report of a trial to the live view and the searches."""
 
     def __init__(
         self,
         store: RecordStore,
         view: LiveView,
-        mirror: Mirror,
         searches: Searches,
         heartbeat_seconds: float,
     ) -> None:
         self.store = store
         self.view = view
-        self.mirror = mirror
         self.searches = searches
         self.heartbeat_seconds = heartbeat_seconds
         self.heard_at: dict[str, float] = {}
@@ -92,7 +89,6 @@ class Follower(StaysInTheDriver, Callback):
 
     def _pass_on(self, report: dict[str, Any]) -> None:
         self.view.update(report)
-        self.mirror.tell(report["trial"])
 
     def _release(self, trial_id: str) -> None:
         """Let a worker that waits for a dead one, on a host that nobody can ask, wait no longer.
@@ -113,7 +109,7 @@ class Interruptible(Protocol):
     pressed: bool
 
 
-class Stopping(StaysInTheDriver, Stopper):
+class StopTrials(StaysInTheDriver, Stopper):
     """Stops a trial that falls behind, and all once the user has asked for it.
 
     Each keeps what it has reached.

@@ -1,0 +1,96 @@
+"""`gmm-study sync --follow` beside a run, so that no trial ever waits for MLflow."""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Self
+
+from gmm_study.orchestration.cause import cause_of
+from gmm_study.orchestration.views import PROBLEMS, UP_TO_DATE
+
+CLOSING_WAIT = 60.0
+"""Seconds that the end of a run waits for MLflow."""
+MOST_OUTPUT = 1_000_000
+"""Bytes of its output that are read."""
+STOPPING_WAIT = 5.0
+"""Seconds that the process has to tidy up once it was interrupted."""
+
+
+class SyncProcess:
+    """Copies a study's records to MLflow from `start` until the run has ended, and then ends.
+
+    It learns that from the store, where nobody drives the study any more. Whatever goes wrong with
+    MLflow costs no trial.
+    """
+
+    def __init__(self, words: Sequence[str], storage: str) -> None:
+        """`words` name the study as in `gmm-study sync WORDS`, `storage` where its records are."""
+        self._command = [sys.executable, "-P", "-m", "gmm_study", "sync", "--follow", *words]
+        self._storage = storage
+        self._process: subprocess.Popen[bytes] | None = None
+        self._output = tempfile.TemporaryFile()  # noqa: SIM115  # closed by __exit__
+
+    def start(self) -> None:
+        """Start it; this process must be the driver of the study by now."""
+        # It ends with the run, and so need not hear a SIGTERM that a batch system sends to all.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+        try:
+            self._process = subprocess.Popen(
+                self._command,
+                stdin=subprocess.DEVNULL,
+                stdout=self._output,
+                stderr=subprocess.STDOUT,
+                # A password in an address must not be in a command line, which all users see.
+                env=os.environ | {"GMM_STUDY_STORAGE": self._storage},
+                start_new_session=True,  # Ctrl-C is the driver's to handle
+            )
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """End it wherever it stands."""
+        with self._output:
+            if self._process is None or self._process.poll() is not None:
+                return
+            self._process.send_signal(signal.SIGINT)
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(STOPPING_WAIT)
+            self._process.kill()
+            self._process.wait()
+
+    def close(self, within: float = CLOSING_WAIT) -> str | None:
+        """Wait for at most so many seconds until MLflow is up to date; gives what went wrong.
+
+        This process must no longer be the driver of the study.
+        """
+        if self._process is None:
+            return None
+        try:
+            status = self._process.wait(within)
+        except subprocess.TimeoutExpired:
+            slow = f"MLflow: it took longer than the {within:g} s that a run waits for it"
+            return self._reported() or slow
+        if status == 0:
+            return None
+        if status < 0:
+            return f"MLflow: the process that copies was killed by signal {-status}"
+        last_line = cause_of("".join(self._lines()[-1:]))
+        ended = f"MLflow: the process that copies ended with status {status} {last_line}"
+        return self._reported() or ended.strip()
+
+    def _reported(self) -> str | None:
+        """The problem that it reported last, None where there is none or it was solved since."""
+        known = [line for line in self._lines() if line.startswith((*PROBLEMS, UP_TO_DATE))]
+        return known[-1] if known and known[-1] != UP_TO_DATE else None
+
+    def _lines(self) -> list[str]:
+        """What it has printed so far; the process may still be writing to the same open file."""
+        printed = os.pread(self._output.fileno(), MOST_OUTPUT, 0)
+        return printed.decode(errors="replace").splitlines()

@@ -1,0 +1,227 @@
+"""MLflow and Optuna's storage as views of a study's records, brought up to date from them.
+
+Once, or for as long as a run of the study lasts. A view that fails is reported and costs no trial:
+the records are the truth, and the next update adds what is missing.
+"""
+
+import json
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import pyarrow.fs
+
+from gmm_study.orchestration.cause import cause_of
+from gmm_study.study import Plan, PlannedTrial
+from gmm_study.trials.record import RecordStore
+
+if TYPE_CHECKING:
+    from gmm_study.tracking.best import Cell
+    from gmm_study.tracking.notes import Facts
+    from gmm_study.tracking.runs import StudyRuns
+
+LOOK_EVERY = 5.0
+"""Seconds between two looks at the records while a study runs."""
+POLL_EVERY = 0.5
+"""Seconds between two looks at the lock of the run that is followed, in a local store."""
+ATTEMPTS = 2
+"""How often the last update of a run is tried."""
+WATCHED = ("config.json", "status.json", "result.json")
+"""The files of a record of which one is written whenever the record has something new."""
+UP_TO_DATE = "the views are up to date again"
+PROBLEMS = ("MLflow: ", "Optuna: ")
+"""How a line on what is wrong begins."""
+Stamp = tuple[tuple[int | None, int | None], ...]
+"""Time and size of the watched files of a record."""
+
+
+class Views:
+    """The views of one study's records.
+
+    `plan_now` gives the study's plan with what its searches have proposed so far; `command` is the
+    one that runs the study, for people to read.
+    """
+
+    def __init__(self, plan_now: Callable[[], Plan], store: RecordStore, command: str = "") -> None:
+        self.plan_now = plan_now
+        self.store = store
+        self.command = command
+        self._runs: StudyRuns | None = None
+        self._copied: dict[str, Stamp] = {}
+        self._ended: set[str] = set()
+
+    def update(self, last: bool = False) -> str | None:
+        """Copy the records that changed since the last call; gives what went wrong, in a line.
+
+        The `last` update of a run also reads every record of a trial that has not ended, as the
+        death of a worker changes no file, and tags the best trials. MLflow is left alone as long
+        as there is no record.
+        """
+        try:
+            plan = self.plan_now()
+            stamps = self._stamps(plan, last)
+            declined = self._copy(plan, stamps, last) if stamps or last else None
+        except Exception as error:
+            # What MLflow has of a request that failed is read from it again.
+            self._runs = None
+            self._copied.clear()
+            self._ended.clear()
+            return _problem("MLflow", error)
+        return _problem("MLflow", declined) if declined else self._show_searches(plan)
+
+    def _stamps(self, plan: Plan, last: bool) -> dict[str, Stamp]:
+        """By trial, the stamps of the records that are to be copied."""
+        recorded = set(self.store.trial_ids())
+        ids = [trial.config.trial_id for trial in plan.trials]
+        ids = [each for each in ids if each in recorded and (last or each not in self._ended)]
+        paths = [f"{self.store.record(each).path}/{name}" for each in ids for name in WATCHED]
+        files = self.store.file_system.get_file_info(paths)
+        stamps = {}
+        for number, trial_id in enumerate(ids):
+            config, *others = files[number * len(WATCHED) : (number + 1) * len(WATCHED)]
+            stamp = tuple((file.mtime_ns, file.size) for file in (config, *others))
+            unchanged = self._copied.get(trial_id) == stamp
+            if unchanged and not (last and trial_id not in self._ended):
+                continue
+            if config.type == pyarrow.fs.FileType.File:
+                stamps[trial_id] = stamp
+        return stamps
+
+    def _copy(self, plan: Plan, stamps: dict[str, Stamp], last: bool) -> Exception | None:
+        """Copy some records; gives what MLflow declined to take, which costs the others nothing."""
+        from gmm_study.tracking.runs import StudyRuns, is_declined
+
+        runs = self._runs = self._runs or StudyRuns(facts_of(plan, self.command))
+        declined: Exception | None = None
+        trials = {trial.config.trial_id: trial for trial in plan.trials}
+        for trial_id, stamp in stamps.items():
+            trial, record = trials[trial_id], self.store.record(trial_id)
+            try:
+                with suppress(ValueError):  # a record that cannot be read
+                    if runs.sync(trial.label, trial.config, record, plan.study.replicates):
+                        self._ended.add(trial_id)
+                self._copied[trial_id] = stamp
+            except Exception as error:
+                if not is_declined(error):
+                    raise
+                declined = error
+        if last:
+            runs.conclude(cells_of(plan))
+        return declined
+
+    def _show_searches(self, plan: Plan) -> str | None:
+        if not plan.cells:
+            return None
+        from gmm_study.search.optuna_view import show
+
+        try:
+            show(self.store, plan.study.name, list(plan.cells))
+        except Exception as error:
+            return _problem("Optuna", error)
+        return None
+
+
+def update_views(plan_now: Callable[[], Plan], store: RecordStore, command: str = "") -> str | None:
+    """Bring the views up to date; gives what is still wrong, in a line, None where all is well."""
+    from gmm_study.tracking.database import short_waits
+
+    with short_waits():
+        return _last_update(Views(plan_now, store, command))
+
+
+def follow_run(
+    plan_now: Callable[[], Plan],
+    store: RecordStore,
+    command: str = "",
+    report: Callable[[str], None] = lambda line: None,
+) -> str | None:
+    """Keep the views up to date until the run of the study that is under way has ended.
+
+    Gives the same as `update_views`; `report` is called with a line when a view fails, and when it
+    works again. The run has ended when its process has left the study to others, or is gone.
+    """
+    from gmm_study.tracking.database import prepare, short_waits
+
+    study = plan_now().study.name
+    run, problem = store.driver(study), None
+    views = Views(plan_now, store, command)
+    with suppress(Exception):  # a view that cannot be used is reported when it is needed
+        prepare()
+    with short_waits():
+        while not _has_ended(run, study, store):
+            before, problem = problem, views.update()
+            if problem != before:
+                report(problem or UP_TO_DATE)
+            _wait(run, study, store)
+        return _last_update(views)
+
+
+def _last_update(views: Views) -> str | None:
+    problem = None
+    for _ in range(ATTEMPTS):
+        problem = views.update(last=True)
+        if problem is None:
+            break
+    return problem
+
+
+def _has_ended(run: dict[str, Any] | None, study: str, store: RecordStore) -> bool:
+    """Whether nobody runs the study any more, or a process that came later does."""
+    try:
+        now = store.driver(study)
+    except OSError:
+        return False
+    return now is None or bool(run and now and run["since"] != now["since"])
+
+
+def _wait(run: dict[str, Any] | None, study: str, store: RecordStore) -> None:
+    until = time.monotonic() + LOOK_EVERY
+    while time.monotonic() < until:
+        time.sleep(POLL_EVERY if store.is_local else LOOK_EVERY)
+        if _has_ended(run, study, store):
+            return
+
+
+def facts_of(plan: Plan, command: str = "") -> "Facts":
+    """What MLflow shows of the study itself."""
+    from gmm_study.tracking.notes import Facts
+
+    study = plan.study
+    varied = [name for settings in study.variations.values() for name in settings]
+    return Facts(
+        study.name,
+        study.question,
+        study.variant,
+        command,
+        plan.x,
+        tuple(dict.fromkeys(map(_param, [*study.space, *varied]))),
+        study.replicates,
+    )
+
+
+def cells_of(plan: Plan) -> "dict[str, list[Cell]]":
+    """By trial, the cells in which it competes, one for each of its places."""
+    from gmm_study.tracking.best import Cell
+
+    cells: dict[str, list[Cell]] = {trial.config.trial_id: [] for trial in plan.trials}
+    for place in plan.places:
+        config = place.config
+        cell = Cell(config.dataset, config.hyperparameters.method, _value(place, plan.x))
+        cells[config.trial_id].append(cell)
+    return cells
+
+
+def _value(place: PlannedTrial, x: str | None) -> str:
+    """The value of the report's x at a place of the study, empty where there is none."""
+    value = place.at(x) if x else None
+    return "" if value is None else json.dumps(value)
+
+
+def _param(axis: str) -> str:
+    """What the flat configuration calls an axis of a study's space."""
+    return "depth" if axis == "layers.depth" else axis.partition(".")[0]
+
+
+def _problem(view: str, error: Exception) -> str:
+    return f"{view}: {cause_of(f'{type(error).__name__}: {error}')}"
