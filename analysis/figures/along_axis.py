@@ -1,12 +1,13 @@
-"""The figures of a study along its axis: bound and log p, gmm's three likelihoods, the ess."""
+"""Figures along the axis of a study: bound and log p, three likelihoods, effective samples."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from itertools import product
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from analysis.figures.panel import Series, draw_panel, is_level, level_look
-from analysis.figures.style import PALETTE, STYLE, grid_of_panels, look, new_figure, words
+from analysis.figures.panel import Series, draw_panel, look_in_legend
+from analysis.figures.style import PALETTE, add_legend, grid_of_panels, look, styled, words
 from analysis.labels import BOUND, ESS, ESS_STAR, LOG_P, LOG_P_STAR, LOG_P_TILDE
 from analysis.tables.captions import bounds_of_methods
 from gmm_study.study.plan import Plan
@@ -21,62 +22,58 @@ LIKELIHOODS = {
 }
 
 
+@styled()
 def draw(plan: Plan, cells: pd.DataFrame) -> "Figure":
-    """A row a dataset: the test bound and, beside it, test log p, in nats, ± one standard error.
+    """A row per data set: the test bound and, beside it, test log p, in nats, ± one standard error.
 
     `cells` is the frame of `summarise`.
     """
-    from matplotlib import rc_context
-
     datasets = list(dict.fromkeys(cells["dataset"]))
-    with rc_context(STYLE):
-        figure = new_figure(0.35 + 2.35 * len(datasets))
-        panels = figure.subplots(len(datasets), 2, squeeze=False)
-        for dataset, row in zip(datasets, panels, strict=True):
-            for metric, panel in zip((BOUND, LOG_P), row, strict=True):
-                own = cells[(cells["dataset"] == dataset) & (cells["metric"] == metric)]
-                draw_panel(panel, plan, _of_methods(own))
-                name = "bound" if metric == BOUND else "log p"
-                panel.set_ylabel(words(f"test {name} on {dataset} (nats)"))
-        settings = [trial.config.hyperparameters for trial in plan.trials]
-        bounds = bounds_of_methods(settings, with_samples=plan.x != "samples")
-        named = [
-            Series(f"{one.label} (bound: {bounds[one.label]})", one.look, one.cells)
-            for one in _of_methods(cells)
-        ]
-        _legend(figure, plan, named)
+    figure, panels = grid_of_panels(2 * len(datasets), 2.35, across=2, above=0.35)
+    for panel, (dataset, metric) in zip(panels, product(datasets, (BOUND, LOG_P)), strict=True):
+        own = cells[(cells["dataset"] == dataset) & (cells["metric"] == metric)]
+        draw_panel(panel, plan, _of_methods(own))
+        name = "bound" if metric == BOUND else "log p"
+        panel.set_ylabel(words(f"test {name} on {dataset} (nats)"))
+    settings = [trial.config.hyperparameters for trial in plan.trials]
+    bounds = bounds_of_methods(settings, with_samples=plan.x != "samples")
+    add_legend(
+        figure,
+        {
+            f"{own.label} (bound: {bounds[own.label]})": look_in_legend(plan, own)
+            for own in _of_methods(cells)
+        },
+    )
     return figure
 
 
 def draw_likelihoods(plan: Plan, cells: pd.DataFrame) -> "Figure":
-    """A panel a dataset: log p, log ptilde and log p* of one method's cells, in nats."""
-    return _panel_a_dataset(plan, cells, _of_likelihoods, "test log-likelihood (nats)")
+    """A panel per data set: log p, log p̃ and log p* of one method's cells, in nats."""
+    return _panel_per_dataset(plan, cells, _of_likelihoods, "test log-likelihood (nats)")
 
 
 def draw_ess(plan: Plan, cells: pd.DataFrame) -> "Figure":
-    """A panel a dataset: the effective sample size as a fraction of K, a line a method.
+    """A panel per data set: the effective sample size as a fraction of K, a line per method.
 
-    That of q as a proposal for p, and dashed for p* where a method has one.
+    It is that of q as a proposal for p and, dashed, for p* if the method has one.
     """
-    return _panel_a_dataset(plan, cells, _of_proposals, "effective sample size (fraction of K)")
+    return _panel_per_dataset(plan, cells, _of_proposals, "effective sample size (fraction of K)")
 
 
-def _panel_a_dataset(
+@styled()
+def _panel_per_dataset(
     plan: Plan,
     cells: pd.DataFrame,
     series_of: Callable[[pd.DataFrame], list[Series]],
     vertical: str,
 ) -> "Figure":
-    from matplotlib import rc_context
-
     datasets = list(dict.fromkeys(cells["dataset"]))
-    with rc_context(STYLE):
-        figure, panels = grid_of_panels(len(datasets), 2.1 if len(datasets) > 1 else 2.9)
-        for dataset, panel in zip(datasets, panels, strict=True):
-            draw_panel(panel, plan, series_of(cells[cells["dataset"] == dataset]))
-            panel.set_title(words(dataset))
-        figure.supylabel(vertical, fontsize=8)
-        _legend(figure, plan, series_of(cells))
+    figure, panels = grid_of_panels(len(datasets), 2.1 if len(datasets) > 1 else 2.9)
+    for dataset, panel in zip(datasets, panels, strict=True):
+        draw_panel(panel, plan, series_of(cells[cells["dataset"] == dataset]))
+        panel.set_title(words(dataset))
+    figure.supylabel(vertical, fontsize=8)
+    add_legend(figure, {own.label: look_in_legend(plan, own) for own in series_of(cells)})
     return figure
 
 
@@ -103,18 +100,3 @@ def _of_proposals(cells: pd.DataFrame) -> list[Series]:
         for own in for_p_star
         if own.cells["mean"].notna().any()
     ]
-
-
-def _legend(figure: "Figure", plan: Plan, series: Sequence[Series]) -> None:
-    from matplotlib.lines import Line2D
-
-    handles = [
-        Line2D(
-            [],
-            [],
-            label=own.label,
-            **(level_look(own.look) if is_level(plan, own.cells) else own.look),
-        )
-        for own in series
-    ]
-    figure.legend(handles=handles, loc="outside upper center", ncols=4, frameon=False)

@@ -1,11 +1,19 @@
-"""The figure of a study's variations: what each costs, a row a variation, a panel a dataset."""
+"""The figure of a study's variations: their costs, one row each, with a panel per data set."""
 
 from math import ceil, isfinite, log10
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from analysis.figures.style import STYLE, grid_of_panels, look, words
+from analysis.figures.style import (
+    add_grid,
+    add_legend,
+    grid_of_panels,
+    look,
+    say_instead,
+    styled,
+    words,
+)
 from gmm_study.study.plan import Plan
 
 if TYPE_CHECKING:
@@ -13,37 +21,36 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SPREAD = 0.18
-"""Part of a row by which methods stand apart."""
+"""Methods are moved apart by this fraction of a row."""
 LOG_SCALE_FROM = 30.0
-"""Largest cost over the middling one from which the axis is logarithmic beyond a linear middle."""
+"""Beyond a linear middle, the axis is logarithmic if the largest cost exceeds the median cost by
+this factor."""
 
 
+@styled()
 def draw_costs(costs: pd.DataFrame) -> "Figure":
     """The frame of `costs_of_variations` in nats, with 95% intervals; right of 0 it costs.
 
-    A hollow marker shares the reference's trial; a gap is an incomplete cell.
+    A hollow marker means that the variation is the reference's trial; a gap is an incomplete cell.
     """
-    from matplotlib import rc_context
-    from matplotlib.lines import Line2D
     from matplotlib.ticker import NullLocator
 
     linear_up_to = _linear_up_to(costs["cost"].abs())
-    datasets, labels = (list(dict.fromkeys(costs[name])) for name in ("dataset", "variation"))
-    methods = list(dict.fromkeys(costs["method"]))
-    with rc_context(STYLE):
-        figure, panels = grid_of_panels(len(datasets), 0.7 + 0.27 * len(labels), sharey=True)
-        for dataset, panel in zip(datasets, panels, strict=True):
-            if linear_up_to:
-                panel.set_xscale("symlog", linthresh=linear_up_to)
-                panel.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
-                panel.xaxis.set_minor_locator(NullLocator())
-            _panel(panel, costs[costs["dataset"] == dataset], labels, methods)
-            panel.set_title(words(dataset))
-        text = f"cost against {costs['reference'].iloc[0]} in test log p (nats"
-        text += f"; logarithmic beyond {linear_up_to:g})" if linear_up_to else ")"
-        figure.supxlabel(text, fontsize=8)
-        handles = [Line2D([], [], linestyle="", label=method, **look(method)) for method in methods]
-        figure.legend(handles=handles, loc="outside upper center", ncols=4, frameon=False)
+    datasets, labels, methods = (
+        list(dict.fromkeys(costs[name])) for name in ("dataset", "variation", "method")
+    )
+    figure, panels = grid_of_panels(len(datasets), 0.7 + 0.27 * len(labels), sharey=True)
+    for dataset, panel in zip(datasets, panels, strict=True):
+        if linear_up_to:
+            panel.set_xscale("symlog", linthresh=linear_up_to)
+            panel.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+            panel.xaxis.set_minor_locator(NullLocator())
+        _panel(panel, costs[costs["dataset"] == dataset], labels, methods)
+        panel.set_title(words(dataset))
+    text = f"cost against {costs['reference'].iloc[0]} in test log p (nats"
+    text += f"; logarithmic beyond {linear_up_to:g})" if linear_up_to else ")"
+    figure.supxlabel(text, fontsize=8)
+    add_legend(figure, {method: look(method) | {"linestyle": ""} for method in methods})
     return figure
 
 
@@ -65,16 +72,15 @@ def _panel(panel: "Axes", costs: pd.DataFrame, labels: list[str], methods: list[
             )
     panel.set_yticks(range(len(labels)), [words(label) for label in labels])
     panel.set_ylim(len(labels) - 0.5, -0.5)
-    panel.grid(axis="x", linewidth=0.4, color="0.9")
-    panel.grid(axis="y", linewidth=0.4, color="0.95")
-    panel.set_axisbelow(True)
+    add_grid(panel, "x")
+    add_grid(panel, "y", color="0.95")
     if costs["cost"].isna().all():
-        panel.text(0.5, 0.5, "no complete pair", transform=panel.transAxes, ha="center")
+        say_instead(panel, "no complete pair")
         panel.set_xticks([])
 
 
 def _linear_up_to(sizes: pd.Series) -> float | None:
-    """The power of ten about the middling cost, where the largest would press the others flat."""
+    """The power of ten above the median cost, if the largest cost calls for a logarithmic axis."""
     known = sizes[sizes > 0].sort_values()
     if known.empty or known.iloc[-1] <= LOG_SCALE_FROM * known.iloc[len(known) // 2]:
         return None
@@ -82,16 +88,16 @@ def _linear_up_to(sizes: pd.Series) -> float | None:
 
 
 def what_intervals_are(plan: Plan) -> str:
-    """What the bars of the figure of costs are, where there are any."""
+    """What the error bars of the figure are, or why there are none."""
     if plan.study.replicates == 1:
-        return " One replicate (n = 1), so no interval is known."
+        return " One replicate (n = 1), so there are no intervals."
     return (
-        f" Bars: 95% intervals by Student's t with n = {plan.study.replicates} replicates, each by "
-        "itself, not adjusted for their number."
+        f" Bars: 95% confidence intervals (Student's t, n = {plan.study.replicates} replicates), "
+        "not adjusted for the number of comparisons."
     )
 
 
 def can_draw_costs(costs: pd.DataFrame) -> bool:
-    """Whether any cost is known but those that are zero because both ends are one trial."""
+    """Whether any cost is known, apart from variations that are the reference's own trial."""
     apart = costs["trial_id"] != costs["reference_trial_id"]
     return bool((apart & costs["cost"].notna()).any())

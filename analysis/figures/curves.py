@@ -1,4 +1,4 @@
-"""The figure of learning curves: the validation bound per epoch, a panel a dataset."""
+"""The figure of learning curves: the validation bound by epoch, a panel per data set."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from analysis.curves import LearningCurve
-from analysis.figures.style import PALETTE, STYLE, grid_of_panels, look, words
+from analysis.figures.style import (
+    PALETTE,
+    add_grid,
+    add_legend,
+    grid_of_panels,
+    look,
+    styled,
+    words,
+)
 from analysis.labels import axis_label, short_label
 
 if TYPE_CHECKING:
@@ -14,34 +22,28 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 START = 0.1
-"""Part of the epochs that may lie below the panel, where the bound still climbs steeply."""
+"""Fraction of the epochs, at the steep start, that may lie below the panel."""
 LONG_NAME = 30
-"""Letters of a name beyond which the legend has one name a line."""
+"""With longer names, in letters, the legend has one name per line."""
 _LINES = ("-", "--", ":", "-.")
 
 
+@styled()
 def draw_curves(curves: Sequence[LearningCurve], axis: str | None) -> "Figure":
     """Mean over replicates in nats, ± one standard error as a band.
 
-    A panel says up to which epoch a curve lies below it, and how far.
-    Without an axis a method has its colour; along one a value of x has a colour and a method a kind
-    of line.
+    A panel says up to which epoch a curve lies below it, and how far. Without an axis, each method
+    has a colour; along an axis, each value has a colour and each method a line style.
     """
-    from matplotlib import rc_context
-    from matplotlib.lines import Line2D
-
     datasets = list(dict.fromkeys(curve.dataset for curve in curves))
     looks = _looks(curves, axis)
-    with rc_context(STYLE):
-        figure, panels = grid_of_panels(len(datasets), 2.1 if len(datasets) > 1 else 3.2)
-        for dataset, panel in zip(datasets, panels, strict=True):
-            _panel(panel, [curve for curve in curves if curve.dataset == dataset], axis, looks)
-            panel.set_title(words(dataset))
-        figure.supxlabel("epoch", fontsize=8)
-        figure.supylabel("validation bound (nats)", fontsize=8)
-        handles = [Line2D([], [], label=words(name), **style) for name, style in looks.items()]
-        columns = 1 if max(map(len, looks)) > LONG_NAME else 3
-        figure.legend(handles=handles, loc="outside upper center", ncols=columns, frameon=False)
+    figure, panels = grid_of_panels(len(datasets), 2.1 if len(datasets) > 1 else 3.2)
+    for dataset, panel in zip(datasets, panels, strict=True):
+        _panel(panel, [curve for curve in curves if curve.dataset == dataset], axis, looks)
+        panel.set_title(words(dataset))
+    figure.supxlabel("epoch", fontsize=8)
+    figure.supylabel("validation bound (nats)", fontsize=8)
+    add_legend(figure, looks, columns=1 if max(map(len, looks)) > LONG_NAME else 3)
     return figure
 
 
@@ -71,12 +73,11 @@ def _panel(
     style: dict[str, Any] = {"transform": panel.transAxes, "ha": "right", "fontsize": 6.5}
     panel.text(0.98, 0.03, _below(curves, low - margin), **style)
     panel.xaxis.set_major_locator(MaxNLocator(integer=True))
-    panel.grid(linewidth=0.4, color="0.9")
-    panel.set_axisbelow(True)
+    add_grid(panel, "both")
 
 
 def _below(curves: Sequence[LearningCurve], floor: float) -> str:
-    """What the panel does not show of its curves; nothing where it shows all."""
+    """Which epochs lie below the panel; empty if none do."""
     shown = pd.concat([curve.epochs for curve in curves])
     below = shown[shown["mean"] < floor]
     if below.empty:

@@ -1,10 +1,18 @@
-"""The figure of a study without an axis on several datasets: test log p, a panel a dataset."""
+"""The figure of a study of several data sets without an axis: test log p, a panel for each."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from analysis.figures.style import STYLE, grid_of_panels, look, words
+from analysis.figures.style import (
+    add_grid,
+    add_legend,
+    grid_of_panels,
+    look,
+    say_instead,
+    styled,
+    words,
+)
 from analysis.labels import LOG_P
 from analysis.published import published
 
@@ -13,28 +21,26 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MOST_ACROSS = 4
-"""Panels side by side."""
+"""Largest number of panels side by side."""
+_PUBLISHED: dict[str, Any] = {"color": "0.2", "marker": "x", "linestyle": ""}
 
 
+@styled()
 def draw_datasets(cells: pd.DataFrame) -> "Figure":
     """Test log p of every method in nats, ± one standard error; a cross is a published figure.
 
     `cells` is the frame of `summarise`. An incomplete cell is a gap.
     """
-    from matplotlib import rc_context
-    from matplotlib.lines import Line2D
-
     log_p = cells[cells["metric"] == LOG_P]
     datasets, methods = (list(dict.fromkeys(log_p[name])) for name in ("dataset", "method"))
-    with rc_context(STYLE):
-        figure, panels = grid_of_panels(len(datasets), 1.75, MOST_ACROSS)
-        for dataset, panel in zip(datasets, panels, strict=True):
-            _panel(panel, dataset, log_p[log_p["dataset"] == dataset], methods)
-        figure.supylabel("test log p (nats)", fontsize=8)
-        handles = [Line2D([], [], linestyle="", label=method, **look(method)) for method in methods]
-        if any(published(dataset, method) for dataset in datasets for method in methods):
-            handles.append(Line2D([], [], linestyle="", label="published", color="0.2", marker="x"))
-        figure.legend(handles=handles, loc="outside upper center", ncols=5, frameon=False)
+    figure, panels = grid_of_panels(len(datasets), 1.75, MOST_ACROSS)
+    for dataset, panel in zip(datasets, panels, strict=True):
+        _panel(panel, dataset, log_p[log_p["dataset"] == dataset], methods)
+    figure.supylabel("test log p (nats)", fontsize=8)
+    looks = {method: look(method) | {"linestyle": ""} for method in methods}
+    if any(published(dataset, method) for dataset in datasets for method in methods):
+        looks["published"] = _PUBLISHED
+    add_legend(figure, looks, columns=5)
     return figure
 
 
@@ -44,7 +50,7 @@ def _panel(panel: "Axes", dataset: str, cells: pd.DataFrame, methods: list[str])
         place = methods.index(cell["method"])
         figure = published(dataset, cell["method"])
         if figure and cells["n"].any():
-            panel.plot(place + 0.2, -figure.nll, marker="x", color="0.2", linestyle="")
+            panel.plot(place + 0.2, -figure.nll, **_PUBLISHED)
         if cell["n"]:
             known += 1
             panel.errorbar(
@@ -53,11 +59,10 @@ def _panel(panel: "Axes", dataset: str, cells: pd.DataFrame, methods: list[str])
     panel.set_title(words(dataset))
     panel.set_xticks(range(len(methods)), methods)
     panel.set_xlim(-0.5, len(methods) - 0.5)
-    panel.grid(axis="y", linewidth=0.4, color="0.9")
-    panel.set_axisbelow(True)
+    add_grid(panel, "y")
     if not known:
         marks = set(cells["mark"])
         why = next(iter(marks)) if len(marks) == 1 else "no complete cell"
-        panel.text(0.5, 0.5, why, transform=panel.transAxes, ha="center")
+        say_instead(panel, why)
     if not panel.has_data():
         panel.set_yticks([])

@@ -1,4 +1,4 @@
-"""A panel of series along a study's axis: points with error bars, lines, dashed levels."""
+"""A panel of series along the axis of a study: points with error bars, lines, dashed levels."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from analysis.cells import NO_DATA
-from analysis.figures.style import words
+from analysis.figures.style import add_grid, say_instead, words
 from analysis.labels import axis_label, is_number, short_label
 from analysis.planned import is_continuous, x_values
 from gmm_study.study.plan import Plan
@@ -17,18 +17,20 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 LOG_SCALE_FROM = 20.0
-"""Largest over smallest x above which the axis is logarithmic."""
+"""The axis is logarithmic if its largest value over its smallest exceeds this."""
 MOST_TICKS = 12
-"""Values of x beyond which the ticks are round numbers and not the values."""
+"""With more values of x, the ticks are round numbers instead of the values."""
 LONGEST_NAME = 9
-"""Letters of a series' name beyond which the legend alone names the points of a panel."""
+"""Longer names of series, in letters, are given by the legend only."""
 SHIFT = 0.012
-"""Part of a panel's width by which series stand apart, so that error bars do not overlap."""
+"""Series are moved apart by this fraction of a panel's width, so error bars do not overlap."""
+_LEVEL = {"marker": "", "linestyle": "--"}
+"""The look of a method that does not read the axis."""
 
 
 @dataclass(frozen=True)
 class Series:
-    """Cells (`summarise`) of one data set that belong together, a value of x each."""
+    """Cells (`summarise`) that belong together, one per value of x."""
 
     label: str
     look: dict[str, Any]
@@ -36,10 +38,10 @@ class Series:
 
 
 def draw_panel(panel: "Axes", plan: Plan, series: Sequence[Series]) -> None:
-    """Means ± one standard error. An incomplete cell leaves a gap in its line.
+    """Means ± one standard error; an incomplete cell leaves a gap in its line.
 
-    Without an axis there is a point a series; a method that does not read the axis is a dashed
-    level with its error as a band; an axis drawn from a range of reals has points and no line.
+    Without an axis, each series is a point. A method that does not read the axis is a dashed level
+    with its error as a band. An axis sampled from a continuous range has points but no line.
     """
     cells = pd.concat([own.cells for own in series], ignore_index=True)
     if plan.x is None:
@@ -53,21 +55,15 @@ def draw_panel(panel: "Axes", plan: Plan, series: Sequence[Series]) -> None:
         aside = shift * (index - (len(series) - 1) / 2)
         _draw_series(panel, plan, own, place, aside, is_line)
     if not cells["complete"].any():
-        why = NO_DATA if set(cells["mark"]) == {NO_DATA} else "no complete cell"
-        panel.text(0.5, 0.5, why, transform=panel.transAxes, ha="center")
+        say_instead(panel, NO_DATA if set(cells["mark"]) == {NO_DATA} else "no complete cell")
         panel.set_yticks([])
-    panel.grid(axis="y", linewidth=0.4, color="0.9")
-    panel.set_axisbelow(True)
+    add_grid(panel, "y")
 
 
-def level_look(look: dict[str, Any]) -> dict[str, Any]:
-    """The line of a method that does not read the axis."""
-    return look | {"marker": "", "linestyle": "--"}
-
-
-def is_level(plan: Plan, cells: pd.DataFrame) -> bool:
-    """Whether a series does not read the plan's axis."""
-    return plan.x is not None and bool(cells["x"].isna().all())
+def look_in_legend(plan: Plan, series: Series) -> dict[str, Any]:
+    """The look of a series, a dashed line if it does not read the plan's axis."""
+    is_level = plan.x is not None and series.cells["x"].isna().all()
+    return series.look | _LEVEL if is_level else series.look
 
 
 def _draw_series(
@@ -81,7 +77,7 @@ def _draw_series(
     at = series.cells["x"] if plan.x else pd.Series(series.label, index=series.cells.index)
     level, known = series.cells[at.isna()], series.cells[at.notna()]
     if len(level):
-        style = level_look(series.look)
+        style = series.look | _LEVEL
         mean, error = level["mean"].iloc[0], level["standard_error"].iloc[0]
         panel.axhline(mean, **style)
         panel.axhspan(mean - error, mean + error, color=style["color"], alpha=0.15, linewidth=0)
@@ -97,7 +93,7 @@ def _draw_series(
 
 
 def _horizontal_axis(panel: "Axes", plan: Plan, values: list[Any]) -> dict[Any, float]:
-    """Scale, ticks and label of x; gives the place of every value."""
+    """Set scale, ticks and label of x; returns the position of every value."""
     from matplotlib.ticker import MaxNLocator, NullLocator
 
     numeric = bool(values) and all(map(is_number, values))
@@ -123,7 +119,7 @@ def _horizontal_axis(panel: "Axes", plan: Plan, values: list[Any]) -> dict[Any, 
 
 
 def _shift(panel: "Axes", places: list[float], count: int) -> float:
-    """How far apart series stand: a hair, and together a fifth of the smallest gap at most."""
+    """How far series are moved apart: all together by at most a fifth of the smallest gap in x."""
     scale = panel.xaxis.get_transform().transform
     low, high = (float(edge) for edge in scale(panel.get_xlim()))
     inside = sorted(float(place) for place in scale(places))
@@ -132,7 +128,7 @@ def _shift(panel: "Axes", places: list[float], count: int) -> float:
 
 
 def _aside(panel: "Axes", place: float, part: float) -> float:
-    """A place on x moved by a part of the panel's width."""
+    """A position on x moved by a fraction of the panel's width."""
     low, high = panel.get_xlim()
     if panel.get_xscale() == "log":
         return float(place * (high / low) ** part)

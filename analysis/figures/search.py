@@ -1,11 +1,11 @@
-"""The figures of a search: parallel coordinates of its trials, and which setting mattered."""
+"""The figures of a search: its trials in parallel coordinates, and which settings mattered."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
 from math import log10
 from typing import TYPE_CHECKING, Any
 
-from analysis.figures.style import STYLE, grid_of_panels, look, new_figure, words
+from analysis.figures.style import add_grid, grid_of_panels, look, styled, words
 from analysis.labels import axis_label, is_number, short_label
 from analysis.planned import x_values
 from analysis.searched import SearchedCell
@@ -15,50 +15,48 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 LOG_SCALE_FROM = 20.0
-"""Largest over smallest value above which a coordinate is logarithmic."""
+"""A coordinate is logarithmic if its largest value over its smallest exceeds this."""
 MOST_LINES = 150
-"""Trials beyond which a panel has every second, third, … of them, by rank, and the best."""
+"""With more trials, a panel shows every second, third, … one by rank, starting with the best."""
 NOT_READ = -0.15
-"""The height of what a trial does not read."""
+"""The height at which a trial passes a setting that it does not read."""
 APART = 0.09
-"""Part of a coordinate's height that two labelled values are apart at least."""
+"""Smallest distance of two labels, as a fraction of a coordinate's height."""
 
 
+@styled()
 def draw_trials(cells: Sequence[SearchedCell]) -> "Figure":
-    """A panel a method: a line a trial over its settings to its validation bound, best on top.
+    """A panel per method: each trial is a line over its settings to its validation bound.
 
-    The darker, the better; the best trial is drawn in the method's colour.
+    Better trials are darker; the best one has the method's colour.
     """
-    from matplotlib import rc_context
-
-    with rc_context(STYLE):
-        figure = new_figure(0.3 + 2.0 * len(cells))
-        panels = figure.subplots(len(cells), 1, squeeze=False)[:, 0]
-        for cell, panel in zip(cells, panels, strict=True):
-            _draw_trials(panel, cell)
-            panel.set_title(words(f"{cell.method} on {cell.dataset}"), loc="left")
+    figure, panels = grid_of_panels(len(cells), 2.0, across=1, above=0.3)
+    for cell, panel in zip(cells, panels, strict=True):
+        _draw_trials(panel, cell)
+        panel.set_title(words(f"{cell.method} on {cell.dataset}"), loc="left")
     return figure
 
 
+@styled()
 def draw_importance(cells: Sequence[SearchedCell]) -> "Figure":
-    """A panel a data set: the share of each setting in the bound's variance, a bar a method."""
-    from matplotlib import rc_context
+    """A panel per data set: each setting's share of the bound's variance, a bar per method."""
+    from matplotlib.patches import Patch
 
     datasets = list(dict.fromkeys(cell.dataset for cell in cells))
     names = list(dict.fromkeys(name for cell in cells for name in cell.shares))
-    with rc_context(STYLE):
-        figure, panels = grid_of_panels(len(datasets), 0.5 + 0.4 * len(names))
-        for dataset, panel in zip(datasets, panels, strict=True):
-            _draw_shares(panel, names, [cell for cell in cells if cell.dataset == dataset])
-            panel.set_title(words(dataset))
-        figure.supxlabel("share of the variance of the validation bound", fontsize=8)
-        handles = {cell.method: _patch(cell.method) for cell in cells}
-        figure.legend(handles=handles.values(), loc="outside upper center", ncols=4, frameon=False)
+    figure, panels = grid_of_panels(len(datasets), 0.5 + 0.4 * len(names))
+    for dataset, panel in zip(datasets, panels, strict=True):
+        _draw_shares(panel, names, [cell for cell in cells if cell.dataset == dataset])
+        panel.set_title(words(dataset))
+    figure.supxlabel("share of the variance of the validation bound", fontsize=8)
+    methods = dict.fromkeys(cell.method for cell in cells)
+    handles = [Patch(color=look(method)["color"], label=method) for method in methods]
+    figure.legend(handles=handles, loc="outside upper center", ncols=4, frameon=False)
     return figure
 
 
 def shown(cell: SearchedCell) -> range:
-    """The ranks of the trials that a panel has lines of, best first."""
+    """The ranks of the trials that a panel shows, best first."""
     return range(0, len(cell.bounds), -(-len(cell.bounds) // MOST_LINES))
 
 
@@ -95,9 +93,9 @@ def _coordinate(
     at: int,
     label: Callable[[Any], str],
 ) -> list[float]:
-    """The heights in [0, 1] of all trials on one coordinate, which is drawn and labelled.
+    """Draw and label one coordinate; returns the heights of all trials on it, in [0, 1].
 
-    What a trial does not read is below them.
+    A trial that does not read the setting is below them.
     """
     heights = _heights([value for value in distinct if value is not None])
     if None in distinct:
@@ -110,7 +108,7 @@ def _coordinate(
 
 
 def _labelled(heights: dict[Any, float]) -> list[Any]:
-    """The ends of a coordinate, and of the values between them those that have room."""
+    """The ends of a coordinate, and the values between them that have space for a label."""
     first, *between, last = heights if len(heights) > 1 else (*heights, *heights)
     chosen = [first, last]
     for value in between:
@@ -124,7 +122,7 @@ def _label(name: str, value: Any) -> str:
 
 
 def _heights(values: Sequence[Any]) -> dict[Any, float]:
-    """Numbers by their size, or its logarithm where they span much; others evenly, in order."""
+    """Numbers by size, or by logarithm over a wide span; other values evenly, in order."""
     numeric = all(map(is_number, values))
     if numeric and len(values) > 1:
         logarithmic = values[0] > 0 and values[-1] / values[0] > LOG_SCALE_FROM
@@ -145,11 +143,4 @@ def _draw_shares(panel: "Axes", names: list[str], cells: Sequence[SearchedCell])
     panel.set_yticks(range(len(names)), [axis_label(name) for name in names])
     panel.invert_yaxis()
     panel.set_xlim(0, 1)
-    panel.grid(axis="x", linewidth=0.4, color="0.9")
-    panel.set_axisbelow(True)
-
-
-def _patch(method: str) -> Any:
-    from matplotlib.patches import Patch
-
-    return Patch(color=look(method)["color"], label=method)
+    add_grid(panel, "x")

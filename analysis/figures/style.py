@@ -1,7 +1,9 @@
-"""How figures look: one colour and marker a method in every study, and pictures as bytes."""
+"""The look that all figures share: sizes, one colour and marker per method, panels, legends."""
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from io import BytesIO
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from gmm_study.training.methods import METHODS
 
@@ -10,11 +12,11 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 WIDTH = 6.75
-"""Inches: the width of a page's text."""
+"""Width of a figure in inches: that of a page's text."""
 MOST_ACROSS = 3
-"""Panels side by side."""
+"""Largest number of panels side by side."""
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-"""Okabe and Ito's palette, told apart by colour-blind readers; yellow is too faint for a line."""
+"""Okabe and Ito's palette for colour-blind readers, without yellow, which is too faint."""
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 STYLE: Any = {
     "font.size": 8,
@@ -34,50 +36,78 @@ STYLE: Any = {
 }
 
 
-def new_figure(height: float, width: float = WIDTH) -> "Figure":
-    """An empty figure of that many inches whose panels do not overlap; made inside `STYLE`."""
-    from matplotlib.figure import Figure
-    from matplotlib.layout_engine import ConstrainedLayoutEngine
+@contextmanager
+def styled() -> Iterator[None]:
+    """As a context or a decorator: matplotlib draws in `STYLE`."""
+    from matplotlib import rc_context
 
-    layout = ConstrainedLayoutEngine(wspace=0.06, hspace=0.06)
-    return Figure(figsize=(width, height), layout=layout)
+    with rc_context(STYLE):
+        yield
 
 
 def grid_of_panels(
-    count: int, height: float, most_across: int = MOST_ACROSS, sharey: bool = False
+    count: int,
+    height: float,
+    across: int = MOST_ACROSS,
+    above: float = 0.5,
+    sharey: bool = False,
 ) -> "tuple[Figure, list[Axes]]":
-    """A figure with so many panels, each of so many inches, and room for a legend above them."""
-    across = min(count, most_across)
+    """A figure with `count` panels, at most `across` side by side, that do not overlap.
+
+    `height` is that of a panel in inches, `above` the space for the legend.
+    """
+    from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+    across = min(count, across)
     down = -(-count // across)
-    figure = new_figure(height * down + 0.5)
+    layout = ConstrainedLayoutEngine(wspace=0.06, hspace=0.06)
+    figure = Figure(figsize=(WIDTH, height * down + above), layout=layout)
     panels = list(figure.subplots(down, across, squeeze=False, sharey=sharey).flat)
     for panel in panels[count:]:
         panel.set_visible(False)
     return figure, panels[:count]
 
 
-def render(figure: "Figure", kind: str) -> bytes:
-    """The figure as `png`, `svg` or `pdf`, the same bytes whenever the numbers are the same."""
-    from matplotlib import rc_context
+def add_legend(figure: "Figure", looks: Mapping[str, Mapping[str, Any]], columns: int = 4) -> None:
+    """A legend above the panels: the look of a line by its label."""
+    from matplotlib.lines import Line2D
 
+    handles = [Line2D([], [], label=words(label), **style) for label, style in looks.items()]
+    figure.legend(handles=handles, loc="outside upper center", ncols=columns, frameon=False)
+
+
+def add_grid(panel: "Axes", axis: Literal["x", "y", "both"], color: str = "0.9") -> None:
+    """Faint lines behind the data."""
+    panel.grid(axis=axis, linewidth=0.4, color=color)
+    panel.set_axisbelow(True)
+
+
+def say_instead(panel: "Axes", why: str) -> None:
+    """A text in the middle of a panel that has nothing to show."""
+    panel.text(0.5, 0.5, why, transform=panel.transAxes, ha="center")
+
+
+@styled()
+def render(figure: "Figure", kind: str) -> bytes:
+    """The figure as `png`, `svg` or `pdf`; equal figures give equal bytes."""
     stamp = {
         "svg": {"Date": None, "Creator": None},
         "png": {"Software": None},
         "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
     }[kind]
     content = BytesIO()
-    with rc_context(STYLE):
-        figure.savefig(content, format=kind, dpi=200, metadata=stamp)
-    figure.set_layout_engine("none")  # it is laid out, and stays so in the next format
+    figure.savefig(content, format=kind, dpi=200, metadata=stamp)
+    figure.set_layout_engine("none")  # keep the layout for the next format
     return content.getvalue()
 
 
 def words(text: str) -> str:
-    """A text of the user's as a figure shows it, and not as a formula."""
+    """A text for a figure, with dollar signs escaped so that it is not read as a formula."""
     return text.replace("$", r"\$")
 
 
 def look(method: str) -> dict[str, Any]:
-    """Colour and marker of a method, the same in every study; those of other packages come last."""
+    """Colour and marker of a method, the same in every study; plug-in methods come last."""
     place = list(METHODS).index(method) % len(PALETTE)
     return {"color": PALETTE[place], "marker": _MARKERS[place]}
