@@ -17,7 +17,7 @@ LOCKS := requirements.lock requirements-dev.lock
 LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-annotate --custom-compile-command 'make lock' --constraint constraints.txt \
 	--no-emit-package torch $(ARGS) pyproject.toml --output-file
-PARALLEL := --numprocesses 2 --dist loadfile
+PYTEST := $(BIN)/python -m pytest --numprocesses 2
 GMM_STUDY := $(BIN)/gmm-study
 STUDY_ARGS = $(NAME) --storage '$(STORAGE)' $(if $(DATASET),--dataset '$(DATASET)') $(ARGS)
 NEEDS_NAME = $(if $(NAME),,$(error NAME is missing: make $@ NAME=depth_sweep; studies: $(basename $(notdir $(wildcard studies/*.yaml)))))
@@ -70,20 +70,20 @@ ui: $(STAMP) ## Serve the MLflow UI on 127.0.0.1
 docs: $(STAMP) ## Write the pages of docs/reference that the code itself says
 	@$(BIN)/python -m docs.generate
 
-test: $(STAMP) ## Run the tests that every change must pass
-	$(BIN)/python -m pytest -m 'not fault and not page and not slow' $(PARALLEL) $(ARGS)
+test-unit: $(STAMP) ## Run the tests that start no process, in a minute
+	$(PYTEST) --dist loadfile -m 'not process and not fault and not page and not slow' $(ARGS)
 
-test-unit: $(STAMP) ## Run the tests that start no process, in under a minute
-	$(BIN)/python -m pytest -m 'not process and not fault and not page and not slow' $(PARALLEL) $(ARGS)
+test: $(STAMP) ## Run the tests that every change must pass
+	$(PYTEST) --dist loadfile -m 'not fault and not page and not slow' $(ARGS)
 
 test-slow: $(STAMP) ## Run the long statistical tests
-	$(BIN)/python -m pytest -m slow $(PARALLEL) $(ARGS)
+	$(PYTEST) -m slow $(ARGS)
 
-test-docs: $(STAMP) ## Type every command of the pages as a reader would: ARGS="-k tutorial"
-	$(BIN)/python -m pytest tests/readers --numprocesses 2 $(ARGS)
+test-docs: $(STAMP) ## Type every command of the pages as a reader would: ARGS="--short -k tutorial"
+	$(PYTEST) tests/readers $(ARGS)
 
-test-faults: $(STAMP) ## Make every fault happen and print what was lost; ARGS=--short for a few times each
-	$(BIN)/python -m pytest tests/faults tests/cluster $(ARGS)
+test-faults: $(STAMP) ## Make every fault happen and print what was lost; ARGS=--short for each once
+	$(PYTEST) --dist loadgroup tests/faults tests/cluster $(ARGS)
 
 lint: $(STAMP) ## Check style and types
 	$(BIN)/ruff check .

@@ -26,6 +26,17 @@ def _refuse_a_process(event: str, arguments: tuple[object, ...]) -> None:
 sys.addaudithook(_refuse_a_process)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--short", action="store_true", help="each fault or command of a page once")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--short"):
+        slow = [item for item in items if item.get_closest_marker("slow")]
+        items[:] = [item for item in items if item not in slow]
+        config.hook.pytest_deselected(items=slow)
+
+
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Leave out files that `make test-unit` has nothing to run in; importing them takes seconds."""
     if collection_path.name.startswith("test_") and "not process" in config.option.markexpr:

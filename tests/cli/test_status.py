@@ -1,14 +1,16 @@
 """`status` says where a study stands while it runs, after it, and after a crash."""
 
-import os
 import re
-import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from tests.cli.planned import finish, open_runs
 from tests.workbench import Workbench, wait_until
+
+ROOT = Path(__file__).parents[2]
 
 
 def test_a_study_nobody_has_started_is_pending_and_its_time_unknown(bench):
@@ -46,19 +48,28 @@ def test_what_is_left_is_told_by_the_trials_that_have_ended(bench):
     assert re.search(r"nothing is running; the rest takes: about \d+:\d\d", output)
 
 
+TRAIN = """
+import sys
+from pathlib import Path
+from tests.cli.planned import open_runs
+
+run, *_ = open_runs(Path(sys.argv[1]), "methods=[gmm]", "layers=[6,3]")
+while True:
+    run.advance()
+    run.save()
+"""
+
+
 @pytest.mark.process
 def test_another_terminal_sees_a_study_run_and_a_dead_ones_trials_do_not_run(tmp_path):
     bench = Workbench(tmp_path, epochs=100_000)
-    driver = bench.start("run", "tiny", "--set", "methods=[gmm]", "--set", "layers=[6,3]")
-    wait_until(lambda: any(status["epoch"] for status in bench.statuses().values()))
-    output = bench.call("status", "tiny").stdout.replace("\n", " ")
+    with subprocess.Popen([sys.executable, "-c", TRAIN, str(tmp_path)], cwd=ROOT) as trains:
+        wait_until(lambda: any(status["epoch"] for status in bench.statuses().values()))
+        output = bench.call("status", "tiny").stdout.replace("\n", " ")
+        trains.kill()
     shown = r"running: .*epoch \d+ of at most 100000, bound -\S+, at most \S+ left, on \S+"
     assert re.search(shown, output)
     assert re.search(r"time left: at most about \d+:\d\d", output)
-    workers = {status["pid"] for status in bench.statuses().values()}
-    os.killpg(driver.pid, signal.SIGKILL)
-    driver.communicate()
-    wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers))
     after = bench.call("status", "tiny").stdout
     assert "running:" not in after
     assert "4 pending" in after

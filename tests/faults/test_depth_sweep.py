@@ -11,7 +11,7 @@ import pytest
 from tests.faults.test_drivers import ended
 from tests.workbench import Workbench, figures, wait_until
 
-pytestmark = pytest.mark.fault
+pytestmark = [pytest.mark.fault, pytest.mark.slow]
 
 STUDIES = Path(__file__).parents[2] / "studies"
 
@@ -28,10 +28,9 @@ def epochs_of(bench):
 
 
 def test_depth_sweep_with_its_driver_killed_again_and_again_ends_bit_for_bit_as_undisturbed(
-    tmp_path, fault, times
+    tmp_path, fault
 ):
-    kills, small, step = times(20, 3), times(0, 1), times(40, 4)
-    arguments = ("run", "depth_sweep", *(["--small"] if small else []))
+    kills, step, arguments = 20, 40, ("run", "depth_sweep")
     undisturbed, killed = a_bench(tmp_path / "undisturbed"), a_bench(tmp_path / "killed")
     undisturbed.run(*arguments, within=1800)
     choose, count = random.Random(0), 0
@@ -45,7 +44,7 @@ def test_depth_sweep_with_its_driver_killed_again_and_again_ends_bit_for_bit_as_
         ended(driver)
     killed.run(*arguments, within=1800)
     found, expected = killed.results(), undisturbed.results()
-    assert len(expected) == times(12, 6)
+    assert len(expected) == 12
     assert found.keys() == expected.keys()
     assert {each: figures(found[each]) for each in found} == {
         each: figures(expected[each]) for each in expected
@@ -55,4 +54,4 @@ def test_depth_sweep_with_its_driver_killed_again_and_again_ends_bit_for_bit_as_
         for bench in (undisturbed, killed)
     ]
     assert curves[0] == curves[1]
-    fault(f"the driver of depth_sweep{' --small' if small else ''} killed", count)
+    fault("the driver of depth_sweep killed", count)

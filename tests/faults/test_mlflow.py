@@ -12,10 +12,11 @@ from unittest.mock import patch
 import pytest
 from mlflow.tracking import MlflowClient
 
+from tests.cli.planned import train_all
 from tests.faults.mlflow_server import Proxy, content, start_server
 from tests.workbench import Workbench, wait_until
 
-pytestmark = pytest.mark.fault
+pytestmark = [pytest.mark.fault, pytest.mark.xdist_group("mlflow")]
 
 STUDY = """
 question: Does MLflow matter?
@@ -65,9 +66,8 @@ def bench(folder, server):
     """A trained study, and the server that was told of it as `tiny` without any trouble."""
     bench = Workbench(folder)
     bench.write_study(STUDY.format(epochs=4))
-    bench.environment = {"MLFLOW_TRACKING_URI": f"http://127.0.0.1:{server}"}
-    bench.run("run", "tiny")
-    assert len(undisturbed(server)) == RUNS
+    train_all(folder)
+    assert len(sync(bench, "tiny", server)) == RUNS
     return bench
 
 
@@ -134,7 +134,7 @@ def use(bench, proxy):
 
 def test_a_server_that_is_down_from_the_start(bench, proxy, server, fault):
     use(bench, proxy)
-    bench.write_study(STUDY.format(epochs=5), "down")
+    same_trials(bench, "down")
     ended = bench.run("run", "down")
     says_so_shortly(ended, "its server cannot be reached")
     proxy.start()
@@ -171,19 +171,28 @@ def test_a_server_that_goes_down_in_the_middle_and_stays_so(bench, proxy, server
     fault("the MLflow server going down in the middle, coming back after the end", 1)
 
 
-def test_a_server_that_takes_two_seconds_for_every_answer(bench, proxy, server, fault):
+def test_a_server_that_takes_long_for_every_answer(bench, proxy, server, fault, times):
     use(bench, proxy)
     same_trials(bench, "slow")
-    proxy.delay = 2.0
+    proxy.delay = times(2, 1)
     proxy.start()
     ended = bench.run("run", "slow")
     for line in lines_on_mlflow(ended):
         assert line.startswith("MLflow: it took longer than the 60 s that a run waits for it;")
     is_completed_by_a_sync(bench, "slow", server)
-    fault("the MLflow server taking 2 s for each answer", 1)
+    fault(f"the MLflow server taking {proxy.delay} s for each answer", 1)
 
 
-@pytest.mark.parametrize("which", ["runs/create", "runs/log-batch", "runs/update", "all"])
+@pytest.mark.parametrize(
+    "which",
+    [
+        "all",
+        *(
+            pytest.param(f"runs/{path}", marks=pytest.mark.slow)
+            for path in ("create", "log-batch", "update")
+        ),
+    ],
+)
 def test_answers_that_are_cut_off_on_the_way(bench, proxy, server, fault, which):
     use(bench, proxy)
     study = f"cut-{which.replace('/', '-')}"

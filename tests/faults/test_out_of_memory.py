@@ -105,7 +105,7 @@ def test_a_gpu_that_runs_out_twice_ends_the_trial_with_what_would_help(
     monkeypatch.chdir(tmp_path)
     again = Workplace.__new__(Workplace)
     again.worker, again.record = place.worker, place.record
-    again.worker._begin(
+    again.worker.reset_config(
         {"job": {"trial": place.worker.trial_config.to_json(), "replicates": 1, "milestones": []}}
     )
     assert again.train()["state"] == "complete"

@@ -4,8 +4,8 @@ import json
 import os
 import random
 import resource
-import signal
 import subprocess
+from collections import deque
 from contextlib import ExitStack, contextmanager, suppress
 
 import pytest
@@ -14,6 +14,7 @@ import torch
 from gmm_study.trials.config import TrialConfig
 from gmm_study.trials.record import Record
 from gmm_study.trials.run import TrialRun
+from tests.cli.planned import open_runs, train_all
 from tests.faults.test_drivers import EPOCHS, ONE_TRIAL, figures_of_all, undisturbed
 from tests.training.small import a_dataset, some_hyperparameters
 from tests.workbench import Workbench, figures, wait_until
@@ -78,7 +79,7 @@ def expected(tmp_path_factory):
 @pytest.mark.parametrize("kind", DAMAGE)
 def test_a_damaged_checkpoint_falls_back_to_the_one_before(tmp_path, times, fault, expected, kind):
     draw, damage = random.Random(kind), DAMAGE[kind]
-    count = times(100, 20)
+    count = times(100, 5)
     for turn in range(count):
         record = a_trial_left_at(tmp_path / str(turn), epoch=3)
         record.write_file(STATE, damage(record.read_file(STATE), draw))
@@ -120,7 +121,7 @@ def test_a_crash_between_the_two_steps_of_a_checkpoint(tmp_path, fault, expected
     "name", ["config.json", "status.json", "result.json", "metrics.parquet", "checkpoint/meta.json"]
 )
 def test_a_file_of_a_running_trial_half_written(tmp_path, times, fault, expected, name):
-    draw, count = random.Random(name), times(10, 3)
+    draw, count = random.Random(name), times(10, 1)
     for turn in range(count):
         record = a_trial_left_at(tmp_path / str(turn), epoch=3)
         content = record.read_file(name) or b'{"state": "complete", "replicates": {"0": {'
@@ -134,24 +135,26 @@ def test_a_file_of_a_running_trial_half_written(tmp_path, times, fault, expected
     fault(f"{name} of a trial half written", 3 * count)
 
 
-def test_damaged_files_of_finished_records_end_no_command(tmp_path, fault):
+def test_damaged_files_of_finished_records_end_no_command(tmp_path, fault, times):
     bench = Workbench(tmp_path)
-    bench.run("run", "tiny")
+    train_all(tmp_path)
     before = figures_of_all(bench)
     trials = sorted((tmp_path / "results").glob("[!.]*"))
     commands = [("plan", "tiny"), ("status", "tiny"), ("report", "tiny")]
+    damages, count = deque((lambda content, draw: b"", cut, garbage)), times(3, 1)
     for name in ("config.json", "status.json", "metrics.parquet", "result.json"):
-        for damage in (lambda content, draw: b"", cut, garbage):
+        for damage in list(damages)[:count]:
             for trial in trials[:2]:
                 path = trial / name
                 path.write_bytes(damage(path.read_bytes() or b"{}", random.Random(name)))
             for command in commands:
                 bench.call(*command)
             bench.call("run", "tiny", status=1 if name == "result.json" else 0)
+        damages.rotate()
     bench.run("run", "tiny", "--retry-failed")
     assert figures_of_all(bench) == before
     assert set(bench.call("plan", "tiny").stdout.split()) >= {"complete"}
-    fault("files of finished records damaged", 4 * 3 * 2)
+    fault("files of finished records damaged", 4 * count * 2)
 
 
 @contextmanager
@@ -202,8 +205,15 @@ def statuses(disk):
     return [json.loads(path.read_text()) for path in disk.glob("*/status.json")]
 
 
-@pytest.mark.parametrize("kind", ["a disk without room", "a limit on a file's size"])
-@pytest.mark.parametrize("to_the_end", [False, True])
+@pytest.mark.parametrize(
+    ("kind", "to_the_end"),
+    [
+        ("a disk without room", True),
+        ("a limit on a file's size", False),
+        pytest.param("a disk without room", False, marks=pytest.mark.slow),
+        pytest.param("a limit on a file's size", True, marks=pytest.mark.slow),
+    ],
+)
 def test_a_disk_that_is_full_costs_no_checkpoint(tmp_path, fault, kind, to_the_end):
     bench = Workbench(tmp_path, EPOCHS)
     disk = tmp_path / "results"
@@ -236,22 +246,23 @@ def test_a_disk_that_is_full_costs_no_checkpoint(tmp_path, fault, kind, to_the_e
 
 def test_a_trial_that_hangs_is_taken_up_again_or_fails_with_its_stack(tmp_path, fault):
     bench = Workbench(tmp_path, EPOCHS)
-    driver, options, trial, _ = a_running_trial(bench, tmp_path / "results")
-    os.killpg(driver.pid, signal.SIGINT)
-    driver.communicate(timeout=120)
+    (run,) = open_runs(tmp_path, "methods=[gmm]", "layers=[6,3]")
+    run.advance()
+    run.pause()
+    trial = tmp_path / "results" / run.config.trial_id
     state = (trial / STATE).read_bytes()
     (trial / STATE).unlink()
     os.mkfifo(trial / STATE)  # who reads it waits for ever
     log, heartbeat = trial / "log.txt", "resources.heartbeat_seconds="
-    bench.run("run", "tiny", *options, "--set", heartbeat + "5.0", status=1)
-    (status,) = statuses(tmp_path / "results")
+    bench.run("run", "tiny", *ONE_TRIAL, "--set", heartbeat + "3.0", status=1)
+    (status,) = bench.statuses().values()
     assert status["state"] == "failed"
     assert "hung" in status["error"]
-    assert "5 s" in status["error"]
-    assert log.read_text().count("Timeout (0:00:05)!") == 4
+    assert "3 s" in status["error"]
+    assert log.read_text().count("Timeout (0:00:03)!") == 4
     assert "read_file" in log.read_text()
     log.unlink()
-    driver = bench.start("run", "tiny", *options, "--set", heartbeat + "15.0", "--retry-failed")
+    driver = bench.start("run", "tiny", *ONE_TRIAL, "--set", heartbeat + "10.0", "--retry-failed")
     wait_until(lambda: log.exists() and "Timeout" in log.read_text())
     (tmp_path / "state").write_bytes(state)
     os.replace(tmp_path / "state", trial / STATE)
@@ -268,7 +279,7 @@ def test_a_trial_beyond_its_time_limit_fails_and_goes_on_from_its_checkpoint(tmp
     (status,) = bench.statuses().values()
     assert status["state"] == "failed"
     assert "resources.time_limit_seconds, 1 s" in status["error"]
-    assert "resources.time_limit_seconds" in bench.run("status", "tiny", *ONE_TRIAL).stdout
+    assert "resources.time_limit_seconds" in bench.call("status", "tiny", *ONE_TRIAL).stdout
     (trial_id,) = bench.statuses()
     record = Record.at(str(tmp_path / "results" / trial_id))
     epoch = max(record.metrics()["epoch"].to_pylist())
@@ -306,6 +317,6 @@ evaluation: {samples: 20}
         for replicate in result["replicates"].values():
             assert bool(replicate["metrics"]) == (replicate["state"] == "complete")
     before = bench.results()
-    assert "nothing to train" in bench.run("run", "tiny").stdout
+    assert "nothing to train" in bench.call("run", "tiny").stdout
     assert bench.results() == before
     fault("replicates that diverge: some, and all of a trial", 7)

@@ -41,18 +41,19 @@ def test_a_search_whose_driver_is_killed_ends_as_an_undisturbed_one(tmp_path, fa
         benches.append(Workbench(tmp_path / name))
         benches[-1].write_study(STUDY, "searched")
     undisturbed, killed = benches
-    undisturbed.run("run", "searched")
-    kills, choose = times(10, 2), random.Random(0)
+    kills, choose = times(10, 1), random.Random(0)
+    searched = ("run", "searched", "--set", f"search.trials={times(8, 5)}")
+    undisturbed.run(*searched)
     for _ in range(kills):
-        driver = killed.start("run", "searched")
-        wanted = len(killed.statuses()) + choose.randint(1, max(1, 12 // kills))
+        driver = killed.start(*searched)
+        wanted = len(killed.statuses()) + choose.randint(1, max(1, 8 // kills))
         wait_until(lambda n=wanted, d=driver: len(killed.statuses()) >= n or d.poll() is not None)
         if driver.poll() is None:
             os.killpg(driver.pid, signal.SIGKILL)
         driver.communicate()
         workers = {status["pid"] for status in killed.statuses().values()}
         wait_until(lambda pids=workers: not any(Path(f"/proc/{pid}").exists() for pid in pids))
-    killed.run("run", "searched")
+    killed.run(*searched)
     assert searches_of(killed) == searches_of(undisturbed)
     found, expected = killed.results(), undisturbed.results()
     assert found.keys() == expected.keys()

@@ -61,7 +61,7 @@ def test_what_was_stopped_has_no_result_and_is_never_reported_as_complete(finish
 def test_the_same_search_again_trains_nothing_and_says_so(finished):
     bench, _ = finished
     before = bench.statuses()
-    assert "nothing to train" in bench.run("run", "searched").stdout
+    assert "nothing to train" in bench.call("run", "searched").stdout
     assert bench.statuses() == before
 
 
@@ -90,9 +90,6 @@ def test_optuna_and_mlflow_show_the_trials_as_the_records_have_them(finished):
 def test_more_trials_go_on_with_the_search_and_more_seeds_train_only_those(finished):
     bench, _ = finished
     before = bench.results()
-    bench.run("run", "searched", "--set", "search.trials=7")
-    assert len(states_of(bench)) == 14
-    assert {trial_id: bench.results()[trial_id] for trial_id in before} == before
     output = bench.run(
         "run", "searched", "--set", "search.trials=7", "--set", "replicates=3"
     ).stdout

@@ -1,7 +1,6 @@
 """Studies through real Ray Tune into records and a real MLflow store."""
 
-import os
-import signal
+import shutil
 
 import pytest
 from mlflow.tracking import MlflowClient
@@ -9,12 +8,10 @@ from mlflow.tracking import MlflowClient
 from gmm_study.data import load_dataset
 from gmm_study.trials.once import run_once
 from gmm_study.trials.record import Record, RecordStore
-from tests.workbench import Workbench, figures, wait_until
+from tests.cli.planned import open_runs
+from tests.workbench import STUDY, Workbench, figures
 
 pytestmark = pytest.mark.process
-
-LONG = 400
-"""Epochs of a trial that is surely still running when it is to be disturbed."""
 
 
 @pytest.fixture(scope="module")
@@ -30,11 +27,11 @@ def runs_of(bench, study="tiny"):
     return client, client.search_runs([experiment.experiment_id])
 
 
-def undisturbed(bench, trial_id):
+def undisturbed(bench, trial_id, replicates=2):
     """The figures of a trial trained by itself, in this process, without Ray."""
     config = RecordStore(str(bench.folder / "results")).record(trial_id).config()
     dataset = load_dataset(str(bench.folder / "data.npz"))
-    return figures(run_once(config, dataset, replicates=2, device="cpu", threads=1))
+    return figures(run_once(config, dataset, replicates, device="cpu", threads=1))
 
 
 def test_every_trial_of_a_study_gets_a_complete_record_and_the_report_is_written(finished):
@@ -105,7 +102,7 @@ def test_the_same_study_again_trains_nothing_and_says_so(finished):
     trials = bench.folder / "results"
     before = {p: p.stat().st_mtime_ns for p in trials.glob("[!.]*/**/*")}
     number_of_runs = len(runs_of(bench)[1])
-    output = bench.run("run", "tiny").stdout
+    output = bench.call("run", "tiny").stdout
     assert "nothing to train" in output
     assert before == {p: p.stat().st_mtime_ns for p in trials.glob("[!.]*/**/*")}
     assert len(runs_of(bench)[1]) == number_of_runs
@@ -115,43 +112,34 @@ def test_mlflow_is_rebuilt_from_the_records_alone(finished):
     bench, _ = finished
     _, before = runs_of(bench)
     (bench.folder / "mlflow.db").unlink()
-    bench.run("sync", "tiny")
+    bench.call("sync", "tiny")
     _, after = runs_of(bench)
     content = {(r.info.run_name, r.data.tags["trial_id"]): r.data.metrics for r in before}
     assert content == {(r.info.run_name, r.data.tags["trial_id"]): r.data.metrics for r in after}
 
 
-def test_more_replicates_and_more_values_train_only_what_is_new(tmp_path):
+def test_more_replicates_and_more_values_train_only_what_is_new(finished, tmp_path):
     bench = Workbench(tmp_path)
-    bench.run(
-        "run", "tiny", "--set", "methods=[gmm]", "--set", "replicates=1", "--set", "layers=[6]"
+    shutil.copytree(finished[0].folder / "results", tmp_path / "results")
+    before = bench.results()
+    bench.write_study(
+        STUDY.format(epochs=4)
+        .replace("methods: [gmm, vae]\nreplicates: 2", "methods: [gmm]\nreplicates: 3")
+        .replace("[[6], [6, 3]]", "[[6], [6, 3], [4]]")
     )
-    ((first, before),) = bench.results().items()
-    bench.run("run", "tiny", "--set", "methods=[gmm]")
+    output = bench.run("run", "tiny").stdout
+    assert "trained 3 of 3 trials" in output
     after = bench.results()
-    assert len(after) == 2
-    assert after[first]["replicates"]["0"] == before["replicates"]["0"]
-    assert figures(after[first]) == undisturbed(bench, first)
+    assert len(after) == len(before) + 1
+    grown = [id for id, result in before.items() if after[id] != result]
+    assert len(grown) == 2
+    for trial_id in grown:
+        replicates = after[trial_id]["replicates"]
+        assert set(replicates) == {"0", "1", "2"}
+        assert {n: replicates[n] for n in ("0", "1")} == before[trial_id]["replicates"]
+    assert figures(after[grown[0]]) == undisturbed(bench, grown[0], replicates=3)
     _, runs = runs_of(bench)
-    assert len(runs) == 2 * (1 + 2)
-
-
-def test_ctrl_c_keeps_what_was_reached_and_the_same_command_goes_on(tmp_path):
-    bench = Workbench(tmp_path, epochs=LONG)
-    only = ("--set", "methods=[gmm]", "--set", "layers=[6,3]")
-    driver = bench.start("run", "tiny", *only)
-    wait_until(bench.statuses)
-    os.killpg(driver.pid, signal.SIGINT)  # as a terminal does
-    out, err = driver.communicate(timeout=60)
-    assert driver.returncode == 130, out + err
-    assert "the same command goes on" in out
-    assert "Traceback" not in out + err
-    assert not bench.results()
-    ((trial_id, _),) = bench.statuses().items()
-    reached = Record.at(str(tmp_path / "results" / trial_id)).metrics().num_rows
-    assert reached > 0
-    bench.run("run", "tiny", *only)
-    assert figures(bench.results()[trial_id]) == undisturbed(bench, trial_id)
+    assert len(runs) == 3 * (1 + 3)
 
 
 def test_a_trial_that_fails_ends_alone_and_is_trained_again_only_when_asked(tmp_path):
@@ -167,20 +155,17 @@ space:
 evaluation: {samples: 20}
 """
     )
-    output = bench.run("run", "tiny", status=1).stdout
-    assert len(bench.results()) == 1
+    good, bad = open_runs(tmp_path)
+    bad.record.write_status("failed", error="it failed before")
+    for run in (good, bad):
+        run.leave()
+    output = bench.run("run", "tiny", "--retry-failed", status=1).stdout
     assert "1 complete, 1 failed" in output
-    assert "samples=1000000000000" in bench.run("status", "tiny").stdout
-    again = bench.run("run", "tiny", status=1).stdout
+    assert set(bench.results()) == {good.config.trial_id}
+    error = bench.statuses()[bad.config.trial_id]["error"]
+    assert error != "it failed before"
+    assert "samples=1000000000000" in bench.call("status", "tiny").stdout
+    again = bench.call("run", "tiny", status=1).stdout
     assert "nothing to train" in again
     assert "--retry-failed" in again
-    bench.run("run", "tiny", "--retry-failed", status=1)
-
-
-def test_a_trial_that_asks_for_a_gpu_where_there_is_none_is_refused_in_one_line(tmp_path):
-    bench = Workbench(tmp_path)
-    before = bench.files()
-    output = bench.run("run", "tiny", "--set", "resources.gpus=0.5", status=2)
-    assert output.stderr.strip().count("\n") == 0
-    assert "resources.gpus" in output.stderr
-    assert bench.files() == before
+    assert bench.statuses()[bad.config.trial_id]["error"] == error

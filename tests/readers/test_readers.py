@@ -1,6 +1,7 @@
 """Every command of every page is run, in order, in a copy of the project; studies are shortened.
 
-Those that need a cluster, a GPU or days are marked in the page, and checked by `tests/docs`.
+Those that need a cluster, a GPU or days are marked in the page, and checked by `tests/docs`. With
+`--short`, each page runs the first command of each kind.
 """
 
 import shlex
@@ -20,15 +21,24 @@ def is_run(block):
 TYPED = [page for page in pages() if any(is_run(b) and not b.file for b in blocks(page))]
 
 
+def kind(command):
+    """The program and its subcommand, target or script: `make study` whatever the study is."""
+    words = [word for word in shlex.split(command.text, comments=True) if "=" not in word]
+    return tuple(words[:2])
+
+
 @pytest.mark.parametrize("page", TYPED, ids=lambda page: str(page.relative_to(ROOT)))
-def test_a_reader_can_type_what_a_page_says(page, tmp_path):
-    reader = Reader(tmp_path)
+def test_a_reader_can_type_what_a_page_says(page, tmp_path, request):
+    reader, short, kinds = Reader(tmp_path), request.config.getoption("--short"), set()
     for block in filter(is_run, blocks(page)):
         if block.file:
             if not (ROOT / block.file).exists():  # else it is an excerpt
                 reader.write(block)
             continue
         for command in commands(block):
+            if short and kind(command) in kinds:
+                continue
+            kinds.add(kind(command))
             if block.mark == "until":
                 printed = reader.run_until(command, block.said)
             else:

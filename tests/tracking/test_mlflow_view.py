@@ -131,16 +131,16 @@ def test_raising_the_replicates_of_a_complete_trial_brings_its_run_up_to_date(tr
 @pytest.mark.parametrize("last", [1, 2, 3])
 def test_a_sync_that_dies_half_way_is_completed_by_the_next(trial, tmp_path, monkeypatch, last):
     trial.train()
-    requests, original = [], StudyRuns._move
+    requests, original = [], MlflowClient.log_batch
 
-    def dying(self, *arguments):
+    def dying(self, *arguments, **named):
         requests.append(arguments)
         if len(requests) == last:
             raise ConnectionError("gone")
-        return original(self, *arguments)
+        return original(self, *arguments, **named)
 
     with monkeypatch.context() as patch:
-        patch.setattr(StudyRuns, "_move", dying)
+        patch.setattr(MlflowClient, "log_batch", dying)
         with pytest.raises(ConnectionError):
             trial.sync()
     trial.sync()
