@@ -124,6 +124,7 @@ def test_lines_of_prose_have_at_most_100_characters(page):
         assert len(line) <= 100 or line.startswith(("|", "![", "$ ")), f"{page.name}:{number}"
 
 
+@pytest.mark.process  # which importing MLflow starts
 @pytest.mark.parametrize("name", PAGES)
 def test_a_generated_page_says_what_the_code_says_now(name):
     assert (ROOT / name).read_text(encoding="utf-8") == PAGES[name](), "run make docs"
