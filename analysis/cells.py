@@ -11,9 +11,9 @@ from analysis.labels import BOUND, METRICS, axis_label, value_label
 from analysis.planned import x_values
 from analysis.ranking import rank
 from analysis.selection import CELL, PROVISIONAL, best_mean_validation_bound
-from analysis.statistics import mean_and_standard_error
 from gmm_study.study.plan import Plan
 from gmm_study.training.hyperparameters import Hyperparameters
+from gmm_study.trials.averages import mean_and_standard_error
 
 NO_DATA = "no data"
 """The mark of a cell whose data set could not be had."""

@@ -9,8 +9,9 @@ import pandas as pd
 from analysis.cells import trials_of_cells
 from analysis.frames import Records
 from analysis.selection import CELL
-from analysis.statistics import mean_and_standard_error
 from gmm_study.study.plan import Plan
+from gmm_study.training.state import TrialState
+from gmm_study.trials.averages import mean_and_standard_error
 
 LAST_PART = 0.1
 """Part of the epochs over which the last slope is taken."""
@@ -76,7 +77,7 @@ def learning_curves(
         ended = rows[rows["trial_id"] == trial_id].drop_duplicates("replicate")
         own = values[values["trial_id"] == trial_id]
         own = own[own["replicate"] < plan.study.replicates]
-        lost = set(ended.loc[ended["replicate_state"] == "diverged", "replicate"])
+        lost = set(ended.loc[ended["replicate_state"] == TrialState.DIVERGED, "replicate"])
         lost |= set(own.loc[~np.isfinite(own["value"]), "replicate"])
         own = own[~own["replicate"].isin(lost)]
         if len(own):
@@ -93,7 +94,7 @@ def stopped_early(plan: Plan, ended: pd.DataFrame) -> pd.Series:
     of_row = [settings[trial_id] for trial_id in ended["trial_id"]]
     before = ended["epochs"] < [own.max_epochs for own in of_row]
     waited = ended["epochs"] - ended["best_epoch"] >= [own.patience for own in of_row]
-    return (ended["replicate_state"] == "complete") & (before | waited).fillna(True)
+    return (ended["replicate_state"] == TrialState.COMPLETE) & (before | waited).fillna(True)
 
 
 def _validation_bounds(records: Records, trial_ids: list[str]) -> pd.DataFrame:

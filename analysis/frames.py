@@ -91,7 +91,7 @@ def load(
     loaded study; its trials are known by the data in the records, and no data is read. A trial
     without a record has no row. A record that cannot be read has a row, `failed`, with the reason,
     and a line in `warnings`; it never costs the others. A folder that is not there has no records.
-    Raises `InputError` for a storage address or a study that is none.
+    Raises `InputError` for an invalid storage address or study.
     """
     store = RecordStore(storage) if isinstance(storage, str) else storage
     if study is not None:

@@ -6,8 +6,6 @@ from typing import Any
 
 from gmm_study.training.hyperparameters import Hyperparameters
 
-CRITERION = "valid/bound"
-"""The figure that selection reads, and the only one."""
 LOG_P = "test/log_p"
 LOG_P_STAR, LOG_P_TILDE = "test/log_p_star", "test/log_p_tilde"
 BOUND = "test/bound"

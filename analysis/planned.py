@@ -6,11 +6,12 @@ from typing import Any
 import pandas as pd
 
 from analysis.frames import Records
-from analysis.labels import CRITERION, METRICS, plain
+from analysis.labels import METRICS, plain
 from gmm_study.study.plan import Plan, PlannedTrial
+from gmm_study.training.state import TrialState
+from gmm_study.trials.selection import CRITERION
 
-STATES = ("complete", "stopped", "running", "pending", "diverged", "failed")
-ENDED = ("complete", "diverged")
+ENDED = [str(state) for state in TrialState if state.has_result]
 
 
 def join(plan: Plan, records: Records) -> pd.DataFrame:
@@ -41,9 +42,10 @@ def join(plan: Plan, records: Records) -> pd.DataFrame:
     for metric in (CRITERION, *METRICS):
         if metric not in rows:
             rows[metric] = nan
-    rows["replicate_state"] = rows["replicate_state"].fillna(rows["status"]).fillna("pending")
+    states, pending = rows["replicate_state"].fillna(rows["status"]), str(TrialState.PENDING)
+    rows["replicate_state"] = states.fillna(pending)
     rows["state"] = _trial_states(rows)
-    rows["reason"] = rows["reason"].fillna("").where(rows["state"] == "failed", "")
+    rows["reason"] = rows["reason"].fillna("").where(rows["state"] == TrialState.FAILED, "")
     return rows.drop(columns="status")
 
 
@@ -81,6 +83,7 @@ def _trial_states(rows: pd.DataFrame) -> pd.Series:
     """One state of each trial from those of its planned replicates."""
     trial_ids, states = rows["trial_id"], rows["replicate_state"]
     unended = rows[~states.isin(ENDED)].drop_duplicates("trial_id").set_index("trial_id")
-    completed = trial_ids.isin(trial_ids[states == "complete"])
-    ended = pd.Series("diverged", index=rows.index, dtype="string").mask(completed, "complete")
+    completed = trial_ids.isin(trial_ids[states == TrialState.COMPLETE])
+    diverged = pd.Series(str(TrialState.DIVERGED), index=rows.index, dtype="string")
+    ended = diverged.mask(completed, str(TrialState.COMPLETE))
     return trial_ids.map(unended["replicate_state"]).astype("string").fillna(ended)

@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 
-from analysis.labels import CRITERION
 from analysis.planned import x_values
+from analysis.selection import validation_bounds
 from gmm_study.study.plan import Plan
 
 
@@ -45,23 +44,21 @@ def searched_cells(plan: Plan, rows: pd.DataFrame) -> list[SearchedCell]:
     axes = [name for name in plan.study.space if name in rows and name != plan.x]
     found = []
     for (dataset, method), own in rows.groupby(["dataset", "method"], sort=False):
-        usable = own["replicate_state"].eq("complete") & np.isfinite(own[CRITERION].astype(float))
-        counts = usable.groupby(own["trial_id"], sort=False).all()
-        complete = own[own["trial_id"].isin(counts.index[counts])]
-        left_out = int((~counts).sum())
-        if complete.empty:
+        bounds = validation_bounds(own)
+        candidates = {trial_id: bound for trial_id, bound in bounds.items() if bound is not None}
+        if not candidates:
             continue
-        trials = complete.drop_duplicates("trial_id").set_index("trial_id")
+        mine = own[own["trial_id"].isin(candidates)]
+        trials = mine.drop_duplicates("trial_id").set_index("trial_id")
         settings = trials[axes]
         if plan.x is not None:
             settings = settings.assign(**{plan.x: trials["x"]})
         settings = settings.astype(object).where(settings.notna(), None)
-        means = complete.groupby("trial_id", sort=False)[CRITERION].mean()
-        ranked = means.sort_values(ascending=False, kind="stable")
+        ranked = sorted(candidates, key=lambda trial_id: -candidates[trial_id])
         varying = [str(name) for name in settings if len(x_values(settings, str(name))) > 1]
-        settings, bounds = settings.loc[ranked.index, varying], [float(mean) for mean in ranked]
-        shares = _shares(settings, bounds)
-        found.append(SearchedCell(str(dataset), str(method), settings, bounds, left_out, shares))
+        settings, means = settings.loc[ranked, varying], [candidates[each] for each in ranked]
+        left_out, shares = len(bounds) - len(candidates), _shares(settings, means)
+        found.append(SearchedCell(str(dataset), str(method), settings, means, left_out, shares))
     return found
 
 

@@ -7,18 +7,18 @@ Selection is separate from formatting, and never sees a test metric.
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from math import isfinite, nan
-from statistics import fmean
 from typing import Any
 
 import pandas as pd
 
-from analysis.labels import CRITERION
 from analysis.planned import x_values
+from gmm_study.training.state import TrialState
+from gmm_study.trials.selection import CRITERION, best_trials, selection_bound
 
 CELL = ("dataset", "method", "x")
 PROVISIONAL = "provisional"
 """How the mark of a cell begins whose trials have not all ended."""
-_READ = (*CELL, "trial_id", "settings", "state", "replicate_state", CRITERION)
+_READ = ("trial_id", "settings", "state", "replicate_state", CRITERION)
 _TYPES = {
     "dataset": "string",
     "method": "string",
@@ -44,52 +44,69 @@ def best_mean_validation_bound(rows: pd.DataFrame) -> pd.DataFrame:
     and `trials` (how many), and `mark`, which says what is missing and why.
     """
     order = [list(dict.fromkeys(rows[name])) for name in CELL[:2]] + [x_values(rows)]
+    places = list(rows[list(CELL)].itertuples(index=False, name=None))
     cells: dict[tuple[Any, ...], dict[str, list[dict[Any, Any]]]] = {}
-    for row in rows[list(_READ)].to_dict("records"):
-        trials = cells.setdefault(tuple(row[name] for name in CELL), {})
-        trials.setdefault(row["trial_id"], []).append(row)
+    for cell, row in zip(places, rows[list(_READ)].to_dict("records"), strict=True):
+        cells.setdefault(cell, {}).setdefault(row["trial_id"], []).append(row)
+    bounds = validation_bounds(rows)
+    best = best_trials(zip(places, rows["trial_id"], strict=True), bounds)
     in_order = sorted(
         cells,
         key=lambda cell: [names.index(name) for names, name in zip(order, cell, strict=True)],
     )
-    chosen = [dict(zip(CELL, cell, strict=True)) | _choose(cells[cell]) for cell in in_order]
+    chosen = [
+        dict(zip(CELL, cell, strict=True)) | _chosen(cells[cell], best.get(cell), bounds)
+        for cell in in_order
+    ]
     return pd.DataFrame(chosen, dtype=object).astype(_TYPES)
 
 
-def _choose(trials: Mapping[str, Sequence[Mapping[Any, Any]]]) -> dict[str, Any]:
-    """Of a cell's trials, each with its planned replicates."""
-    bounds: dict[str, float] = {}
-    missing: Counter[str] = Counter()
-    for trial_id, replicates in trials.items():
-        if reason := _what_is_missing(replicates):
-            missing[reason] += 1
-        else:
-            bounds[trial_id] = fmean(row[CRITERION] for row in replicates)
-    best = max(bounds, key=lambda trial_id: bounds[trial_id], default=None)
+def validation_bounds(rows: pd.DataFrame) -> dict[str, float | None]:
+    """Of planned replicates, each trial's `selection_bound` in nats; None of no candidate."""
+    once = rows.drop_duplicates(["trial_id", "replicate"])
+    return {
+        str(trial_id): selection_bound(zip(own["replicate_state"], own[CRITERION], strict=True))
+        for trial_id, own in once.groupby("trial_id", sort=False)
+    }
+
+
+def _chosen(
+    trials: Mapping[str, Sequence[Mapping[Any, Any]]],
+    best: str | None,
+    bounds: Mapping[str, float | None],
+) -> dict[str, Any]:
+    """The row of a cell, from its trials with their planned replicates."""
+    candidates = [trial_id for trial_id in trials if bounds[trial_id] is not None]
+    missing = Counter(
+        _what_is_missing(replicates)
+        for trial_id, replicates in trials.items()
+        if bounds[trial_id] is None
+    )
     return {
         "complete": best is not None,
         "trial_id": best,
         "settings": "" if best is None else trials[best][0]["settings"],
-        "validation_bound": bounds.get(best or "", nan),
-        "candidates": len(bounds),
+        "validation_bound": nan if best is None else bounds[best],
+        "candidates": len(candidates),
         "trials": len(trials),
-        "mark": _mark(missing, len(trials), len(bounds)),
+        "mark": _mark(missing, len(trials), len(candidates)),
     }
 
 
 def _what_is_missing(replicates: Sequence[Mapping[Any, Any]]) -> str:
-    """Why a trial, given its planned replicates, is no candidate; empty where it is one."""
+    """Why a trial, given its planned replicates, is no candidate."""
     wanted = len(replicates)
     states = Counter(row["replicate_state"] for row in replicates)
-    if "failed" in states:
-        return "failed"
-    if states["diverged"]:
-        return f"diverged {states['diverged']} of {wanted} replicates"
-    if states["complete"] < wanted:
-        ended = f", {states['complete']} of {wanted} replicates complete"
-        return f"{replicates[0]['state']}{ended if states['complete'] else ''}"
+    complete, diverged = states[TrialState.COMPLETE], states[TrialState.DIVERGED]
+    if states[TrialState.FAILED]:
+        return TrialState.FAILED
+    if diverged:
+        return f"diverged {diverged} of {wanted} replicates"
+    if complete < wanted:
+        ended = f", {complete} of {wanted} replicates complete" if complete else ""
+        return f"{replicates[0]['state']}{ended}"
     lost = sum(not isfinite(row[CRITERION]) for row in replicates)
-    return f"validation bound not finite in {lost} of {wanted} replicates" if lost else ""
+    return f"validation bound not finite in {lost} of {wanted} replicates"
 
 
 def _mark(missing: Counter[str], trials: int, candidates: int) -> str:
@@ -100,6 +117,7 @@ def _mark(missing: Counter[str], trials: int, candidates: int) -> str:
     )
     if not candidates:
         return listed
-    unfinished = any(reason.startswith(("pending", "running")) for reason in missing)
-    provisional = f"{PROVISIONAL}: " if unfinished else ""
+    unfinished = (TrialState.PENDING, TrialState.RUNNING)
+    is_provisional = any(reason.startswith(unfinished) for reason in missing)
+    provisional = f"{PROVISIONAL}: " if is_provisional else ""
     return f"{provisional}{candidates} of {trials} trials compared; {listed}"

@@ -1,13 +1,13 @@
-"""Means and differences over replicates, their standard errors, and how likely they are chance."""
+"""Differences over replicates, with standard errors and how likely they are due to chance."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from math import nan, sqrt
+from math import nan
 
-import numpy as np
 import pandas as pd
 
 from analysis.labels import ROUNDING
+from gmm_study.trials.averages import mean_and_standard_error
 
 CONFIDENCE = 0.95
 LEVEL = 1.0 - CONFIDENCE
@@ -28,13 +28,6 @@ class Difference:
     p_value: float
     n: int
     paired: bool
-
-
-def mean_and_standard_error(values: Iterable[float]) -> tuple[float, float]:
-    """The mean and its standard error, s / sqrt(n) with n - 1 in s; NaN error for one value."""
-    array = np.asarray(list(values), dtype=np.float64)
-    error = array.std(ddof=1) / sqrt(len(array)) if len(array) > 1 else nan
-    return float(array.mean()), float(error)
 
 
 def paired_difference(first: pd.Series, second: pd.Series) -> Difference:

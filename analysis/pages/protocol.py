@@ -9,11 +9,21 @@ import pandas as pd
 from analysis.findings import Findings
 from analysis.frames import Records
 from analysis.labels import axis_label, plain, value_label
-from analysis.planned import STATES
 from gmm_study.study.axis import Axis
 from gmm_study.study.plan import Plan
 from gmm_study.study.schema import VARIATION, Study
 from gmm_study.study.strategies import DrawnSearch, Scheduler
+from gmm_study.training.state import TrialState
+
+_LISTED = (
+    TrialState.COMPLETE,
+    TrialState.STOPPED,
+    TrialState.RUNNING,
+    TrialState.PENDING,
+    TrialState.DIVERGED,
+    TrialState.FAILED,
+)
+"""The states in the order in which their counts are listed."""
 
 
 class Failure(NamedTuple):
@@ -34,7 +44,7 @@ def summary(rows: pd.DataFrame) -> str:
     """`36 trials: 34 complete, 2 pending; 108 replicates: …`, or that no trial has ended."""
     trials = rows.drop_duplicates("trial_id")["state"]
     replicates = rows.drop_duplicates(["trial_id", "replicate"])["replicate_state"]
-    if set(trials) == {"pending"} and set(replicates) == {"pending"}:
+    if {*trials, *replicates} == {TrialState.PENDING}:
         return f"No result yet: none of the {len(trials)} planned trials has ended."
     return f"{_by_state(trials, 'trial')}; {_by_state(replicates, 'replicate')}."
 
@@ -93,16 +103,16 @@ def failures(found: Findings) -> list[Failure]:
     """The trials that failed, then those with diverged replicates, in the plan's order."""
     labels = {trial.config.trial_id: trial.label for trial in found.plan.trials}
     rows = found.rows.drop_duplicates(["trial_id", "replicate"])
-    failed = rows[rows["state"] == "failed"].drop_duplicates("trial_id")
+    failed = rows[rows["state"] == TrialState.FAILED].drop_duplicates("trial_id")
     reasons = dict(zip(failed["trial_id"], failed["reason"], strict=True))
-    diverged = Counter(rows.loc[rows["replicate_state"] == "diverged", "trial_id"])
+    diverged = Counter(rows.loc[rows["replicate_state"] == TrialState.DIVERGED, "trial_id"])
     n = found.plan.study.replicates
     return [
-        Failure(label, trial_id, "failed", reasons[trial_id])
+        Failure(label, trial_id, TrialState.FAILED, reasons[trial_id])
         for trial_id, label in labels.items()
         if trial_id in reasons
     ] + [
-        Failure(labels[trial_id], trial_id, "diverged", f"{count} of {n} replicates")
+        Failure(labels[trial_id], trial_id, TrialState.DIVERGED, f"{count} of {n} replicates")
         for trial_id, count in diverged.items()
         if trial_id not in reasons
     ]
@@ -173,7 +183,7 @@ def _listed(texts: Iterable[str]) -> str:
 
 def _by_state(states: pd.Series, noun: str) -> str:
     counts = Counter(states)
-    listed = ", ".join(f"{counts[state]} {state}" for state in STATES if counts[state])
+    listed = ", ".join(f"{counts[state]} {state}" for state in _LISTED if counts[state])
     return f"{len(states)} {noun}{'s' if len(states) > 1 else ''}: {listed}"
 
 

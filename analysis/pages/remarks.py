@@ -9,6 +9,7 @@ from analysis.findings import Findings
 from analysis.labels import BOUND, ESS, LOG_P, value_label
 from gmm_study.study.plan import Plan
 from gmm_study.study.schema import VARIATION
+from gmm_study.training.state import TrialState
 
 FEW_SAMPLES = 10.0
 """Effective samples per datapoint below which log p counts as a loose bound."""
@@ -65,7 +66,7 @@ def _at_two_k(place: str, log_p: dict[Any, Any], bound: dict[Any, Any]) -> str:
 
 def _cut_short(place: str, plan: Plan, rows: pd.DataFrame, cell: dict[Any, Any]) -> str:
     own = rows[rows["trial_id"] == cell["trial_id"]].drop_duplicates("replicate")
-    cut = own[(own["replicate_state"] == "complete") & ~stopped_early(plan, own)]
+    cut = own[(own["replicate_state"] == TrialState.COMPLETE) & ~stopped_early(plan, own)]
     if cut.empty:
         return ""
     return f"{place} ({len(cut)} of {len(own)} replicates, at {cut['epochs'].max():,})"

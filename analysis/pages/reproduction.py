@@ -26,6 +26,7 @@ from analysis.tables.costs import lay_out_costs
 from analysis.tables.formats import markdown, pipe_table
 from analysis.tables.layout import lay_out
 from gmm_study.study.plan import Plan
+from gmm_study.training.state import TrialState
 from gmm_study.trials.record import RecordStore
 
 if TYPE_CHECKING:
@@ -117,7 +118,7 @@ def _why_missing(mark: str) -> str:
         return "no data"
     if "not finite" in mark:
         return "not finite"
-    unfinished = "pending" in mark or "running" in mark
+    unfinished = TrialState.PENDING in mark or TrialState.RUNNING in mark
     return "no complete trial yet" if unfinished else "diverged or failed"
 
 

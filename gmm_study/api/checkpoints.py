@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from gmm_study.training.checkpoint import Checkpoint
     from gmm_study.trials.assessment import Assessment
     from gmm_study.trials.config import TrialConfig
+    from gmm_study.trials.result import TrialResult
     from gmm_study.trials.run import Progress
 
 DEFAULT_SAMPLES = (1, 10, 100, 1000)
@@ -31,18 +32,13 @@ class TrainedTrial:
     """A trial that was trained and evaluated: its configuration and its result."""
 
     config: "TrialConfig"
-    result: dict[str, Any]
+    result: "TrialResult"
 
     def frame(self) -> "pd.DataFrame":
         """A row for each replicate: state, epochs, best epoch, seconds, final figures (nats)."""
         import pandas as pd
 
-        rows = [
-            {"replicate": int(index), **{k: v for k, v in ended.items() if k != "metrics"}}
-            | ended["metrics"]
-            for index, ended in self.result["replicates"].items()
-        ]
-        return pd.DataFrame(rows)
+        return pd.DataFrame(self.result.rows())
 
 
 def train(

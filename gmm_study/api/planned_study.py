@@ -11,8 +11,10 @@ from gmm_study.api.datasets import StudyData
 from gmm_study.api.feedback import Working, silently
 from gmm_study.phrases import plural
 from gmm_study.study import Cell, Plan, PlannedTrial, Study, load_study, make_plan
+from gmm_study.training.state import TrialState
 from gmm_study.trials.record import RecordStore
-from gmm_study.trials.survey import Standing, survey
+from gmm_study.trials.standing import Standing
+from gmm_study.trials.survey import survey
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -68,7 +70,7 @@ class PlannedStudy:
         return found
 
     @cached_property
-    def states(self) -> dict[str, str]:
+    def states(self) -> dict[str, TrialState]:
         """The state of every trial, by id."""
         return {trial_id: standing.state for trial_id, standing in self.standings.items()}
 
@@ -94,12 +96,11 @@ class PlannedStudy:
 
         A trial that a scheduler has stopped is not one of them, unless the study has no scheduler.
         """
-        done = {"complete", "diverged"} | (set() if retry_failed else {"failed"})
+        left_alone = set() if retry_failed else {TrialState.FAILED}
         if self.study.scheduler.kind != "none":
-            done.add("stopped")
-        return [
-            trial for trial in self.plan.trials if self.states[trial.config.trial_id] not in done
-        ]
+            left_alone.add(TrialState.STOPPED)
+        states = [(trial, self.states[trial.config.trial_id]) for trial in self.plan.trials]
+        return [trial for trial, state in states if not (state.has_result or state in left_alone)]
 
     def remaining(self) -> list[PlannedTrial]:
         """The missing trials, and a stand-in for each that a search has yet to propose."""
@@ -135,7 +136,7 @@ class PlannedStudy:
     def repair_configs(self) -> None:
         """Write `config.json` again for ended trials whose own is missing or unreadable."""
         for config in (trial.config for trial in self.plan.trials):
-            if self.states[config.trial_id] in ("complete", "diverged"):
+            if self.states[config.trial_id].has_result:
                 self.store.record(config.trial_id).mend_config(config)
 
     def state_counts(self) -> list[tuple[str, int]]:

@@ -9,6 +9,7 @@ from gmm_study.api.feedback import RunObserver
 from gmm_study.api.planned_study import RESULTS, PlannedStudy
 from gmm_study.api.reports import write_study_report
 from gmm_study.study import Study
+from gmm_study.training.state import TrialState
 
 if TYPE_CHECKING:
     from analysis import WrittenReport
@@ -35,7 +36,8 @@ class RunResult:
     def has_failures(self) -> bool:
         """Whether a trial of the study has failed."""
         # A disk may be so full that the record of a failed trial cannot say so.
-        return "failed" in self.planned.states.values() or bool(self.trained.get("failed"))
+        failed = TrialState.FAILED
+        return failed in self.planned.states.values() or bool(self.trained.get(failed))
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.planned.counts()}>"

@@ -62,7 +62,7 @@ def _rows(planned: "PlannedStudy") -> Iterator[tuple[str, str, str]]:
         also = ", ".join(place.place for place in shared.get(trial_id, ())[1:])
         reached = planned.standings[trial_id].reached(replicates)
         notes = [f"also {also}" if also else "", reached]
-        if planned.states[trial_id] in ("complete", "diverged"):
+        if planned.states[trial_id].has_result:
             notes.pop()
         notes = [note for note in notes if note]
         label = f"{trial.label} ({'; '.join(notes)})" if notes else trial.label

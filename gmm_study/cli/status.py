@@ -14,12 +14,14 @@ from gmm_study.cli.console import output_console
 from gmm_study.cli.estimate import time_of
 from gmm_study.cli.on_study import on_a_study
 from gmm_study.phrases import clock
+from gmm_study.training.state import TrialState
+from gmm_study.trials.status import Phase
 
 if TYPE_CHECKING:
     from gmm_study.api.planned_study import PlannedStudy
     from gmm_study.estimates import Estimate
     from gmm_study.study import PlannedTrial
-    from gmm_study.trials.survey import Standing
+    from gmm_study.trials.standing import Standing
 
 REFRESH_SECONDS = 2.0
 
@@ -41,7 +43,7 @@ def status(planned: "PlannedStudy", watch: bool, as_json: bool) -> None:
     console = output_console(stderr=as_json)
     if watch and console.is_terminal:
         with Live(_shown(planned), console=console, auto_refresh=False, transient=True) as live:
-            while "running" in planned.states.values():
+            while TrialState.RUNNING in planned.states.values():
                 time.sleep(REFRESH_SECONDS)
                 planned.refresh()
                 live.update(_shown(planned), refresh=True)
@@ -56,11 +58,11 @@ def _document(planned: "PlannedStudy") -> dict[str, Any]:
     running, failed = [], []
     for trial in planned.plan.trials:
         standing = planned.standings[trial.config.trial_id]
-        if standing.state == "running":
+        if standing.state is TrialState.RUNNING:
             names = ("max_epochs", "phase", "bound", "seconds_left", "host")
-            progress = {name: standing.status.get(name) for name in names}
+            progress = {name: getattr(standing.status, name) for name in names}
             running.append({**of_trial(planned, trial), **progress})
-        elif standing.state == "failed":
+        elif standing.state is TrialState.FAILED:
             error, log = _reason(planned, trial, standing)
             failed.append({**of_trial(planned, trial), "error": error, "log": log})
     found = planned.estimate(may_calibrate=False)
@@ -76,9 +78,9 @@ def _lines(planned: "PlannedStudy") -> Iterator[str]:
     yield planned.counts()
     for trial in planned.plan.trials:
         standing = planned.standings[trial.config.trial_id]
-        if standing.state == "running":
+        if standing.state is TrialState.RUNNING:
             yield f"running: {trial.label}, {_progress(standing)}"
-        elif standing.state == "failed":
+        elif standing.state is TrialState.FAILED:
             error, log = _reason(planned, trial, standing)
             yield f"failed: {trial.label}: {error}" + (f" (log: {log})" if log else "")
     found = planned.estimate(may_calibrate=False)
@@ -88,14 +90,15 @@ def _lines(planned: "PlannedStudy") -> Iterator[str]:
 
 def _progress(standing: "Standing") -> str:
     status = standing.status
-    parts = [f"epoch {status.get('epoch', 0)} of at most {status.get('max_epochs', '?')}"]
-    if isinstance(status.get("bound"), float):
-        parts.append(f"bound {status['bound']:.3f}")
-    if status.get("phase") == "evaluating":
+    most = "?" if status.max_epochs is None else status.max_epochs
+    parts = [f"epoch {status.epoch or 0} of at most {most}"]
+    if status.bound is not None:
+        parts.append(f"bound {status.bound:.3f}")
+    if status.phase == Phase.EVALUATING:
         parts.append("evaluating")
-    elif status.get("seconds_left"):
-        parts.append(f"at most {clock(status['seconds_left'])} left")
-    return ", ".join([*parts, f"on {status.get('host', 'an unknown host')}"])
+    elif status.seconds_left:
+        parts.append(f"at most {clock(status.seconds_left)} left")
+    return ", ".join([*parts, f"on {status.host or 'an unknown host'}"])
 
 
 def _reason(
@@ -104,13 +107,13 @@ def _reason(
     """Why a trial failed, in its last line, and where its log is."""
     from gmm_study.trials.survey import log_of
 
-    text = str(standing.problem or standing.status.get("error") or "no reason was recorded")
+    text = standing.problem or standing.status.error or "no reason was recorded"
     log = log_of(planned.store.record(trial.config.trial_id))
     return text.strip().splitlines()[-1], log
 
 
 def _time_left(planned: "PlannedStudy", found: "Estimate") -> str:
-    running = "running" in planned.states.values()
+    running = TrialState.RUNNING in planned.states.values()
     when = "time left" if running else "nothing is running; the rest takes"
     source = f", {found.source}" if found.seconds is None else f" ({found.source})"
     return f"{when}: {time_of(found)}{source}"

@@ -14,6 +14,7 @@ from gmm_study.cli.console import output_console, working
 from gmm_study.cli.on_study import on_a_study
 from gmm_study.cli.report import print_report
 from gmm_study.phrases import plural
+from gmm_study.training.state import TrialState
 
 if TYPE_CHECKING:
     from analysis import WrittenReport
@@ -74,7 +75,7 @@ class Printer(RunObserver):
         self.console.print(planned.counts(), highlight=False)
         if not (missing or planned.unproposed):
             self.console.print("nothing to train")
-        if "failed" in planned.states.values() and not self.retry_failed:
+        if TrialState.FAILED in planned.states.values() and not self.retry_failed:
             self.console.print("failed trials stay as they are; --retry-failed trains them again")
 
     def trained(self, outcome: "Outcome") -> None:

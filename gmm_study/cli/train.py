@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import Field, fields
 from functools import partial
+from math import isfinite, nan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from gmm_study.cli.trained import device_option, threads_option
 from gmm_study.training.hyperparameters import Hyperparameters
 
 if TYPE_CHECKING:
+    from gmm_study.trials.result import TrialResult
     from gmm_study.trials.run import Progress as TrialProgress
 
 
@@ -134,20 +136,19 @@ def train(
     finally:
         progress.stop()
     if as_json:
-        print_json({**trained.config.to_json(), **trained.result})
+        print_json({**trained.config.to_json(), **trained.result.to_json()})
     else:
-        _print_result(trained.result, trained.config.trial_id)
+        _print_result(trained.result)
 
 
-def _print_result(result: dict[str, Any], trial_id: str) -> None:
-    print(f"trial {trial_id}: {result['state']}")
-    for index, replicate in result["replicates"].items():
-        head = f"replicate {index}: {replicate['state']}, best epoch {replicate['best_epoch']}"
-        print(f"{head} of {replicate['epochs']}, {replicate['seconds']:.1f} s")
-        metrics = replicate["metrics"]
-        for name, value in metrics.items():
+def _print_result(result: "TrialResult") -> None:
+    print(f"trial {result.trial_id}: {result.state}")
+    for number, replicate in result.replicates.items():
+        head = f"replicate {number}: {replicate.state}, best epoch {replicate.best_epoch}"
+        print(f"{head} of {replicate.epochs}, {replicate.seconds:.1f} s")
+        for name, value in replicate.metrics.items():
             if name.endswith("_se"):
                 continue
-            error = metrics.get(f"{name}_se")
-            shown = "not finite" if value is None else f"{value:10.4f}"
-            print(f"  {name:18} {shown}" + (f" +- {error:.4f}" if error else ""))
+            error = replicate.metrics.get(f"{name}_se", nan)
+            shown = f"{value:10.4f}" if isfinite(value) else "not finite"
+            print(f"  {name:18} {shown}" + (f" +- {error:.4f}" if error > 0 else ""))

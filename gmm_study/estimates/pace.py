@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 from gmm_study.data import Dataset
 from gmm_study.estimates.cost import Workload, epoch_work
+from gmm_study.training.state import TrialState
 from gmm_study.trials.config import TrialConfig
-from gmm_study.trials.survey import Standing
+from gmm_study.trials.standing import Standing
 
 
 class Observation(NamedTuple):
@@ -67,8 +68,7 @@ def fractions_trained(trials: Iterable[tuple[TrialConfig, Standing]]) -> dict[st
     for config, standing in trials:
         settings = config.hyperparameters
         fractions.setdefault(settings.method, []).extend(
-            min(1.0, each.get("epochs", 0) / settings.max_epochs)
-            for each in standing.ended.values()
+            min(1.0, each.epochs / settings.max_epochs) for each in standing.ended.values()
         )
     return {method: sum(each) / len(each) for method, each in fractions.items() if each}
 
@@ -81,12 +81,11 @@ def _kinds(method: str, dataset_sha256: str) -> tuple[tuple[str, ...], ...]:
 def _epochs_and_seconds(standing: Standing, on_gpu: bool, replicates: int) -> tuple[float, float]:
     """Of ended replicates, what they took; of a running trial, what it expects to take yet."""
     status, ended = standing.status, standing.ended.values()
-    try:
-        if standing.state == "running":
-            epochs = (status["max_epochs"] - status["epoch"]) * standing.unended(replicates)
-            return epochs, float(status["seconds_left"])
-        if standing.on_gpu != on_gpu:
+    if standing.state is TrialState.RUNNING:
+        if status.max_epochs is None or status.epoch is None or status.seconds_left is None:
             return 0.0, 0.0
-        return sum(each["epochs"] for each in ended), sum(each["seconds"] for each in ended)
-    except (LookupError, TypeError):
+        epochs = (status.max_epochs - status.epoch) * standing.unended(replicates)
+        return epochs, status.seconds_left
+    if standing.on_gpu != on_gpu:
         return 0.0, 0.0
+    return sum(each.epochs for each in ended), sum(each.seconds for each in ended)

@@ -13,7 +13,8 @@ from gmm_study.estimates.pace import Observation, Pace, fractions_trained, obser
 from gmm_study.study import Plan, PlannedTrial, Study
 from gmm_study.trials.config import TrialConfig
 from gmm_study.trials.record import RecordStore
-from gmm_study.trials.survey import Standing, survey
+from gmm_study.trials.standing import Standing
+from gmm_study.trials.survey import survey
 
 START_SECONDS = 12.0
 """Of a run besides its trials: Ray, the report, MLflow."""

@@ -9,8 +9,10 @@ from ray.tune.experiment import Trial
 
 from gmm_study.addresses import redact
 from gmm_study.orchestration.live_view import LiveView
-from gmm_study.search.searches import ENDED, Searches
+from gmm_study.search.searches import Searches
+from gmm_study.training.state import TrialState
 from gmm_study.trials.record import RecordStore
+from gmm_study.trials.status import WAITING, Phase
 
 
 class StaysInTheDriver:
@@ -35,7 +37,7 @@ class TrialReports(StaysInTheDriver, Callback):
         self.searches = searches
         self.heartbeat_seconds = heartbeat_seconds
         self.heard_at: dict[str, float] = {}
-        self.dead: set[tuple[str, int]] = set()
+        self.dead: set[tuple[str | None, int | None]] = set()
 
     def on_trial_start(
         self, iteration: int, trials: list[Trial], trial: Trial, **info: Any
@@ -48,9 +50,9 @@ class TrialReports(StaysInTheDriver, Callback):
     ) -> None:
         """A trial worked on, or ended."""
         self.heard_at[trial.trial_id] = monotonic()
-        if result["state"] == "waiting":
+        if result["state"] == WAITING:
             self._release(result["trial"])
-        elif result["state"] in ENDED and result["state"] != "stopped":
+        elif result["state"] not in (TrialState.RUNNING, TrialState.STOPPED):
             self.searches.ended(result["trial"])
         self._pass_on(result)
 
@@ -83,9 +85,9 @@ class TrialReports(StaysInTheDriver, Callback):
         record = self.store.record(trial_id)
         record.log(error)
         with suppress(OSError):
-            record.write_status("failed", error=reason)
+            record.write_status(TrialState.FAILED, error=reason)
         self.searches.ended(trial_id)
-        self._pass_on({"trial": trial_id, "state": "failed", "error": reason})
+        self._pass_on({"trial": trial_id, "state": TrialState.FAILED, "error": reason})
 
     def _pass_on(self, report: dict[str, Any]) -> None:
         self.view.update(report)
@@ -96,11 +98,11 @@ class TrialReports(StaysInTheDriver, Callback):
         Said as often as it waits, as the dead may have written for a moment longer.
         """
         record = self.store.record(trial_id)
-        with suppress(OSError, ValueError, LookupError):
+        with suppress(OSError):
             status = record.status()
-            if status["state"] == "running" and (status["host"], status["pid"]) in self.dead:
-                details = {name: status[name] for name in ("epoch", "max_epochs")}
-                record.write_status("pending", **details)
+            if status.state is TrialState.RUNNING and (status.host, status.pid) in self.dead:
+                details = {"epoch": status.epoch, "max_epochs": status.max_epochs}
+                record.write_status(TrialState.PENDING, **details)
 
 
 class Interruptible(Protocol):
@@ -121,11 +123,11 @@ class StopTrials(StaysInTheDriver, Stopper):
 
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
         """Whether a trial falls behind its peers; the callbacks then hear that it is stopped."""
-        if result["state"] != "running" or result["phase"] != "training":
+        if result["state"] != TrialState.RUNNING or result["phase"] != Phase.TRAINING:
             return False
         behind = self.searches.falls_behind(result["trial"], result["epoch"], result["bound"])
         if behind:
-            result["state"] = "stopped"
+            result["state"] = TrialState.STOPPED
         return behind
 
     def stop_all(self) -> bool:

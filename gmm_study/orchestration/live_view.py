@@ -15,6 +15,8 @@ from rich.text import Text
 from gmm_study.phrases import clock
 from gmm_study.search.searches import Searches
 from gmm_study.study import PlannedTrial
+from gmm_study.training.state import TrialState
+from gmm_study.trials.status import WAITING, Phase
 
 PLAIN_LINE_EVERY = 30.0
 """Seconds between progress lines where the output is no terminal."""
@@ -60,12 +62,12 @@ class LiveView:
     def update(self, report: Mapping[str, Any]) -> None:
         """Take a trial's report: its `trial` id, `state`, epoch, bound and seconds left."""
         trial_id = report["trial"]
-        if report["state"] in ("running", "waiting"):
+        if report["state"] in (TrialState.RUNNING, WAITING):
             self.running[trial_id] = dict(report)
         else:
             self.running.pop(trial_id, None)
             self.ended[report["state"]] += 1
-            if report["state"] == "failed":
+            if report["state"] == TrialState.FAILED:
                 line = f"failed: {self.labels[trial_id]}: {report['error']}"
                 self.console.print(line, markup=False)
         if not self.console.is_terminal and time.monotonic() - self._last_line > PLAIN_LINE_EVERY:
@@ -76,8 +78,9 @@ class LiveView:
         """One line: trials ended of all, running, and the time left."""
         done = sum(self.ended.values())
         total = self.wanted
-        states = [f"{count} {state}" for state, count in self.ended.items() if state != "complete"]
-        waiting = sum(report["state"] == "waiting" for report in list(self.running.values()))
+        not_complete = ((s, n) for s, n in self.ended.items() if s != TrialState.COMPLETE)
+        states = [f"{count} {state}" for state, count in not_complete]
+        waiting = sum(report["state"] == WAITING for report in list(self.running.values()))
         running = len(self.running) - waiting
         parts = [f"{done} of {total} trials", *states, f"{running} running"]
         if waiting:
@@ -107,15 +110,16 @@ class LiveView:
         for heading in ("trial", "", "epoch", "bound (nats)", "at most left"):
             table.add_column(heading, justify="left" if heading in ("trial", "") else "right")
         for trial_id, report in list(self.running.items())[:MOST_ROWS]:
-            if report["state"] == "waiting":
+            if report["state"] == WAITING:
                 table.add_row(Text(self.labels[trial_id]), "trained by another process")
                 continue
+            phase, left = report["phase"], report["seconds_left"]
             bound = f"{report['bound']:.3f}" if isfinite(report["bound"]) else "-"
             table.add_row(
                 Text(self.labels[trial_id]),
                 ProgressBar(total=report["max_epochs"], completed=report["epoch"], width=20),
                 f"{report['epoch']}/{report['max_epochs']}",
                 bound,
-                clock(report["seconds_left"]) if report["phase"] == "training" else report["phase"],
+                clock(left) if phase == Phase.TRAINING else phase,
             )
         return Group(table, Text(self.counts(), style="bold"))

@@ -16,9 +16,11 @@ from ray import tune
 from gmm_study.addresses import redact
 from gmm_study.data import Dataset
 from gmm_study.orchestration.watchdog import Watchdog
+from gmm_study.training.state import TrialState
 from gmm_study.trials.config import TrialConfig
 from gmm_study.trials.record import RecordStore
 from gmm_study.trials.shortage import LESS, is_out_of_memory, what_would_help
+from gmm_study.trials.status import WAITING
 
 if TYPE_CHECKING:
     from gmm_study.trials.run import TrialRun
@@ -126,16 +128,18 @@ class TrialTrainable(tune.Trainable):
             run = self.current = self.current or self._open()
         except TrainedElsewhereError:
             time.sleep(max(0.0, started + REPORT_EVERY - time.monotonic()))
-            return self._report("waiting", done=False)
+            return self._report(WAITING, done=False)
         progress = run.progress()
         if is_new and not run.finished and progress.epoch in self.milestones:
-            return self._report("running", **vars(progress), done=False)  # if nobody heard of it
+            return self._report(
+                TrialState.RUNNING, **vars(progress), done=False
+            )  # if nobody heard of it
         while not run.finished and time.monotonic() < started + REPORT_EVERY:
             progress = run.advance()
             self._check_time_limit(run)
             if progress.epoch in self.milestones:
                 break
-        state = str(run.result()["state"]) if run.finished else "running"
+        state = run.result().state if run.finished else TrialState.RUNNING
         return self._report(state, **vars(progress), done=run.finished)
 
     def _check_time_limit(self, run: "TrialRun") -> None:
@@ -168,9 +172,9 @@ class TrialTrainable(tune.Trainable):
             reason = what_would_help(error, self.device, self.chunk_rows)
         self.record.log(redact(traceback.format_exc()))
         with suppress(OSError):
-            self.record.write_status("failed", error=reason)
+            self.record.write_status(TrialState.FAILED, error=reason)
         self._leave()
-        return self._report("failed", error=reason, done=True)
+        return self._report(TrialState.FAILED, error=reason, done=True)
 
     def _open(self) -> "TrialRun":
         from gmm_study.trials.run import TrialRun

@@ -17,8 +17,7 @@ from gmm_study.study import Plan, PlannedTrial
 from gmm_study.trials.record import RecordStore
 
 if TYPE_CHECKING:
-    from gmm_study.tracking.best import Cell
-    from gmm_study.tracking.notes import Facts
+    from gmm_study.tracking.notes import Facts, ReportCell
     from gmm_study.tracking.runs import StudyRuns
 
 LOOK_EVERY = 5.0
@@ -200,16 +199,15 @@ def facts_of(plan: Plan, command: str = "") -> "Facts":
     )
 
 
-def cells_of(plan: Plan) -> "dict[str, list[Cell]]":
-    """By trial, the cells in which it competes, one for each of its places."""
-    from gmm_study.tracking.best import Cell
+def cells_of(plan: Plan) -> "list[tuple[ReportCell, str]]":
+    """Each place of the plan, in order: the cell that a trial competes in, and the trial's id."""
+    from gmm_study.tracking.notes import ReportCell
 
-    cells: dict[str, list[Cell]] = {trial.config.trial_id: [] for trial in plan.trials}
-    for place in plan.places:
-        config = place.config
-        cell = Cell(config.dataset, config.hyperparameters.method, _value(place, plan.x))
-        cells[config.trial_id].append(cell)
-    return cells
+    configs = [(place.config, _value(place, plan.x)) for place in plan.places]
+    return [
+        (ReportCell(config.dataset, config.hyperparameters.method, x), config.trial_id)
+        for config, x in configs
+    ]
 
 
 def _value(place: PlannedTrial, x: str | None) -> str:

@@ -10,7 +10,8 @@ from collections import defaultdict
 from typing import Any
 
 import optuna
-from optuna.trial import Trial, TrialState, create_trial
+from optuna.trial import Trial, create_trial
+from optuna.trial import TrialState as OptunaState
 
 from gmm_study.search.distributions import distributions, plain_values
 from gmm_study.search.history import Event, History
@@ -23,9 +24,13 @@ from gmm_study.study.strategies import (
     Scheduler,
     TpeSearch,
 )
+from gmm_study.training.state import TrialState
 from gmm_study.trials.record import RecordStore
 
-STATES = {"complete": TrialState.COMPLETE, "stopped": TrialState.PRUNED}
+STATES = {
+    TrialState.COMPLETE: OptunaState.COMPLETE,
+    TrialState.STOPPED: OptunaState.PRUNED,
+}
 """Optuna's state of an ended trial; every other state (diverged, failed) is FAIL in Optuna."""
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -48,7 +53,7 @@ class CellSearch:
             direction="maximize", sampler=_sampler(cell), pruner=_pruner(cell)
         )
         self._under_way: dict[str, list[Trial]] = defaultdict(list)
-        self._ended: dict[str, tuple[str, float | None]] = {}
+        self._ended: dict[str, tuple[TrialState, float | None]] = {}
         self._params: dict[str, dict[str, Any]] = {}
         self._proposed: list[dict[str, Any]] = []
         self._behind: dict[tuple[str, int], bool] = {}
@@ -100,7 +105,7 @@ class CellSearch:
             return False
         return self._add({"event": "report", "trial_id": trial_id, "epoch": epoch, "bound": bound})
 
-    def end(self, trial_id: str, state: str, bound: float | None) -> None:
+    def end(self, trial_id: str, state: TrialState, bound: float | None) -> None:
         """Record the end of a trial, once; `bound` is given for a complete trial."""
         if not self._under_way[trial_id] and self._ended.get(trial_id) == (state, bound):
             return
@@ -117,7 +122,7 @@ class CellSearch:
         if event["event"] == "propose":
             self._take(trial_id, self._ask_again(event), event["axes"])
         elif event["event"] == "end":
-            self._end(trial_id, event["state"], event["bound"])
+            self._end(trial_id, TrialState(event["state"]), event["bound"])
         elif self._under_way[trial_id]:
             first = self._under_way[trial_id][0]
             first.report(event["bound"], event["epoch"])
@@ -139,7 +144,7 @@ class CellSearch:
         """Repeat the proposal of an event, even if this version of Optuna would draw another."""
         trial = self._ask(event["axes"] if event.get("given") else None)
         if not event.get("given") and plain_values(self._axes, trial.params) != event["axes"]:
-            self._study.tell(trial, state=TrialState.FAIL)
+            self._study.tell(trial, state=OptunaState.FAIL)
             trial = self._ask(event["axes"])
         return trial
 
@@ -151,13 +156,14 @@ class CellSearch:
         if trial_id in self._ended:
             self._end(trial_id, *self._ended[trial_id])
 
-    def _end(self, trial_id: str, state: str, bound: float | None) -> None:
-        before, _ = self._ended.get(trial_id, ("", None))
+    def _end(self, trial_id: str, state: TrialState, bound: float | None) -> None:
+        before, _ = self._ended.get(trial_id, (None, None))
         self._ended[trial_id] = state, bound
-        trials, verdict = self._under_way.pop(trial_id, []), STATES.get(state, TrialState.FAIL)
+        trials, verdict = self._under_way.pop(trial_id, []), STATES.get(state, OptunaState.FAIL)
         for trial in trials:
             self._study.tell(trial, bound, state=verdict)
-        if not trials and state == "complete" != before:  # it had failed and was retried
+        is_news = state is TrialState.COMPLETE and before is not TrialState.COMPLETE
+        if not trials and is_news:  # it had failed and was retried
             params = self._params[trial_id]
             self._study.add_trial(
                 create_trial(value=bound, params=params, distributions=self._distributions)

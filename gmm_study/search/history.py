@@ -22,6 +22,7 @@ from typing import Any
 
 from gmm_study.study.axis import Axis
 from gmm_study.study.plan import Cell
+from gmm_study.training.state import TrialState
 from gmm_study.trials.record import Record, RecordStore
 
 FOLDER = ".searches"
@@ -78,7 +79,7 @@ class Proposal:
     axes: Mapping[str, Any]
     reports: dict[int, float] = field(default_factory=dict)
     """The bounds (nats) that it has reported at milestones, by epoch."""
-    state: str | None = None
+    state: TrialState | None = None
     """None until it has ended."""
     bound: float | None = None
 
@@ -110,7 +111,7 @@ def read_search(store: RecordStore, study: str, key: str) -> StoredSearch | None
             ends[event["trial_id"]] = event
         if end := ends.get(event["trial_id"]):
             for proposal in mine:
-                proposal.state, proposal.bound = end["state"], end["bound"]
+                proposal.state, proposal.bound = TrialState(end["state"]), end["bound"]
     drawn = {name: Axis.model_validate(axis) for name, axis in found["drawn"].items()}
     return StoredSearch(found["cell"], drawn, tuple(proposals))
 

@@ -12,11 +12,13 @@ from typing import Any
 import optuna
 from optuna.distributions import BaseDistribution
 from optuna.storages import RDBStorage
-from optuna.trial import FrozenTrial, TrialState, create_trial
+from optuna.trial import FrozenTrial, create_trial
+from optuna.trial import TrialState as OptunaState
 
 from gmm_study.search.cell_search import STATES
 from gmm_study.search.distributions import distributions
 from gmm_study.search.history import Proposal, StoredSearch, read_search
+from gmm_study.training.state import TrialState
 from gmm_study.trials.record import RecordStore
 
 DEFAULT_URL = "sqlite:///optuna.db"
@@ -62,14 +64,14 @@ class _Shown:
             if shown and shown.user_attrs["trial_id"] != proposal.trial_id:
                 shown = None  # its records have been deleted since
             if proposal.state is not None:
-                self._show(number, proposal, shown, STATES.get(proposal.state, TrialState.FAIL))
-            elif store.record(proposal.trial_id).status().get("state") == "running":
-                self._show(number, proposal, shown, TrialState.RUNNING)
-            elif shown is not None and shown.state == TrialState.RUNNING:
-                self.storage.set_trial_state_values(shown._trial_id, TrialState.FAIL)
+                self._show(number, proposal, shown, STATES.get(proposal.state, OptunaState.FAIL))
+            elif store.record(proposal.trial_id).status().state is TrialState.RUNNING:
+                self._show(number, proposal, shown, OptunaState.RUNNING)
+            elif shown is not None and shown.state == OptunaState.RUNNING:
+                self.storage.set_trial_state_values(shown._trial_id, OptunaState.FAIL)
 
     def _show(
-        self, number: int, proposal: Proposal, shown: FrozenTrial | None, state: TrialState
+        self, number: int, proposal: Proposal, shown: FrozenTrial | None, state: OptunaState
     ) -> None:
         values = None if proposal.bound is None else [proposal.bound]
         if shown is None or (shown.state.is_finished() and _says(shown) != (state, values)):
@@ -95,5 +97,5 @@ class _Shown:
             self.storage.set_trial_state_values(shown._trial_id, state, values)
 
 
-def _says(shown: FrozenTrial) -> tuple[TrialState, list[float] | None]:
-    return shown.state, shown.values if shown.state == TrialState.COMPLETE else None
+def _says(shown: FrozenTrial) -> tuple[OptunaState, list[float] | None]:
+    return shown.state, shown.values if shown.state == OptunaState.COMPLETE else None

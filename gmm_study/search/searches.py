@@ -9,17 +9,15 @@ trials at milestones, epochs at which every worker is sure to report. A stopped 
 from collections import defaultdict
 from contextlib import suppress
 from math import isfinite
-from statistics import fmean
 from typing import TYPE_CHECKING
 
 from gmm_study.study.plan import Plan, PlannedTrial
 from gmm_study.study.strategies import Scheduler
+from gmm_study.training.state import TrialState
 from gmm_study.trials.record import Record, RecordStore
 
 if TYPE_CHECKING:
     from gmm_study.search.cell_search import CellSearch
-
-ENDED = ("complete", "diverged", "failed", "stopped")
 
 
 class Searches:
@@ -90,8 +88,8 @@ class Searches:
         behind = [cell.report(trial_id, epoch, bound) for cell in self._cells_of[trial_id]]
         if all(behind):
             with suppress(OSError):  # a later run then continues the trial
-                self.store.record(trial_id).write_status("stopped", epoch=epoch)
-            self._end(trial_id, "stopped", None)
+                self.store.record(trial_id).write_status(TrialState.STOPPED, epoch=epoch)
+            self._end(trial_id, TrialState.STOPPED, None)
         self._store()
         return all(behind)
 
@@ -112,17 +110,17 @@ class Searches:
 
         A study without a scheduler continues a stopped trial.
         """
-        state, bound = _objective(self.store.record(trial_id), self.study.replicates)
-        has_ended = state in ENDED and not (state == "stopped" and not self._may_stop)
-        if has_ended:
+        state, bound = objective(self.store.record(trial_id), self.study.replicates)
+        is_over = state.is_over and (state is not TrialState.STOPPED or self._may_stop)
+        if is_over:
             self._end(trial_id, state, bound)
-        return has_ended
+        return is_over
 
     @property
     def _may_stop(self) -> bool:
         return isinstance(self.study.scheduler, Scheduler)
 
-    def _end(self, trial_id: str, state: str, bound: float | None) -> None:
+    def _end(self, trial_id: str, state: TrialState, bound: float | None) -> None:
         for cell in self._cells_of[trial_id]:
             cell.end(trial_id, state, bound)
 
@@ -139,15 +137,13 @@ def _cells(plan: Plan, store: RecordStore) -> dict[str, "CellSearch"]:
     return {key: CellSearch(store, cell) for key, cell in plan.cells.items()}
 
 
-def _objective(record: Record, replicates: int) -> tuple[str, float | None]:
-    """The state of a trial and, if it is complete, its mean validation bound over replicates.
+def objective(record: Record, replicates: int) -> tuple[TrialState, float | None]:
+    """The state of a trial and, if it is complete, its mean validation bound in nats.
 
-    If a replicate diverged, the trial counts as diverged, because a mean over the others misleads.
+    A complete trial that has no such mean, because a replicate diverged, counts as diverged.
     """
-    state = record.state(replicates)
-    if state != "complete":
-        return state, None
-    ended = (record.result() or {})["replicates"]
-    bounds = [ended[str(index)]["metrics"].get("valid/bound") for index in range(replicates)]
-    known = [bound for bound in bounds if bound is not None]
-    return ("complete", fmean(known)) if len(known) == replicates else ("diverged", None)
+    standing = record.standing(replicates)
+    if standing.state is not TrialState.COMPLETE or standing.result is None:
+        return standing.state, None
+    bound = standing.result.selection_bound(replicates)
+    return (TrialState.DIVERGED if bound is None else TrialState.COMPLETE), bound

@@ -1,42 +1,70 @@
-"""What a record says of its trial, checked, as the view tells it."""
+"""What MLflow shows of a trial: its record, checked, with means over its replicates."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from math import isfinite
-from statistics import fmean, stdev
+from math import isnan
+from statistics import fmean
 from typing import Any
 
 from gmm_study.tracking.words import MEAN_CURVES
+from gmm_study.training.state import TrialState
 from gmm_study.trials.provenance import in_a_line
-from gmm_study.trials.record import METRICS_SCHEMA, Record
+from gmm_study.trials.record import Record
+from gmm_study.trials.result import ReplicateResult
+from gmm_study.trials.standing import Standing
 
 STATUS = {
-    "pending": "SCHEDULED",
-    "running": "RUNNING",
-    "complete": "FINISHED",
-    "diverged": "FAILED",
-    "failed": "FAILED",
-    "stopped": "KILLED",
+    TrialState.PENDING: "SCHEDULED",
+    TrialState.RUNNING: "RUNNING",
+    TrialState.COMPLETE: "FINISHED",
+    TrialState.DIVERGED: "FAILED",
+    TrialState.FAILED: "FAILED",
+    TrialState.STOPPED: "KILLED",
 }
 """MLflow's word for each state of a trial."""
-ENDED = ("complete", "diverged")
 
 
-@dataclass
+@dataclass(frozen=True)
 class Account:
-    """What a record says of a trial."""
+    """What a record holds of a trial."""
 
-    state: str
-    rest: str | None
-    """Where that says that the wanted replicates have ended: the state of others, if they are
-    neither pending nor to be told of."""
-    error: str | None
-    made_with: dict[str, str | None]
-    """`git_commit`, `versions`, `machine` and `finished` of the replicates that ended last."""
-    ended: dict[int, dict[str, Any]]
-    """The final figures of the replicates that have ended."""
+    standing: Standing
     curves: dict[int, list[dict[str, Any]]]
+    """By replicate, its rows of `metrics.parquet`."""
+
+    @property
+    def state(self) -> TrialState:
+        """Of the wanted replicates."""
+        return self.standing.state
+
+    @property
+    def rest(self) -> str | None:
+        """The state of further replicates, where the wanted ones have a result; None if pending."""
+        rest = self.standing.rest
+        return str(rest) if self.state.has_result and rest is not TrialState.PENDING else None
+
+    @property
+    def error(self) -> str | None:
+        """Why the trial, or its further replicates, failed."""
+        failed = TrialState.FAILED in (self.state, self.rest)
+        return self.standing.status.error if failed else None
+
+    @property
+    def made_with(self) -> dict[str, str | None]:
+        """`git_commit`, `versions`, `machine` and `finished` of the replicates that ended last."""
+        if (result := self.standing.result) is None:
+            return dict.fromkeys(("git_commit", "versions", "machine", "finished"))
+        return {
+            "git_commit": result.git_commit,
+            "versions": in_a_line(result.versions),
+            "machine": in_a_line(result.machine),
+            "finished": repr(result.finished),
+        }
+
+    @property
+    def ended(self) -> dict[int, ReplicateResult]:
+        """The replicates that have ended, more than the wanted ones if another variant has them."""
+        return dict(self.standing.ended)
 
     @property
     def averaged(self) -> str:
@@ -44,30 +72,23 @@ class Account:
         return ",".join(map(str, self.ended))
 
     @property
-    def complete(self) -> dict[int, dict[str, Any]]:
-        """The final figures of the complete replicates."""
-        ended = self.ended.items()
-        return {index: fields for index, fields in ended if fields["state"] == "complete"}
+    def complete(self) -> dict[int, ReplicateResult]:
+        """The complete replicates."""
+        return self.standing.result.complete if self.standing.result else {}
 
     def selection_bound(self, replicates: int) -> float | None:
         """The mean validation bound of the wanted replicates; None where one of them has none."""
-        complete = self.complete
-        if any(index not in complete for index in range(replicates)):
-            return None
-        bounds = [complete[index]["metrics"].get("valid/bound") for index in range(replicates)]
-        return None if any(b is None or not isfinite(b) for b in bounds) else fmean(bounds)
+        result = self.standing.result
+        return result.selection_bound(replicates) if result else None
 
     def means(self) -> dict[str, float]:
-        """Mean of every final figure over the complete replicates, with its standard error."""
-        figures = [fields["metrics"] for fields in self.complete.values()]
+        """Mean of every final figure over the complete replicates, and its standard error."""
         means: dict[str, float] = {}
-        for name in figures[0] if figures else ():
-            values = [metrics.get(name) for metrics in figures]
-            if name.endswith("_se") or None in values:
-                continue
-            means[name] = fmean(values)
-            if len(values) > 1:
-                means[f"{name}_se"] = stdev(values) / len(values) ** 0.5
+        result = self.standing.result
+        for name, (mean, error) in (result.means() if result else {}).items():
+            means[name] = mean
+            if not isnan(error):
+                means[f"{name}_se"] = error
         return means
 
     def mean_curves(self) -> dict[str, dict[int, float]]:
@@ -86,42 +107,11 @@ class Account:
 
 
 def account_of(record: Record, replicates: int) -> Account:
-    """What a record says of so many replicates. Raises `ValueError` if it cannot be read."""
-    try:
-        state, result = record.state(replicates), record.result() or {"replicates": {}}
-        # Those beyond the wanted ones too, as another variant of the study tells them.
-        replicated = result["replicates"]
-        ended = {index: replicated[str(index)] for index in sorted(map(int, replicated))}
-        _check([state], ended.values())
-        status, rest = record.status(), None
-        if state in ENDED and status.get("state") in ("running", "failed", "stopped"):
-            rest = record.state(len(ended) + 1)
-            rest = None if rest == "pending" else rest
-        error = str(status.get("error", "")) if "failed" in (state, rest) else None
-        made_with = {
-            "git_commit": result.get("git_commit"),
-            "versions": in_a_line(result.get("versions")),
-            "machine": in_a_line(result.get("machine")),
-            "finished": repr(float(result["finished"])) if "finished" in result else None,
-        }
-        return Account(state, rest, error, made_with, ended, _curves(record))
-    except (LookupError, TypeError, AttributeError) as error:
-        raise ValueError(f"{record.path} cannot be read: {error}") from None
-
-
-def _check(states: Sequence[str], ended: Iterable[Mapping[str, Any]]) -> None:
-    for state in [*states, *(fields["state"] for fields in ended)]:
-        if state not in STATUS:
-            raise ValueError(f"no such state: {state!r}")
-    for fields in ended:
-        values = [int(fields["best_epoch"]), *fields["metrics"].values()]
-        if not all(value is None or isinstance(value, (int, float)) for value in values):
-            raise ValueError("a figure is no number")
-
-
-def _curves(record: Record) -> dict[int, list[dict[str, Any]]]:
+    """The record of a trial of so many wanted replicates. `ValueError` if it cannot be read."""
+    standing = record.standing(replicates)
+    if standing.problem:
+        raise ValueError(standing.problem)
     curves: dict[int, list[dict[str, Any]]] = defaultdict(list)
-    table = record.metrics().select(METRICS_SCHEMA.names).cast(METRICS_SCHEMA)
-    for row in table.to_pylist():
+    for row in record.metrics().to_pylist():
         curves[row["replicate"]].append(row)
-    return curves
+    return Account(standing, curves)

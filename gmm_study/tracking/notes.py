@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode
 
 from gmm_study.tracking.account import Account
@@ -72,6 +72,15 @@ class Facts:
         return "/".join(filter(None, ("reports", self.name, self.variant)))
 
 
+class ReportCell(NamedTuple):
+    """A cell of a study's report: the trials in it compete."""
+
+    dataset: str
+    method: str
+    x: str
+    """The value of the report's axis."""
+
+
 @dataclass(frozen=True)
 class BestRow:
     """A line of the table of best trials."""
@@ -123,9 +132,8 @@ def trial_note(
         if name in means
     ]
     ended = [
-        f"replicate {index}: {fields['state']}, best epoch {fields['best_epoch']}"
-        + (f" of {fields['epochs']}" if "epochs" in fields else "")
-        for index, fields in told.ended.items()
+        f"replicate {number}: {each.state}, best epoch {each.best_epoch} of {each.epochs}"
+        for number, each in told.ended.items()
     ]
     count = len(told.complete)
     lines = [

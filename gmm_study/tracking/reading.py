@@ -17,11 +17,11 @@ from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
 from gmm_study.addresses import redact
 from gmm_study.errors import InputError
-from gmm_study.tracking.account import ENDED
 from gmm_study.tracking.database import is_missing, tracking_uri
 from gmm_study.tracking.lists import from_tag
 from gmm_study.tracking.words import BEST_BOUND, DECLARED, VARIANTS
 from gmm_study.training.hyperparameters import Hyperparameters
+from gmm_study.training.state import TrialState
 
 PAGE = 1000
 RUNS_AT_ONCE = 100
@@ -91,10 +91,10 @@ def read_study(study: str, uri: str | None = None, variant: str | None = DECLARE
     parents = {run.data.tags["trial_id"]: run for run in runs if "replicate" not in run.data.tags}
     parents = _of_variant(parents, study, variant)
     replicates = sorted(_below(runs, parents), key=_identity)
-    ended = [run for run in replicates if run.data.tags["state"] in ENDED]
-    states: dict[str, set[str]] = {trial_id: set() for trial_id in parents}
+    ended = [run for run in replicates if _state_of(run).has_result]
+    states: dict[str, set[TrialState]] = {trial_id: set() for trial_id in parents}
     for run in ended:
-        states[run.data.tags["trial_id"]].add(run.data.tags["state"])
+        states[run.data.tags["trial_id"]].add(_state_of(run))
     names = {name for run in replicates for name in run.data.metrics if _is_curve(name)}
     return StudyRows(
         [_trial_row(parents[trial_id], states[trial_id]) for trial_id in sorted(parents)],
@@ -144,16 +144,21 @@ def _identity(run: Run) -> tuple[str, int]:
     return run.data.tags["trial_id"], int(run.data.tags["replicate"])
 
 
-def _trial_row(run: Run, states: set[str]) -> dict[str, Any]:
-    tags = run.data.tags
-    status = tags.get("rest") or ("pending" if tags["state"] in ENDED else tags["state"])
-    state = "complete" if "complete" in states else "diverged" if states else status
+def _state_of(run: Run) -> TrialState:
+    return TrialState(run.data.tags["state"])
+
+
+def _trial_row(run: Run, states: set[TrialState]) -> dict[str, Any]:
+    tags, rest = run.data.tags, _state_of(run)
+    if rest.has_result:
+        rest = TrialState(tags.get("rest") or TrialState.PENDING)
+    ended = TrialState.COMPLETE if TrialState.COMPLETE in states else TrialState.DIVERGED
     error = tags.get("error") or "no reason was recorded"
     return {
         "trial_id": tags["trial_id"],
-        "state": state,
-        "status": status,
-        "reason": error if status == "failed" else "",
+        "state": str(ended if states else rest),
+        "status": str(rest),
+        "reason": error if rest is TrialState.FAILED else "",
         **{name: tags.get(name) for name in ("git_commit", "versions", "machine")},
         "finished": float(tags["finished"]) if "finished" in tags else None,
         **{name: _setting(name, text) for name, text in run.data.params.items()},

@@ -12,7 +12,6 @@ step, so logging a value twice creates a single entry; timestamps therefore have
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from math import nan
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +21,7 @@ from mlflow.tracking import MlflowClient
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
 
 from gmm_study.addresses import redact
-from gmm_study.tracking.account import ENDED, STATUS, Account, account_of
-from gmm_study.tracking.best import Best, Cell, best_trials
+from gmm_study.tracking.account import STATUS, Account, account_of
 from gmm_study.tracking.database import (
     await_database,
     environment,
@@ -33,7 +31,7 @@ from gmm_study.tracking.database import (
 )
 from gmm_study.tracking.experiment import NOTE, StudyExperiment
 from gmm_study.tracking.lists import as_tag, from_tag
-from gmm_study.tracking.notes import PICTURES, BestRow, Facts, trial_note
+from gmm_study.tracking.notes import PICTURES, BestRow, Facts, ReportCell, trial_note
 from gmm_study.tracking.words import (
     BEST_BOUND,
     BEST_OF_CELL,
@@ -44,8 +42,11 @@ from gmm_study.tracking.words import (
     VARIANTS,
     mean_curve_name,
 )
+from gmm_study.training.state import TrialState
 from gmm_study.trials.config import TrialConfig
 from gmm_study.trials.record import Record
+from gmm_study.trials.result import ReplicateResult
+from gmm_study.trials.selection import CRITERION, best_trials
 
 BATCH = 800
 """Metrics in one request; MLflow takes 1,000 entries, params and tags among them."""
@@ -58,7 +59,6 @@ ARTIFACTS = (
     "pictures/chain.gif",
     "pictures/inpainting.png",
 )
-IN_PROGRESS = ("pending", "running")
 
 
 @dataclass
@@ -75,14 +75,14 @@ class _Run:
     """Those to go with the next request."""
 
     @property
-    def state(self) -> str:
+    def state(self) -> TrialState:
         """The state that MLflow has of it."""
-        return self.tags["state"]
+        return TrialState(self.tags["state"])
 
     @property
     def has_ended(self) -> bool:
         """Whether MLflow has all of it; runs from before there were kinds lack a part."""
-        return self.state in ENDED and KIND in self.tags
+        return self.state.has_result and KIND in self.tags
 
     def says(self, told: Account) -> bool:
         """Whether MLflow has all of an ended trial already."""
@@ -130,7 +130,7 @@ class StudyRuns:
         told = account_of(record, replicates)
         self._bounds[config.trial_id] = told.selection_bound(replicates)
         known = self.trials.get(config.trial_id)
-        if told.state in ENDED and known and known.parent.says(told):
+        if told.state.has_result and known and known.parent.says(told):
             self._list(known.parent, VARIANTS, True)
             return True
         indices = sorted({*range(replicates), *told.ended})
@@ -138,26 +138,27 @@ class StudyRuns:
         for index in indices:
             self._sync_replicate(known.replicates[index], index, told)
         self._sync_parent(known.parent, label, config.trial_id, record, told)
-        return told.state in ENDED
+        return told.state.has_result
 
-    def conclude(self, cells: Mapping[str, Sequence[Cell]]) -> None:
-        """Say which of the trials that were synced are best, where MLflow says otherwise.
+    def conclude(self, places: Sequence[tuple[ReportCell, str]]) -> None:
+        """Tag the best of the trials that were synced, where MLflow's tags differ.
 
-        `cells` are those that each trial of the study competes in. A trial that is no longer of the
-        study is best in none, and none is the best of a method whose bounds do not compare.
+        `places` are the study's trials, in order, each with every cell that it competes in. A trial
+        that is no longer in the study is not the best of any cell. No trial is the best of a method
+        whose bounds do not compare.
         """
-        best = best_trials(self._bounds, cells)
-        if self.facts.swept_bounds:
-            best.of_method.clear()
-        of_cell, of_method = set(best.of_cell.values()), set(best.of_method.values())
+        best_of_cell = best_trials(places, self._bounds)
+        of_methods = (((cell.dataset, cell.method), trial_id) for cell, trial_id in places)
+        best_of_method = {} if self.facts.swept_bounds else best_trials(of_methods, self._bounds)
+        of_cell, of_method = set(best_of_cell.values()), set(best_of_method.values())
         for trial_id, runs in self.trials.items():
             self._list(runs.parent, BEST_OF_CELL, trial_id in of_cell)
             self._list(runs.parent, BEST_OF_METHOD, trial_id in of_method)
-        self.experiment.describe(self._best_rows(best))
+        self.experiment.describe(self._best_rows(best_of_method))
 
-    def _best_rows(self, best: Best) -> list[BestRow]:
+    def _best_rows(self, best: Mapping[tuple[str, str], str]) -> list[BestRow]:
         rows = []
-        for (dataset, method), trial_id in best.of_method.items():
+        for (dataset, method), trial_id in best.items():
             run, bound = self.trials[trial_id].parent, self._bounds[trial_id]
             if bound is not None:
                 label = run.tags[MLFLOW_RUN_NAME]
@@ -180,7 +181,7 @@ class StudyRuns:
     def _sync_replicate(self, run: _Run, index: int, told: Account) -> None:
         if run.has_ended:
             return
-        curve = told.curves[index] if run.state not in ENDED else []
+        curve = told.curves[index] if not run.state.has_result else []
         ended = told.ended.get(index)
         metrics = [
             run.metric(f"{row['split']}/{row['metric']}", row["value"], row["epoch"])
@@ -193,11 +194,11 @@ class StudyRuns:
             self._move(run, told.state, tags, metrics)
         else:
             metrics += [
-                run.metric(name, nan if value is None else value, ended["best_epoch"])
+                run.metric(name, value, ended.best_epoch)
                 for name, value in _final_figures(ended).items()
             ]
-            commit = {"git_commit": ended.get("git_commit")}
-            self._move(run, ended["state"], tags | commit, metrics)
+            commit = {"git_commit": ended.git_commit}
+            self._move(run, ended.state, tags | commit, metrics)
         run.last_epoch = last_epoch
 
     def _sync_parent(
@@ -207,7 +208,7 @@ class StudyRuns:
         error = redact(told.error) if told.error else None
         tags = {KIND: TRIAL, "rest": told.rest, "error": error, **told.made_with}
         tags[VARIANTS] = as_tag({*from_tag(run.tags.get(VARIANTS)), self.facts.variant_name})
-        if told.state in ENDED:
+        if told.state.has_result:
             artifacts = self._log_artifacts(run, record)
             count = len(told.ended)
             # The step counts replicates, so that of two averages the later one is shown.
@@ -226,12 +227,12 @@ class StudyRuns:
     def _move(
         self,
         run: _Run,
-        state: str,
+        state: TrialState,
         tags: Mapping[str, str | None],
         metrics: Sequence[Metric] = (),
     ) -> None:
         """Log a state with what belongs to it, then MLflow's own status; tags of None go."""
-        wanted = {"state": state, **{name: text for name, text in tags.items() if text}}
+        wanted = {"state": str(state), **{name: text for name, text in tags.items() if text}}
         new = {name: text for name, text in wanted.items() if run.tags.get(name) != text}
         gone = [name for name, text in tags.items() if not text and name in run.tags]
         if not (new or gone or metrics or run.params):
@@ -257,11 +258,11 @@ class StudyRuns:
         self.client.log_batch(run.run_id, metrics=list(last), params=run.params, tags=list(tags))
         run.params = []
 
-    def _set_status(self, run_id: str, state: str) -> None:
-        if state in IN_PROGRESS:
-            self.client.update_run(run_id, STATUS[state])
-        else:
+    def _set_status(self, run_id: str, state: TrialState) -> None:
+        if state.is_over:
             self.client.set_terminated(run_id, STATUS[state])
+        else:
+            self.client.update_run(run_id, STATUS[state])
 
     def _log_artifacts(self, run: _Run, record: Record) -> list[str]:
         """Copy what the record has of them; gives their names."""
@@ -304,7 +305,7 @@ class StudyRuns:
             "study": self.facts.name,
             "trial_id": config.trial_id,
             "dataset_sha256": config.dataset_sha256,
-            "state": "running",
+            "state": str(TrialState.RUNNING),
             MLFLOW_RUN_NAME: name,
         }
         # A second request would make a second run if the answer to the first was lost.
@@ -333,9 +334,10 @@ class StudyRuns:
 
     def _known_run(self, run: Any) -> _Run:
         run_id, tags, last_epoch = run.info.run_id, run.data.tags, 0
-        if run.info.status != STATUS[tags["state"]]:
-            self._set_status(run_id, tags["state"])
-        if "replicate" in tags and tags["state"] not in ENDED:
+        state = TrialState(tags["state"])
+        if run.info.status != STATUS[state]:
+            self._set_status(run_id, state)
+        if "replicate" in tags and not state.has_result:
             history = self.client.get_metric_history(run_id, "valid/bound")
             last_epoch = max((metric.step for metric in history), default=0)
         return _Run(
@@ -360,15 +362,15 @@ class StudyRuns:
                 return sorted(runs, key=_when_made)
 
 
-def _final_figures(ended: Mapping[str, Any]) -> dict[str, float | None]:
+def _final_figures(ended: ReplicateResult) -> dict[str, float]:
     """The final figures of a replicate as MLflow has them."""
     figures = {
-        BEST_BOUND if name == "valid/bound" else name: value
-        for name, value in ended["metrics"].items()
-        if name == "valid/bound" or name.startswith("test/")
+        BEST_BOUND if name == CRITERION else name: value
+        for name, value in ended.metrics.items()
+        if name == CRITERION or name.startswith("test/")
     }
-    counted = {name: ended.get(name) for name in ("epochs", "best_epoch", "seconds")}
-    return figures | {name: value for name, value in counted.items() if value is not None}
+    counts = {"epochs": ended.epochs, "best_epoch": ended.best_epoch, "seconds": ended.seconds}
+    return figures | counts
 
 
 def _shown(record: Record) -> str:

@@ -29,7 +29,8 @@ from gmm_study.training.build import build_model
 from gmm_study.training.hyperparameters import Hyperparameters
 from gmm_study.training.methods import METHODS
 from gmm_study.training.sealed import seal, unseal
-from gmm_study.training.trainer import DIVERGED, Replicate, Trainer
+from gmm_study.training.state import TrialState
+from gmm_study.training.trainer import Replicate, Trainer
 
 FORMAT = 1
 TRAINING_FILE = "training.safetensors"
@@ -55,7 +56,7 @@ def resume_training(trainer: Trainer, content: bytes) -> None:
     tensors = unseal(content)
     try:
         trainer.resume(*_progress(tensors))
-    except (LookupError, TypeError, RuntimeError) as error:
+    except (LookupError, TypeError, ValueError, RuntimeError) as error:
         raise ValueError(f"no state of this trial: {error}") from None
 
 
@@ -70,7 +71,8 @@ def _progress(tensors: dict[str, Tensor]) -> tuple[list[Replicate], dict[int, di
             if name.partition(".")[0] == str(index)
         }
         best = mine.pop("best_parameters", None)
-        replicates.append(Replicate(**fields, best_parameters=best))
+        state = TrialState(fields.pop("state"))
+        replicates.append(Replicate(**fields, state=state, best_parameters=best))
         states[index] = mine
     return replicates, states
 
@@ -196,7 +198,9 @@ def _meta(trainer: Trainer, model: Model) -> dict[str, Any]:
         },
         "data_dims": trainer.dataset.dims,
         "replicates": list(trainer.replicates),
-        "diverged": [r.index for r in trainer.replicates.values() if r.state == DIVERGED],
+        "diverged": [
+            r.index for r in trainer.replicates.values() if r.state is TrialState.DIVERGED
+        ],
         "tensors": {name: ["replicate", *shape] for name, shape in model.parameters.shapes.items()},
         "layout": "a layer computes state @ weight + bias; weight is [replicate, n_in, n_out]",
     }

@@ -14,8 +14,7 @@ from gmm_study.models import Model
 from gmm_study.training.build import build_model
 from gmm_study.training.group import ReplicateGroup
 from gmm_study.training.hyperparameters import Hyperparameters
-
-RUNNING, COMPLETE, DIVERGED = "running", "complete", "diverged"
+from gmm_study.training.state import TrialState
 
 
 @dataclass
@@ -23,7 +22,7 @@ class Replicate:
     """How far one seed of the trial has come."""
 
     index: int
-    state: str = RUNNING
+    state: TrialState = TrialState.RUNNING
     epoch: int = 0
     best_epoch: int = 0
     best_bound: float = -torch.inf
@@ -81,7 +80,7 @@ class Trainer:
             running = [
                 row
                 for row, index in enumerate(group.replicates)
-                if self.replicates[index].state == RUNNING
+                if self.replicates[index].state is TrialState.RUNNING
             ]
             if len(running) == len(group.replicates):
                 remaining.append(group)
@@ -104,7 +103,7 @@ class Trainer:
         Replicates of this trainer that are not among them start from their first epoch.
         """
         self.replicates |= {replicate.index: replicate for replicate in replicates}
-        running = [r for r in self.replicates.values() if r.state == RUNNING]
+        running = [r for r in self.replicates.values() if r.state is TrialState.RUNNING]
         self.groups = []
         for epoch in sorted({replicate.epoch for replicate in running}):
             peers = [replicate.index for replicate in running if replicate.epoch == epoch]
@@ -138,7 +137,7 @@ class Trainer:
             for metric, value in metrics.items()
         ]
         if not (isfinite(train_bound) and isfinite(valid["bound"])):
-            replicate.state = DIVERGED
+            replicate.state = TrialState.DIVERGED
             return
         if valid["bound"] > replicate.best_bound:
             replicate.best_bound = valid["bound"]
@@ -149,4 +148,4 @@ class Trainer:
             waited >= self.hyperparameters.patience
             or replicate.epoch >= self.hyperparameters.max_epochs
         ):
-            replicate.state = COMPLETE
+            replicate.state = TrialState.COMPLETE

@@ -35,7 +35,7 @@ DRIVERS = ".drivers"
 """The folder under a store's root that says who runs which study."""
 BEAT_EVERY = 20.0
 """Seconds between two signs of life of a driver, where there are no locks."""
-SILENT_FOR = 120.0
+DRIVER_SILENT_SECONDS = 120.0
 """Seconds without one after which such a driver counts as gone."""
 
 
@@ -189,7 +189,7 @@ def _declined(study: str, driver: dict[str, Any]) -> InputError:
 def _is_alive(driver: dict[str, Any]) -> bool:
     """Whether a driver has given a sign of life, and is there if it is one of this machine."""
     is_here = driver["host"] == socket.gethostname()
-    return time.time() - driver["time"] < SILENT_FOR and not (
+    return time.time() - driver["time"] < DRIVER_SILENT_SECONDS and not (
         is_here and not is_alive(int(driver["pid"]))
     )
 

@@ -3,7 +3,6 @@
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -11,6 +10,7 @@ from gmm_study.data import Dataset
 from gmm_study.errors import InputError
 from gmm_study.trials.config import TrialConfig
 from gmm_study.trials.record import Record
+from gmm_study.trials.result import TrialResult
 from gmm_study.trials.run import Progress, TrainedElsewhereError, TrialRun
 
 
@@ -22,12 +22,12 @@ def run_once(
     device: str = "auto",
     threads: int | None = None,
     watch: Callable[[Progress], None] = lambda progress: None,
-) -> dict[str, Any]:
-    """Train and evaluate a trial and give its result, the content of `result.json`.
+) -> TrialResult:
+    """Train and evaluate a trial and give its result.
 
-    The record is kept in `output`, which goes on where it stood if it holds this trial already.
+    The record is kept in `output`; if it holds this trial already, training goes on from there.
     `threads` is for the CPU; figures of different numbers of threads differ by rounding alone.
-    Raises `InputError` if it holds another one, or for a device that is not there.
+    Raises `InputError` if `output` holds another trial, or if the device is not there.
     """
     chosen = choose_device(device)
     if threads is not None:
@@ -40,7 +40,7 @@ def run_once(
         except TrainedElsewhereError:
             raise _busy(record) from None
         if run.finished:
-            return record.result() or {}
+            return record.result() or run.result()
         try:
             while not run.finished:
                 watch(run.advance())
@@ -54,7 +54,7 @@ def _check_output(record: Record, config: TrialConfig, replicates: int) -> None:
     try:
         held = record.config()
         busy = record.trained_elsewhere()
-    except (OSError, ValueError, LookupError) as error:
+    except (OSError, ValueError) as error:
         raise InputError(f"output: {error}; give another folder") from None
     if held is not None and held.trial_id != config.trial_id:
         raise InputError(
@@ -63,7 +63,7 @@ def _check_output(record: Record, config: TrialConfig, replicates: int) -> None:
         )
     if busy:
         raise _busy(record)
-    if record.state(replicates) not in ("complete", "diverged"):
+    if not record.state(replicates).has_result:
         record.check_writable()
 
 

@@ -3,6 +3,7 @@
 import os
 import platform
 import subprocess
+from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -28,11 +29,11 @@ def provenance(method_package: str | None = None) -> dict[str, Any]:
     }
 
 
-def in_a_line(facts: Any) -> str | None:
-    """`python 3.11.9, torch 2.13.0` of versions or a machine; a text as it stands, None of None."""
-    if isinstance(facts, dict):
-        return ", ".join(f"{name} {value}" for name, value in facts.items() if value is not None)
-    return None if facts is None else str(facts)
+def in_a_line(facts: Mapping[str, Any] | None) -> str | None:
+    """`python 3.11.9, torch 2.13.0` of versions or a machine; None where nothing is known."""
+    if facts is None:
+        return None
+    return ", ".join(f"{name} {value}" for name, value in facts.items() if value is not None)
 
 
 def _machine() -> dict[str, Any]:

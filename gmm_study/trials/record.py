@@ -35,8 +35,12 @@ import pyarrow.parquet
 
 from gmm_study.addresses import redact
 from gmm_study.errors import InputError
+from gmm_study.training.state import TrialState
 from gmm_study.trials import locks
 from gmm_study.trials.config import TrialConfig
+from gmm_study.trials.result import TrialResult
+from gmm_study.trials.standing import Standing
+from gmm_study.trials.status import TrialStatus
 
 METRICS_SCHEMA = pa.schema(
     [
@@ -47,8 +51,8 @@ METRICS_SCHEMA = pa.schema(
         ("value", pa.float64()),
     ]
 )
-SILENT_FOR = 600.0
-"""Seconds without news after which a trial that runs on another host counts as stopped."""
+TRIAL_SILENT_SECONDS = 600.0
+"""Without news for so long, a trial that runs on another host counts as abandoned."""
 LOG, PARTIAL = "log.txt", ".partial"
 
 
@@ -71,9 +75,7 @@ class RecordStore:
     def record(self, trial_id: str) -> "Record":
         """The record of a trial, whether it exists or not. `InputError` for an id with a path."""
         if not re.fullmatch(r"\w[\w.-]*", trial_id):
-            raise InputError(
-                f"trial id: {trial_id!r} is none; it must name a folder of the storage"
-            )
+            raise InputError(f"invalid trial id {trial_id!r}: it must name a folder of the storage")
         return Record(self.file_system, f"{self.root}/{trial_id}")
 
     def trial_ids(self) -> list[str]:
@@ -128,7 +130,7 @@ class Record:
         document = self._read_json("config.json")
         try:
             return None if document is None else TrialConfig.from_json(document)
-        except (LookupError, TypeError, InputError) as error:
+        except (LookupError, TypeError, AttributeError, InputError) as error:
             raise ValueError(f"{self.path}/config.json cannot be read: {error}") from None
 
     def mend_config(self, config: TrialConfig) -> None:
@@ -138,8 +140,8 @@ class Record:
                 return
         self.write_config(config)
 
-    def write_status(self, state: str, **details: Any) -> None:
-        """Say in which state the trial is, with what else is known.
+    def write_status(self, state: TrialState, **details: Any) -> None:
+        """Replace the status: the state, this process, the time, and `details` of `TrialStatus`.
 
         Addresses in texts, an error's for instance, are written without their passwords and keys.
         """
@@ -150,12 +152,13 @@ class Record:
         process = {"host": socket.gethostname(), "pid": os.getpid()}
         self._write_json("status.json", {"state": state, "time": time.time(), **process, **details})
 
-    def status(self) -> dict[str, Any]:
-        """What was last said of the trial; empty where nothing was that can be read."""
+    def status(self) -> TrialStatus:
+        """The last status; an empty one where there is none that can be read."""
         try:
-            return self._read_json("status.json") or {}
+            document = self._read_json("status.json")
+            return TrialStatus.from_json(document) if document else TrialStatus()
         except ValueError:
-            return {}
+            return TrialStatus()
 
     def take_up(self, seconds: float = 0.0) -> bool:
         """Make the trial this process's own; False if another trains it all those seconds.
@@ -179,16 +182,18 @@ class Record:
 
     def trained_elsewhere(self) -> bool:
         """Whether another living process is training the trial."""
-        status = self.status()
-        if status.get("state") != "running":
+        return self._is_trained_elsewhere(self.status())
+
+    def _is_trained_elsewhere(self, status: TrialStatus) -> bool:
+        if status.state is not TrialState.RUNNING:
             return False
-        host, pid, said_at = (status.get(name) for name in ("host", "pid", "time"))
-        if host != socket.gethostname():
-            return isinstance(said_at, int | float) and time.time() - said_at < SILENT_FOR
+        if status.host != socket.gethostname():
+            return status.time is not None and time.time() - status.time < TRIAL_SILENT_SECONDS
         held = locks.held_elsewhere(self._lock_path) if self.is_local else None
         if held is not None:
             return held
-        return isinstance(pid, int) and pid != os.getpid() and locks.is_alive(pid)
+        pid = status.pid
+        return pid is not None and pid != os.getpid() and locks.is_alive(pid)
 
     def log(self, text: str) -> None:
         """Add a paragraph to the record's log; a log that cannot be written costs nothing."""
@@ -205,39 +210,39 @@ class Record:
         self.file_system.create_dir(self.path, recursive=True)
         return open(f"{self.path}/{LOG}", "ab")
 
-    def write_result(self, result: Mapping[str, Any]) -> None:
-        """State which replicates have ended and their final figures."""
-        self._write_json("result.json", dict(result))
+    def write_result(self, result: TrialResult) -> None:
+        """Replace the result."""
+        self._write_json("result.json", result.to_json())
 
-    def result(self) -> dict[str, Any] | None:
+    def result(self) -> TrialResult | None:
         """The result, None where no replicate has one yet. Raises `ValueError` if unreadable."""
-        result = self._read_json("result.json")
-        if result is not None:
-            replicates = result.get("replicates")
-            if not isinstance(replicates, dict) or not isinstance(result.get("state"), str):
-                raise ValueError(f"{self.path}/result.json holds no result")
-            if not all(isinstance(ended, dict) for ended in replicates.values()):
-                raise ValueError(f"{self.path}/result.json holds a replicate that is none")
-        return result
-
-    def state(self, replicates: int) -> str:
-        """`pending`, `running`, `complete`, `diverged`, `failed` or `stopped` (by a scheduler).
-
-        For the replicates that are wanted.
-        A record that cannot be read counts as failed.
-        """
+        document = self._read_json("result.json")
         try:
-            result, status = self.result() or {"replicates": {}}, self.status()
-            if all(str(replicate) in result["replicates"] for replicate in range(replicates)):
-                if result["state"] not in ("complete", "diverged"):
-                    raise ValueError(f"state: {result['state']!r} is none")
-                return str(result["state"])
-            state = str(status.get("state", "pending"))
-            if state == "running" and status.get("pid") != os.getpid():
-                return "running" if self.trained_elsewhere() else "pending"
-            return state if state in ("running", "failed", "stopped") else "pending"
-        except (ValueError, LookupError, TypeError):
-            return "failed"
+            return None if document is None else TrialResult.from_json(document)
+        except ValueError as error:
+            raise ValueError(f"{self.path}/result.json cannot be read: {error}") from None
+
+    def standing(self, replicates: int) -> Standing:
+        """Where the trial stands, if `replicates` of them are wanted."""
+        try:
+            result = self.result()
+        except ValueError as error:
+            return Standing(TrialState.FAILED, TrialState.FAILED, problem=str(error))
+        status = self.status()
+        rest = self._state_by(status)
+        ended = result is not None and result.has(range(replicates))
+        return Standing(result.state if result and ended else rest, rest, result, status)
+
+    def _state_by(self, status: TrialStatus) -> TrialState:
+        """The state of what has no result: `running` only while a process is alive to train it."""
+        if status.state is TrialState.RUNNING and status.pid != os.getpid():
+            elsewhere = self._is_trained_elsewhere(status)
+            return TrialState.RUNNING if elsewhere else TrialState.PENDING
+        return TrialState.PENDING if status.state.has_result else status.state
+
+    def state(self, replicates: int) -> TrialState:
+        """The state of the wanted replicates; `failed` where the result cannot be read."""
+        return self.standing(replicates).state
 
     def write_metrics(self, rows: Iterable[Mapping[str, Any]]) -> None:
         """Replace the curves: rows of replicate, epoch, split, metric, value."""
@@ -309,10 +314,6 @@ class Record:
         except FileNotFoundError:
             return None
 
-    def snapshot(self) -> "Record":
-        """The record with every file as it is when it is first read."""
-        return _Snapshot(self.file_system, self.path)
-
     def _write_json(self, name: str, document: Mapping[str, Any]) -> None:
         text = json.dumps(document, indent=2, allow_nan=False)
         self.write_file(name, (text + "\n").encode())
@@ -349,21 +350,6 @@ class Record:
         for info in self.file_system.get_file_info(selector):
             if info.base_name.endswith(PARTIAL):
                 self.delete_file(info.path.removeprefix(f"{self.path}/"))
-
-
-class _Snapshot(Record):
-    def read_file(self, name: str) -> bytes | None:
-        contents: dict[str, bytes | None] = self.__dict__.setdefault("contents", {})
-        if name not in contents:
-            contents[name] = super().read_file(name)
-        return contents[name]
-
-    def _read_json(self, name: str) -> dict[str, Any] | None:
-        documents: dict[str, dict[str, Any] | None]
-        documents = self.__dict__.setdefault("documents", {})
-        if name not in documents:
-            documents[name] = super()._read_json(name)
-        return documents[name]
 
 
 def _resolve(storage: str) -> tuple[pyarrow.fs.FileSystem, str]:

@@ -13,7 +13,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from math import isfinite, nan
-from typing import Any
 
 from gmm_study.data import Dataset
 from gmm_study.training.checkpoint import (
@@ -23,12 +22,16 @@ from gmm_study.training.checkpoint import (
     resume_training,
 )
 from gmm_study.training.methods import METHODS
-from gmm_study.training.trainer import COMPLETE, DIVERGED, RUNNING, Replicate, Trainer
-from gmm_study.trials.config import SCHEMA, TrialConfig
+from gmm_study.training.state import TrialState
+from gmm_study.training.trainer import Replicate, Trainer
+from gmm_study.trials.config import TrialConfig
 from gmm_study.trials.evaluation import evaluate_on_test
 from gmm_study.trials.pictures import write_pictures
 from gmm_study.trials.provenance import provenance
-from gmm_study.trials.record import SILENT_FOR, Record
+from gmm_study.trials.record import TRIAL_SILENT_SECONDS, Record
+from gmm_study.trials.result import ReplicateResult, TrialResult
+from gmm_study.trials.selection import CRITERION
+from gmm_study.trials.status import Phase
 
 logger = logging.getLogger(__name__)
 
@@ -40,8 +43,7 @@ CHECKPOINT_SECONDS = 10.0
 class Progress:
     """How far a trial is, for whoever watches."""
 
-    phase: str
-    """`training`, `evaluating` or `complete`."""
+    phase: Phase
     epoch: int
     """The least epoch of the replicates still running, or the greatest of all."""
     max_epochs: int
@@ -93,7 +95,7 @@ class TrialRun:
             self._close()
         else:
             record.write_config(config)
-            self._write_status(RUNNING)
+            self._write_status(TrialState.RUNNING)
 
     @property
     def finished(self) -> bool:
@@ -118,7 +120,7 @@ class TrialRun:
             self.save()
             self._write_pictures()
             result = self.result()
-            self._write_status(result["state"])
+            self._write_status(result.state)
             self.record.write_result(result)
             self._close()
         elif time.monotonic() - self._saved_at > self.checkpoint_seconds:
@@ -128,11 +130,11 @@ class TrialRun:
     def _live(self, rows: int = 0) -> None:
         """Give a sign of life now and then, for hosts that can tell it by the status alone."""
         self.watch(rows)
-        if time.monotonic() - self._told_at > SILENT_FOR / 4:
+        if time.monotonic() - self._told_at > TRIAL_SILENT_SECONDS / 4:
             with suppress(OSError):
-                self._write_status(RUNNING)
+                self._write_status(TrialState.RUNNING)
 
-    def save(self, state: str = RUNNING) -> None:
+    def save(self, state: TrialState = TrialState.RUNNING) -> None:
         """Write the checkpoint and the curves as they stand, and the state they are left in."""
         kept_as = {TRAINING_FILE: PREVIOUS_FILE}
         self.record.write_checkpoint(checkpoint_files(self.trainer), kept_as)
@@ -147,9 +149,9 @@ class TrialRun:
 
     def pause(self) -> None:
         """Save, and leave the trial to any process; what was stopped stays so."""
-        stopped = self.record.status().get("state") == "stopped"
+        stopped = self.record.status().state is TrialState.STOPPED
         try:
-            self.save("stopped" if stopped else "pending")
+            self.save(TrialState.STOPPED if stopped else TrialState.PENDING)
         finally:
             self.leave()
 
@@ -160,31 +162,30 @@ class TrialRun:
     def progress(self) -> Progress:
         """How far the trial is."""
         replicates = self.trainer.replicates.values()
-        running = [replicate.epoch for replicate in replicates if replicate.state == RUNNING]
+        running = [
+            replicate.epoch for replicate in replicates if replicate.state is TrialState.RUNNING
+        ]
         epoch = min(running) if running else max(replicate.epoch for replicate in replicates)
         bounds = [r.best_bound for r in replicates if isfinite(r.best_bound)]
         max_epochs = self.config.hyperparameters.max_epochs
         pace = self._seconds_here / max(1, self._epochs_here)
-        phase = "training" if running else "complete" if self.finished else "evaluating"
+        ended = Phase.COMPLETE if self.finished else Phase.EVALUATING
         return Progress(
-            phase,
+            Phase.TRAINING if running else ended,
             epoch,
             max_epochs,
             sum(bounds) / len(bounds) if bounds else nan,
             pace * (max_epochs - epoch) if running else 0.0,
         )
 
-    def result(self) -> dict[str, Any]:
-        """What `result.json` holds: the replicates that have ended, with their final figures."""
-        states = {fields["state"] for fields in self.ended.values()}
-        return {
-            "schema": SCHEMA,
-            "trial_id": self.config.trial_id,
-            "state": COMPLETE if COMPLETE in states else DIVERGED,
-            "replicates": dict(sorted(self.ended.items(), key=lambda item: int(item[0]))),
-            "finished": time.time(),
+    def result(self) -> TrialResult:
+        """The replicates that have ended, with their final figures."""
+        return TrialResult(
+            self.config.trial_id,
+            dict(sorted(self.ended.items())),
+            finished=time.time(),
             **provenance(METHODS.package_of(self.config.hyperparameters.method)),
-        }
+        )
 
     def _close(self) -> None:
         """Leave the record of a trial that has ended."""
@@ -200,18 +201,19 @@ class TrialRun:
             logger.warning("trial %s: %s", self.config.trial_id, self.warning)
             self._saved_at = time.monotonic()
             with suppress(OSError):
-                self._write_status(RUNNING)
+                self._write_status(TrialState.RUNNING)
 
-    def _resume(self) -> dict[str, Any]:
-        """Take up what the record holds; gives the figures of the replicates that have ended.
+    def _resume(self) -> dict[int, ReplicateResult]:
+        """Go on from what the record holds; gives the replicates that have ended.
 
-        What cannot be read is trained, or evaluated, again; of the training states the one before
-        is as good as the last, but for the time since.
+        What cannot be read is trained, or evaluated, again; of the two training states the previous
+        one is as good as the last, but for the time since.
         """
         try:
-            ended = dict((self.record.result() or {"replicates": {}})["replicates"])
+            result = self.record.result()
         except ValueError:
-            ended = {}
+            result = None
+        ended = dict(result.replicates) if result else {}
         for name in (TRAINING_FILE, PREVIOUS_FILE):
             content = self.record.read_file(f"checkpoint/{name}")
             if content is None:
@@ -226,7 +228,7 @@ class TrialRun:
                 self.trainer = self._new_trainer()
         return {}
 
-    def _write_status(self, state: str) -> None:
+    def _write_status(self, state: TrialState) -> None:
         self._told_at = time.monotonic()
         progress = self.progress()
         warning = {"warning": self.warning} if self.warning else {}
@@ -242,7 +244,9 @@ class TrialRun:
 
     def _write_pictures(self) -> None:
         """Draw what the first complete replicate generates; never at the cost of the result."""
-        best = [r.index for r in self.trainer.replicates.values() if r.state == COMPLETE][:1]
+        best = [
+            r.index for r in self.trainer.replicates.values() if r.state is TrialState.COMPLETE
+        ][:1]
         try:
             for replicate in best:
                 model, dataset = self.trainer.best_model([replicate]), self.trainer.dataset
@@ -254,13 +258,15 @@ class TrialRun:
 
     def _unevaluated(self) -> list[Replicate]:
         replicates = self.trainer.replicates.values()
-        return [r for r in replicates if r.state != RUNNING and str(r.index) not in self.ended]
+        return [
+            r for r in replicates if r.state is not TrialState.RUNNING and r.index not in self.ended
+        ]
 
     def _end(self, replicate: Replicate) -> None:
         metrics: dict[str, float] = {}
-        if replicate.state == COMPLETE:
+        if replicate.state is TrialState.COMPLETE:
             model = self.trainer.best_model([replicate.index])
-            metrics = {"valid/bound": replicate.best_bound} | evaluate_on_test(
+            metrics = {CRITERION: replicate.best_bound} | evaluate_on_test(
                 self.config.hyperparameters,
                 model,
                 self.trainer.dataset,
@@ -268,13 +274,11 @@ class TrialRun:
                 self.chunk_rows,
                 self._live,
             )
-        self.ended[str(replicate.index)] = {
-            "state": replicate.state,
-            "epochs": replicate.epoch,
-            "best_epoch": replicate.best_epoch,
-            "seconds": round(replicate.seconds, 3),
-            "metrics": {
-                name: value if isfinite(value) else None for name, value in metrics.items()
-            },
-            "git_commit": provenance()["git_commit"],
-        }
+        self.ended[replicate.index] = ReplicateResult(
+            replicate.state,
+            replicate.epoch,
+            replicate.best_epoch,
+            round(replicate.seconds, 3),
+            {name: value if isfinite(value) else nan for name, value in metrics.items()},
+            provenance()["git_commit"],
+        )

@@ -8,6 +8,7 @@ import yaml
 from gmm_study.study import Plan, load_study, make_plan
 from gmm_study.trials.config import TrialConfig
 from gmm_study.trials.record import RecordStore
+from tests.trials.results import result_of
 
 
 class Lab:
@@ -35,27 +36,14 @@ class Lab:
         """A record with the final figures of each replicate; None is one that diverged."""
         record = self.store.record(config.trial_id)
         record.write_config(config)
-        states = ["diverged" if figures is None else "complete" for figures in replicates]
         record.write_result(
-            {
-                "schema": 1,
-                "trial_id": config.trial_id,
-                "state": "complete" if "complete" in states else "diverged",
-                "replicates": {
-                    str(index): {
-                        "state": state,
-                        "epochs": 57,
-                        "best_epoch": 47,
-                        "seconds": 3.2,
-                        "metrics": dict(figures or {}),
-                    }
-                    for index, (state, figures) in enumerate(zip(states, replicates, strict=True))
-                },
-                "git_commit": "0123456789abcdef",
-                "versions": {"python": "3.11.9", "torch": "2.13.0"},
-                "machine": "two cores",
-                "finished": 1766400000.0,
-            }
+            result_of(
+                config.trial_id,
+                *replicates,
+                git_commit="0123456789abcdef",
+                versions={"python": "3.11.9", "torch": "2.13.0"},
+                machine={"cores": 2},
+            )
         )
 
     def write_curve(self, config: TrialConfig, *replicates: Sequence[float]) -> None:

@@ -5,6 +5,7 @@ import re
 import pytest
 
 from analysis import write_index, write_report
+from gmm_study.training.state import TrialState
 
 pytestmark = pytest.mark.process
 
@@ -40,7 +41,7 @@ def page_file(lab, figures, folder):
     lab.write(diverged.config, figures(-21.0, -20.0), None, figures(-21.0, -20.0))
     record = lab.store.record(failed.config.trial_id)
     record.write_config(failed.config)
-    record.write_status("failed", error="out of <memory> & patience")
+    record.write_status(TrialState.FAILED, error="out of <memory> & patience")
     write_report(plan, lab.store, path.parent)
     write_index(folder)
     return path

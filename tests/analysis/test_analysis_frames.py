@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from analysis import join, load
+from gmm_study.training.state import TrialState
 
 DEPTHS = {"layers.depth": {"grid": [1, 2]}}
 SIZES = {"layers": {"first": 8, "last": 4}}
@@ -135,7 +136,7 @@ def test_a_failed_trial_says_why(lab):
     plan = lab.plan()
     record = lab.store.record(plan.trials[0].config.trial_id)
     record.write_config(plan.trials[0].config)
-    record.write_status("failed", error="out of memory\nat epoch 3", traceback="...")
+    record.write_status(TrialState.FAILED, error="out of memory\nat epoch 3", traceback="...")
     joined = join(plan, load(lab.store))
     assert set(joined["state"]) == {"failed"}
     assert set(joined["reason"]) == {"out of memory at epoch 3"}
@@ -146,7 +147,7 @@ def test_a_running_trial_is_running_until_it_shows_no_sign_of_life(lab):
     config = plan.trials[0].config
     record = lab.store.record(config.trial_id)
     record.write_config(config)
-    record.write_status("running", epoch=3)
+    record.write_status(TrialState.RUNNING, epoch=3)
     assert set(join(plan, load(lab.store))["state"]) == {"running"}
 
     path = Path(record.path) / "status.json"

@@ -5,6 +5,7 @@ import pytest
 
 from analysis import find, write_report
 from analysis.gallery import pictures_of
+from gmm_study.training.state import TrialState
 
 SIZES = {"layers": {"first": 8, "last": 4}}
 DEPTHS = {"layers.depth": {"grid": [1, 2, 3]}}
@@ -48,7 +49,7 @@ def searched(lab):
         lab.write(trial.config, gmm(bound, bound), gmm(bound - 0.01, bound))
     stopped = lab.store.record(plan.trials[0].config.trial_id)
     stopped.write_config(plan.trials[0].config)
-    stopped.write_status("stopped", epoch=3)
+    stopped.write_status(TrialState.STOPPED, epoch=3)
     return plan
 
 

@@ -141,7 +141,7 @@ def test_the_page_holds_commands_choices_and_provenance(page, uci):
     assert re.search(rf"\| mushrooms +\| gmm +\| learning_rate={rate} .*\| 2 of 2", text)
     assert "- commit: 0123456789\n" in text
     assert "- versions: python 3.11.9, torch 2.13.0\n" in text
-    assert "- machine: two cores\n" in text
+    assert "- machine: cores 2\n" in text
     # 7 trials of 3 replicates, 3.2 seconds each
     assert "- training time: 0.02 hours" in text
     assert "| adult" not in text.partition("### Trials behind")[2].partition("###")[0]

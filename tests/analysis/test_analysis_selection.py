@@ -3,6 +3,7 @@ import math
 import pytest
 
 from analysis import best_mean_validation_bound, join, load
+from gmm_study.training.state import TrialState
 
 RATES = {"learning_rate": {"grid": [0.001, 0.003]}, "layers.depth": {"grid": [1]}}
 SIZES = {"layers": {"first": 8, "last": 4}}
@@ -72,7 +73,7 @@ def test_a_trial_that_a_scheduler_stopped_is_no_candidate_and_leaves_the_choice_
     plan, done, behind = two_rates
     lab.write(done, *[figures(-21.0, -20.0)] * 3)
     lab.write_curve(behind, [-1.0], [-1.0], [-1.0])
-    lab.store.record(behind.trial_id).write_status("stopped", epoch=1)
+    lab.store.record(behind.trial_id).write_status(TrialState.STOPPED, epoch=1)
     cell = choose(plan)
     assert cell["trial_id"] == done.trial_id
     assert cell["mark"] == "1 of 2 trials compared; stopped (1 trial)"
@@ -117,7 +118,7 @@ def test_a_failed_trial_marks_its_cell(lab, choose):
     plan = lab.plan()
     record = lab.store.record(plan.trials[0].config.trial_id)
     record.write_config(plan.trials[0].config)
-    record.write_status("failed", error="out of memory")
+    record.write_status(TrialState.FAILED, error="out of memory")
     assert choose(plan)["mark"] == "failed"
 
 

@@ -8,9 +8,9 @@ import pytest
 from rich.console import Console
 
 from analysis import join, load, summarise, verdict, write_report
-from analysis.statistics import mean_and_standard_error
 from analysis.tables.formats import csv, latex, markdown
 from analysis.tables.layout import lay_out
+from gmm_study.trials.averages import mean_and_standard_error
 
 SPACE = {"layers.depth": {"grid": [1, 2, 5]}}
 SIZES = {"layers": {"first": 8, "last": 4}}

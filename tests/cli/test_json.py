@@ -6,6 +6,7 @@ import math
 import pytest
 
 from gmm_study.cli.as_json import print_json
+from gmm_study.training.state import TrialState
 from tests.cli.planned import open_runs, train_all
 
 OF_A_STUDY = {"study", "variant", "replicates", "states", "to_be_proposed", "without_data"}
@@ -54,7 +55,7 @@ def test_a_finished_study_has_nothing_remaining(bench):
 
 def test_a_status_names_the_failed_trial_with_its_reason_and_an_unknown_time_is_null(bench):
     run, *_ = open_runs(bench.folder)
-    run.record.write_status("failed", error="first line\nValueError: the last line")
+    run.record.write_status(TrialState.FAILED, error="first line\nValueError: the last line")
     document = parsed(bench.call("status", "tiny", "--json").stdout)
     (failed,) = document["failed"]
     assert set(failed) == OF_A_TRIAL | {"error", "log"}

@@ -6,6 +6,7 @@ import pytest
 
 from gmm_study.study import load_study, make_plan
 from gmm_study.trials.record import RecordStore
+from tests.trials.results import result_of
 
 STUDY = """
 question: Does it report?
@@ -27,13 +28,11 @@ def recorded(bench):
     path = str(bench.folder / "studies" / "known.yaml")
     plan = make_plan(load_study(path), {"digits": REGISTRY["digits"].sha256})
     store = RecordStore(str(bench.folder / "results"))
-    told = {"state": "complete", "epochs": 3, "best_epoch": 3, "seconds": 1.0}
     for trial in plan.trials:
         record = store.record(trial.config.trial_id)
         record.write_config(trial.config)
-        figures = {"valid/bound": -20.0, "test/bound": -20.0, "test/log_p": float("-19.5")}
-        replicates = {str(index): {**told, "metrics": figures} for index in range(2)}
-        record.write_result({"state": "complete", "replicates": replicates})
+        figures = {"valid/bound": -20.0, "test/bound": -20.0, "test/log_p": -19.5}
+        record.write_result(result_of(trial.config.trial_id, figures, figures))
     return bench
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from gmm_study.training.state import TrialState
 from tests.cli.planned import finish, open_runs
 from tests.workbench import Workbench, wait_until
 
@@ -21,7 +22,7 @@ def test_a_study_nobody_has_started_is_pending_and_its_time_unknown(bench):
 
 def test_a_failed_trial_has_the_last_line_of_its_error_and_the_path_of_its_log(bench):
     run, *_ = open_runs(bench.folder)
-    run.record.write_status("failed", error="first line\nValueError: the last line")
+    run.record.write_status(TrialState.FAILED, error="first line\nValueError: the last line")
     output = bench.call("status", "tiny").stdout
     assert "failed: data.npz gmm" in output or "failed: data gmm" in output
     assert "ValueError: the last line" in output

@@ -31,7 +31,9 @@ def undisturbed(bench):
     dataset = load_dataset(str(bench.folder / "data.npz"))
     configs = {trial_id: store.record(trial_id).config() for trial_id in store.trial_ids()}
     return {
-        trial_id: figures(run_once(config, dataset, replicates=2, device="cpu", threads=1))
+        trial_id: figures(
+            run_once(config, dataset, replicates=2, device="cpu", threads=1).to_json()
+        )
         for trial_id, config in configs.items()
     }
 

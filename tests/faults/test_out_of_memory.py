@@ -79,7 +79,7 @@ def test_a_chunk_that_does_not_fit_is_made_smaller_once_and_the_trial_is_complet
     assert report["state"] == "complete", report
     assert chunks == [8_000_000, 1_000_000]
     assert epochs_trained == [0, 0]  # it went on from its checkpoint
-    assert place.record.result()["state"] == "complete"
+    assert place.record.result().state == "complete"
     fault("an evaluation that does not fit into memory, then fits", 1)
 
 
@@ -96,7 +96,7 @@ def test_a_gpu_that_runs_out_twice_ends_the_trial_with_what_would_help(
     report = place.train()
     assert tried == [4000, 500]
     assert report["state"] == "failed"
-    reason = place.record.status()["error"]
+    reason = place.record.status().error
     assert place.record.state(1) == "failed"
     assert len(reason.splitlines()) == 1
     for word in ("out of memory", "chunk_rows=500", "batch_size", "Tried to allocate 2.00 GiB"):

@@ -67,7 +67,7 @@ def finished(record):
     run = TrialRun(CONFIG, DATA, range(2), record)
     while not run.finished:
         run.advance()
-    return figures(record.result())
+    return figures(record.result().to_json())
 
 
 @pytest.fixture(scope="module")

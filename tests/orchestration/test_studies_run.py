@@ -31,7 +31,7 @@ def undisturbed(bench, trial_id, replicates=2):
     """The figures of a trial trained by itself, in this process, without Ray."""
     config = RecordStore(str(bench.folder / "results")).record(trial_id).config()
     dataset = load_dataset(str(bench.folder / "data.npz"))
-    return figures(run_once(config, dataset, replicates, device="cpu", threads=1))
+    return figures(run_once(config, dataset, replicates, device="cpu", threads=1).to_json())
 
 
 def test_every_trial_of_a_study_gets_a_complete_record_and_the_report_is_written(finished):

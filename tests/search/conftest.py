@@ -10,6 +10,7 @@ import pytest
 from gmm_study.search.cell_search import CellSearch
 from gmm_study.search.history import History
 from gmm_study.study import Cell, PlannedTrial, Study, load_study, make_plan
+from gmm_study.training.state import TrialState
 from gmm_study.trials.record import RecordStore
 
 STUDY = """
@@ -84,7 +85,9 @@ def bench(tmp_path: Path) -> Bench:
     return Bench(tmp_path)
 
 
-def work(search: CellSearch, trials: int, state: Callable = lambda trial: "complete") -> list:
+def work(
+    search: CellSearch, trials: int, state: Callable = lambda trial: TrialState.COMPLETE
+) -> list:
     """Propose trials and end each at once; gives their values on the axes."""
     found = []
     for _ in range(trials):
@@ -93,6 +96,6 @@ def work(search: CellSearch, trials: int, state: Callable = lambda trial: "compl
             break
         found.append(trial.axes)
         ended = state(trial)
-        bound = reached(trial) if ended == "complete" else None
+        bound = reached(trial) if ended is TrialState.COMPLETE else None
         search.end(trial.config.trial_id, ended, bound)
     return found

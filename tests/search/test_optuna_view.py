@@ -2,9 +2,10 @@
 
 import optuna
 import pytest
-from optuna.trial import TrialState
+from optuna.trial import TrialState as Shown
 
 from gmm_study.search.optuna_view import show
+from gmm_study.training.state import TrialState
 from tests.search.conftest import reached, work
 
 ASHA = "scheduler={kind: asha, grace_epochs: 5}"
@@ -27,7 +28,7 @@ def begin(bench, search):
     """A trial that a process trains, as its record says."""
     trial = search.propose()
     record = bench.store.record(trial.config.trial_id)
-    record.write_status("running", epoch=1, max_epochs=30)
+    record.write_status(TrialState.RUNNING, epoch=1, max_epochs=30)
     return trial
 
 
@@ -35,16 +36,16 @@ def test_every_cell_is_an_optuna_study_with_its_trials_values_and_milestones(ben
     search = bench.search(ASHA)
     first = search.propose()
     search.report(first.config.trial_id, 5, -3.0)
-    search.end(first.config.trial_id, "complete", -2.5)
+    search.end(first.config.trial_id, TrialState.COMPLETE, -2.5)
     second = search.propose()
     assert search.report(second.config.trial_id, 5, -4.0)
-    search.end(second.config.trial_id, "stopped", None)
+    search.end(second.config.trial_id, TrialState.STOPPED, None)
     third = search.propose()
-    search.end(third.config.trial_id, "diverged", None)
+    search.end(third.config.trial_id, TrialState.DIVERGED, None)
     ((name, study),) = show_all(bench, url, ASHA).items()
     assert name.startswith("which: digits gmm (")
     states = [trial.state for trial in study.trials]
-    assert states == [TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL]
+    assert states == [Shown.COMPLETE, Shown.PRUNED, Shown.FAIL]
     assert [trial.params for trial in study.trials] == [first.axes, second.axes, third.axes]
     assert study.trials[0].intermediate_values == {5: -3.0}
     assert study.best_value == -2.5
@@ -58,12 +59,12 @@ def test_showing_again_adds_what_is_new_and_nothing_twice(bench, url):
     trial = begin(bench, search)
     search.report(trial.config.trial_id, 5, -9.0)
     (study,) = show_all(bench, url, ASHA).values()
-    assert [t.state for t in study.trials] == [TrialState.COMPLETE] * 3 + [TrialState.RUNNING]
+    assert [t.state for t in study.trials] == [Shown.COMPLETE] * 3 + [Shown.RUNNING]
     search.report(trial.config.trial_id, 15, -8.0)
-    search.end(trial.config.trial_id, "complete", -7.0)
+    search.end(trial.config.trial_id, TrialState.COMPLETE, -7.0)
     for _ in range(2):
         (study,) = show_all(bench, url, ASHA).values()
-        assert [t.state for t in study.trials] == [TrialState.COMPLETE] * 4
+        assert [t.state for t in study.trials] == [Shown.COMPLETE] * 4
     assert study.trials[3].value == -7.0
     assert study.trials[3].intermediate_values == {5: -9.0, 15: -8.0}
 
@@ -72,12 +73,12 @@ def test_a_trial_whose_process_is_gone_runs_no_longer_and_its_end_is_shown(bench
     search = bench.search()
     trial = begin(bench, search)
     show_all(bench, url)
-    bench.store.record(trial.config.trial_id).write_status("pending")
+    bench.store.record(trial.config.trial_id).write_status(TrialState.PENDING)
     (study,) = show_all(bench, url).values()
-    assert [t.state for t in study.trials] == [TrialState.FAIL]
-    search.end(trial.config.trial_id, "complete", reached(trial))
+    assert [t.state for t in study.trials] == [Shown.FAIL]
+    search.end(trial.config.trial_id, TrialState.COMPLETE, reached(trial))
     (study,) = show_all(bench, url).values()
-    assert [t.state for t in study.trials] == [TrialState.FAIL, TrialState.COMPLETE]
+    assert [t.state for t in study.trials] == [Shown.FAIL, Shown.COMPLETE]
 
 
 def test_searches_of_different_axes_are_different_optuna_studies(bench, url):
@@ -102,11 +103,11 @@ def test_the_view_can_be_thrown_away_and_made_again(bench, url, tmp_path):
 def test_a_trial_that_failed_and_completes_when_it_is_tried_again_is_shown_complete(bench, url):
     search = bench.search()
     trial = search.propose()
-    search.end(trial.config.trial_id, "failed", None)
+    search.end(trial.config.trial_id, TrialState.FAILED, None)
     show_all(bench, url)
-    bench.search().end(trial.config.trial_id, "complete", reached(trial))
+    bench.search().end(trial.config.trial_id, TrialState.COMPLETE, reached(trial))
     (study,) = show_all(bench, url).values()
-    assert [t.state for t in study.trials] == [TrialState.FAIL, TrialState.COMPLETE]
+    assert [t.state for t in study.trials] == [Shown.FAIL, Shown.COMPLETE]
     assert bench.search().under_way == []
 
 
@@ -114,7 +115,7 @@ def test_a_trial_that_was_given_more_seeds_is_shown_with_its_new_mean(bench, url
     search = bench.search()
     trial = search.propose()
     for bound in (-3.0, -2.0):
-        search.end(trial.config.trial_id, "complete", bound)
+        search.end(trial.config.trial_id, TrialState.COMPLETE, bound)
         (study,) = show_all(bench, url).values()
         (study,) = show_all(bench, url).values()
     assert [t.value for t in study.trials] == [-3.0, -2.0]

@@ -7,7 +7,9 @@ import pytest
 
 from gmm_study.search.history import _digest
 from gmm_study.search.searches import Searches
+from gmm_study.training.state import TrialState
 from tests.search.conftest import Bench, Stored, reached, work
+from tests.trials.results import result_of
 
 KINDS = ("tpe", "cmaes")
 
@@ -66,7 +68,7 @@ def test_a_proposal_that_is_under_way_when_the_search_is_cut_off_is_not_proposed
     again = bench.search(f"search.kind={kind}")
     assert again.under_way == [pending.config.trial_id]
     assert [trial.axes for trial in bench.plan(f"search.kind={kind}").trials][-1] == pending.axes
-    again.end(pending.config.trial_id, "complete", reached(pending))
+    again.end(pending.config.trial_id, TrialState.COMPLETE, reached(pending))
     assert len(work(again, 100)) == 20
 
 
@@ -143,7 +145,7 @@ search: {kind: tpe, trials: 20}
 
 
 def test_trials_that_diverge_or_fail_are_no_longer_under_way_and_the_search_goes_on(bench):
-    ends = ["diverged", "failed", "complete"]
+    ends = [TrialState.DIVERGED, TrialState.FAILED, TrialState.COMPLETE]
     search = bench.search()
     assert len(work(search, 9, lambda trial: ends[trial.config.hyperparameters.samples % 3])) == 9
     assert not search.under_way
@@ -186,7 +188,7 @@ def test_what_is_told_twice_counts_once(tmp_path):
             trial = search.propose()
             found.append(trial.axes)
             for _ in range(times):
-                search.end(trial.config.trial_id, "complete", reached(trial))
+                search.end(trial.config.trial_id, TrialState.COMPLETE, reached(trial))
         return found
 
     assert proposals("once", 1) == proposals("thrice", 3)
@@ -207,9 +209,7 @@ search: {kind: tpe, trials: 3, points: [{learning_rate: 0.01}]}
     assert searches.next().config.trial_id != shared.config.trial_id
     restarted = Searches(bench.plan(), bench.store)
     record = bench.store.record(shared.config.trial_id)
-    record.write_result(
-        {"state": "complete", "replicates": {"0": {"metrics": {"valid/bound": -3.0}}}}
-    )
+    record.write_result(result_of(shared.config.trial_id, {"valid/bound": -3.0}))
     restarted.ended(shared.config.trial_id)
     for cell in bench.plan().cells.values():
         assert shared.config.trial_id not in Stored(bench.store, cell).under_way

@@ -4,6 +4,7 @@ import pytest
 
 from gmm_study.search.searches import Searches
 from gmm_study.study import Study
+from gmm_study.training.state import TrialState
 from tests.search.conftest import Bench, Stored
 
 GRID = """
@@ -29,7 +30,9 @@ def race(bench: Bench, bounds: list[float], *overrides: str, again: bool = False
         trial_id = search.propose().config.trial_id
         epochs = search.cell.study.scheduler.milestones(100)
         at = next((epoch for epoch in epochs if search.report(trial_id, epoch, bound)), 0)
-        search.end(trial_id, "stopped" if at else "complete", None if at else bound)
+        search.end(
+            trial_id, TrialState.STOPPED if at else TrialState.COMPLETE, None if at else bound
+        )
         stopped.append(at)
     return stopped
 
@@ -64,7 +67,7 @@ def test_without_a_scheduler_no_trial_is_stopped(bench):
     for bound in (-1.0, -50.0, -100.0):
         trial_id = search.propose().config.trial_id
         assert not search.report(trial_id, 5, bound)
-        search.end(trial_id, "complete", bound)
+        search.end(trial_id, TrialState.COMPLETE, bound)
 
 
 def test_the_median_rule_stops_what_is_below_the_median_of_the_complete_ones(bench):
@@ -103,7 +106,7 @@ def test_what_is_stopped_says_so_in_its_record_and_is_not_complete(bench):
     first, second, *_ = (trial.config.trial_id for trial in plan.trials)
     assert not searches.falls_behind(first, 5, -1.0)
     assert searches.falls_behind(second, 5, -2.0)
-    assert bench.store.record(second).state(1) == "stopped"
+    assert bench.store.record(second).state(1) is TrialState.STOPPED
     assert bench.store.record(second).result() is None
 
 
@@ -125,12 +128,12 @@ def test_a_verdict_that_nobody_acted_on_is_told_again(bench):
     cut_off = Stored(bench.store, plan.cells[plan.trials[0].cell])
     assert cut_off.report(second, 5, -2.0)  # and the driver is gone before it says so
     assert Searches(plan, bench.store).falls_behind(second, 5, -2.0)
-    assert bench.store.record(second).state(1) == "stopped"
+    assert bench.store.record(second).state(1) is TrialState.STOPPED
 
 
 def test_what_another_study_has_stopped_goes_on_in_a_study_without_a_scheduler(bench):
     proposed = bench.search().propose()
-    bench.store.record(proposed.config.trial_id).write_status("stopped", epoch=5)
+    bench.store.record(proposed.config.trial_id).write_status(TrialState.STOPPED, epoch=5)
     Searches(bench.plan(), bench.store).take_up(retried=set())
     assert bench.search().under_way == [proposed.config.trial_id]
 

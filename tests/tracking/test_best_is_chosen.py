@@ -1,17 +1,20 @@
-"""The best trials that MLflow is told of are those that a report chooses."""
+"""A report, MLflow and the searches choose the same trials."""
 
 import json
-from math import inf, isfinite
+from math import inf
 
 import pytest
 import yaml
 
 from analysis import best_mean_validation_bound, join, load
 from gmm_study.orchestration.views import cells_of
+from gmm_study.search.searches import objective
 from gmm_study.study import load_study, make_plan
 from gmm_study.tracking.account import account_of
-from gmm_study.tracking.best import best_trials
+from gmm_study.training.state import TrialState
 from gmm_study.trials.record import RecordStore
+from gmm_study.trials.selection import best_trials
+from tests.trials.results import result_of
 
 STUDY = {
     "question": "Do a report and MLflow choose the same?",
@@ -35,19 +38,8 @@ def write(store, config, bounds):
     """A record with a replicate for each bound, in nats; None is one that diverged."""
     record = store.record(config.trial_id)
     record.write_config(config)
-    states = ["diverged" if bound is None else "complete" for bound in bounds]
-    replicates = {
-        str(index): {
-            "state": state,
-            "epochs": 5,
-            "best_epoch": 4,
-            "seconds": 1.0,
-            "metrics": {} if bound is None else {"valid/bound": bound if isfinite(bound) else None},
-        }
-        for index, (state, bound) in enumerate(zip(states, bounds, strict=True))
-    }
-    state = "complete" if "complete" in states else "diverged"
-    record.write_result({"schema": 1, "state": state, "replicates": replicates})
+    replicates = [None if bound is None else {"valid/bound": bound} for bound in bounds]
+    record.write_result(result_of(config.trial_id, *replicates))
 
 
 @pytest.mark.parametrize(
@@ -62,7 +54,7 @@ def write(store, config, bounds):
         pytest.param([[HIGHEST, HIGHEST], [None] * 3, None, None], id="no candidate"),
     ],
 )
-def test_the_best_of_every_cell_is_the_one_that_a_report_chooses(tmp_path, by_rate):
+def test_a_report_mlflow_and_a_search_choose_the_same_trial_of_every_cell(tmp_path, by_rate):
     (tmp_path / "both.yaml").write_text(yaml.safe_dump(STUDY, sort_keys=False))
     plan = make_plan(load_study(str(tmp_path / "both.yaml")), {"digits": "0" * 64})
     assert len(plan.places) > len(plan.trials)  # some are shared
@@ -82,15 +74,14 @@ def test_the_best_of_every_cell_is_the_one_that_a_report_chooses(tmp_path, by_ra
 
     ids = [trial.config.trial_id for trial in plan.trials]
     bounds = {each: account_of(store.record(each), 3).selection_bound(3) for each in ids}
-    best = best_trials(bounds, cells_of(plan))
+    best = best_trials(cells_of(plan), bounds)
     labels = {json.dumps(label): label for label in STUDY["variations"]}
     assert {
         (cell.dataset, cell.method, labels[cell.x]): (trial_id, bounds[trial_id])
-        for cell, trial_id in best.of_cell.items()
+        for cell, trial_id in best.items()
     } == chosen
-    of_method = {}
-    for (dataset, method, _), (trial_id, bound) in chosen.items():
-        known = of_method.get((dataset, method))
-        if known is None or bound > bounds[known]:
-            of_method[dataset, method] = trial_id
-    assert best.of_method == of_method
+
+    searched = {each: objective(store.record(each), 3) for each in ids}
+    for each, (state, bound) in searched.items():
+        assert bound == bounds[each]
+        assert (state is TrialState.COMPLETE) == (bound is not None)

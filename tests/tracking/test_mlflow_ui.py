@@ -45,8 +45,7 @@ def study(tmp_path_factory):
         run = TrialRun(trial.config, dataset, range(2), record)
         while not run.finished:
             run.advance()
-        ended = record.result()["replicates"].values()
-        bounds[trial.label] = sum(each["metrics"]["valid/bound"] for each in ended)
+        bounds[trial.label] = record.result().selection_bound(2)
     (folder / "reports" / "shown").mkdir(parents=True)
     (folder / "reports" / "shown" / "index.html").write_text("<h1>What the study found</h1>")
     with pytest.MonkeyPatch.context() as patch:

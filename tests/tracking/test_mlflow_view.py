@@ -7,12 +7,12 @@ from dataclasses import replace
 import pytest
 from mlflow.tracking import MlflowClient
 
-from gmm_study.tracking.best import Cell
 from gmm_study.tracking.database import _new_database
 from gmm_study.tracking.lists import from_tag
-from gmm_study.tracking.notes import Facts
+from gmm_study.tracking.notes import Facts, ReportCell
 from gmm_study.tracking.runs import StudyRuns
 from gmm_study.training.hyperparameters import Hyperparameters
+from gmm_study.training.state import TrialState
 from gmm_study.trials.config import TrialConfig
 from gmm_study.trials.record import Record
 from gmm_study.trials.run import TrialRun
@@ -195,7 +195,7 @@ def test_a_diverged_replicate_is_told_once_and_its_figures_are_not_averaged(tmp_
 
 def test_a_failed_trial_says_why_and_forgets_it_when_it_is_complete(trial, tmp_path):
     trial.train(epochs=1)
-    trial.record.write_status("failed", error="no memory")
+    trial.record.write_status(TrialState.FAILED, error="no memory")
     trial.sync()
     content = trial.content()
     assert {status for status, *_ in content.values()} == {"FAILED"}
@@ -223,19 +223,16 @@ def test_the_best_trial_is_told_for_each_variant_and_only_news_is_asked_for(
     better = Trial(tmp_path, trial.database, replace(SETTINGS, max_epochs=20, learning_rate=0.05))
     better.record = Record.at(str(tmp_path / "better"))
     better.train()
-    bounds = [
-        sum(each["metrics"]["valid/bound"] for each in one.record.result()["replicates"].values())
-        for one in (trial, better)
-    ]
+    bounds = [one.record.result().selection_bound(2) for one in (trial, better)]
     assert bounds[0] < bounds[1]
     ids = [one.config.trial_id for one in (trial, better)]
-    cell = [Cell(DATA.name, "gmm", "1")]
+    cell = ReportCell(DATA.name, "gmm", "1")
 
     def conclude(trials, facts):
         runs = StudyRuns(facts, trial.uri)
         for one in trials:
             runs.sync("label", one.config, one.record, 2)
-        runs.conclude({one.config.trial_id: cell for one in trials})
+        runs.conclude([(cell, one.config.trial_id) for one in trials])
         found = runs.client.search_runs([runs.experiment_id], "tags.kind = 'trial'")
         tags = {run.data.tags["trial_id"]: run.data.tags for run in found}
         note = runs.client.get_experiment(runs.experiment_id).tags["mlflow.note.content"]
@@ -260,7 +257,7 @@ def test_a_view_of_a_variant_has_no_trials_of_another(trial):
     trial.train()
     others = ["small,max_epochs=5", "small", "small,max-epochs=5", "smaller"]
     facts = [replace(FACTS, variant=variant) for variant in others]
-    cells = {trial.config.trial_id: [Cell(DATA.name, "gmm", "1")]}
+    cells = [(ReportCell(DATA.name, "gmm", "1"), trial.config.trial_id)]
 
     def found(asked):
         runs = StudyRuns(asked, trial.uri)
@@ -275,7 +272,7 @@ def test_a_view_of_a_variant_has_no_trials_of_another(trial):
 
     for known, asked in enumerate(facts):
         runs = StudyRuns(asked, trial.uri)
-        runs.conclude({})  # which writes the views
+        runs.conclude([])  # which writes the views
         assert found(asked) == [0, 0], known
         runs.sync("label", trial.config, trial.record, 2)
         runs.conclude(cells)
@@ -291,7 +288,7 @@ def test_a_list_of_variants_from_before_names_had_ends_is_read_and_written_anew(
         view.client.set_tag(run.info.run_id, tag, "declared, small,max_epochs=5")
     view = StudyRuns(FACTS, trial.uri)
     view.sync("label", trial.config, trial.record, 2)
-    view.conclude({})
+    view.conclude([])
     tags = view.client.get_run(run.info.run_id).data.tags
     assert from_tag(tags["variants"]) == ["declared", "small,max_epochs=5"]
     assert tags["variants"] == "|declared|small,max epochs=5|"
@@ -303,7 +300,7 @@ def test_no_trial_is_the_best_of_a_method_whose_bounds_are_different_quantities(
     trial.train()
     runs = StudyRuns(replace(FACTS, **swept), trial.uri)
     runs.sync("label", trial.config, trial.record, 2)
-    runs.conclude({trial.config.trial_id: [Cell(DATA.name, "gmm", "10")]})
+    runs.conclude([(ReportCell(DATA.name, "gmm", "10"), trial.config.trial_id)])
     (run,) = (each for each in trial.runs() if each.data.tags["kind"] == "trial")
     assert run.data.tags["best_of_cell"] == "|declared|"
     assert "best_of_method" not in run.data.tags

@@ -14,6 +14,7 @@ from gmm_study.tracking.notes import Facts
 from gmm_study.tracking.reading import read_study
 from gmm_study.tracking.runs import StudyRuns
 from gmm_study.training.hyperparameters import Hyperparameters
+from gmm_study.training.state import TrialState
 from gmm_study.trials.config import TrialConfig
 from gmm_study.trials.record import RecordStore
 from gmm_study.trials.run import TrialRun
@@ -49,12 +50,12 @@ def told(tmp_path_factory):
     complete = [train(store, each) for each in (SETTINGS, *methods)]
     diverged = train(store, WILD)
     stopped = train(store, replace(SETTINGS, seed=1), epochs=1)
-    store.record(stopped.trial_id).write_status("stopped")
+    store.record(stopped.trial_id).write_status(TrialState.STOPPED)
     failed = train(store, replace(SETTINGS, seed=2), epochs=2)
-    store.record(failed.trial_id).write_status("failed", error="RuntimeError: no memory")
+    store.record(failed.trial_id).write_status(TrialState.FAILED, error="RuntimeError: no memory")
     more = train(store, replace(SETTINGS, seed=3), replicates=1)
     train(store, replace(SETTINGS, seed=3), replicates=3, epochs=1)
-    store.record(more.trial_id).write_status("failed", error="the third is no good")
+    store.record(more.trial_id).write_status(TrialState.FAILED, error="the third is no good")
     runs = StudyRuns(Facts(STUDY, "why?"), uri)
     for config in (*complete, diverged, stopped, failed):
         runs.sync("label", config, store.record(config.trial_id), 2)
@@ -114,7 +115,7 @@ def test_the_trials_are_those_of_the_records(told):
     assert set(frame["state"]) >= {"complete", "diverged", "stopped", "failed"}
     finished = [row.pop("finished") for row in rows]
     expected = [store.record(trial_id).result() for trial_id in frame["trial_id"]]
-    assert finished == [result["finished"] if result else None for result in expected]
+    assert finished == [result.finished if result else None for result in expected]
     assert_same_rows(rows, frame.drop(columns="finished"))
 
 

@@ -15,11 +15,15 @@ import pyarrow.fs
 import pytest
 
 from gmm_study.errors import InputError
+from gmm_study.training.state import TrialState
 from gmm_study.trials.config import TrialConfig
 from gmm_study.trials.record import Record, RecordStore
+from gmm_study.trials.status import TrialStatus
 from tests.training.small import a_dataset, some_hyperparameters
+from tests.trials.results import result_of
 
 CONFIG = TrialConfig(some_hyperparameters(), "bits", a_dataset().sha256)
+RESULT = result_of(CONFIG.trial_id, {"valid/bound": -3.5}, {"valid/bound": -3.25})
 ROWS = [
     {"replicate": 0, "epoch": 1, "split": "train", "metric": "bound", "value": -4.5},
     {"replicate": 0, "epoch": 1, "split": "valid", "metric": "bound", "value": math.inf},
@@ -41,12 +45,12 @@ def test_what_is_written_is_read_back(tmp_path):
     record = RecordStore(str(tmp_path)).record(CONFIG.trial_id)
     record.write_config(CONFIG)
     record.write_metrics(ROWS)
-    record.write_result({"state": "complete", "replicates": {}})
+    record.write_result(RESULT)
     record.write_checkpoint({"meta.json": b"{}", "model.safetensors": bytes(300)})
     again = RecordStore(str(tmp_path)).record(CONFIG.trial_id)
     assert again.config().trial_id == CONFIG.trial_id
     assert again.metrics().to_pylist() == ROWS
-    assert again.result() == {"state": "complete", "replicates": {}}
+    assert again.result() == RESULT
     assert again.read_file("checkpoint/model.safetensors") == bytes(300)
 
 
@@ -54,32 +58,32 @@ def test_a_record_that_does_not_exist_is_empty_and_reading_it_creates_nothing(tm
     record = Record.at(str(tmp_path / "nowhere"))
     assert record.config() is None
     assert record.result() is None
-    assert record.status() == {}
+    assert record.status() == TrialStatus()
     assert record.metrics().num_rows == 0
     assert record.read_file("checkpoint/meta.json") is None
-    assert record.state(1) == "pending"
+    assert record.state(1) is TrialState.PENDING
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_write_that_fails_half_way_leaves_every_file_as_it_was(tmp_path):
     record = Record.at(str(tmp_path))
     record.write_config(CONFIG)
-    record.write_status("running", epoch=3)
+    record.write_status(TrialState.RUNNING, epoch=3)
     record.write_metrics(ROWS)
     record.write_checkpoint({"training.safetensors": bytes(1000)})
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     for write in (
         lambda: record.write_config(CONFIG),
-        lambda: record.write_status("running", epoch=4),
+        lambda: record.write_status(TrialState.RUNNING, epoch=4),
         lambda: record.write_metrics(ROWS * 5),
         lambda: record.write_checkpoint({"training.safetensors": b"1" * 2000}),
-        lambda: record.write_result({"state": "complete", "replicates": {}}),
+        lambda: record.write_result(RESULT),
     ):
         with a_full_disk(20), pytest.raises(OSError, match="large"):
             write()
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
     assert record.result() is None
-    assert record.status()["epoch"] == 3
+    assert record.status().epoch == 3
 
 
 def test_a_reader_during_a_write_sees_the_old_content_or_the_new(tmp_path):
@@ -100,13 +104,6 @@ def test_a_reader_during_a_write_sees_the_old_content_or_the_new(tmp_path):
     reader.join()
     assert len(seen) > 1
     assert all(content in versions for content in seen)
-
-
-def test_a_figure_that_is_no_number_is_never_written_as_one(tmp_path):
-    record = Record.at(str(tmp_path))
-    with pytest.raises(ValueError, match="JSON"):
-        record.write_result({"replicates": {"0": {"metrics": {"test/log_p": math.nan}}}})
-    assert record.result() is None
 
 
 def test_a_store_that_does_not_exist_yet_holds_nothing(tmp_path):
@@ -169,44 +166,33 @@ def test_another_kind_of_file_system_keeps_the_same_record():
     record.write_file("status.json", b'{"state": "failed"}')
     assert store.trial_ids() == [CONFIG.trial_id]
     assert record.config().trial_id == CONFIG.trial_id
-    assert record.status() == {"state": "failed"}
-
-
-class Moment:
-    """The state of a trial of which nothing but the given is known."""
-
-    def __init__(self, folder):
-        self.record = Record.at(str(folder))
-
-    def ended(self, state, *replicates):
-        results = {str(index): {"state": state} for index in replicates}
-        self.record.write_result({"state": state, "replicates": results})
+    assert record.status() == TrialStatus(TrialState.FAILED)
 
 
 def test_a_trial_is_pending_then_running_then_complete(tmp_path):
-    moment = Moment(tmp_path)
-    assert moment.record.state(2) == "pending"
-    moment.record.write_status("running", epoch=1)
-    assert moment.record.state(2) == "running"
-    moment.ended("complete", 0, 1)
-    assert moment.record.state(2) == "complete"
-    assert moment.record.state(1) == "complete"
-    assert moment.record.state(3) != "complete"
+    record = Record.at(str(tmp_path))
+    assert record.state(2) is TrialState.PENDING
+    record.write_status(TrialState.RUNNING, epoch=1)
+    assert record.state(2) is TrialState.RUNNING
+    record.write_result(RESULT)
+    assert record.state(2) is TrialState.COMPLETE
+    assert record.state(1) is TrialState.COMPLETE
+    assert record.state(3) is TrialState.RUNNING
 
 
 def test_a_trial_whose_replicates_all_diverged_is_diverged(tmp_path):
-    moment = Moment(tmp_path)
-    moment.ended("diverged", 0, 1)
-    assert moment.record.state(2) == "diverged"
+    record = Record.at(str(tmp_path))
+    record.write_result(result_of(CONFIG.trial_id, None, None))
+    assert record.state(2) is TrialState.DIVERGED
 
 
 def test_a_failed_trial_says_why_until_it_runs_again(tmp_path):
     record = Record.at(str(tmp_path))
-    record.write_status("failed", error="out of memory")
-    assert record.state(1) == "failed"
-    assert record.status()["error"] == "out of memory"
-    record.write_status("running", epoch=0)
-    assert record.state(1) == "running"
+    record.write_status(TrialState.FAILED, error="out of memory")
+    assert record.state(1) is TrialState.FAILED
+    assert record.status().error == "out of memory"
+    record.write_status(TrialState.RUNNING, epoch=0)
+    assert record.state(1) is TrialState.RUNNING
 
 
 @pytest.fixture
@@ -219,7 +205,7 @@ def said_by(monkeypatch):
                 elsewhere.setattr(os, "getpid", lambda: pid)
             if host is not None:
                 elsewhere.setattr(socket, "gethostname", lambda: host)
-            record.write_status("running", epoch=5)
+            record.write_status(TrialState.RUNNING, epoch=5)
 
     return write
 
@@ -228,12 +214,12 @@ def said_by(monkeypatch):
 def test_a_trial_runs_as_long_as_the_process_that_trains_it(tmp_path, said_by):
     record = Record.at(str(tmp_path))
     said_by(record, pid=os.getppid())
-    assert record.state(1) == "running"
+    assert record.state(1) is TrialState.RUNNING
     assert record.trained_elsewhere()
     with subprocess.Popen([sys.executable, "-c", ""]) as ended:
         ended.wait()
     said_by(record, pid=ended.pid)
-    assert record.state(1) == "pending"
+    assert record.state(1) is TrialState.PENDING
     assert not record.trained_elsewhere()
 
 
@@ -245,11 +231,11 @@ def test_a_trial_is_taken_up_by_one_process_at_a_time_and_freed_by_its_death(
     with another_process(tmp_path) as other:
         assert not record.take_up()
         assert record.trained_elsewhere()
-        assert record.state(1) == "running"
+        assert record.state(1) is TrialState.RUNNING
         other.kill()
         other.wait()
         assert not record.trained_elsewhere()
-        assert record.state(1) == "pending"
+        assert record.state(1) is TrialState.PENDING
     assert record.take_up()
     assert record.take_up(), "a process may take up its own trial again"
     assert not record.trained_elsewhere()
@@ -262,7 +248,7 @@ def test_a_lock_tells_a_living_trainer_from_another_process_that_has_its_id(tmp_
     record.release()
     said_by(record, pid=os.getppid())
     assert not record.trained_elsewhere()
-    assert record.state(1) == "pending"
+    assert record.state(1) is TrialState.PENDING
 
 
 def test_what_a_writer_that_died_left_half_written_goes_when_the_trial_is_taken_up(tmp_path):
@@ -342,11 +328,11 @@ def test_a_trial_of_another_machine_runs_until_it_has_been_silent_for_a_day(
 ):
     record = Record.at(str(tmp_path))
     said_by(record, pid=1, host="another-machine")
-    assert record.state(1) == "running"
+    assert record.state(1) is TrialState.RUNNING
     assert record.trained_elsewhere()
     tomorrow = time.time() + 86_400.0
     monkeypatch.setattr(time, "time", lambda: tomorrow)
-    assert record.state(1) == "pending"
+    assert record.state(1) is TrialState.PENDING
     assert not record.trained_elsewhere()
 
 
@@ -358,7 +344,7 @@ GARBAGE += [b'{"replicates": {"0": {}}}', b'{"state": 3, "replicates": []}']
 def test_a_result_that_cannot_be_read_counts_as_failed(tmp_path, content):
     (tmp_path / "result.json").write_bytes(content)
     record = Record.at(str(tmp_path))
-    assert record.state(1) == "failed"
+    assert record.state(1) is TrialState.FAILED
     with pytest.raises(ValueError, match=r"result\.json"):
         record.result()
 
@@ -369,7 +355,7 @@ def test_a_result_that_cannot_be_read_counts_as_failed(tmp_path, content):
 def test_a_status_that_cannot_be_read_says_nothing(tmp_path, content):
     (tmp_path / "status.json").write_bytes(content)
     record = Record.at(str(tmp_path))
-    assert record.state(1) == "pending"
+    assert record.state(1) is TrialState.PENDING
     assert not record.trained_elsewhere()
 
 

@@ -2,6 +2,7 @@
 
 import io
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,9 +10,11 @@ import safetensors.numpy
 
 from gmm_study.errors import InputError
 from gmm_study.training.checkpoint import open_checkpoint
+from gmm_study.training.state import TrialState
 from gmm_study.trials.config import TrialConfig
 from gmm_study.trials.once import choose_device, run_once
 from gmm_study.trials.record import Record, RecordStore
+from gmm_study.trials.result import ReplicateResult
 from gmm_study.trials.run import TrialRun
 from tests.training.small import METHODS, a_dataset, some_hyperparameters
 
@@ -30,12 +33,12 @@ def finish(run: TrialRun) -> TrialRun:
     raise AssertionError("the trial comes to no end")
 
 
-def final_figures(record: Record) -> dict:
-    """The result but for what the clock and the machine say."""
-    result = record.result()
-    for replicate in result["replicates"].values():
-        del replicate["seconds"]
-    return {name: result[name] for name in ("trial_id", "state", "replicates")}
+def final_figures(record: Record) -> dict[int, ReplicateResult]:
+    """The replicates' results but for what the clock says."""
+    return {
+        number: replace(replicate, seconds=0.0)
+        for number, replicate in record.result().replicates.items()
+    }
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -66,7 +69,7 @@ def test_a_finished_record_holds_all_its_files_and_figures(tmp_path, method):
         assert all(np.isfinite(value) for value in replicate["metrics"].values())
         assert replicate["state"] == "complete"
         assert replicate["seconds"] > 0.0
-    assert record.state(2) == "complete"
+    assert record.state(2) is TrialState.COMPLETE
 
 
 def test_the_result_is_written_last_and_only_when_all_else_is_there(tmp_path, monkeypatch):
@@ -87,8 +90,8 @@ def test_the_curves_are_tidy_and_agree_with_the_result(tmp_path):
     record = Record.at(str(tmp_path))
     finish(TrialRun(a_config(patience=2, max_epochs=20), DATA, range(2), record))
     rows = record.metrics().to_pylist()
-    for index, ended in record.result()["replicates"].items():
-        mine = [row for row in rows if row["replicate"] == int(index)]
+    for number, ended in record.result().replicates.items():
+        mine = [row for row in rows if row["replicate"] == number]
         assert {(row["split"], row["metric"]) for row in mine} == {
             ("train", "bound"),
             ("valid", "bound"),
@@ -100,8 +103,8 @@ def test_the_curves_are_tidy_and_agree_with_the_result(tmp_path):
             for row in mine
             if (row["split"], row["metric"]) == ("valid", "bound")
         }
-        assert list(valid) == list(range(1, ended["epochs"] + 1))
-        assert valid[ended["best_epoch"]] == max(valid.values()) == ended["metrics"]["valid/bound"]
+        assert list(valid) == list(range(1, ended.epochs + 1))
+        assert valid[ended.best_epoch] == max(valid.values()) == ended.metrics["valid/bound"]
 
 
 def test_the_model_of_the_record_is_readable_and_has_one_row_a_replicate(tmp_path):
@@ -170,8 +173,8 @@ def test_a_complete_trial_is_not_trained_again(tmp_path, epochs_trained):
     assert TrialRun(config, DATA, range(1), record).finished
     assert epochs_trained == []
     assert record.result() == before
-    assert run.result()["replicates"] == before["replicates"]
-    assert record.state(2) == "complete"
+    assert run.result().replicates == before.replicates
+    assert record.state(2) is TrialState.COMPLETE
 
 
 def test_raising_the_replicates_of_a_complete_trial_trains_the_new_seed_alone(
@@ -179,11 +182,11 @@ def test_raising_the_replicates_of_a_complete_trial_trains_the_new_seed_alone(
 ):
     config, record = a_config(), Record.at(str(tmp_path / "raised"))
     finish(TrialRun(config, DATA, range(2), record))
-    two = record.result()["replicates"]
+    two = record.result().replicates
     epochs_trained.clear()
     finish(TrialRun(config, DATA, range(3), record))
     assert set(epochs_trained) == {2}
-    three = record.result()["replicates"]
+    three = record.result().replicates
     assert {index: three[index] for index in two} == two
     at_once = Record.at(str(tmp_path / "at once"))
     finish(TrialRun(config, DATA, range(3), at_once))
@@ -199,7 +202,7 @@ def test_a_replicate_has_the_same_figures_whoever_runs_beside_it(tmp_path):
     for name, replicates in (("alone", [1]), ("among others", [0, 1, 2])):
         record = Record.at(str(tmp_path / name))
         finish(TrialRun(config, DATA, replicates, record))
-        figures.append(final_figures(record)["replicates"]["1"])
+        figures.append(final_figures(record)[1])
     assert figures[0] == figures[1]
 
 
@@ -208,9 +211,9 @@ def test_a_trial_of_which_every_replicate_diverges_is_diverged(tmp_path, epochs_
     record = Record.at(str(tmp_path))
     finish(TrialRun(config, DATA, range(2), record))
     result = record.result()
-    assert result["state"] == record.state(2) == "diverged"
-    assert {r["state"] for r in result["replicates"].values()} == {"diverged"}
-    assert all(r["metrics"] == {} for r in result["replicates"].values())
+    assert result.state is record.state(2) is TrialState.DIVERGED
+    assert {each.state for each in result.replicates.values()} == {TrialState.DIVERGED}
+    assert all(each.metrics == {} for each in result.replicates.values())
     assert record.metrics().num_rows > 0
     epochs_trained.clear()
     assert TrialRun(config, DATA, range(2), record).finished
@@ -224,15 +227,15 @@ def test_a_trial_of_which_one_replicate_completes_is_complete(tmp_path):
     run.trainer.groups[0].model.parameters.flat.fill_(float("nan"))
     finish(run)
     result = record.result()
-    assert result["state"] == record.state(2) == "complete"
-    states = {index: r["state"] for index, r in result["replicates"].items()}
-    assert states == {"0": "diverged", "1": "complete"}
+    assert result.state is record.state(2) is TrialState.COMPLETE
+    states = {number: each.state for number, each in result.replicates.items()}
+    assert states == {0: TrialState.DIVERGED, 1: TrialState.COMPLETE}
 
 
 def test_a_trial_runs_in_any_file_system():
     record = RecordStore("mock:///results").record("trial")
     finish(TrialRun(a_config(), DATA, range(2), record))
-    assert record.state(2) == "complete"
+    assert record.state(2) is TrialState.COMPLETE
     assert record.metrics().num_rows > 0
 
 
@@ -290,7 +293,7 @@ def test_a_folder_with_another_trial_is_refused_and_left_alone(tmp_path):
 def test_a_folder_that_another_process_trains_into_is_refused(tmp_path, another_process):
     with another_process(tmp_path), pytest.raises(InputError, match=r"^output: .*another process"):
         run_once(a_config(), DATA, 1, tmp_path, device="cpu")
-    assert run_once(a_config(), DATA, 1, tmp_path, device="cpu")["state"] == "complete"
+    assert run_once(a_config(), DATA, 1, tmp_path, device="cpu").state is TrialState.COMPLETE
 
 
 def test_a_trial_that_is_interrupted_keeps_what_it_reached_and_waits(tmp_path):
@@ -301,7 +304,7 @@ def test_a_trial_that_is_interrupted_keeps_what_it_reached_and_waits(tmp_path):
     record = Record.at(str(tmp_path))
     with pytest.raises(KeyboardInterrupt):
         run_once(a_config(), DATA, 2, tmp_path, device="cpu", watch=interrupt)
-    assert record.state(2) == "pending"
+    assert record.state(2) is TrialState.PENDING
     assert TrialRun(a_config(), DATA, range(2), record).progress().epoch == 3
     resumed = run_once(a_config(), DATA, 2, tmp_path, device="cpu")
     unstopped = run_once(a_config(), DATA, 2, device="cpu")

@@ -1,0 +1,178 @@
+"""A trial's result, the content of `result.json`: the final figures of replicates that ended."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from math import isfinite, nan
+from typing import Any
+
+from gmm_study.training.state import TrialState
+from gmm_study.trials.averages import mean_and_standard_error
+from gmm_study.trials.config import SCHEMA
+from gmm_study.trials.fields import field_of, number_of, optional_field
+from gmm_study.trials.selection import CRITERION, selection_bound
+
+
+@dataclass(frozen=True)
+class ReplicateResult:
+    """The end of one replicate."""
+
+    state: TrialState
+    """`complete` or `diverged`."""
+    epochs: int
+    best_epoch: int
+    seconds: float
+    """Spent on its training."""
+    metrics: Mapping[str, float]
+    """Final figures by name, in nats; NaN where one is not finite. A diverged one has none."""
+    git_commit: str | None = None
+    """Of the code that trained it; None where that is unknown."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Its entry in `result.json`, where a figure that is not finite is null."""
+        return {
+            "state": self.state,
+            "epochs": self.epochs,
+            "best_epoch": self.best_epoch,
+            "seconds": self.seconds,
+            "metrics": {
+                name: value if isfinite(value) else None for name, value in self.metrics.items()
+            },
+            "git_commit": self.git_commit,
+        }
+
+    @classmethod
+    def from_json(cls, entry: Mapping[str, Any]) -> "ReplicateResult":
+        """The replicate of an entry. Raises `ValueError` that names a field that is wrong."""
+        metrics = field_of(entry, "metrics", dict)
+        return cls(
+            _state_of(entry),
+            field_of(entry, "epochs", int),
+            field_of(entry, "best_epoch", int),
+            number_of(entry, "seconds"),
+            {
+                name: nan if value is None else number_of(metrics, name)
+                for name, value in metrics.items()
+            },
+            optional_field(entry, "git_commit", str),
+        )
+
+
+@dataclass(frozen=True)
+class TrialResult:
+    """What is known of the replicates of a trial that have ended."""
+
+    trial_id: str
+    replicates: Mapping[int, ReplicateResult]
+    """By number, in order; those that have ended alone."""
+    finished: float
+    """When the last of them ended, in seconds since 1970."""
+    git_commit: str | None = None
+    versions: Mapping[str, Any] | None = None
+    machine: Mapping[str, Any] | None = None
+    """With the commit and the versions, those of the last run that ended a replicate; records
+    from before the machine was noted have none."""
+
+    @property
+    def state(self) -> TrialState:
+        """`complete` where one replicate is, else `diverged`."""
+        return TrialState.COMPLETE if self.complete else TrialState.DIVERGED
+
+    @property
+    def complete(self) -> dict[int, ReplicateResult]:
+        """The complete replicates, by number."""
+        ended = self.replicates.items()
+        return {number: each for number, each in ended if each.state is TrialState.COMPLETE}
+
+    @property
+    def on_gpu(self) -> bool:
+        """Whether its last replicates were trained on a GPU."""
+        return bool(self.machine and self.machine.get("gpu"))
+
+    def has(self, replicates: Iterable[int]) -> bool:
+        """Whether all of these replicates have ended."""
+        return all(number in self.replicates for number in replicates)
+
+    def selection_bound(self, replicates: int) -> float | None:
+        """The mean validation bound (nats) of the wanted replicates; None where one has none."""
+        found = [self.replicates.get(number) for number in range(replicates)]
+        return selection_bound(
+            (each.state, each.metrics.get(CRITERION, nan)) if each else (None, nan)
+            for each in found
+        )
+
+    def means(self) -> dict[str, tuple[float, float]]:
+        """Mean and standard error over the complete replicates of every figure that all have.
+
+        The errors over data points, `..._se`, are left out, as no mean of theirs is an error.
+        """
+        figures = [each.metrics for each in self.complete.values()]
+        means: dict[str, tuple[float, float]] = {}
+        for name in figures[0] if figures else ():
+            values = [metrics.get(name, nan) for metrics in figures]
+            if not name.endswith("_se") and all(map(isfinite, values)):
+                means[name] = mean_and_standard_error(values)
+        return means
+
+    def rows(self) -> list[dict[str, Any]]:
+        """For tables, a row for each replicate: its number, state, epochs, seconds and figures."""
+        return [
+            {
+                "replicate": number,
+                "state": str(each.state),
+                "epochs": each.epochs,
+                "best_epoch": each.best_epoch,
+                "seconds": each.seconds,
+                **each.metrics,
+            }
+            for number, each in self.replicates.items()
+        ]
+
+    def to_json(self) -> dict[str, Any]:
+        """What `result.json` holds."""
+        machine = {} if self.machine is None else {"machine": self.machine}
+        return {
+            "schema": SCHEMA,
+            "trial_id": self.trial_id,
+            "state": self.state,
+            "replicates": {str(number): each.to_json() for number, each in self.replicates.items()},
+            "finished": self.finished,
+            "git_commit": self.git_commit,
+            "versions": self.versions,
+            **machine,
+        }
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> "TrialResult":
+        """The result in a `result.json`. Raises `ValueError` that names a field that is wrong."""
+        if document.get("schema", SCHEMA) != SCHEMA:
+            raise ValueError(f"schema: {document['schema']!r} must be {SCHEMA}")
+        result = cls(
+            field_of(document, "trial_id", str),
+            _replicates_of(field_of(document, "replicates", dict)),
+            number_of(document, "finished"),
+            optional_field(document, "git_commit", str),
+            optional_field(document, "versions", dict),
+            optional_field(document, "machine", dict),
+        )
+        if _state_of(document) is not result.state:
+            raise ValueError(f"state: {document['state']!r} must be '{result.state}'")
+        return result
+
+
+def _replicates_of(entries: Mapping[str, Any]) -> dict[int, ReplicateResult]:
+    found = {}
+    for name in entries:
+        if not name.isdecimal():
+            raise ValueError(f"replicates: {name!r} must be a number")
+        try:
+            found[int(name)] = ReplicateResult.from_json(field_of(entries, name, dict))
+        except ValueError as error:
+            raise ValueError(f"replicates: {name}: {error}") from None
+    return dict(sorted(found.items()))
+
+
+def _state_of(fields: Mapping[str, Any]) -> TrialState:
+    name = field_of(fields, "state", str)
+    if name not in (TrialState.COMPLETE, TrialState.DIVERGED):
+        raise ValueError(f"state: {name!r} must be 'complete' or 'diverged'")
+    return TrialState(name)

@@ -1,0 +1,45 @@
+"""How the best trial is chosen: by its mean validation bound, before any test figure is read."""
+
+from collections.abc import Hashable, Iterable, Mapping
+from math import inf, isfinite
+from statistics import fmean
+from typing import TypeVar
+
+from gmm_study.training.state import TrialState
+
+CRITERION = "valid/bound"
+"""The metric that trials are chosen by: a replicate's best validation bound, nats."""
+Group = TypeVar("Group", bound=Hashable)
+
+
+def selection_bound(wanted: Iterable[tuple[str | None, float]]) -> float | None:
+    """The mean validation bound of a trial in nats, from every wanted replicate's state and bound.
+
+    None, and the trial is no candidate, where a replicate is not complete (a missing one has the
+    state None) or has no finite bound. `fmean` does not depend on the replicates' order, so that
+    equal trials tie.
+    """
+    bounds = []
+    for state, bound in wanted:
+        if state != TrialState.COMPLETE or not isfinite(bound):
+            return None
+        bounds.append(bound)
+    return fmean(bounds)
+
+
+def best_trials(
+    places: Iterable[tuple[Group, str]], bounds: Mapping[str, float | None]
+) -> dict[Group, str]:
+    """The id of the best trial of each group; of equal ones the first in `places`.
+
+    `places` are pairs of a group and a trial in it, in the plan's order; `bounds` are the trials'
+    `selection_bound`, missing or None for a trial that is no candidate. A group without a candidate
+    is left out.
+    """
+    best: dict[Group, str] = {}
+    highest: dict[Group, float] = {}
+    for group, trial_id in places:
+        bound = bounds.get(trial_id)
+        if bound is not None and bound > highest.get(group, -inf):
+            best[group], highest[group] = trial_id, bound
+    return best
