@@ -10,8 +10,11 @@ from gmm_study.estimates import estimate
 from gmm_study.estimates.cost import Workload, epoch_work, evaluation_work
 from gmm_study.study import load_study, make_plan
 from gmm_study.training.hyperparameters import Hyperparameters
+from gmm_study.training.state import TrialState
 from gmm_study.trials.record import RecordStore
-from gmm_study.trials.survey import Standing
+from gmm_study.trials.result import ReplicateResult, TrialResult
+from gmm_study.trials.standing import Standing
+from gmm_study.trials.status import TrialStatus
 
 STUDY = """
 question: Which?
@@ -34,14 +37,17 @@ def bits(rows=2000, dims=12):
 
 def ended(seconds, epochs=100, on_gpu=False):
     """The standing of a trial whose two replicates have trained so long."""
-    replicate = {"state": "complete", "epochs": epochs, "seconds": seconds}
-    return Standing("complete", {"0": replicate, "1": replicate}, on_gpu=on_gpu)
+    replicate = ReplicateResult(TrialState.COMPLETE, epochs, epochs, seconds, {})
+    machine = {"gpu": "some GPU"} if on_gpu else {}
+    result = TrialResult("id", {0: replicate, 1: replicate}, finished=0.0, machine=machine)
+    return Standing(TrialState.COMPLETE, result=result)
 
 
 def half_way(seconds_left):
     """The standing of a trial that runs, at epoch 50 of 100."""
-    status = {"state": "running", "epoch": 50, "max_epochs": 100, "seconds_left": seconds_left}
-    return Standing("running", status=status)
+    state = TrialState.RUNNING
+    status = TrialStatus(state, epoch=50, max_epochs=100, seconds_left=seconds_left)
+    return Standing(state, state, status=status)
 
 
 class PlannedStudy:
@@ -59,7 +65,7 @@ class PlannedStudy:
         """Of all trials but those that have ended."""
         ids = [trial.config.trial_id for trial in self.plan.trials]
         by_id = dict.fromkeys(ids, Standing()) | dict(zip(ids, standings, strict=False))
-        missing = [t for t in self.plan.trials if by_id[t.config.trial_id].state != "complete"]
+        missing = [t for t in self.plan.trials if not by_id[t.config.trial_id].state.has_result]
         return estimate(self.plan, missing, by_id, self.datasets, self.store, **options)
 
 
@@ -106,7 +112,7 @@ def test_trials_that_run_tell_a_pace_before_any_has_ended(planned):
 
 def test_epochs_that_a_trial_has_reached_are_not_counted_again(planned):
     study = planned("methods=[gmm]", "space.learning_rate.grid=[1e-3, 1e-2]")
-    paused = Standing("pending", status={"state": "pending", "epoch": 75})
+    paused = Standing(status=TrialStatus(epoch=75))
     assert study.estimate(ended(LONG), paused).worker_seconds == close(2 * LONG / 4)
 
 
