@@ -1,4 +1,4 @@
-"""The cells of a study as one frame: what its tables and figures show, and what is missing."""
+"""The cells of a study as one frame: what tables and figures show, and why a cell is empty."""
 
 from collections.abc import Mapping
 from math import nan
@@ -16,7 +16,7 @@ from gmm_study.training.hyperparameters import Hyperparameters
 from gmm_study.trials.averages import mean_and_standard_error
 
 NO_DATA = "no data"
-"""The mark of a cell whose data set could not be had."""
+"""The mark of a cell whose data set is not available."""
 
 _TYPES = {
     "study": "string",
@@ -40,15 +40,15 @@ _TYPES = {
 
 
 def summarise(plan: Plan, rows: pd.DataFrame, metrics: Mapping[str, str] = METRICS) -> pd.DataFrame:
-    """The cells of all tables: a row a dataset, method, x and metric.
+    """The cells of all tables: a row per data set, method, x and metric.
 
-    `rows` are the planned replicates (`join`), `metrics` the figures and their names for readers.
+    `rows` are the planned replicates (`join`), `metrics` the metrics with their names for readers.
     Columns: `study`, `dataset`, `method`, `axis`, `x`, `metric`, `mean` and `standard_error` (nats;
-    over the replicates of the chosen trial, n - 1; NaN for one replicate), `n` (replicates
-    averaged; 0 where there is no average), `samples` (the estimate's K), `trial_id`, `settings` and
-    `validation_bound` of the chosen trial, `complete`, `mark` (why there is no average, what the
-    choice lacked, or with which cell it shares its trial), and those of `rank`. An incomplete cell
-    has no average, nor has one of a data set that could not be had.
+    over the replicates of the chosen trial, n - 1; NaN for one replicate), `n` (the number of
+    replicates averaged, 0 without an average), `samples` (the K of the estimate), `trial_id`,
+    `settings` and `validation_bound` of the chosen trial, `complete`, `mark` (why there is no
+    average, which candidates were missing, or which cell has the same trial), and those of `rank`.
+    Incomplete cells and those of unavailable data sets have no average.
     """
     settings = {trial.config.trial_id: trial.config.hyperparameters for trial in plan.trials}
     chosen = best_mean_validation_bound(rows).to_dict("records")
@@ -56,7 +56,7 @@ def summarise(plan: Plan, rows: pd.DataFrame, metrics: Mapping[str, str] = METRI
     _mark_provisional(plan, rows, chosen)
     chosen = [*chosen, *_gaps(plan, rows)]
     chosen.sort(key=lambda cell: plan.study.datasets.index(cell["dataset"]))
-    # A trial can stand in several cells of a plan, with the same replicates in each.
+    # A trial can be in several cells of a plan, with the same replicates in each.
     needed = rows[rows["trial_id"].isin([cell["trial_id"] for cell in chosen if cell["complete"]])]
     once = needed.drop_duplicates(["trial_id", "replicate"])
     of_trial = dict(list(once.groupby("trial_id", sort=False)))
@@ -97,7 +97,7 @@ def _average(own: pd.DataFrame, metric: str, name: str, cell: Mapping[Any, Any])
 
 
 def _mark_shared(plan: Plan, cells: list[dict[Any, Any]]) -> None:
-    """Say of a cell whose trial stands in an earlier one too which that is."""
+    """Mark each cell whose trial is also that of an earlier cell."""
     first: dict[tuple[Any, ...], Any] = {}
     for cell in cells:
         if not cell["complete"]:
@@ -109,7 +109,7 @@ def _mark_shared(plan: Plan, cells: list[dict[Any, Any]]) -> None:
 
 
 def _mark_provisional(plan: Plan, rows: pd.DataFrame, cells: list[dict[Any, Any]]) -> None:
-    """Say of a cell that its search is yet to propose more trials."""
+    """Mark each cell whose search has trials left to propose."""
     searched = {t.config.trial_id for t in plan.places if plan.unproposed.get(t.cell)}
     its_rows = rows[rows["trial_id"].isin(searched)]
     provisional = set(zip(its_rows["dataset"], its_rows["method"], its_rows["x"], strict=True))
@@ -121,7 +121,7 @@ def _mark_provisional(plan: Plan, rows: pd.DataFrame, cells: list[dict[Any, Any]
 
 
 def _gaps(plan: Plan, rows: pd.DataFrame) -> list[dict[Any, Any]]:
-    """The cells of the data sets that could not be had: those that the others have."""
+    """Empty cells of the unavailable data sets, like those of the other data sets."""
     nothing = {"complete": False, "trial_id": None, "settings": "", "validation_bound": nan}
     nothing |= {"candidates": 0, "trials": 0, "mark": NO_DATA}
     there = set(zip(rows["method"], rows["x"], strict=True))

@@ -1,4 +1,4 @@
-"""Learning curves: the validation bound per epoch, a mean over replicates, and where it heads."""
+"""Learning curves: the mean validation bound over replicates by epoch, and its last slope."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -14,18 +14,18 @@ from gmm_study.training.state import TrialState
 from gmm_study.trials.averages import mean_and_standard_error
 
 LAST_PART = 0.1
-"""Part of the epochs over which the last slope is taken."""
+"""The last slope is fitted to this fraction of the epochs."""
 FEWEST_EPOCHS = 5
 
 
 @dataclass(frozen=True)
 class LearningCurve:
-    """The validation bound of one trial: a row an epoch, `mean` and `standard_error` in nats.
+    """The validation bound of one trial: a row per epoch, `mean` and `standard_error` in nats.
 
     The mean is over `replicates`, up to the last epoch that all of them reached; `longest` is the
-    last that any did. `left_out` replicates diverged or have a bound that is not finite, and
-    `stopped` of the others ended by patience. `best` is the bound of the best epoch and
-    `best_error` its standard error, over the whole of each replicate.
+    last epoch that any of them reached. `left_out` replicates diverged or have a bound that is not
+    finite, and `stopped` of the others ended by patience. `best` is the mean over replicates of the
+    best bound of each, and `best_error` its standard error.
     """
 
     dataset: str
@@ -46,10 +46,10 @@ class LearningCurve:
         return int(self.epochs["epoch"].iloc[-1])
 
     def last_slope(self) -> tuple[float, int]:
-        """Nats per epoch by least squares over the last tenth of the epochs, and how many they are.
+        """Nats per epoch by least squares over the last tenth of the epochs, and their number.
 
-        NaN where there are too few, or where a replicate ended by patience: its last epochs are
-        those in which it got no better, and do not say where it was heading.
+        NaN if there are too few epochs, or if a replicate ended by patience: it did not improve in
+        its last epochs, so they do not show where it was heading.
         """
         if self.stopped:
             return float("nan"), 0
@@ -64,7 +64,7 @@ class LearningCurve:
 def learning_curves(
     plan: Plan, records: Records, rows: pd.DataFrame, cells: pd.DataFrame
 ) -> list[LearningCurve]:
-    """The curve of each cell's chosen trial, or of its only one while that is incomplete."""
+    """The curve of each cell's chosen trial, or of its only trial while that is incomplete."""
     planned, shown = trials_of_cells(rows), []
     for cell in cells.drop_duplicates(["dataset", "method", "x"]).to_dict("records"):
         trials = planned.get(tuple(cell[name] for name in CELL), [])
@@ -87,7 +87,7 @@ def learning_curves(
 
 
 def stopped_early(plan: Plan, ended: pd.DataFrame) -> pd.Series:
-    """Which of a trial's replicates ended by patience and not by the limit of epochs."""
+    """Which of a trial's replicates ended by patience instead of by the limit of epochs."""
     needed = set(ended["trial_id"])
     trials = (trial.config for trial in plan.trials if trial.config.trial_id in needed)
     settings = {config.trial_id: config.hyperparameters for config in trials}

@@ -1,4 +1,4 @@
-"""Differences of test log p between two trials of a study, over the replicates that both have."""
+"""Differences of test log p between two trials of a study, paired by replicate if possible."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,7 +11,7 @@ from gmm_study.study.plan import Plan
 
 
 class LogP:
-    """The test log p of the planned replicates (`join`), in nats, by trial."""
+    """The test log p of the planned replicates (`join`) by trial, in nats."""
 
     def __init__(self, plan: Plan, rows: pd.DataFrame) -> None:
         self._seeds = {t.config.trial_id: t.config.hyperparameters.seed for t in plan.trials}
@@ -23,14 +23,14 @@ class LogP:
         self._of_trial = by_trial
 
     def of(self, trial_id: str) -> pd.Series:
-        """A trial's figures, indexed by replicate."""
+        """The values of a trial, indexed by replicate."""
         return pd.Series(self._of_trial[trial_id])
 
     def difference(self, first: Mapping[Any, Any], second: Mapping[Any, Any]) -> Difference:
-        """That of the trial of the first complete cell minus that of the second's.
+        """The trial of the first complete cell minus that of the second.
 
-        Paired where both trials have the same replicates of one seed, which share data order and
-        noise; else Welch's.
+        Paired if both trials have the same replicates of one seed, which share data order and
+        noise; otherwise Welch's.
         """
         ids = first["trial_id"], second["trial_id"]
         ours, others = map(self.of, ids)

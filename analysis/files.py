@@ -1,4 +1,4 @@
-"""Files that are replaced whole: a reader sees the old content or the new, never a part."""
+"""Files that are written in one piece: a reader sees the old content or the new one."""
 
 import os
 import uuid
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def replace_file(path: Path, content: bytes) -> None:
-    """Replace a file whole: a reader sees the old content or the new, never a part."""
+    """Write a file in one piece and make its folder; it keeps the old content until then."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}.partial")
     try:

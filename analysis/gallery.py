@@ -1,10 +1,11 @@
-"""The figures of a study with captions that are written from its data."""
+"""The figures of a study, with captions that are written from its data."""
 
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -20,19 +21,18 @@ from analysis.findings import Findings
 from analysis.labels import ESS, ESS_STAR, LOG_P, LOG_P_STAR, LOG_P_TILDE, axis_label
 from analysis.reading import line
 from analysis.searched import SearchedCell, searched_cells
-from gmm_study.study.plan import Plan
 from gmm_study.training.methods import method_named
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MOST_VALUES = 5
-"""Values of the axis that the learning curves show."""
+"""Largest number of values of the axis that the learning curves show."""
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure by its file's name, what stands for it where it is not shown, and its caption."""
+    """A figure: its file name without an ending, its title, its caption, and how to draw it."""
 
     name: str
     title: str
@@ -41,10 +41,10 @@ class Picture:
 
 
 def pictures_of(found: Findings, problems: list[str] | None = None) -> list[Picture]:
-    """The figures that suit the study: what it found first, then how it came about.
+    """The figures that suit the study: its result first, then how the result came about.
 
-    Those for which nothing is complete yet are left out, but the first. With `problems` an error in
-    one kind of figure is a line there and costs no other.
+    Apart from the result, figures without any complete cell are left out. With `problems`, an error
+    in one kind of figure becomes a line in that list and the other kinds are still there.
     """
     pictures: list[Picture] = []
     for kind in (_result, _likelihoods, _ess, _curves, _searches):
@@ -56,17 +56,17 @@ def pictures_of(found: Findings, problems: list[str] | None = None) -> list[Pict
 
 @contextmanager
 def noted(what: str, problems: list[str] | None) -> Iterator[None]:
-    """An error within, as a line in `problems`; raised where there is no such list."""
+    """Turn an error inside into a line in `problems`; raise it if there is no such list."""
     try:
         yield
-    except Exception as error:  # what is finished is not to be lost with a figure
+    except Exception as error:  # one broken figure must not cost the rest of the report
         if problems is None:
             raise
         problems.append(f"{what} cannot be drawn: {line(error)}")
 
 
 def _file_names(pictures: Sequence[Picture]) -> Iterator[str]:
-    """For each its name in letters, digits and hyphens alone, and none twice."""
+    """A unique name for each, of letters, digits and hyphens."""
     taken: Counter[str] = Counter()
     for picture in pictures:
         name = re.sub("[^a-z0-9]+", "-", picture.name.lower()).strip("-") or "figure"
@@ -74,65 +74,63 @@ def _file_names(pictures: Sequence[Picture]) -> Iterator[str]:
         yield name if taken[name] == 1 else f"{name}-{taken[name]}"
 
 
-def _result(found: Findings) -> list[Picture]:
-    """Costs of variations, a panel a dataset, or lines along the axis."""
+def _result(found: Findings) -> Iterator[Picture]:
+    """Costs of variations, a panel per data set, or lines along the axis."""
     plan, cells = found.plan, found.cells
-    error = _error(plan)
+    gap = "" if cells["complete"].all() else " Gaps are incomplete cells."
     if len(found.costs):
-        title, text = "Cost of each variation", _cost_caption(found)
-        return [Picture("result", title, text, lambda: draw_costs(found.costs))]
-    gap = "" if cells["complete"].all() else " A gap is an incomplete cell."
-    if plan.x is None and cells["dataset"].nunique() > 1:
-        text = f"Test log p in nats, a panel a data set.{error}"
+        caption = _cost_caption(found) + gap
+        yield Picture("result", "Cost of each variation", caption, partial(draw_costs, found.costs))
+    elif plan.x is None and cells["dataset"].nunique() > 1:
+        caption = f"Test log p in nats, one panel per data set.{_error(found)}"
         if any(", published" in name for table in found.tables for name, _ in table.rows):
-            text += " Crosses are published figures."
-        return [Picture("result", "Test log p", text + gap, lambda: draw_datasets(cells))]
-    axis = f" against {axis_label(plan.x)}" if plan.x else ", a point a method"
+            caption += " Crosses are published figures."
+        yield Picture("result", "Test log p", caption + gap, partial(draw_datasets, cells))
+    else:
+        title = f"Test bound and test log p{_against(found) or ', a point per method'}"
+        yield Picture("result", title, _axis_caption(found) + gap, partial(draw, plan, cells))
+
+
+def _axis_caption(found: Findings) -> str:
+    plan = found.plan
     text = (
-        f"Test bound (left) and test log p (right) in nats{axis}. Bounds of different methods are "
-        f"different quantities and do not compare.{error}"
+        f"Test bound (left) and test log p (right) in nats{_against(found)}. Bounds of different "
+        f"methods are different quantities and cannot be compared.{_error(found)}"
     )
     if plan.x and len(plan.study.methods) > 1:
-        text += " Methods are shifted sideways by a hair to keep their error bars apart."
-    if plan.x and cells["x"].isna().any():
+        text += " Methods are shifted sideways a little so that error bars do not overlap."
+    if plan.x and found.cells["x"].isna().any():
         text += (
-            f" Dashed, with its error as a band: a method that does not read {axis_label(plan.x)}."
+            " A dashed line, with its standard error as a band, is a method that does not read "
+            f"{axis_label(plan.x)}."
         )
-    title = f"Test bound and test log p{axis}"
-    return [Picture("result", title, text + gap, lambda: draw(plan, cells))]
+    return text
 
 
 def _cost_caption(found: Findings) -> str:
-    reference = found.costs["reference"].iloc[0]
-    text = f"Cost in nats of test log p against {reference}; left of 0 a variation gains."
-    if (found.costs["trial_id"] == found.costs["reference_trial_id"]).any():
-        text += f" Hollow: {SAME} {reference}."
-    text += what_intervals_are(found.plan)
-    return text if found.cells["complete"].all() else f"{text} A gap is an incomplete cell."
+    costs, reference = found.costs, found.costs["reference"].iloc[0]
+    text = f"Cost in nats of test log p relative to {reference}; left of 0 a variation gains."
+    if (costs["trial_id"] == costs["reference_trial_id"]).any():
+        text += f" Hollow markers: {SAME} {reference}."
+    return text + what_intervals_are(found.plan)
 
 
 def _likelihoods(found: Findings) -> Iterator[Picture]:
-    """Of the methods that have a p*, its likelihood beside that of p and the bound of both."""
+    """For each method with a p*: its likelihood, that of p, and the lower bound of both."""
     cells = found.all_cells[found.all_cells["metric"].isin((LOG_P, LOG_P_TILDE, LOG_P_STAR))]
-    star = cells[(cells["metric"] == LOG_P_STAR) & (cells["n"] > 0)]
-    for method in _with_p_star(star):
+    for method in _with_p_star(cells[(cells["metric"] == LOG_P_STAR) & (cells["n"] > 0)]):
         own = _with_something(cells[cells["method"] == method])
         means = own.pivot_table(index=["dataset", "trial_id"], columns="metric", values="mean")
         means = means.reindex(columns=[LOG_P, LOG_P_TILDE])
         above = (means[LOG_P] - means[LOG_P_TILDE]).dropna().tolist()
-        lies = f" log p lies above log p̃ by {_range(above, 'nats')}." if above else ""
-        text = (
-            f"The three test log-likelihoods of {method} in nats: log p of the generative model, "
-            "log p* of the geometric mean of both models, and log p̃, which is a lower bound of "
-            f"either.{lies}{_error(found.plan)} log p* has the error of its estimate of 2 log Z in "
-            "it."
+        lies = f" log p is above log p̃ by {_range(above)} nats." if above else ""
+        caption = (
+            f"Three test log-likelihoods of {method} in nats: log p of the generative model, "
+            "log p* of the normalised geometric mean of both models, and log p̃, a lower bound of "
+            f"both.{lies}{_error(found)} log p* includes the error of the estimate of 2 log Z."
         )
-        yield Picture(
-            f"likelihoods {method}",
-            f"Likelihoods of {method}",
-            text,
-            lambda own=own: draw_likelihoods(found.plan, own),  # type: ignore[misc]
-        )
+        draw_it = partial(draw_likelihoods, found.plan, own)
+        yield Picture(f"likelihoods {method}", f"Likelihoods of {method}", caption, draw_it)
 
 
 def _ess(found: Findings) -> Iterator[Picture]:
@@ -141,30 +139,19 @@ def _ess(found: Findings) -> Iterator[Picture]:
     known = cells[cells["n"] > 0]
     if known.empty:
         return
-    axis = f" against {axis_label(found.plan.x)}" if found.plan.x else ""
-    of_p = known.loc[known["metric"] == ESS]
     means = ", ".join(
         f"{method} {_range(own['mean'].tolist())}"
-        for method, own in of_p.groupby("method", sort=False)
+        for method, own in known[known["metric"] == ESS].groupby("method", sort=False)
     )
-    text = (
-        f"Effective sample size of q as a proposal for p{axis}, as a fraction of the K samples of "
-        f"the evaluation: {means}."
+    caption = (
+        f"Effective sample size of q as a proposal for p{_against(found)}, as a fraction of the K "
+        f"samples of the evaluation: {means}."
     )
     if (known["metric"] == ESS_STAR).any():
-        text += " Dashed and hollow: for p*."
-    title, cells = f"Effective sample size{axis}", _with_something(cells)
-    yield Picture("ess", title, text + _error(found.plan), lambda: draw_ess(found.plan, cells))
-
-
-def _with_p_star(cells: pd.DataFrame) -> list[str]:
-    """The methods of the cells that have a p*."""
-    return [method for method in dict.fromkeys(cells["method"]) if method_named(method).has_p_star]
-
-
-def _with_something(cells: pd.DataFrame) -> pd.DataFrame:
-    """The cells of the data sets of which anything is known."""
-    return cells[cells["dataset"].isin(cells.loc[cells["n"] > 0, "dataset"])]
+        caption += " Dashed lines with hollow markers: for p*."
+    draw_it = partial(draw_ess, found.plan, _with_something(cells))
+    title = f"Effective sample size{_against(found)}"
+    yield Picture("ess", title, caption + _error(found), draw_it)
 
 
 def _curves(found: Findings) -> Iterator[Picture]:
@@ -173,22 +160,22 @@ def _curves(found: Findings) -> Iterator[Picture]:
         return
     values = list(dict.fromkeys(curve.x for curve in curves))
     chosen = _evenly(values, MOST_VALUES)
-    shown_curves = [curve for curve in curves if curve.x in chosen]
-    ends = [curve.shown for curve in shown_curves]
-    last = f"epoch {ends[0]}" if len(set(ends)) == 1 else f"epochs {min(ends)} to {max(ends)}"
-    text = (
-        f"Validation bound in nats per epoch of the trials behind the cells, up to {last}: mean "
-        "over replicates, the band ± one standard error. A curve ends where its first replicate "
-        "ended. Bounds of different methods are different quantities."
+    curves = [curve for curve in curves if curve.x in chosen]
+    ends = sorted({curve.shown for curve in curves})
+    last = f"epoch {ends[0]}" if len(ends) == 1 else f"epochs {ends[0]} to {ends[-1]}"
+    caption = (
+        f"Validation bound in nats by epoch, of the trials behind the cells, up to {last}: mean "
+        "over replicates, with a band of ± one standard error. A curve ends where its first "
+        "replicate ended. Bounds of different methods are different quantities and cannot be "
+        "compared."
     )
     if len(chosen) < len(values):
-        text += (
-            f" Of {len(values)} values of {axis_label(found.plan.x or '')} {len(chosen)} are shown."
-        )
-    if lost := sum(curve.left_out for curve in shown_curves):
-        text += f" Left out: {lost} replicates that diverged or have a bound that is not finite."
-    title = "Validation bound per epoch"
-    yield Picture("curves", title, text, lambda: draw_curves(shown_curves, found.plan.x))
+        axis = axis_label(found.plan.x or "")
+        caption += f" {len(chosen)} of the {len(values)} values of {axis} are shown."
+    if lost := sum(curve.left_out for curve in curves):
+        caption += f" Left out: {lost} replicates that diverged or have a bound that is not finite."
+    draw_it = partial(draw_curves, curves, found.plan.x)
+    yield Picture("curves", "Validation bound by epoch", caption, draw_it)
 
 
 def _searches(found: Findings) -> Iterator[Picture]:
@@ -196,29 +183,24 @@ def _searches(found: Findings) -> Iterator[Picture]:
     for dataset in dict.fromkeys(cell.dataset for cell in cells):
         own = [cell for cell in cells if cell.dataset == dataset and cell.settings]
         if own:
-            yield Picture(
-                f"trials {dataset}",
-                f"Trials on {dataset}",
-                _trials_caption(own),
-                lambda own=own: draw_trials(own),  # type: ignore[misc]
-            )
-    told = [cell for cell in cells if cell.shares]
-    if told:
-        yield Picture(
-            "importance", "What mattered", _importance_caption(told), lambda: draw_importance(told)
-        )
+            name, title = f"trials {dataset}", f"Trials on {dataset}"
+            yield Picture(name, title, _trials_caption(own), partial(draw_trials, own))
+    known = [cell for cell in cells if cell.shares]
+    if known:
+        caption, draw_it = _importance_caption(known), partial(draw_importance, known)
+        yield Picture("importance", "Importance of the settings", caption, draw_it)
 
 
 def _trials_caption(cells: Sequence[SearchedCell]) -> str:
     counts = ", ".join(f"{cell.method} {len(cell.bounds)}" for cell in cells)
     text = (
-        f"Complete trials ({counts}), a line each from its settings to its mean validation bound "
-        "in nats over replicates; the darker, the better, and the best in colour."
+        f"Complete trials ({counts}): each is a line over its settings to its mean validation "
+        "bound in nats over replicates. Better trials are darker, and the best one is in colour."
     )
     if left_out := sum(cell.left_out for cell in cells):
         text += f" Not shown: {left_out} that were stopped early, failed or have not ended."
     if any(len(shown(cell)) < len(cell.bounds) for cell in cells):
-        text += " Of many trials those of evenly spaced ranks are shown."
+        text += " Only trials of evenly spaced ranks are shown."
     return text
 
 
@@ -228,8 +210,8 @@ def _importance_caption(cells: Sequence[SearchedCell]) -> str:
     return (
         "Share of each setting in the variance of the mean validation bound over complete trials, "
         "by fANOVA on a random forest (Optuna). Largest: "
-        f"{'; '.join(tops)}. From {fewest} trials at the least: few trials make it rough, and what "
-        "a scheduler stopped is not in it."
+        f"{'; '.join(tops)}. Computed from {fewest} trials or more per method and data set; few "
+        "trials make it imprecise, and trials that a scheduler stopped are not included."
     )
 
 
@@ -238,21 +220,35 @@ def _top(shares: dict[str, float]) -> str:
     return f"{axis_label(name)} {shares[name]:.0%}"
 
 
-def _error(plan: Plan) -> str:
-    n = plan.study.replicates
-    return f" Error bars ± one standard error over n = {n} replicates." if n > 1 else ""
+def _with_p_star(cells: pd.DataFrame) -> list[str]:
+    """The methods of the cells that have a p*."""
+    return [method for method in dict.fromkeys(cells["method"]) if method_named(method).has_p_star]
 
 
-def _range(values: Sequence[float], unit: str = "") -> str:
-    """`0.12`, or `0.05 to 0.31` where the values differ."""
+def _with_something(cells: pd.DataFrame) -> pd.DataFrame:
+    """The cells of the data sets with at least one complete cell."""
+    return cells[cells["dataset"].isin(cells.loc[cells["n"] > 0, "dataset"])]
+
+
+def _against(found: Findings) -> str:
+    """` against depth`, or nothing without an axis."""
+    return f" against {axis_label(found.plan.x)}" if found.plan.x else ""
+
+
+def _error(found: Findings) -> str:
+    n = found.plan.study.replicates
+    return f" Error bars: ± one standard error over n = {n} replicates." if n > 1 else ""
+
+
+def _range(values: Sequence[float]) -> str:
+    """`0.12`, or `0.05 to 0.31` for different values."""
     known = pd.Series(values).dropna()
     low, high = f"{known.min():.2g}", f"{known.max():.2g}"
-    text = low if low == high else f"{low} to {high}"
-    return f"{text} {unit}".strip()
+    return low if low == high else f"{low} to {high}"
 
 
 def _evenly(values: Sequence[object], count: int) -> list[object]:
-    """So many of the values, the first and the last among them."""
+    """At most `count` of the values, evenly spaced, with the first and the last."""
     if len(values) <= count:
         return list(values)
     step = (len(values) - 1) / (count - 1)

@@ -1,4 +1,4 @@
-"""Words for readers: what tables and figures call an axis, its values and a method's bound."""
+"""Words for readers: how tables and figures name metrics, axes, values, bounds and errors."""
 
 from collections.abc import Iterable, Mapping
 from math import isfinite
@@ -28,7 +28,7 @@ ALL_METRICS = METRICS | {
 
 MOST_DECIMALS = 4
 ROUNDING = 1e-9
-"""Nats up to which an error or a difference is that of the arithmetic, and counts as zero."""
+"""Errors and differences up to this many nats are rounding errors and count as zero."""
 
 _AXES = {
     "layers.depth": "depth",
@@ -47,7 +47,7 @@ def axis_label(axis: str) -> str:
 
 
 def value_label(value: Any) -> str:
-    """A value of an axis, or that a method does not read the axis."""
+    """A value of an axis; `not read` for a method that does not read the axis."""
     if value is None:
         return "not read"
     if is_number(value):
@@ -56,7 +56,7 @@ def value_label(value: Any) -> str:
 
 
 def short_label(axis: str | None, value: Any) -> str:
-    """A value as a figure has room for it: of four layers and more the first, last and how many."""
+    """A value for a figure, where lists of four layers and more are shortened: `300,…,10 (12)`."""
     sizes = str(value).split(",")
     if axis == "layers" and len(sizes) > 3:
         return f"{sizes[0]},…,{sizes[-1]} ({len(sizes)})"
@@ -64,12 +64,12 @@ def short_label(axis: str | None, value: Any) -> str:
 
 
 def is_number(value: Any) -> bool:
-    """Whether a value has a place on a number line."""
+    """Whether a value is a number; booleans are not."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def plain(value: Any) -> Any:
-    """A value of an axis as a number or a text, so that it can be compared, sorted and stored."""
+    """A value of an axis as a number or text that can be compared, sorted and stored."""
     if isinstance(value, Mapping):
         return ",".join(f"{name}={plain(part)}" for name, part in value.items())
     if isinstance(value, list | tuple):
@@ -78,21 +78,21 @@ def plain(value: Any) -> Any:
 
 
 def bound_label(settings: Hyperparameters) -> str:
-    """What the bound of a configuration estimates, as its method declares."""
+    """What the bound of a configuration estimates, as its method declares it."""
     label = settings.declaration.bound_label
     return label if isinstance(label, str) else label(settings)
 
 
 def value_range(values: Iterable[int]) -> str:
-    """`10`, or `1 to 1,000` where there are several."""
+    """`10`, or `1 to 1,000` for several values."""
     low, high = min(distinct := set(values)), max(distinct)
     return value_label(low) if low == high else f"{value_label(low)} to {value_label(high)}"
 
 
 def decimals(errors: Iterable[float]) -> int:
-    """Decimals of a table, from the standard errors in it.
+    """The number of decimals of a table, from its standard errors.
 
-    About two digits of the median one, and so many that the smallest does not look like zero.
+    It shows about two digits of the median error, and the smallest error as other than zero.
     """
     known = sorted(error for error in errors if error > ROUNDING)
     median = known[len(known) // 2] if known else 0.1
@@ -103,7 +103,7 @@ def decimals(errors: Iterable[float]) -> int:
 
 
 def error_label(error: float, places: int) -> str:
-    """A standard error as it stands after the ±: n/a of one replicate, 0 only where it is zero."""
+    """A standard error for after the ±: n/a for one replicate, 0 only if it is zero."""
     if not isfinite(error):
         return "n/a"
     text = f"{error:.{places}f}"

@@ -1,98 +1,72 @@
-"""Published results, from one file; each says where it stands and whether that was checked."""
+"""Published test figures, from one file that also says whether a person has checked each one."""
 
 import csv
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import cache
-from math import isfinite
 from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, FiniteFloat, ValidationError
 
 from analysis.labels import LOG_P, LOG_P_STAR
-from gmm_study.errors import InputError, did_you_mean
+from gmm_study.errors import InputError
+from gmm_study.study.axis import Section
+from gmm_study.study.explain import explain
 
 FILE = Path(__file__).with_name("published.csv")
-COLUMNS = ("method", "metric", "dataset", "nll", "checked", "source", "layers")
 METRICS = {LOG_P: "log_p", LOG_P_STAR: "log_p_star"}
-"""Our figures, and the file's names for them."""
-_CHECKED = {"yes": True, "no": False}
+"""Our metrics by the names that the file has for them."""
 
 
-@dataclass(frozen=True)
-class PublishedFigure:
-    """One published test figure; `nll` is its negative, in nats."""
+def _sizes(layers: Any) -> Any:
+    return layers.split(",") if isinstance(layers, str) else layers
+
+
+class PublishedFigure(Section):
+    """One published test figure; `nll` is a negative log-likelihood in nats."""
 
     method: str
-    metric: str
+    metric: Literal["log_p", "log_p_star"]
     dataset: str
-    nll: float
+    nll: Annotated[FiniteFloat, Field(gt=0)]
     checked: bool
     source: str
-    layers: tuple[int, ...] = ()
+    layers: Annotated[tuple[int, ...], BeforeValidator(_sizes)] = ()
 
     @property
     def note(self) -> str:
-        """Its source, its layers where they are known, and whether it was checked."""
+        """Its source, its layers if they are known, and whether it was checked."""
         layers = f", layers {','.join(map(str, self.layers))}" if self.layers else ""
         checked = "" if self.checked else "; not checked against the publication"
         return f"published: {self.source}{layers}{checked}"
 
 
 def published(dataset: str, method: str, metric: str = LOG_P) -> PublishedFigure | None:
-    """The published figure of a method on a dataset, None where there is none."""
-    return _by_key().get((method, METRICS.get(metric, ""), dataset))
+    """The published figure of a method on a data set, or None."""
+    return _figures().get((method, METRICS.get(metric, ""), dataset))
 
 
-def load_published(path: Path = FILE) -> tuple[PublishedFigure, ...]:
-    """All figures of a file; `InputError` names the line and the field that cannot be used."""
-    figures = tuple(_read(path))
-    keys = [(figure.method, figure.metric, figure.dataset) for figure in figures]
-    for number, key in enumerate(keys):
-        if key in keys[:number]:
-            raise InputError(f"{path.name}: line {number + 2}: {' '.join(key)} is there twice")
+def load_published(path: Path = FILE) -> dict[tuple[str, str, str], PublishedFigure]:
+    """The figures of a file by method, metric and data set.
+
+    Raises `InputError`, which names the line and the field, if one cannot be used.
+    """
+    figures: dict[tuple[str, str, str], PublishedFigure] = {}
+    with path.open(encoding="utf-8", newline="") as file:
+        reader = csv.DictReader(file)
+        if reader.fieldnames != list(PublishedFigure.model_fields):
+            columns = ",".join(PublishedFigure.model_fields)
+            raise InputError(f"{path.name}: line 1: the columns must be {columns}")
+        for row in reader:
+            place = f"{path.name}: line {reader.line_num}"
+            try:
+                own = PublishedFigure.model_validate({k: text for k, text in row.items() if text})
+            except ValidationError as error:
+                raise InputError(f"{place}: {explain(error)}") from error
+            key = (own.method, own.metric, own.dataset)
+            if key in figures:
+                raise InputError(f"{place}: there are two figures of {' '.join(key)}")
+            figures[key] = own
     return figures
 
 
-@cache
-def _by_key() -> dict[tuple[str, str, str], PublishedFigure]:
-    return {(figure.method, figure.metric, figure.dataset): figure for figure in load_published()}
-
-
-def _read(path: Path) -> Iterator[PublishedFigure]:
-    with path.open(encoding="utf-8", newline="") as file:
-        reader = csv.DictReader(file)
-        if tuple(reader.fieldnames or ()) != COLUMNS:
-            raise InputError(f"{path.name}: line 1: the columns must be {','.join(COLUMNS)}")
-        for row in reader:
-            try:
-                yield _figure(row)
-            except InputError as error:
-                raise InputError(f"{path.name}: line {reader.line_num}: {error}") from error
-
-
-def _figure(row: Mapping[str, str]) -> PublishedFigure:
-    for name in COLUMNS[:-1]:
-        if not row[name]:
-            raise InputError(f"{name}: is missing")
-    if row["metric"] not in METRICS.values():
-        hint = did_you_mean(row["metric"], METRICS.values())
-        raise InputError(f"metric: '{row['metric']}' is unknown; {hint}")
-    if row["checked"] not in _CHECKED:
-        raise InputError(f"checked: '{row['checked']}' must be yes or no")
-    try:
-        nll = float(row["nll"])
-        layers = tuple(int(size) for size in (row["layers"] or "").split(",") if size)
-    except ValueError:
-        raise InputError(
-            f"nll, layers: '{row['nll']}', '{row['layers']}' must be numbers"
-        ) from None
-    if not (isfinite(nll) and nll > 0):
-        raise InputError(f"nll: {row['nll']} must be above 0, in nats")
-    return PublishedFigure(
-        row["method"],
-        row["metric"],
-        row["dataset"],
-        nll,
-        _CHECKED[row["checked"]],
-        row["source"],
-        layers,
-    )
+_figures = cache(load_published)

@@ -20,13 +20,13 @@ BEST, TIED = "best", "tied"
 
 
 def rank(plan: Plan, rows: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
-    """The cells of a study with three columns more, on log p of different methods.
+    """The cells of a study with three more columns, which compare log p of the methods.
 
-    `rank`: `best` has the highest mean of those complete on a data set and value of the axis,
-    `tied` is not told from it at the 5% level, by the paired t-test over replicates (`LogP`), not
-    adjusted for how many methods there are; empty elsewhere, and where there is no rival. `p_value`
-    is that test's; NaN where there is none, as with one replicate. `paired` is false where it is
-    Welch's, as the trials have other seeds. A method that does not read the axis has no rival.
+    `rank`: `best` has the highest mean of the complete cells of a data set and value of the axis;
+    `tied` does not differ from it significantly at the 5% level, by a paired t-test over replicates
+    (`LogP`) that is not adjusted for the number of methods; empty otherwise, and without a rival.
+    `p_value` is that of the test; NaN without one, as for one replicate. `paired` is false for
+    Welch's test, of trials with different seeds. A method that does not read the axis has no rival.
     """
     log_p = LogP(plan, rows)
     ranks, p_values, paired = [""] * len(cells), [nan] * len(cells), [True] * len(cells)

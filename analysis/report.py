@@ -24,15 +24,14 @@ if TYPE_CHECKING:
     from rich.console import Group
 
 KINDS = ("svg", "png", "pdf")
-"""The formats of every figure."""
+"""The file formats of every figure."""
 
 
 @dataclass(frozen=True)
 class WrittenReport:
-    """What was written, by the name below the report's folder, and what it says."""
+    """A report: its findings, its summary for other programs, and its files by name."""
 
     found: Findings
-    folder: Path
     summary: Mapping[str, Any]
     paths: Mapping[str, Path]
 
@@ -50,10 +49,10 @@ def write_report(
 ) -> WrittenReport:
     """Write `index.html`, `table.md`, `table.csv`, `table.tex`, `figures/` and `report.json`.
 
-    A study of variations gets `costs.csv` too. Reads the records of the plan's trials: what has
-    none yet is shown as pending, what cannot be read as failed. `command` is the line that runs
-    the study again, by default with the study's name alone. Every file is replaced whole or not at
-    all; a figure that an earlier report wrote and this one does not have is removed.
+    A study of variations also gets `costs.csv`. Only the records of the plan's trials are read: a
+    trial without one is shown as pending, one whose record cannot be read as failed. `command` is
+    the command that runs the study again, by default with the study's name only. Each file is
+    written in one piece; figures that only an earlier report had are removed.
     """
     folder, found = Path(folder), find(plan, store)
     command = command or f"gmm-study run {plan.study.name}"
@@ -72,16 +71,16 @@ def write_report(
     contents["table.tex"] = latex(found.tables).encode()
     if len(found.costs):
         contents["costs.csv"] = csv(found.costs).encode()
-    told = _summary(found, command) | {"files": sorted(contents)}
-    contents[SUMMARY] = (json.dumps(told, indent=2, allow_nan=False) + "\n").encode()
+    facts = _summary(found, command) | {"files": sorted(contents)}
+    contents[SUMMARY] = (json.dumps(facts, indent=2, allow_nan=False) + "\n").encode()
     _remove_former_figures(folder, contents)
     for name, content in contents.items():
         replace_file(folder / name, content)
-    return WrittenReport(found, folder, told, {name: folder / name for name in contents})
+    return WrittenReport(found, facts, {name: folder / name for name in contents})
 
 
 def _summary(found: Findings, command: str) -> dict[str, Any]:
-    """What another program may want to know of a report."""
+    """The report for other programs."""
     states = found.rows.drop_duplicates("trial_id")["state"].value_counts()
     return {
         "study": found.plan.study.name,
@@ -99,7 +98,7 @@ def _summary(found: Findings, command: str) -> dict[str, Any]:
 
 
 def _remove_former_figures(folder: Path, contents: Mapping[str, bytes]) -> None:
-    """Remove the figures of the report that was here before which this one does not have."""
+    """Remove the figures that only the former report in this folder had."""
     with suppress(OSError, ValueError, LookupError, TypeError, AttributeError):
         former = json.loads((folder / SUMMARY).read_text())["files"]
         for name in former:

@@ -1,4 +1,4 @@
-"""The trials of a search as a table: what was tried, what it reached, which setting mattered."""
+"""The trials of a search: what was tried, with which result, and which settings mattered."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,10 +14,10 @@ from gmm_study.study.plan import Plan
 class SearchedCell:
     """The complete trials of a method on a data set, best first.
 
-    `trials` has a column a swept setting of more than one value, None where a trial does not read
-    it; `bounds` the mean validation bound of each trial over its replicates, in nats; `left_out`
-    counts those that were stopped, failed or diverged. `shares` says how much each setting mattered
-    (`importances`); empty where there are too few.
+    `trials` has a column per swept setting with more than one value, None if a trial does not read
+    it; `bounds` is the mean validation bound of each trial over replicates, in nats; `left_out`
+    counts the trials that were stopped, failed or diverged. `shares` is the importance of each
+    setting (`importances`), empty if there are too few trials.
     """
 
     dataset: str
@@ -34,10 +34,10 @@ class SearchedCell:
 
 
 def searched_cells(plan: Plan, rows: pd.DataFrame) -> list[SearchedCell]:
-    """A cell a data set and method of a study that draws from axes, over all values of its grids.
+    """A cell per data set and method of a study with a search, over all values of its grids.
 
-    `rows` are the planned replicates (`join`). None where the study draws from no axis, or where
-    no trial of a method is complete.
+    `rows` are the planned replicates (`join`). Empty without a search; a method without complete
+    trials has no cell.
     """
     if not plan.study.drawn:
         return []

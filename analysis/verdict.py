@@ -1,4 +1,4 @@
-"""The answer of a study in a sentence a data set, from the numbers of its cells."""
+"""The answer of a study, a sentence per data set, from the numbers of its cells."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -16,13 +16,13 @@ from gmm_study.training.hyperparameters import CHANGES_THE_BOUND
 
 
 def verdict(plan: Plan, rows: pd.DataFrame, cells: pd.DataFrame) -> list[str]:
-    """What test log p does along the plan's axis, or between methods where there is none.
+    """How test log p changes along the plan's axis, or without one how the methods compare.
 
     `rows` are the planned replicates (`join`), `cells` their summary (`summarise`). A difference
-    is the mean over replicates of the difference within a replicate, ± its standard error (n - 1),
-    and a gain or a loss where the paired t-test at the 5% level says so (`LogP.difference`). Where
-    an end is incomplete there is no number; along an axis that a search draws from a range of reals
-    there is no verdict, as its ends are chance. Variations are held against the first of them.
+    is the mean over replicates of the difference within a replicate, ± its standard error (n - 1);
+    it is called a gain or a loss if it is significant at the 5% level (`LogP.difference`). If an
+    end of the axis is incomplete, there is no number. Along an axis sampled from a continuous range
+    there is no verdict, since its ends are random. Variations are compared with the first one.
     """
     if is_continuous(plan):
         return []
@@ -33,9 +33,9 @@ def verdict(plan: Plan, rows: pd.DataFrame, cells: pd.DataFrame) -> list[str]:
     sentences = []
     for dataset in datasets:
         own = figures[figures["dataset"] == dataset].to_dict("records")
-        told = _along_axis(plan, log_p, own) if plan.x else _between_methods(log_p, own)
+        found = _along_axis(plan, log_p, own) if plan.x else _between_methods(log_p, own)
         place = f"{dataset}: " if len(datasets) > 1 else ""
-        sentences += [f"{place}{_lower(text) if place else text}." for text in told]
+        sentences += [f"{place}{_lower(text) if place else text}." for text in found]
     return sentences
 
 
@@ -44,7 +44,7 @@ def _lower(text: str) -> str:
 
 
 def in_words(difference: Difference) -> str:
-    """`gains 1.24 ± 0.16`, or `+0.4 ± 0.3 (not told from 0, p = 0.31)`, in nats."""
+    """`gains 1.24 ± 0.16`, or `+0.4 ± 0.3 (not significant, p = 0.31)`, in nats."""
     if not difference.p_value <= LEVEL:
         return _signed(difference)
     verb = "gains" if difference.mean > 0 else "loses"
@@ -52,7 +52,7 @@ def in_words(difference: Difference) -> str:
 
 
 def _along_axis(plan: Plan, log_p: LogP, cells: list[dict[Any, Any]]) -> list[str]:
-    """What each method gains from one end of the axis to the other, and where it is best."""
+    """What each method gains from one end of the axis to the other, and its best value."""
     axis = axis_label(plan.x or "")
     gains: dict[str, list[str]] = {}
     best, unknown = [], []
@@ -69,14 +69,14 @@ def _along_axis(plan: Plan, log_p: LogP, cells: list[dict[Any, Any]]) -> list[st
             gain = in_words(log_p.difference(last, first))
             gains.setdefault(span, []).append(f"{method} {gain}")
             best += _best_value(plan, own)
-    told = [f"{span}, in nats of test log p: {'; '.join(own)}" for span, own in gains.items()]
+    texts = [f"{span}, in nats of test log p: {'; '.join(own)}" for span, own in gains.items()]
     if best:
-        told.append(f"The best {axis} by the validation bound: {', '.join(best)}")
-    return told + unknown + _levels(axis, cells)
+        texts.append(f"The best {axis} by the validation bound: {', '.join(best)}")
+    return texts + unknown + _levels(axis, cells)
 
 
 def _levels(axis: str, cells: list[dict[Any, Any]]) -> list[str]:
-    """Of the methods that do not read the axis, what they reach."""
+    """What the methods reach that do not read the axis."""
     levels = []
     for cell in cells:
         if cell["x"] is None and cell["n"]:
@@ -87,9 +87,9 @@ def _levels(axis: str, cells: list[dict[Any, Any]]) -> list[str]:
 
 
 def _best_value(plan: Plan, cells: Sequence[Mapping[Any, Any]]) -> list[str]:
-    """`gmm 3`, where the axis leaves the bound one quantity and there are values between its ends.
+    """`gmm 3`, if all bounds along the axis are one quantity and it has more than two values.
 
-    Nothing where a cell is incomplete.
+    Nothing if a cell is incomplete.
     """
     swept = {axis for trial in plan.trials for axis in trial.axes}
     if swept & set(CHANGES_THE_BOUND) or len(cells) < 3 or not all(cell["n"] for cell in cells):
@@ -108,13 +108,14 @@ def _between_methods(log_p: LogP, cells: list[dict[Any, Any]]) -> list[str]:
 
 
 def _signed(difference: Difference) -> str:
-    """`+1.24 ± 0.16`, with what a test makes of it where that is not a difference."""
+    """`+1.24 ± 0.16`, with a remark if it is not paired or not significant."""
     places = decimals([difference.standard_error])
     text = f"{difference.mean:+.{places}f}"
     if difference.n == 1:
         return f"{text} (one replicate, so no standard error)"
     text = f"{text} ± {error_label(difference.standard_error, places)}"
     if not difference.paired:
-        text += " (not paired: other seeds)"
-    told = difference.p_value <= LEVEL
-    return text if told else f"{text} (not told from 0, p = {difference.p_value:.2f})"
+        text += " (not paired: different seeds)"
+    if difference.p_value <= LEVEL:
+        return text
+    return f"{text} (not significant, p = {difference.p_value:.2f})"

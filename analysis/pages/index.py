@@ -1,4 +1,4 @@
-"""The page that lists all reports below a folder, from what each says of itself."""
+"""The page that lists all reports below a folder, from the summary that each one has."""
 
 import json
 from pathlib import Path
@@ -9,14 +9,14 @@ from analysis.files import replace_file
 from analysis.pages.rendering import render_page
 
 SUMMARY = "report.json"
-"""What a report says of itself to other programs."""
+"""The file with a report's summary for other programs."""
 PAPER = "paper"
-"""The folder of the published tables, among those of the reports."""
+"""The folder of the published tables, beside those of the reports."""
 _SHOWN = ("title", "question", "sentences", "summary", "written")
 
 
 def write_index(folder: Path | str) -> Path:
-    """Write `index.html` into the folder of reports, a study after another.
+    """Write `index.html` into the folder of reports.
 
     A report whose `report.json` cannot be read is left out.
     """
@@ -32,8 +32,8 @@ def write_index(folder: Path | str) -> Path:
 
 def _entry(folder: Path, path: Path) -> dict[str, Any] | None:
     try:
-        told = json.loads(path.read_text())
-        entry = {name: told[name] for name in _SHOWN}
+        summary = json.loads(path.read_text())
+        entry = {name: summary[name] for name in _SHOWN}
         if not all(isinstance(entry[name], str) for name in _SHOWN if name != "sentences"):
             return None
     except (OSError, ValueError, LookupError, TypeError):

@@ -1,4 +1,4 @@
-"""Remarks on a study's figures that its numbers alone justify."""
+"""Remarks on the results of a study that follow from its numbers."""
 
 from typing import Any
 
@@ -12,14 +12,14 @@ from gmm_study.study.schema import VARIATION
 from gmm_study.training.state import TrialState
 
 FEW_SAMPLES = 10.0
-"""Effective samples per datapoint below which log p counts as a loose bound."""
+"""With fewer effective samples per datapoint, the estimate of log p counts as a loose bound."""
 
 MOST_NAMED = 6
-"""Cells that a remark lists one by one."""
+"""Largest number of cells that a remark lists."""
 
 
 def remarks(found: Findings) -> list[str]:
-    """Where log p is loose, how it grows with K, and what the limit of epochs ended."""
+    """Where log p is a loose bound, how it grows with K, and what the limit of epochs ended."""
     plan, rows = found.plan, found.rows
     loose, grows, cut = [], [], []
     for _, metrics in found.all_cells.groupby(["dataset", "method", "trial_id"], sort=False):
@@ -31,18 +31,18 @@ def remarks(found: Findings) -> list[str]:
             grows.append(_at_two_k(place, by_metric[LOG_P], by_metric[BOUND]))
     heads = (
         (
-            f"Fewer than {FEW_SAMPLES:g} samples per datapoint are effective, so log p is a loose "
+            f"Fewer than {FEW_SAMPLES:g} effective samples per datapoint, so log p is a loose "
             "lower bound",
             loose,
         ),
-        ("Log p at the K of training and at that of the evaluation", grows),
-        ("Ended by max_epochs, before patience would have", cut),
+        ("log p with the K of training and with that of the evaluation", grows),
+        ("Ended by max_epochs instead of by patience", cut),
     )
     return [f"{head}: {_listed(found)}." for head, found in heads if any(found)]
 
 
 def _listed(found: list[str]) -> str:
-    """What was found, in full if it is short, else the first and how many more of all cells."""
+    """The remarks on cells, or the first few and the number of the others."""
     named = list(filter(None, found))
     more = len(named) - MOST_NAMED
     rest = [f"and {more} more of {len(found)}"] if more > 0 else []
@@ -57,7 +57,7 @@ def _few_effective(place: str, log_p: dict[Any, Any], ess: dict[Any, Any]) -> st
 
 
 def _at_two_k(place: str, log_p: dict[Any, Any], bound: dict[Any, Any]) -> str:
-    """The bound of rws is log p with the K of training."""
+    """For rws, whose bound is log p with the K of training."""
     if log_p["method"] != "rws" or not (log_p["n"] and bound["n"]):
         return ""
     figures = (f"{cell['mean']:.2f} (K = {cell['samples']:,})" for cell in (bound, log_p))

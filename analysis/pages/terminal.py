@@ -1,4 +1,4 @@
-"""What a report says, for a terminal."""
+"""A report for the terminal."""
 
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def in_terminal(found: Findings) -> "Group":
-    """Question, counts, tables with their footnotes, answer and warnings, for `rich`."""
+    """Question, counts, tables with their footnotes, answer and warnings, as a `rich` group."""
     from rich.console import Group
     from rich.text import Text
 

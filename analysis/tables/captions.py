@@ -1,4 +1,4 @@
-"""What a reader needs to read a table: direction, replicates, the error, K, and what is bold."""
+"""Captions of tables: which direction is better, replicates, the error, K, and what is bold."""
 
 from collections.abc import Iterable
 
@@ -13,7 +13,7 @@ BLANK = " Blank: no such trial is planned."
 
 
 def caption(plan: Plan, cells: pd.DataFrame, metric: str) -> str:
-    """The caption of a table of log p or of the bound, of the cells that it shows."""
+    """The caption of a table of log p or of the bound, from the cells that it shows."""
     chosen = set(cells["dataset"])
     settings = [t.config.hyperparameters for t in plan.trials if t.config.dataset in chosen]
     text = f"Higher is better{'' if metric == LOG_P else ' within a method'}; {spread(plan)}."
@@ -27,43 +27,40 @@ def caption(plan: Plan, cells: pd.DataFrame, metric: str) -> str:
         return text + what_is_bold(plan, cells)
     kinds = "; ".join(f"{method}: {kind}" for method, kind in bounds_of_methods(settings).items())
     text += (
-        f" Every method has its own bound ({kinds}), so "
-        "entries of different methods do not compare and none is bold."
+        f" Every method has its own bound ({kinds}), so entries of different methods cannot be "
+        "compared and none is bold."
     )
     differs = len({(setting.method, setting.training_samples) for setting in settings})
     if differs > len({setting.method for setting in settings}):
-        text += " Nor is it one quantity within a method, where K differs."
+        text += " The bound of one method is also a different quantity for every K."
     return text
 
 
 def what_is_bold(plan: Plan, cells: pd.DataFrame, best: str = "the highest mean") -> str:
-    """Which test says what is tied with the best, and what that test cannot say.
-
-    Nothing where no cell is bold.
-    """
+    """What bold entries are and by which test; empty if no cell is bold."""
     if not cells["rank"].astype(bool).any():
         return ""
-    n, text = plan.study.replicates, f" Bold: {best} among methods, complete cells alone"
+    n, text = plan.study.replicates, f" Bold: {best} among methods with complete cells"
     if plan.x and cells["x"].isna().any():
-        text += f" and those that read {axis_label(plan.x)}"
+        text += f" that read {axis_label(plan.x)}"
     if n == 1:
-        return f"{text}; with one replicate no test can say whether it stands out."
+        return f"{text}; with one replicate its significance cannot be tested."
     text += (
-        f", and those not told from it by a paired t-test over the n = {n} replicates (two-sided, "
-        f"5%, not adjusted for the number of methods). With n = {n} a difference is told from 0 "
-        f"only beyond {errors_to_tell(n):.1f} of its standard errors, so a tie is no sign of "
-        "equality."
+        f", and all that do not differ from it significantly by a paired t-test over the n = {n} "
+        f"replicates (two-sided, 5%, not adjusted for the number of methods). With n = {n} a "
+        f"significant difference exceeds {errors_to_tell(n):.1f} standard errors, so a tie does "
+        "not show equality."
     )
     if not cells["paired"].all():
-        text += " Where the trials have other seeds, the test is Welch's and not paired."
+        text += " Trials with different seeds are compared by Welch's test, which is not paired."
     return text
 
 
 def spread(plan: Plan) -> str:
-    """What stands after the ± of an entry."""
+    """What the ± of an entry is."""
     n = plan.study.replicates
     if n == 1:
-        return "one replicate a cell (n = 1), so no standard error (n/a)"
+        return "one replicate per cell (n = 1), so no standard error (n/a)"
     return (
         f"mean ± standard error over n = {n} replicates (seeds; standard deviation with n - 1, "
         "divided by √n)"
@@ -78,7 +75,7 @@ def evaluation_samples(settings: Iterable[Hyperparameters]) -> str:
 def bounds_of_methods(
     settings: Iterable[Hyperparameters], with_samples: bool = True
 ) -> dict[str, str]:
-    """What the bound of every method is, and its K: `log p̃, K = 10`."""
+    """What the bound of each method is, with its K: `log p̃, K = 10`."""
     kinds: dict[str, dict[str, list[int]]] = {}
     for setting in settings:
         of_method = kinds.setdefault(setting.method, {})

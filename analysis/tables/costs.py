@@ -1,4 +1,4 @@
-"""The tables of a study's variations: what each costs each method."""
+"""The tables of a study's variations: the cost of each for each method."""
 
 import pandas as pd
 
@@ -9,7 +9,7 @@ from gmm_study.study.plan import Plan
 
 
 def lay_out_costs(plan: Plan, costs: pd.DataFrame) -> list[Table]:
-    """A table a dataset: what each variation costs each method; bold is what matters."""
+    """A table per data set; significant costs are bold."""
     datasets = dict.fromkeys(costs["dataset"])
     return [_table(plan, dataset, costs[costs["dataset"] == dataset]) for dataset in datasets]
 
@@ -43,17 +43,18 @@ def _table(plan: Plan, dataset: str, costs: pd.DataFrame) -> Table:
 def _caption(plan: Plan, dataset: str, costs: pd.DataFrame) -> str:
     settings = [t.config.hyperparameters for t in plan.trials if t.config.dataset == dataset]
     text = (
-        f"Mean test log p of {costs['reference'].iloc[0]} minus that of the variation: positive is "
-        "what it costs, negative what it gains."
+        f"Mean test log p of {costs['reference'].iloc[0]} minus that of the variation: a positive "
+        "difference is a cost, a negative one a gain."
     )
     if settings:
         text += f" log p with K = {evaluation_samples(settings)} samples per datapoint."
     n = plan.study.replicates
     if n == 1:
-        return f"{text} One replicate a trial (n = 1), so no standard error (n/a) and none is bold."
+        return f"{text} One replicate per trial (n = 1): no standard error (n/a), nothing is bold."
     return (
-        f"{text} ± standard error over n = {n} replicates, paired where no footnote says "
-        "otherwise: of the differences within a replicate, whose two trials share the seed of data "
-        "order and noise (standard deviation with n - 1, divided by √n). Bold: other than 0 by "
-        "Student's t at the 5% level, adjusted by Holm for the variations of a method on a dataset."
+        f"{text} ± standard error over n = {n} replicates (standard deviation with n - 1, divided "
+        "by √n) of the differences within a replicate, whose trials share data order and noise, "
+        "unless a footnote says that they are not paired. Bold: significantly different from 0 by "
+        "Student's t at the 5% level, adjusted by Holm for the variations of a method on a data "
+        "set."
     )

@@ -62,7 +62,7 @@ def test_gmm_has_its_three_likelihoods_and_both_sample_sizes(lab, gallery):
     (panel,) = pictures["likelihoods-gmm"].draw().axes
     heights = [list(own.lines[0].get_ydata()) for own in panel.containers]
     assert heights == [[-19, -18, -17], [-19.5, -18.5, -17.5], [-18.9, -17.9, -16.9]]
-    assert "log p lies above log p̃ by 0.5 nats" in pictures["likelihoods-gmm"].caption
+    assert "log p is above log p̃ by 0.5 nats" in pictures["likelihoods-gmm"].caption
     (panel,) = pictures["ess"].draw().axes
     assert [list(own.lines[0].get_ydata()) for own in panel.containers] == [[0.25] * 3, [0.5] * 3]
     assert "gmm 0.25" in pictures["ess"].caption
@@ -107,14 +107,14 @@ def test_of_many_values_of_the_axis_the_curves_show_a_few_and_say_so(lab, galler
         lab.write(trial.config, gmm(-21.0, -20.0))
         lab.write_curve(trial.config, [-30.0, -21.0])
     picture = gallery(plan)["curves"]
-    assert "Of 11 values of training samples K 5 are shown." in picture.caption
+    assert "5 of the 11 values of training samples K are shown." in picture.caption
     assert len(picture.draw().axes[0].lines) == 5
 
 
 def test_without_a_record_there_is_the_result_alone_and_it_says_so(lab, gallery):
     pictures = gallery(lab.plan(space=DEPTHS, fixed=SIZES))
     assert set(pictures) == {"result"}
-    assert "A gap is an incomplete cell." in pictures["result"].caption
+    assert "Gaps are incomplete cells." in pictures["result"].caption
 
 
 def test_a_setting_that_some_trials_do_not_read_is_told_so_and_costs_no_report(lab, gallery):

@@ -40,7 +40,7 @@ def test_a_method_that_it_does_not_tell_from_the_best_is_tied(ranked):
     table = lay_out(plan, cells)[0]
     assert all(entries[0].best for _, entries in table.rows)
     assert "paired t-test over the n = 3 replicates" in table.caption
-    assert "beyond 4.3 of its standard errors" in table.caption  # Student's t, 97.5%, 2 degrees
+    assert "exceeds 4.3 standard errors" in table.caption  # Student's t, 97.5%, 2 degrees
 
 
 def test_the_pairs_are_replicates_of_one_seed_so_that_what_they_share_cancels(ranked):
@@ -53,7 +53,7 @@ def test_with_one_replicate_there_is_a_best_one_and_no_test(ranked):
     plan, cells, log_p = ranked(gmm=[-20.0], rws=[-21.0])
     assert dict(log_p["rank"]) == {"gmm": "best", "rws": ""}
     assert log_p["p_value"].isna().all()
-    assert "no test can say" in lay_out(plan, cells)[0].caption
+    assert "its significance cannot be tested" in lay_out(plan, cells)[0].caption
 
 
 def test_trials_of_other_seeds_are_compared_by_welch_and_the_caption_says_so(lab, figures):
@@ -72,9 +72,9 @@ def test_trials_of_other_seeds_are_compared_by_welch_and_the_caption_says_so(lab
     log_p = cells[cells["metric"] == "test/log_p"].set_index("method")
     assert dict(log_p["rank"]) == {"gmm": "best", "rws": "tied"}
     assert log_p["p_value"]["rws"] == pytest.approx(0.28786, abs=1e-5)
-    assert "Welch's and not paired" in lay_out(plan, cells)[0].caption
+    assert "Welch's test, which is not paired" in lay_out(plan, cells)[0].caption
     (sentence,) = verdict(plan, rows, cells)
-    assert "(not paired: other seeds)" in sentence
+    assert "(not paired: different seeds)" in sentence
 
 
 def test_a_method_that_does_not_read_the_axis_has_no_rival_and_the_report_says_so(lab, figures):
@@ -86,7 +86,7 @@ def test_a_method_that_does_not_read_the_axis_has_no_rival_and_the_report_says_s
     rows = join(plan, load(lab.store))
     cells = summarise(plan, rows)
     assert set(cells.loc[cells["method"] == "vae", "rank"]) == {""}
-    assert "and those that read deterministic layers" in lay_out(plan, cells)[0].caption
+    assert "complete cells that read deterministic layers" in lay_out(plan, cells)[0].caption
     assert any("vae, which does not read" in sentence for sentence in verdict(plan, rows, cells))
 
 

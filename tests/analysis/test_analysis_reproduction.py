@@ -172,7 +172,7 @@ def test_a_study_of_variations_gets_its_costs(lab):
     assert "gmm: against authors, K=1 costs 1.50 ± 0.29 nats." in text
     assert "](page/details_costs.png)" in text
     assert "K=1 (samples 1)" in text
-    assert "Bars: 95% intervals by Student's t with n = 3 replicates" in text
+    assert "Bars: 95% confidence intervals (Student's t, n = 3 replicates)" in text
     assert len(written.paths) == 3
     assert written.sentences == ()
 
@@ -360,10 +360,10 @@ def test_remarks_follow_from_the_numbers(lab):
     lab.write(of_rws, rws(-20.0))
     # the records say 57 epochs, the best of them the 47th
     assert remarks(find(plan, lab.store)) == [
-        "Fewer than 10 samples per datapoint are effective, so log p is a loose lower bound: "
+        "Fewer than 10 effective samples per datapoint, so log p is a loose lower bound: "
         "digits gmm (2.0 of 1,000).",
-        "Log p at the K of training and at that of the evaluation: "
+        "log p with the K of training and with that of the evaluation: "
         "digits rws -21.00 (K = 10), -20.00 (K = 1,000).",
-        "Ended by max_epochs, before patience would have: digits gmm (1 of 1 replicates, at 57); "
+        "Ended by max_epochs instead of by patience: digits gmm (1 of 1 replicates, at 57); "
         "digits rws (1 of 1 replicates, at 57).",
     ]

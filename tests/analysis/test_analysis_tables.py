@@ -269,7 +269,7 @@ def test_a_difference_that_may_be_chance_is_no_gain(lab, figures, summary):
         lab.write(trial.config, *(figures(-21.0, value) for value in own))
     # differences 2, 1, 0: mean 1, standard error 1 / sqrt(3), t = sqrt(3), p = 1 - sqrt(3 / 5)
     assert verdict(plan, *summary(plan)) == [
-        "From depth 1 to 5, in nats of test log p: gmm +1.00 ± 0.58 (not told from 0, p = 0.23)."
+        "From depth 1 to 5, in nats of test log p: gmm +1.00 ± 0.58 (not significant, p = 0.23)."
     ]
 
 
@@ -287,4 +287,4 @@ def test_without_an_axis_the_verdict_compares_methods(lab, figures, summary):
     # freedom, where p = 1 - 2 atan(t) / pi
     (sentence,) = verdict(plan, *summary(plan))
     assert sentence.startswith("rws has the highest test log p, in nats: +1.50 ± 0.50 ")
-    assert sentence.endswith("(not told from 0, p = 0.20) over gmm.")
+    assert sentence.endswith("(not significant, p = 0.20) over gmm.")
