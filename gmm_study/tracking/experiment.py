@@ -13,6 +13,7 @@ from mlflow.entities import LifecycleStage
 from mlflow.tracking import MlflowClient
 
 from gmm_study.tracking.database import DEFAULT_ARTIFACTS
+from gmm_study.tracking.mlflow_internals import EXPERIMENT_KIND
 from gmm_study.tracking.notes import BestRow, Facts, asked, saved_views, study_note
 
 NOTE = "mlflow.note.content"
@@ -48,5 +49,5 @@ class StudyExperiment:
         artifacts = None
         if not os.environ.get("MLFLOW_TRACKING_URI"):
             artifacts = (Path(DEFAULT_ARTIFACTS) / self.facts.name).resolve().as_uri()
-        tags = {NOTE: asked(self.facts), "mlflow.experimentKind": "custom_model_development"}
+        tags = {NOTE: asked(self.facts), **EXPERIMENT_KIND}
         return str(self.client.create_experiment(self.facts.name, artifacts, tags))

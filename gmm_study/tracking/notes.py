@@ -3,15 +3,21 @@
 Links and pictures are relative to the address of the UI, so that they hold behind any server.
 """
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from gmm_study.tracking.account import Account
 from gmm_study.tracking.lists import search_for
+from gmm_study.tracking.mlflow_internals import (
+    SAVED_VIEW,
+    artifact_link,
+    run_link,
+    saved_view,
+    view_link,
+)
 from gmm_study.tracking.words import (
     BEST_OF_CELL,
     BEST_OF_METHOD,
@@ -22,8 +28,6 @@ from gmm_study.tracking.words import (
 )
 from gmm_study.training.hyperparameters import CHANGES_THE_BOUND
 
-SHARED_VIEW = "mlflow.sharedViewState."
-"""How the tags of an experiment begin in which the MLflow UI keeps views of its runs."""
 MOST_ROWS = 12
 """Of the table of best trials."""
 LONGEST = 5_000
@@ -36,8 +40,6 @@ PICTURES = {
     "pictures/samples_p_star.png": "samples of p*",
     "pictures/inpainting.png": "test images, upper halves completed by p*",
 }
-_MACHINE_LEARNING = {"workflowType": "machine_learning"}
-"""Without which the MLflow UI shows a study's runs as evaluations of a language model."""
 
 
 @dataclass(frozen=True)
@@ -140,7 +142,7 @@ def trial_note(
         f"**{_escaped(label)}**, trial `{trial_id}`, {told.state}: "
         f"{count} of {len(told.ended)} replicates complete.",
         f"{'; '.join(figures)} (nats, mean ± standard error over replicates)." if figures else "",
-        " ".join(f"![{PICTURES[name]}]({_picture(run_id, name)})" for name in pictures),
+        " ".join(f"![{PICTURES[name]}]({artifact_link(run_id, name)})" for name in pictures),
         f"Pictures: {', '.join(PICTURES[name] for name in pictures)}." if pictures else "",
         "; ".join(ended) + ".",
         f"Record: `{record}`.",
@@ -154,8 +156,8 @@ def saved_views(facts: Facts, created: int) -> dict[str, str]:
     here = search_for(best, facts.variant_name)
     trials = f"tags.{KIND} = '{TRIAL}' and {search_for(VARIANTS, facts.variant_name)}"
     return {
-        f"{SHARED_VIEW}best": _view(_best_called(facts).capitalize(), here, facts, created),
-        f"{SHARED_VIEW}trials": _view("Trials, highest bound first", trials, facts, created),
+        f"{SAVED_VIEW}best": _view(_best_called(facts).capitalize(), here, facts, created),
+        f"{SAVED_VIEW}trials": _view("Trials, highest bound first", trials, facts, created),
     }
 
 
@@ -175,33 +177,23 @@ def _how_to_find_the_best(facts: Facts) -> str:
 def _view(name: str, search: str, facts: Facts, created: int) -> str:
     params = dict.fromkeys(("dataset", "method", *facts.axes))
     metrics = ("valid/bound", "valid/bound_se", "test/log_p", "test/log_p_se")
-    state = {
-        "searchFilter": search,
-        "orderByKey": "metrics.`valid/bound`",
-        "orderByAsc": False,
-        "startTime": "ALL",
-        "lifecycleFilter": "Active",
-        "datasetsFilter": [],
-        "modelVersionFilter": "All Runs",
-        "selectedColumns": [
-            *(f"metrics.`{metric}`" for metric in metrics),
-            *(f"params.`{param}`" for param in params),
-            "tags.`state`",
-        ],
-    }
-    envelope = {"name": name, "createdAt": created, "updatedAt": created}
-    return json.dumps({**envelope, "state": json.dumps(state)})
+    columns = [
+        *(f"metrics.`{metric}`" for metric in metrics),
+        *(f"params.`{param}`" for param in params),
+        "tags.`state`",
+    ]
+    return saved_view(name, search, columns, created)
 
 
 def _links(facts: Facts, experiment_id: str, best: Sequence[BestRow]) -> str:
     links = {
-        _best_called(facts): _view_link(experiment_id, "best"),
-        "trials": _view_link(experiment_id, "trials"),
-        "curves": _view_link(experiment_id, "trials", compareRunsMode="CHART"),
+        _best_called(facts): view_link(experiment_id, "best"),
+        "trials": view_link(experiment_id, "trials"),
+        "curves": view_link(experiment_id, "trials", compareRunsMode="CHART"),
     }
     if len({row.dataset for row in best}) == 1:
         links = {
-            f"best {_escaped(row.method)}": _run_link(experiment_id, row.run_id)
+            f"best {_escaped(row.method)}": run_link(experiment_id, row.run_id)
             for row in best[:MOST_ROWS]
         } | links
     return " · ".join(f"[{name}]({link})" for name, link in links.items())
@@ -217,7 +209,7 @@ def _best_table(experiment_id: str, best: Sequence[BestRow], room: int) -> str:
     rows = 0
     for row in best[:MOST_ROWS]:
         data, method, label = map(_escaped, (row.dataset, row.method, row.label))
-        link = f"[{label}]({_run_link(experiment_id, row.run_id)})"
+        link = f"[{label}]({run_link(experiment_id, row.run_id)})"
         longer = f"{table}\n| {data} | {method} | {link} | {row.bound:.3f} |"
         if len(longer) <= room:
             table, rows = longer, rows + 1
@@ -236,19 +228,6 @@ def _escaped(text: str) -> str:
     """A text as Markdown that shows it, in a cell of a table and in a link too."""
     plain = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return re.sub(r"([\\`*_~|\[\]])", r"\\\1", plain)
-
-
-def _run_link(experiment_id: str, run_id: str) -> str:
-    return f"#/experiments/{experiment_id}/runs/{run_id}?{urlencode(_MACHINE_LEARNING)}"
-
-
-def _view_link(experiment_id: str, view: str, **options: str) -> str:
-    asked = {**_MACHINE_LEARNING, "viewStateShareKey": view, **options}
-    return f"#/experiments/{experiment_id}/runs?{urlencode(asked)}"
-
-
-def _picture(run_id: str, name: str) -> str:
-    return f"get-artifact?{urlencode({'path': name, 'run_uuid': run_id})}"
 
 
 def _with_error(means: Mapping[str, Any], name: str) -> str:

@@ -19,14 +19,13 @@ from gmm_study.addresses import redact
 from gmm_study.errors import InputError
 from gmm_study.tracking.database import is_missing, tracking_uri
 from gmm_study.tracking.lists import from_tag
+from gmm_study.tracking.mlflow_internals import bulk_history
 from gmm_study.tracking.words import BEST_BOUND, DECLARED, VARIANTS
 from gmm_study.training.hyperparameters import Hyperparameters
 from gmm_study.training.state import TrialState
 
 PAGE = 1000
 RUNS_AT_ONCE = 100
-MOST_POINTS = 10_000_000
-"""In one answer of the bulk call, more than a hundred curves have."""
 ASKED_AT_ONCE = 8
 _COUNTED = {"epochs": int, "best_epoch": int, "seconds": float}
 _SETTINGS = {"depth": int} | {field.name: field.type for field in fields(Hyperparameters)}
@@ -192,14 +191,12 @@ def _is_curve(name: str) -> bool:
 def _histories(
     client: MlflowClient, run_ids: list[str], names: tuple[str, ...]
 ) -> Iterator[tuple[str, str, Metric]]:
-    """All points of some metrics of some runs, by the store's bulk call where it has one."""
-    service = getattr(client, "_tracking_client", None)
-    bulk = getattr(getattr(service, "store", None), "get_metric_history_bulk", None)
-    if bulk is not None:
+    """All points of some metrics of some runs."""
+    read = bulk_history(client)
+    if read is not None:
         for name in names:
             for start in range(0, len(run_ids), RUNS_AT_ONCE):
-                some = run_ids[start : start + RUNS_AT_ONCE]
-                for point in bulk(some, name, MOST_POINTS):
+                for point in read(run_ids[start : start + RUNS_AT_ONCE], name):
                     yield point.run_id, name, point
         return
     asked = [(run_id, name) for run_id in run_ids for name in names]

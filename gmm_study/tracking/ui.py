@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gmm_study.tracking.database import DEFAULT_ARTIFACTS, tracking_uri
+from gmm_study.tracking.mlflow_internals import BROWSER_STORAGE, apps
 
 if TYPE_CHECKING:
     from flask import Response
@@ -17,19 +18,11 @@ if TYPE_CHECKING:
 APP = "gmm-study"
 """Under which MLflow finds `create_app`, by an entry point of this package."""
 REPORTS = "reports"
-SEEN = {
-    "mlflow.workflowType_v1": '"machine_learning"',
-    "mlflow.assistant.fab.autoOpenedOnFirstLoad_v1": "true",
-    "mlflow.home.getting-started.collapsed_v1": "true",
-    "mlflow.settings.telemetry.enabled_v1": "false",
-    "mlflow.telemetry.info.alert.dismissed_v1": "true",
-}
-"""What a browser keeps of a person who has chosen to train models, and closed what is offered to
-those who trace language models. Kept only where nothing is yet: a choice of the person's stays."""
 _SCRIPT = "".join(
     f"if(localStorage.getItem('{key}')===null)localStorage.setItem('{key}','{value}');"
-    for key, value in SEEN.items()
+    for key, value in BROWSER_STORAGE.items()
 )
+"""Keeps a choice that the person has made before."""
 
 
 def serve(host: str, port: int) -> None:
@@ -53,9 +46,8 @@ def serve(host: str, port: int) -> None:
 def create_app() -> Any:
     """MLflow's own app, whose page opens in the part for training models."""
     from flask import request, send_from_directory
-    from mlflow.server import app as pages
-    from mlflow.server.fastapi_app import app
 
+    pages, app = apps()
     reports = Path(REPORTS).resolve()
 
     def report(path: str) -> "Response":
