@@ -2,7 +2,7 @@
 
 Samples are constants to the gradient, so the gradient of a conditional is the delta rule. The
 forward pass overwrites the logits with residuals (state minus probability); two matrix products
-with them then give the gradient. `tests/reference.py` computes the same gradients by autograd, and
+with them then give the gradient. `tests/oracle.py` computes the same gradients by autograd, and
 tests compare the two. The vae uses autograd throughout.
 """
 

@@ -9,7 +9,7 @@ from gmm_study.estimators import estimate_log_p
 from gmm_study.exact import exact_log_likelihoods
 from gmm_study.models import RandomStreams, SigmoidBeliefNetwork, VariationalAutoencoder
 from gmm_study.objectives import GeometricMeanMatching, ReweightedWakeSleep, VariationalBound
-from tests.reference import Recorder
+from tests.networks import Recorder
 
 BATCH, SAMPLES, DIMS, SIZES = 5, 4, 6, (5, 4, 3)
 OBJECTIVES = {"gmm": GeometricMeanMatching, "rws": ReweightedWakeSleep, "vae": VariationalBound}

@@ -10,6 +10,7 @@ from bench.__main__ import main
 from bench.memory import peak_bytes_of
 
 
+@pytest.mark.process
 def test_one_part_is_printed_and_written_as_markdown_and_json(tmp_path, capsys):
     main(["--smoke", "--only", "floor", "--rounds", "1", "--output", str(tmp_path)])
     content = json.loads((tmp_path / "floor-smoke.json").read_text())

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.distributions import Bernoulli, Normal
 
 from gmm_study.models import RandomStreams, VariationalAutoencoder
-from tests.estimators.enumeration import all_states
+from tests.oracle import all_states
 
 DIMS, SIZES = 4, (5, 1)
 EVERY_X = all_states(DIMS)

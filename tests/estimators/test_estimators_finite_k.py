@@ -5,24 +5,19 @@ import torch
 
 from gmm_study.estimators import INNER_SAMPLES, estimate_bound, estimate_log_p, estimate_log_z2
 from gmm_study.objectives import GeometricMeanMatching, ReweightedWakeSleep
-from tests.estimators.enumeration import (
-    DIMS,
-    a_network,
-    all_states,
+from tests.networks import DIMS, a_network, some_streams
+from tests.oracle import all_states, enumerate_states, every_draw
+from tests.z_tests import (
     assert_every_mean_within_standard_errors,
     assert_mean_within_standard_errors,
     assert_within_standard_errors,
-    enumerate_states,
-    every_draw,
-    some_streams,
 )
 
 SEEDS = 1500
 SOME_NUMBERS = [0, 5, 6, 14]
 SOME_X = all_states(DIMS)[SOME_NUMBERS]
 
-few_samples = pytest.mark.parametrize("samples", [1, 2, 3])
-depths = pytest.mark.parametrize("deterministic_layers", [0, 1])
+few_samples = pytest.mark.parametrize("samples", [1, 3])
 
 
 def log_mean(log_weights):
@@ -41,12 +36,9 @@ def share_of(weights):
 
 
 @few_samples
-@depths
-def test_estimates_with_k_samples_have_the_means_of_all_draws_of_k_states(
-    samples, deterministic_layers
-):
-    model = a_network(SEEDS, deterministic_layers, spread=0.8)
-    draws = every_draw(enumerate_states(model, SOME_X), samples)
+def test_estimates_with_k_samples_have_the_means_of_all_draws_of_k_states(samples):
+    model = a_network(SEEDS, deterministic_layers=1, spread=0.8)
+    draws = every_draw(enumerate_states(model.parameters, SOME_X), samples)
     found = estimate_log_p(model, SOME_X, samples, some_streams(SEEDS))
     expected = {
         "log_p": draws.mean(log_mean),
@@ -66,7 +58,7 @@ def test_estimates_with_k_samples_have_the_means_of_all_draws_of_k_states(
 )
 def test_the_bound_of_training_has_the_mean_of_all_draws_of_k_states(samples, objective, bound):
     model = a_network(SEEDS, spread=0.8)
-    draws = every_draw(enumerate_states(model, SOME_X), samples)
+    draws = every_draw(enumerate_states(model.parameters, SOME_X), samples)
     found = estimate_bound(objective(samples), model, SOME_X, some_streams(SEEDS))
     expected = {
         "bound": draws.mean(bound),
@@ -78,12 +70,9 @@ def test_the_bound_of_training_has_the_mean_of_all_draws_of_k_states(samples, ob
         assert_every_mean_within_standard_errors(found[name], truth)
 
 
-@depths
-def test_the_mean_of_any_number_of_root_weights_is_unbiased_for_the_root_of_p_tilde(
-    deterministic_layers,
-):
-    model = a_network(SEEDS, deterministic_layers, spread=0.8)
-    exact = enumerate_states(model, SOME_X)
+def test_the_mean_of_any_number_of_root_weights_is_unbiased_for_the_root_of_p_tilde():
+    model = a_network(SEEDS, spread=0.8)
+    exact = enumerate_states(model.parameters, SOME_X)
     found = estimate_log_p(model, SOME_X, 7, some_streams(SEEDS))
     assert_mean_within_standard_errors(found["log_p"].exp(), exact.log_p.exp())
     assert_mean_within_standard_errors(
@@ -103,28 +92,24 @@ def a_term_of_z2(exact):
     return z2, 1.0 / INNER_SAMPLES + (1.0 - 1.0 / INNER_SAMPLES) * z2 - z2.square()
 
 
-@depths
-@pytest.mark.parametrize("spread", [0.4, 1.0])
+@pytest.mark.parametrize(("deterministic_layers", "spread"), [(0, 1.0), (1, 0.4)])
 def test_the_estimate_of_z2_is_unbiased_with_any_number_of_samples(deterministic_layers, spread):
     model = a_network(SEEDS, deterministic_layers, spread)
-    mean, _ = a_term_of_z2(enumerate_states(model))
+    mean, _ = a_term_of_z2(enumerate_states(model.parameters))
     for samples in (2, 20):
         log_z2, _ = estimate_log_z2(model, samples, some_streams(SEEDS))
         assert_mean_within_standard_errors(log_z2.exp(), mean)
 
 
-@depths
 @pytest.mark.parametrize("samples", [8, 60])
-def test_the_claimed_and_the_true_variance_of_z2_are_both_unbiased_for_the_exact_one(
-    deterministic_layers, samples
-):
+def test_the_claimed_and_the_true_variance_of_z2_are_both_unbiased_for_the_exact_one(samples):
     """The claim on log Z^2 times the estimate of Z^2, squared, is a sample variance: no bias.
 
     1500 seeds of 60 terms pin the claim to about 2%, and the true spread to 4%. A claim 10% off is
     21% off in the square; with 8 terms, n in the place of n - 1 is 12% off.
     """
-    model = a_network(SEEDS, deterministic_layers, spread=0.3)
-    mean, variance = a_term_of_z2(enumerate_states(model))
+    model = a_network(SEEDS, spread=0.3)
+    mean, variance = a_term_of_z2(enumerate_states(model.parameters))
     log_z2, claimed = estimate_log_z2(model, samples, some_streams(SEEDS))
     assert_mean_within_standard_errors((claimed * log_z2.exp()).square(), variance / samples)
     assert_mean_within_standard_errors((log_z2.exp() - mean).square(), variance / samples)
@@ -142,23 +127,22 @@ def test_the_spread_of_log_z2_over_seeds_is_its_claimed_standard_error():
     seeds, samples = 2500, 200
     model = a_network(seeds, spread=0.05)
     log_z2, claimed = estimate_log_z2(model, samples, some_streams(seeds))
-    squares = ((log_z2 - enumerate_states(model).log_z2) / claimed).square()
+    squares = ((log_z2 - enumerate_states(model.parameters).log_z2) / claimed).square()
     assert_within_standard_errors(squares.mean(), 1.0, torch.tensor((2.0 / seeds) ** 0.5))
     assert_mean_within_standard_errors(squares, torch.tensor(1.0))
 
 
-@depths
-def test_log_p_star_of_independent_parts_has_the_exact_value_as_its_mean(deterministic_layers):
+def test_log_p_star_of_independent_parts_has_the_exact_value_as_its_mean():
     """A logarithm's bias is half its squared standard error, of one seed.
 
     That is the bias's share 14 / 2 * error of the standard error of the mean over 200 seeds: with
     0.04 a seed less than a third, and the biases of the two logarithms have opposite effects.
     """
     seeds, samples = 200, 600
-    model = a_network(seeds, deterministic_layers, spread=0.2)
+    model = a_network(seeds, spread=0.2)
     log_p_tilde = estimate_log_p(model, SOME_X, samples, some_streams(seeds))["log_p_tilde"]
     log_z2, _ = estimate_log_z2(model, samples, some_streams(seeds, seed=1))
     assert log_p_tilde.std(0).max() < 0.04
     assert log_z2.std() < 0.04
-    exact = enumerate_states(model).log_p_star[SOME_NUMBERS]
+    exact = enumerate_states(model.parameters).log_p_star[SOME_NUMBERS]
     assert_mean_within_standard_errors(log_p_tilde - log_z2.unsqueeze(1), exact)

@@ -6,7 +6,8 @@ import torch
 from gmm_study.estimators import estimate_bound, estimate_log_p, estimate_log_z2
 from gmm_study.models import SigmoidBeliefNetwork
 from gmm_study.objectives import GeometricMeanMatching
-from tests.estimators.enumeration import DIMS, a_network, all_states, some_streams
+from tests.networks import DIMS, a_network, some_streams
+from tests.oracle import all_states
 
 
 def watch(model, method, calls):

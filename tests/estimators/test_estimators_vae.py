@@ -6,11 +6,6 @@ from torch.distributions import Normal
 
 from gmm_study.estimators import estimate_bound, estimate_log_p
 from gmm_study.objectives import VariationalBound
-from tests.estimators.enumeration import (
-    assert_mean_within_standard_errors,
-    assert_within_standard_errors,
-    some_streams,
-)
 from tests.estimators.integration import (
     EVERY_X,
     an_autoencoder,
@@ -20,6 +15,8 @@ from tests.estimators.integration import (
     posterior,
     tensors_of,
 )
+from tests.networks import some_streams
+from tests.z_tests import assert_mean_within_standard_errors, assert_within_standard_errors
 
 SOME_X = EVERY_X[[0, 5, 6, 14]]
 

@@ -103,7 +103,7 @@ class Largest(TorchDispatchMode):
 
 
 @pytest.mark.parametrize(
-    ("dims", "sizes", "datapoints"), [(400, [10], 300), (12, [5, 3], 400), (30, [9, 8], 50)]
+    ("dims", "sizes", "datapoints"), [(400, [10], 300), (12, [5, 3], 100), (30, [9, 8], 20)]
 )
 def test_no_tensor_grows_with_the_number_of_pairs_of_states(dims, sizes, datapoints):
     model = SigmoidBeliefNetwork(dims, sizes, 3)

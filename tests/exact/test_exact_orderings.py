@@ -5,16 +5,14 @@ import torch
 
 from gmm_study.exact import exact_log_likelihoods
 from gmm_study.models import RandomStreams, SigmoidBeliefNetwork
-from tests.estimators.enumeration import all_states
+from tests.oracle import all_states
 
 DIMS, SEEDS = 5, range(8)
 
 networks = pytest.mark.parametrize(
     ("sizes", "deterministic_layers", "options"),
     [
-        ([4], 0, {}),
-        ([3, 2], 1, {}),
-        ([4, 3, 2], 0, {}),
+        ([4], 1, {}),
         ([3, 2, 2, 1, 1], 0, {}),
         ([2, 1, 4, 2], 2, {}),
         ([3, 2], 0, {"probability_clip": 0.1, "top_prior": "fixed"}),
@@ -36,7 +34,7 @@ def exact_values(sizes, deterministic_layers, options, scale):
 
 @networks
 @scales
-def test_log_p_tilde_is_below_log_p_and_below_log_p_star_and_z_at_most_one(
+def test_the_orderings_hold_and_p_and_p_star_sum_to_one(
     sizes, deterministic_layers, options, scale
 ):
     exact = exact_values(sizes, deterministic_layers, options, scale)
@@ -45,12 +43,6 @@ def test_log_p_tilde_is_below_log_p_and_below_log_p_star_and_z_at_most_one(
     assert (exact["log_z2"] <= 0.0).all()
     assert ((exact["ess"] > 0.0) & (exact["ess"] <= 1.0)).all()
     assert (exact["ess"] <= exact["ess_star"]).all()
-
-
-@networks
-@scales
-def test_p_and_p_star_sum_to_one_over_the_data(sizes, deterministic_layers, options, scale):
-    exact = exact_values(sizes, deterministic_layers, options, scale)
     one = torch.ones(len(SEEDS), dtype=torch.float64)
     for name in ("log_p", "log_p_star"):
         torch.testing.assert_close(exact[name].exp().sum(1), one, rtol=0.0, atol=1e-9)

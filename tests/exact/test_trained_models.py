@@ -15,10 +15,7 @@ from gmm_study.models import RandomStreams
 from gmm_study.training.hyperparameters import Hyperparameters
 from gmm_study.training.trainer import Trainer
 from gmm_study.trials.evaluation import evaluate_on_test
-from tests.estimators.enumeration import (
-    assert_mean_within_standard_errors,
-    assert_within_standard_errors,
-)
+from tests.z_tests import assert_mean_within_standard_errors, assert_within_standard_errors
 
 SAMPLES, Z_SAMPLES, TEST_ROWS, REPLICATES = 1000, 20_000, 100, 2
 NLTCS = Path(os.environ.get("GMM_STUDY_DATA", "")) / "debd" / "nltcs" / "nltcs.test.data"

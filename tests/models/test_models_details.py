@@ -6,6 +6,7 @@ from torch.distributions import Bernoulli
 
 from gmm_study.models import RandomStreams, SigmoidBeliefNetwork
 from gmm_study.objectives import GeometricMeanMatching, ReweightedWakeSleep
+from tests.oracle import leaf_tensors, log_p_and_q
 
 DIMS, SIZES = 9, (12, 6, 3)
 TOP_PRIOR = "generative.top.logits"
@@ -83,25 +84,12 @@ def test_the_gradient_of_a_clipped_network_is_autograds(deterministic_layers):
     model.add_generative_gradient(model.score_generative(scored.states), weights)
     model.add_inference_gradient(scored, weights)
 
-    tensors = {name: model.parameters[name].clone().requires_grad_() for name in model.parameters}
-
-    def log_prob(logits, target):
-        probabilities = logits.sigmoid().clamp(clip, 1.0 - clip)
-        return Bernoulli(probabilities).log_prob(target).sum(3)
-
-    def network(name, state):
-        for layer in range(deterministic_layers + 1):
-            weight, bias = tensors[f"{name}.{layer}.weight"], tensors[f"{name}.{layer}.bias"]
-            state = state if layer == 0 else state.tanh()
-            state = state @ weight[:, None] + bias[:, None, None]
-        return state
-
-    states = [state.expand(-1, -1, 4, -1) for state in scored.states]
-    total = log_prob(tensors[TOP_PRIOR][:, None, None], states[-1])
-    for layer in range(len(SIZES)):
-        down = network(f"generative.{layer}", states[layer + 1])
-        up = network(f"inference.{layer}", states[layer])
-        total = total + log_prob(down, states[layer]) + log_prob(up, states[layer + 1])
-    (weights * total).sum().backward()
+    tensors = leaf_tensors(model.parameters)
+    total = 0.0
+    for replicate in range(2):
+        mine = [state[replicate] for state in scored.states]
+        log_p, log_q = log_p_and_q(tensors, mine, replicate, clip)
+        total = total + (weights[replicate] * (log_p + log_q)).sum()
+    total.backward()
     for name in model.parameters:
         torch.testing.assert_close(model.parameters.gradient(name), tensors[name].grad)

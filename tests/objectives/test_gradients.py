@@ -5,9 +5,15 @@ import torch
 
 from gmm_study.models import RandomStreams, SigmoidBeliefNetwork, VariationalAutoencoder
 from gmm_study.objectives import GeometricMeanMatching, ReweightedWakeSleep, VariationalBound
-from tests.reference import Recorder, gmm_surrogate, leaf_tensors, rws_surrogate
+from tests.networks import Recorder
+from tests.oracle import gmm_surrogate, leaf_tensors, rws_surrogate
 
 SAMPLES, BATCH, DIMS, SIZES = 4, 5, 9, [12, 6, 3]
+
+networks = pytest.mark.parametrize(
+    ("replicates", "deterministic_layers", "baseline", "beta"),
+    [([0, 1, 2], 0, "uniform", 1 / SAMPLES), ([0], 1, "none", 0.0), ([0, 1], 2, "none", 0.0)],
+)
 
 
 def a_model(kind, replicates, dtype=torch.float64, **options):
@@ -30,33 +36,27 @@ def assert_gradients_match(model, tensors):
         )
 
 
-@pytest.mark.parametrize("replicates", [[0], [0, 1, 2]], ids=["R=1", "R=3"])
-@pytest.mark.parametrize("deterministic_layers", [0, 1, 2])
-@pytest.mark.parametrize(("baseline", "beta"), [("uniform", 1 / SAMPLES), ("none", 0.0)])
+@networks
 def test_gmm_gradient_by_hand_is_autograds(replicates, deterministic_layers, baseline, beta):
     model = a_model(Recorder, replicates, deterministic_layers=deterministic_layers)
     objective = GeometricMeanMatching(SAMPLES, baseline)
     objective.add_gradient(
         model, a_batch(replicates), RandomStreams(0, replicates, "noise", dtype=torch.float64)
     )
-    tensors = leaf_tensors(model)
-    gmm_surrogate(tensors, model.states, SAMPLES, beta, deterministic_layers + 1).backward()
+    tensors = leaf_tensors(model.parameters)
+    gmm_surrogate(tensors, model.states, beta).backward()
     assert_gradients_match(model, tensors)
 
 
-@pytest.mark.parametrize("replicates", [[0], [0, 1, 2]], ids=["R=1", "R=3"])
-@pytest.mark.parametrize("deterministic_layers", [0, 1, 2])
-@pytest.mark.parametrize(("baseline", "beta"), [("uniform", 1 / SAMPLES), ("none", 0.0)])
+@networks
 def test_rws_gradient_by_hand_is_autograds(replicates, deterministic_layers, baseline, beta):
     model = a_model(Recorder, replicates, deterministic_layers=deterministic_layers)
     objective = ReweightedWakeSleep(SAMPLES, baseline)
     objective.add_gradient(
         model, a_batch(replicates), RandomStreams(0, replicates, "noise", dtype=torch.float64)
     )
-    tensors = leaf_tensors(model)
-    rws_surrogate(
-        tensors, model.states, model.dream, SAMPLES, beta, deterministic_layers + 1
-    ).backward()
+    tensors = leaf_tensors(model.parameters)
+    rws_surrogate(tensors, model.states, model.dream, beta).backward()
     assert_gradients_match(model, tensors)
 
 

@@ -4,7 +4,6 @@ import pytest
 import torch
 
 from gmm_study.objectives import VariationalBound
-from tests.estimators.enumeration import assert_every_mean_within_standard_errors, some_streams
 from tests.estimators.integration import (
     EVERY_X,
     an_autoencoder,
@@ -12,6 +11,8 @@ from tests.estimators.integration import (
     exact_log_p,
     tensors_of,
 )
+from tests.networks import some_streams
+from tests.z_tests import assert_every_mean_within_standard_errors
 
 SEEDS = 2000
 SOME_X = EVERY_X[[0, 5, 6, 14]]

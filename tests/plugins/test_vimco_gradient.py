@@ -5,16 +5,10 @@ from math import log
 import pytest
 import torch
 
-from tests.estimators.enumeration import (
-    DIMS,
-    a_network,
-    all_states,
-    assert_every_mean_within_standard_errors,
-    enumerate_tensors,
-    every_draw,
-    some_streams,
-)
+from tests.networks import DIMS, a_network, some_streams
+from tests.oracle import all_states, enumerate_states, every_draw, leaf_tensors
 from tests.plugins.conftest import EXAMPLE
+from tests.z_tests import assert_every_mean_within_standard_errors
 
 SEEDS = 1500
 SOME_X = all_states(DIMS)[[0, 5, 6, 14]]
@@ -45,12 +39,10 @@ def directions(objective, model):
 
 def exact_gradient(model, samples):
     """Of the mean over data of E[log mean_k w_k], `[P]`: every draw of K states, by autograd."""
-    tensors = {
-        name: model.parameters[name][:1].clone().requires_grad_() for name in model.parameters
-    }
-    draws = every_draw(enumerate_tensors(model, tensors, SOME_X), samples)
+    tensors = leaf_tensors(model.parameters)
+    draws = every_draw(enumerate_states(tensors, SOME_X), samples)
     gradients = torch.autograd.grad(draws.mean(bound).mean(), list(tensors.values()))
-    return torch.cat([gradient.flatten() for gradient in gradients])
+    return torch.cat([gradient[0].flatten() for gradient in gradients])
 
 
 @networks

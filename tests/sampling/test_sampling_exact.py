@@ -1,24 +1,30 @@
 """The chain's distribution beside p* by enumeration; tolerances are the counts' standard errors."""
 
-from dataclasses import replace
-
 import pytest
 import torch
 
 from gmm_study.models import RandomStreams
 from gmm_study.sampling import GibbsChain, inpainting_chain, sample_p
-from tests.estimators.enumeration import all_states
-from tests.sampling.enumerable import (
-    DIMS,
-    Exact,
-    chi_square_score,
-    far_network,
-    numbers_of,
-    z_scores,
-)
+from tests.networks import DIMS, a_network
+from tests.oracle import all_states, enumerate_states, numbers_of
+from tests.z_tests import LIMIT, chi_square_score, z_scores
 
-CASES = [((3,), 2), ((3,), 10), ((3, 2), 2), ((3, 2), 10), ((2, 3, 2), 2), ((2, 3, 2), 10)]
-LIMIT = 4.0
+FEW, MANY = 2, 10
+"""Candidates among which an update chooses."""
+
+
+def far_network(sizes, replicates=1, **options):
+    """A network whose p, ptilde and p* are far from each other."""
+    return a_network(replicates, spread=1.5, seed=5, dtype=torch.float32, sizes=sizes, **options)
+
+
+def draws_of_p_star(exact, chains):
+    """States (x, h, h') of exact draws, as a chain keeps them: both stacks in one batch."""
+    generator = torch.Generator().manual_seed(0)
+    x = exact.log_p_star.exp().multinomial(chains, True, generator=generator)
+    stacks = exact.geometric_mean[x.repeat(2)].multinomial(1, generator=generator).squeeze(1)
+    states = [exact.data[x], *(layer[stacks] for layer in exact.hidden)]
+    return [state.float()[None, :, None, :] for state in states]
 
 
 def some_streams(seed=0, replicates=(0,)):
@@ -46,56 +52,51 @@ def distance(chain, distribution):
     return z_scores(x_of(chain), distribution).abs().max()
 
 
-@pytest.mark.parametrize(("sizes", "candidates"), CASES)
-def test_chains_that_start_at_p_star_stay_there(sizes, candidates):
-    model = far_network(sizes)
-    exact = Exact.of(model)
-    chain = run(GibbsChain(model, exact.draw(10_000), some_streams(), candidates), 3)
-    assert distance(chain, exact.p_star) < LIMIT
+@pytest.mark.parametrize(
+    ("sizes", "candidates", "options"),
+    [
+        ((3,), FEW, {}),
+        ((3, 2), MANY, {"deterministic_layers": 1, "probability_clip": 0.1}),
+        ((2, 3, 2), FEW, {}),
+    ],
+)
+def test_chains_that_start_at_p_star_stay_there(sizes, candidates, options):
+    model = far_network(sizes, **options)
+    clip = options.get("probability_clip", 0.0)
+    exact = enumerate_states(model.parameters, probability_clip=clip)
+    chain = GibbsChain(model, draws_of_p_star(exact, 10_000), some_streams(), candidates)
+    run(chain, 3)
+    assert distance(chain, exact.log_p_star.exp()) < LIMIT
     for stack in (0, 1):
-        assert chi_square_score(x_and_h_of(chain, stack), exact.joint.flatten()) < LIMIT
+        assert chi_square_score(x_and_h_of(chain, stack), exact.joint_star.flatten()) < LIMIT
 
 
-@pytest.mark.parametrize(("sizes", "candidates", "sweeps"), [(*CASES[2], 25), (*CASES[5], 15)])
-def test_chains_that_start_at_p_come_to_p_star(sizes, candidates, sweeps):
-    model = far_network(sizes)
-    exact = Exact.of(model)
-    chain = GibbsChain.from_generated(model, 5_000, some_streams(), candidates)
-    assert distance(chain, exact.p) < LIMIT
-    assert distance(chain, exact.p_star) > 2 * LIMIT
-    run(chain, sweeps)
-    assert distance(chain, exact.p_star) < LIMIT
-    assert distance(chain, exact.p) > 2 * LIMIT
+def test_chains_that_start_at_p_come_to_p_star():
+    model = far_network((2, 3, 2))
+    exact = enumerate_states(model.parameters)
+    p, p_star = exact.log_p.exp(), exact.log_p_star.exp()
+    chain = GibbsChain.from_generated(model, 5_000, some_streams(), MANY)
+    assert distance(chain, p) < LIMIT
+    assert distance(chain, p_star) > 2 * LIMIT
+    run(chain, 15)
+    assert distance(chain, p_star) < LIMIT
+    assert distance(chain, p) > 2 * LIMIT
 
 
-@pytest.mark.parametrize(("sizes", "candidates", "sweeps"), [(*CASES[2], 25), (*CASES[5], 15)])
-def test_inpainting_follows_p_star_of_the_hidden_given_the_visible(sizes, candidates, sweeps):
-    model = far_network(sizes)
-    p_star, states = Exact.of(model).p_star, all_states(DIMS)
+def test_inpainting_follows_p_star_of_the_hidden_given_the_visible():
+    model = far_network((3, 2))
+    p_star, states = enumerate_states(model.parameters).log_p_star.exp(), all_states(DIMS)
     occluded = torch.tensor([True, False, True, False])
     data = torch.full((4, DIMS), 0.5)
     data[:, ~occluded] = all_states(2).float()
     hidden = occluded.expand(4, -1)
-    chain = inpainting_chain(model, data[None], hidden, 1_500, some_streams(), candidates)
-    run(chain, sweeps)
+    chain = inpainting_chain(model, data[None], hidden, 1_500, some_streams(), FEW)
+    run(chain, 25)
     for visible, x in zip(data[:, ~occluded], chain.data.view(4, 1_500, DIMS), strict=True):
         assert (x[:, ~occluded] == visible).all()
         conditional = p_star[(states[:, ~occluded] == visible).all(1)]
         scores = z_scores(numbers_of(x[:, occluded]), conditional / conditional.sum())
         assert scores.abs().max() < LIMIT
-
-
-def test_tanh_layers_and_clipped_probabilities_keep_the_chain_exact():
-    model = far_network((3, 2), deterministic_layers=1, probability_clip=0.1)
-    hidden = all_states(5).split([3, 2], dim=1)
-    states = [all_states(DIMS)[:, None], *(layer[None] for layer in hidden)]
-    batch = [s.float().expand(16, 32, -1).reshape(1, 512, 1, -1) for s in states]
-    log_p, log_q = model.score_generative(batch).log_prob, model.score_inference(batch).log_prob
-    s = (0.5 * (log_p + log_q)).exp().view(16, 32).double()
-    p_star = s.sum(1).square() / s.sum(1).square().sum()
-    exact = replace(Exact.of(far_network((3, 2))), p_star=p_star, s=s)
-    chain = run(GibbsChain(model, exact.draw(10_000), some_streams()), 3)
-    assert distance(chain, p_star) < LIMIT
 
 
 def test_every_datapoint_can_have_its_own_dimensions_hidden():
@@ -128,7 +129,7 @@ def test_a_replicate_draws_alone_what_it_draws_among_others():
         assert torch.equal(mine[0], others[2])
 
 
-def test_a_sweep_tells_the_fraction_of_chains_it_moved_a_layer():
+def test_a_sweep_returns_the_fraction_of_chains_that_it_moved_in_each_layer():
     model = far_network((3, 2), replicates=2)
     moved = GibbsChain.from_generated(model, 200, some_streams(0, (0, 1))).sweep()
     assert moved.shape == (2, 3)
@@ -138,5 +139,6 @@ def test_a_sweep_tells_the_fraction_of_chains_it_moved_a_layer():
 def test_ancestral_samples_follow_p():
     model = far_network((3, 2))
     data, means = sample_p(model, 10_000, some_streams())
-    assert z_scores(numbers_of(data), Exact.of(model).p).abs().max() < LIMIT
+    p = enumerate_states(model.parameters).log_p.exp()
+    assert z_scores(numbers_of(data), p).abs().max() < LIMIT
     assert ((means > 0.0) & (means < 1.0)).all()

@@ -7,7 +7,6 @@ from gmm_study.training.checkpoint import TRAINING_FILE, checkpoint_files, resum
 from gmm_study.training.hyperparameters import Hyperparameters
 from gmm_study.training.trainer import COMPLETE, DIVERGED, RUNNING, Trainer
 from tests.training.small import (
-    METHODS,
     OPTIMIZERS,
     SideBySide,
     a_dataset,
@@ -30,9 +29,17 @@ def stopped_and_resumed(trainer: Trainer, replicates=None) -> Trainer:
     return fresh
 
 
-@pytest.mark.parametrize("optimizer", OPTIMIZERS)
-@pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("kind", [Trainer, SideBySide])
+@pytest.mark.parametrize(
+    ("kind", "method", "optimizer"),
+    [
+        (Trainer, "gmm", "adam"),
+        (SideBySide, "gmm", "sgd"),
+        (Trainer, "rws", "rmsprop"),
+        (SideBySide, "rws", "adam"),
+        (Trainer, "vae", "sgd"),
+        (SideBySide, "vae", "rmsprop"),
+    ],
+)
 def test_every_method_and_optimizer_resumes_bit_for_bit(kind, method, optimizer):
     settings = some_hyperparameters(method=method, optimizer=optimizer, deterministic_layers=1)
     unstopped = train(kind(settings, DATA, [0, 1]), 5)

@@ -7,7 +7,8 @@ import torch
 from gmm_study.data import Dataset
 from gmm_study.training.hyperparameters import Hyperparameters
 from gmm_study.trials.evaluation import evaluate_on_test
-from tests.estimators.enumeration import DIMS, SIZES, a_network, enumerate_states
+from tests.networks import DIMS, SIZES, a_network
+from tests.oracle import enumerate_states
 
 SAMPLES = 2000
 
@@ -26,7 +27,8 @@ def evaluated():
     """The exact figures of every datapoint, what the evaluation found, and those of every x."""
     model = a_network(dtype=torch.float32)
     metrics = evaluate(model, SAMPLES)
-    return enumerate_states(model, torch.from_numpy(ROWS)), metrics, enumerate_states(model)
+    exact = enumerate_states(model.parameters, torch.from_numpy(ROWS))
+    return exact, metrics, enumerate_states(model.parameters)
 
 
 def errors_of_sampling(exact, name):
