@@ -1,4 +1,4 @@
-"""Models of binary data with latent layers; every tensor leads with the replicate dimension R."""
+"""Models of binary data with latent layers. R, the replicate, is the first dimension everywhere."""
 
 from typing import Protocol
 
@@ -11,7 +11,7 @@ from gmm_study.models.vae import VariationalAutoencoder
 
 
 class Model(Protocol):
-    """What training and evaluation ask of a model."""
+    """The interface that training and evaluation need."""
 
     parameters: Parameters
 

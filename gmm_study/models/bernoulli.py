@@ -21,19 +21,19 @@ from gmm_study.models.streams import RandomStreams
 
 @dataclass
 class Scored:
-    """States under their logits, and what the gradient of their log-probability needs."""
+    """The score of states under their logits, with what its gradient needs."""
 
     log_prob: Tensor
-    """Of every row, nats, `[R, B, K]`."""
+    """Log-probability of each row in nats, `[R, B, K]`."""
     residual: Tensor
-    """State minus probability, `[R, B, K, n]`; 0 where the logits were clipped."""
+    """State minus probability, `[R, B, K, n]`; 0 where a logit was clipped."""
     inputs: list[Tensor] = field(default_factory=list)
-    """Of every layer of the network that the logits come from, `[R, B, S, n]`."""
+    """The input of each layer of the network that gave the logits, `[R, B, S, n]`."""
 
     def weigh(self, weights: Tensor, sums: Tensor) -> Tensor:
-        """Residuals times the rows' weights `[R, B, K]`; adds all rows of them to `sums` `[R, n]`.
+        """The residuals times the rows' weights `[R, B, K]`; adds their rows to `sums` `[R, n]`.
 
-        Uses the residuals up.
+        Overwrites the residuals.
         """
         if fused.serves(self.residual) and weights.is_contiguous():
             fused.weigh(self.residual, weights, sums)
@@ -52,17 +52,17 @@ class Bernoulli:
 
     @property
     def probabilities(self) -> Tensor:
-        """Of a 1, `[R, B, S, n]`."""
+        """The probabilities of a 1, `[R, B, S, n]`."""
         return self.logits.sigmoid()
 
     def log_prob(self, states: Tensor) -> Tensor:
-        """log p(states) in nats, `[R, B, K]`; one row of either serves all samples."""
+        """log p(states) in nats, `[R, B, K]`; S = 1 of either serves all K samples."""
         return logsigmoid((2.0 * states - 1.0) * self.logits).sum(3)
 
     def score(self, states: Tensor) -> Scored:
-        """Log-probabilities and residuals of states `[R, B, K, n]`, or of one row for all K.
+        """Log-probabilities and residuals of states `[R, B, K, n]`, or `[R, B, 1, n]` for all K.
 
-        Uses the logits up.
+        Overwrites the logits.
         """
         if self.unclipped is None and fused.serves(self.logits):
             scored = Scored(*fused.score(self.logits, states))
@@ -73,7 +73,7 @@ class Bernoulli:
         return scored
 
     def sample(self, samples: int, streams: RandomStreams) -> tuple[Tensor, Scored]:
-        """States `[R, B, samples, n]` and what `score` gives of them; uses the logits up."""
+        """States `[R, B, samples, n]` and the result of `score` for them. Overwrites the logits."""
         if self.unclipped is None and fused.serves(self.logits):
             states, log_prob, residual = fused.sample(self.logits, samples, streams.keys())
             scored = Scored(log_prob, residual)

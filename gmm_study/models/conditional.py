@@ -18,11 +18,10 @@ from gmm_study.models.streams import RandomStreams
 
 
 class BernoulliConditional:
-    """`Bernoulli(sigmoid(f(state)))`, f an affine map with tanh hidden layers before it if asked.
+    """`Bernoulli(sigmoid(f(state)))`, where f is an affine map, after tanh layers if there are any.
 
-    The states are constants to the gradient, so each conditional's gradient is the delta rule:
-    input times (target - probability), weighted a sample. Probabilities are kept in
-    [probability_clip, 1 - probability_clip].
+    The gradient of a parameter is the delta rule: input times (target - probability), weighted for
+    each sample. Probabilities are kept in [probability_clip, 1 - probability_clip].
     """
 
     def __init__(
@@ -39,7 +38,7 @@ class BernoulliConditional:
         self.limit = logit_limit(probability_clip)
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
-        """The shapes of its parameters, without the replicate dimension."""
+        """The shapes of the parameters by name, without the replicate dimension."""
         shapes: dict[str, tuple[int, ...]] = {}
         for layer, (fan_in, fan_out) in enumerate(self._fans()):
             shapes[f"{self.name}.{layer}.weight"] = (fan_in, fan_out)
@@ -49,7 +48,7 @@ class BernoulliConditional:
     def initialise(
         self, parameters: Parameters, streams: RandomStreams, rule: str, bias: float
     ) -> None:
-        """Weights uniform in +- sqrt(6 / (fan_in + fan_out)), `authors` divides that by fan_in."""
+        """Weights uniform in +- sqrt(6 / (fan_in + fan_out)), or that over fan_in for `authors`."""
         for layer, (fan_in, fan_out) in enumerate(self._fans()):
             glorot = sqrt(6.0 / (fan_in + fan_out))
             scale = {"authors": glorot / fan_in, "glorot": glorot}[rule]
@@ -65,14 +64,14 @@ class BernoulliConditional:
     def sample(
         self, parameters: Parameters, state: Tensor, samples: int, streams: RandomStreams
     ) -> tuple[Tensor, Scored]:
-        """States `[R, B, samples, n_out]` given `state`, and what `score` gives of them."""
+        """States `[R, B, samples, n_out]` given `state`, and the result of `score` for them."""
         inputs, units = self._forward(parameters, state)
         states, scored = units.sample(samples, streams)
         scored.inputs = inputs
         return states, scored
 
     def score(self, parameters: Parameters, state: Tensor, target: Tensor) -> Scored:
-        """log p(target | state) in nats, `[R, B, K]`; one row of either serves all samples."""
+        """log p(target | state) in nats, `[R, B, K]`; S = 1 of either serves all K samples."""
         inputs, units = self._forward(parameters, state)
         scored = units.score(target)
         scored.inputs = inputs
@@ -81,17 +80,20 @@ class BernoulliConditional:
     def add_gradient(self, parameters: Parameters, scored: Scored, weights: Tensor) -> None:
         """Add the gradient of `sum_bk weights_bk log p(target_bk | state_bk)`, weights `[R, B, K]`.
 
-        The residual is the gradient in the logits, so this is the delta rule; it uses them up.
+        The residual is the gradient in the logits, so this is the delta rule. The residuals are
+        overwritten.
         """
         last = len(self.sizes) - 2
         state, bias = scored.inputs[last], parameters.gradient(f"{self.name}.{last}.bias")
-        if state.shape[2] < weights.shape[2]:  # one row a datapoint serves all its samples
+        if state.shape[2] < weights.shape[2]:
+            # All samples of a datapoint have the same input, so their weighted residuals are added
+            # first: the products below then have B rows instead of B * K.
             delta = weights.unsqueeze(2) @ scored.residual
             bias.add_(delta.sum((1, 2)))
         else:
             delta = scored.weigh(weights, bias)
         self._add_products(parameters, last, state, delta)
-        for layer in range(last, 0, -1):
+        for layer in range(last, 0, -1):  # backwards through the tanh layers: tanh' = 1 - tanh^2
             weight = parameters[f"{self.name}.{layer}.weight"]
             hidden = scored.inputs[layer]
             delta = _rows(delta) @ weight.transpose(1, 2)
@@ -128,7 +130,7 @@ def affine(state: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
 
 
 def logit_limit(probability_clip: float) -> float:
-    """How far from 0 logits may be, for probabilities in [clip, 1 - clip]."""
+    """The largest logit, in absolute value, of a probability in [clip, 1 - clip]."""
     return log((1.0 - probability_clip) / probability_clip) if probability_clip else inf
 
 

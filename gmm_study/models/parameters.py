@@ -8,9 +8,9 @@ from torch import Tensor
 
 
 class Parameters:
-    """Named tensors `[R, *shape]` as views of one buffer `flat` `[R, P]`, and the same of `grad`.
+    """Named tensors `[R, *shape]` as views of one buffer `flat` `[R, P]`; likewise their gradients.
 
-    The optimiser then is one pass over one tensor, and a replicate is one row.
+    An optimiser thus makes one pass over one tensor, and a replicate is one row.
     """
 
     def __init__(

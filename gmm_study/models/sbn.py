@@ -17,12 +17,12 @@ TOP_PRIOR = "generative.top.logits"
 
 @dataclass
 class Pass:
-    """States of every layer, from data (index 0) to the top, and one model's view of them."""
+    """States of every layer, from the data (index 0) to the top, scored by p or by q."""
 
     states: list[Tensor]
     """`states[0]` is the data `[R, B, 1, D]`, `states[l]` the layer h_l `[R, B, K, n_l]`."""
     layers: list[Scored]
-    """One a conditional, lowest layer first; of the generative model, the top prior is last."""
+    """One for each conditional, lowest layer first. For p, the top prior is last."""
 
     @property
     def log_prob(self) -> Tensor:
@@ -38,10 +38,10 @@ class SigmoidBeliefNetwork:
     flows between the layers. See Bornschein et al., arXiv 1506.03877, section 2.
 
     `sizes` are the latent layers' units from the data up; `deterministic_layers` puts that many
-    tanh layers of (n_in + n_out) // 2 units inside each conditional. The other options are the
-    details on which a reproduction hangs: the rule of the initial weights (`authors` or `glorot`),
-    the initial bias of every unit, whether the top prior is learned or fixed at 1/2 a unit, and
-    [probability_clip, 1 - probability_clip], in which every conditional's probabilities are kept.
+    tanh layers of (n_in + n_out) // 2 units inside each conditional. A reproduction depends on the
+    other options: the rule of the initial weights (`authors` or `glorot`), the initial bias of
+    every unit, whether the top prior is learned or fixed at 1/2 for each unit, and the interval
+    [probability_clip, 1 - probability_clip] in which every conditional's probabilities are kept.
     """
 
     def __init__(
@@ -86,12 +86,12 @@ class SigmoidBeliefNetwork:
             conditional.initialise(self.parameters, streams, rule, bias)
 
     def top_prior(self, datapoints: int = 1) -> Bernoulli:
-        """p(h_L), which hangs on nothing: `[R, datapoints, 1, n_L]`."""
+        """p(h_L), the same for every datapoint: `[R, datapoints, 1, n_L]`."""
         logits = self.parameters[TOP_PRIOR][:, None, None, :]
         return Bernoulli(logits.repeat(1, datapoints, 1, 1), self.limit)
 
     def infer(self, data: Tensor, samples: int, streams: RandomStreams) -> Pass:
-        """Sample h ~ q(h | x) bottom-up, `samples` a datapoint; `data` is `[R, B, D]` of 0/1."""
+        """Sample h ~ q(h | x), `samples` for each datapoint of `data` `[R, B, D]` of 0/1."""
         streams.reserve(data.shape[1] * samples * self.latent_units)
         states, layers = [data.unsqueeze(2)], list[Scored]()
         for conditional in self.inference:
@@ -101,7 +101,7 @@ class SigmoidBeliefNetwork:
         return Pass(states, layers)
 
     def generate(self, datapoints: int, streams: RandomStreams) -> Pass:
-        """Sample (x, h) ~ p ancestrally, one h a datapoint; states are `[R, B, 1, n]`."""
+        """Sample (x, h) ~ p ancestrally, one h per datapoint; states are `[R, B, 1, n]`."""
         streams.reserve(datapoints * (self.latent_units + self.data_dims))
         top, prior = self.top_prior(datapoints).sample(1, streams)
         states, layers = [top], [prior]

@@ -23,11 +23,7 @@ from gmm_study.models import fused
 
 
 class RandomStreams:
-    """Seeded generators of R replicates, drawn from side by side.
-
-    A stream depends on the trial's seed, the replicate's number and the purpose alone, so
-    initialisation, data order and sampling noise do not disturb each other.
-    """
+    """Seeded generators of R replicates for one purpose."""
 
     def __init__(
         self,
@@ -50,18 +46,18 @@ class RandomStreams:
         return len(self.generators)
 
     def keys(self) -> list[int]:
-        """A fresh key a replicate, of 63 bits, for numbers that are drawn by counting."""
+        """A fresh key of 63 bits for each replicate, for counter-based numbers."""
         word = torch.empty((), dtype=torch.int64)
         return [int(word.random_(generator=generator)) for generator in self.generators]
 
     def reserve(self, numbers: int) -> None:
-        """Draw so many uniform numbers a replicate at once, which `uniform` then hands out.
+        """Draw this many uniform numbers per replicate at once, for the next calls of `uniform`.
 
-        On a GPU one launch a replicate so serves all layers. Where numbers are drawn by counting
-        there is nothing to reserve.
+        On a GPU one launch per replicate then serves all layers. Counter-based numbers need no
+        reserve.
         """
         if not self._counts:
-            self._reserved = self._draw(0)  # let go of the last ones first
+            self._reserved = self._draw(0)  # frees the memory of the last ones first
             self._reserved = self._draw(numbers)
 
     def uniform(self, *shape: int) -> Tensor:
@@ -91,7 +87,7 @@ class RandomStreams:
         return draws
 
     def permutations(self, length: int) -> Tensor:
-        """A permutation of 0 .. length - 1 a replicate, `[R, length]`."""
+        """A permutation of 0 .. length - 1 for each replicate, `[R, length]`."""
         return torch.stack(
             [
                 torch.randperm(length, generator=generator, device=self.device)

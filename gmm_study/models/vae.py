@@ -67,9 +67,9 @@ class VariationalAutoencoder:
         streams: RandomStreams,
         tensors: dict[str, Tensor] | None = None,
     ) -> Encoding:
-        """q(z | x) of `data` `[R, B, D]` and `samples` reparametrised samples a datapoint.
+        """q(z | x) of `data` `[R, B, D]`, with `samples` reparametrised samples per datapoint.
 
-        `tensors` stands in for the parameters where a gradient is wanted.
+        `tensors` replaces the parameters where autograd has to follow them.
         """
         output = _network(data.unsqueeze(2), self.encoder, tensors or self._tensors())
         mean, log_variance = output.chunk(2, dim=3)

@@ -18,17 +18,18 @@ CANDIDATES = 10
 
 
 class GibbsChain:
-    """C independent chains a replicate, with p*(x, h) = sqrt(p(x, h) q(h | x) p*(x)) / Z invariant.
+    """C independent chains per replicate, whose invariant law is p*(x, h).
 
-    p*(x) = (sum_h s(x, h))^2 / Z^2 with s(x, h) = sqrt(p(x, h) q(h | x)) cannot be computed, but it
-    is the marginal of s(x, h) s(x, h') / Z^2 with a second latent stack h', and (x, h) is then
-    distributed as p*(x, h). The chain runs on (x, h, h'), so nothing is estimated inside. A sweep
-    updates the odd layers of both stacks, then the even ones, x among them as layer 0; given the
-    others, the layers of one parity are independent. Each update is one step of `resample` towards
-    the layer's conditional, with proposals from p's and q's conditionals of that layer
-    (docs/spec.md#sampling). The model is that of Bornschein et al., arXiv 1506.03877.
+    p*(x) = (sum_h s(x, h))^2 / Z^2 with s(x, h) = sqrt(p(x, h) q(h | x)) cannot be computed. But
+    the square of a sum is a double sum, so p*(x) is the marginal of s(x, h) s(x, h') / Z^2 over two
+    latent stacks h and h', and the marginal of (x, h) is p*(x, h). The chain runs on (x, h, h'), so
+    nothing is estimated inside.
 
-    A sweep costs about as much as scoring 2 C `candidates` rows under p and q.
+    A sweep updates the odd layers of both stacks, then the even ones, with x as layer 0. Given the
+    layers of the other parity, those of one parity are independent, so their order does not matter.
+    Each update is one step of `resample` towards the layer's conditional, with proposals from the
+    conditionals of p and q (docs/spec.md#sampling). The model is that of Bornschein et al., arXiv
+    1506.03877. A sweep costs about as much as scoring 2 C `candidates` rows under p and q.
     """
 
     def __init__(
@@ -39,9 +40,10 @@ class GibbsChain:
         candidates: int = CANDIDATES,
         free: Tensor | None = None,
     ) -> None:
-        """Start at `states`: x `[R, C, 1, D]`, then the layers `[R, 2 C, 1, n]`, a stack's first.
+        """Start at `states`: x `[R, C, 1, D]`, then the layers `[R, 2 C, 1, n]`.
 
-        Dimensions of x that are not `free`, `[R, C, 1, D]` or broadcast to it, never change.
+        The first C rows of a layer belong to h, the others to h'. Dimensions of x that are not
+        `free`, `[R, C, 1, D]` or broadcast to it, never change.
         """
         self.model = model
         self.states = list(states)
@@ -83,7 +85,7 @@ class GibbsChain:
     def sweep(self) -> Tensor:
         """Update every layer once.
 
-        Gives the fraction of chains that it moved, a layer from the data up, `[R, L + 1]`.
+        Returns the fraction of chains that moved, for each layer from the data up, `[R, L + 1]`.
         """
         moved = [torch.empty(0)] * len(self.states)
         for layer in [*range(1, len(self.states), 2), *range(0, len(self.states), 2)]:
@@ -99,7 +101,7 @@ class GibbsChain:
 
     @torch.no_grad()
     def means(self) -> Tensor:
-        """E[x | h_1] under p of the chains' first stack, `[R, C, D]`; x itself where it is held."""
+        """E[x | h_1] under p of the first stack, `[R, C, D]`; x itself in fixed dimensions."""
         first, _ = self.states[1].chunk(STACKS, dim=1)
         means = self.model.generative[0](self.model.parameters, first).probabilities
         if self.free is not None:
@@ -107,6 +109,7 @@ class GibbsChain:
         return means.squeeze(2)
 
     def _update_data(self) -> tuple[Tensor, Tensor]:
+        """Towards sqrt(p(x | h) p(x | h')) sqrt(q(h | x) q(h' | x))."""
         parameters, first_layer = self.model.parameters, self.states[1]
         one, other = self.model.generative[0](parameters, first_layer).logits.chunk(STACKS, dim=1)
 
@@ -119,6 +122,10 @@ class GibbsChain:
         return resample(current, (one, other), log_rest, self.candidates, self.streams, self.free)
 
     def _update_latent(self, layer: int) -> tuple[Tensor, Tensor]:
+        """Towards sqrt(p(h_l | above) q(h_l | below)) sqrt(p(below | h_l) q(above | h_l)).
+
+        The same for both stacks, which share x as the layer below the first.
+        """
         model, parameters = self.model, self.model.parameters
         below = self.states[layer - 1]
         up = model.inference[layer - 1](parameters, below).logits

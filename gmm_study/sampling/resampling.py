@@ -1,12 +1,13 @@
 """A Markov step on binary vectors that leaves a target of four Bernoulli factors invariant.
 
 Iterated sampling importance resampling (Andrieu, Lee and Vihola, Bernoulli 2018): fresh proposals
-and the current state are candidates, and one of them is taken with probability proportional to
+and the current state are candidates, and one of them is chosen with probability proportional to
 target over proposal density. The step is exact for any number of candidates, at least two.
 
-A step moves all units, or only a half or a quarter of them, drawn without looking at the state and
-so exact as well: a wide layer's proposals are rarely taken whole. With 12 layers on images of 784
-pixels, completions came to agree with the hidden pixels in half as many sweeps.
+A proposal for a whole wide layer is rarely chosen. A step therefore changes all units, or only a
+random half or quarter of them; the choice does not depend on the state, so the step stays exact.
+With 12 layers on images of 784 pixels, completions agreed with the hidden pixels after half as many
+sweeps.
 """
 
 from collections.abc import Callable
@@ -18,7 +19,7 @@ from torch.nn.functional import softplus
 from gmm_study.models import RandomStreams
 
 SHARES = (1.0, 0.5, 0.25)
-"""Of the units that a step may change, with equal chances."""
+"""Shares of the units that a step may change, each with the same probability."""
 
 
 def resample(
@@ -29,21 +30,24 @@ def resample(
     streams: RandomStreams,
     free: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """One step from `current` `[R, B, 1, n]`, and whether it changed anything, `[R, B]`.
+    """One step from `current` `[R, B, 1, n]`, and whether it changed a unit, `[R, B]`.
 
     The target is proportional to sqrt(b_1(h) b_2(h)) exp(log_rest(h)), where b_1 and b_2 are
     Bernoulli with the two `logits`, each `[R, B, 1, n]`, and `log_rest` takes `[R, B, M, n]` to
-    `[R, B, M]` in nats. Proposals come from b_1, b_2 and their geometric mean with equal chances;
-    their density is that of the mixture, over the units that may change in this step. Units that
-    are not `free`, `[R, B, 1, n]` or broadcast to it, never change.
+    `[R, B, M]` in nats. Proposals come from b_1, b_2 and their geometric mean, each with
+    probability 1/3, as the target may be close to any of the three. Units that are not `free`,
+    `[R, B, 1, n]` or broadcast to it, never change.
     """
     mixture = torch.cat(torch.broadcast_tensors(*logits), dim=2)
+    # sqrt(b_1 b_2), normalised, is Bernoulli with the mean of the logits: the third component.
     mixture = torch.cat([mixture, mixture.mean(2, keepdim=True)], dim=2)
     moving = _units_to_move(current.shape, streams)
     if free is not None:
         moving = moving & free
     fresh = torch.where(moving, _propose(mixture, candidates - 1, streams), current)
     pool = torch.cat([current, fresh], dim=2)
+    # Units that do not move are equal in all candidates, so their factors cancel. So do the factor
+    # 1/3 and the constant by which the third component differs from sqrt(b_1 b_2) in the target.
     log_densities = _log_densities(pool, mixture, moving)
     log_weights = log_densities[..., -1] - log_densities.logsumexp(3) + log_rest(pool)
     index = _choose(log_weights, streams)[..., None, None].expand(-1, -1, -1, pool.shape[3])
@@ -52,7 +56,7 @@ def resample(
 
 
 def _units_to_move(shape: torch.Size, streams: RandomStreams) -> Tensor:
-    """A share of the units of each row drawn from `SHARES`, bool `[R, B, 1, n]`."""
+    """The units that may change: in each row a share drawn from `SHARES`, bool `[R, B, 1, n]`."""
     _, datapoints, _, units = shape
     chosen = streams.uniform(datapoints, 1, 1).mul_(len(SHARES)).long().clamp_(max=len(SHARES) - 1)
     shares = torch.tensor(SHARES, dtype=streams.dtype, device=streams.device)
@@ -69,13 +73,13 @@ def _propose(mixture: Tensor, count: int, streams: RandomStreams) -> Tensor:
 
 
 def _log_densities(states: Tensor, mixture: Tensor, moving: Tensor) -> Tensor:
-    """Log density of the moving units of `[R, B, M, n]` in nats, `[R, B, M, C]`, a component."""
+    """Log density of the moving units of `[R, B, M, n]` by component in nats, `[R, B, M, C]`."""
     normaliser = (softplus(mixture) * moving).sum(3)
     return states @ (mixture * moving).transpose(2, 3) - normaliser.unsqueeze(2)
 
 
 def _choose(log_weights: Tensor, streams: RandomStreams) -> Tensor:
-    """One index a row of `[R, B, M]` with probability proportional to the weight, `[R, B]`."""
+    """An index `[R, B]` into `[R, B, M]`, with probability proportional to the weight."""
     cumulative = log_weights.softmax(2).cumsum(2)
     threshold = streams.uniform(log_weights.shape[1], 1) * cumulative[..., -1:]
     return (cumulative <= threshold).sum(2).clamp_(max=log_weights.shape[2] - 1)

@@ -52,6 +52,8 @@ class CellSearch:
         self._study = optuna.create_study(
             direction="maximize", sampler=_sampler(cell), pruner=_pruner(cell)
         )
+        # Optuna may propose the same values again. That is one trial here, but each proposal is a
+        # trial of Optuna's, and each has to be told the result.
         self._under_way: dict[str, list[Trial]] = defaultdict(list)
         self._ended: dict[str, tuple[TrialState, float | None]] = {}
         self._params: dict[str, dict[str, Any]] = {}
@@ -82,7 +84,7 @@ class CellSearch:
             planned = self.cell.trial(axes)
             trial_id = planned.config.trial_id
             is_new = trial_id not in self._ended and not self._under_way[trial_id]
-            self._take(trial_id, trial, axes)
+            self._take(trial_id, trial, axes)  # also if it is not new: Optuna learns its result
             given = {"given": True} if point else {}
             self.history.add({"event": "propose", "trial_id": trial_id, "axes": axes, **given})
             if is_new:
@@ -124,6 +126,7 @@ class CellSearch:
         elif event["event"] == "end":
             self._end(trial_id, TrialState(event["state"]), event["bound"])
         elif self._under_way[trial_id]:
+            # One of its proposals is enough: several equal ones would count as competitors.
             first = self._under_way[trial_id][0]
             first.report(event["bound"], event["epoch"])
             self._behind[trial_id, event["epoch"]] = first.should_prune()
@@ -144,6 +147,7 @@ class CellSearch:
         """Repeat the proposal of an event, even if this version of Optuna would draw another."""
         trial = self._ask(event["axes"] if event.get("given") else None)
         if not event.get("given") and plain_values(self._axes, trial.params) != event["axes"]:
+            # What was proposed has been trained, so it is enqueued as if it were given.
             self._study.tell(trial, state=OptunaState.FAIL)
             trial = self._ask(event["axes"])
         return trial
@@ -163,7 +167,7 @@ class CellSearch:
         for trial in trials:
             self._study.tell(trial, bound, state=verdict)
         is_news = state is TrialState.COMPLETE and before is not TrialState.COMPLETE
-        if not trials and is_news:  # it had failed and was retried
+        if not trials and is_news:  # its proposals were told that it failed; it was retried
             params = self._params[trial_id]
             self._study.add_trial(
                 create_trial(value=bound, params=params, distributions=self._distributions)
