@@ -161,11 +161,13 @@ class TrialResult:
 
 def _replicates_of(entries: Mapping[str, Any]) -> dict[int, ReplicateResult]:
     found = {}
-    for name in entries:
+    for name, entry in entries.items():
         if not name.isdecimal():
             raise ValueError(f"replicates: {name!r} must be a number")
+        if not isinstance(entry, dict):
+            raise ValueError(f"replicates: {name}: {entry!r} must be an object")
         try:
-            found[int(name)] = ReplicateResult.from_json(field_of(entries, name, dict))
+            found[int(name)] = ReplicateResult.from_json(entry)
         except ValueError as error:
             raise ValueError(f"replicates: {name}: {error}") from None
     return dict(sorted(found.items()))

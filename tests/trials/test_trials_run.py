@@ -264,7 +264,7 @@ def test_progress_counts_epochs_up_to_the_result(tmp_path):
 def test_running_once_gives_the_same_figures_with_and_without_a_folder(tmp_path):
     kept = run_once(a_config(), DATA, 1, tmp_path / "kept", device="cpu")
     dropped = run_once(a_config(), DATA, 1, device="cpu")
-    assert kept["replicates"]["0"]["metrics"] == dropped["replicates"]["0"]["metrics"]
+    assert kept.replicates[0].metrics == dropped.replicates[0].metrics
     assert (tmp_path / "kept" / "result.json").is_file()
 
 
@@ -273,7 +273,7 @@ def test_running_once_again_goes_on_where_the_folder_stands(tmp_path, epochs_tra
     epochs_trained.clear()
     again = run_once(a_config(), DATA, 1, tmp_path, device="cpu")
     assert epochs_trained == []
-    assert again["replicates"] == first["replicates"]
+    assert again.replicates == first.replicates
     run_once(a_config(), DATA, 2, tmp_path, device="cpu")
     assert set(epochs_trained) == {1}
 
@@ -308,8 +308,8 @@ def test_a_trial_that_is_interrupted_keeps_what_it_reached_and_waits(tmp_path):
     assert TrialRun(a_config(), DATA, range(2), record).progress().epoch == 3
     resumed = run_once(a_config(), DATA, 2, tmp_path, device="cpu")
     unstopped = run_once(a_config(), DATA, 2, device="cpu")
-    for index, replicate in unstopped["replicates"].items():
-        assert resumed["replicates"][index]["metrics"] == replicate["metrics"]
+    for number, replicate in unstopped.replicates.items():
+        assert resumed.replicates[number].metrics == replicate.metrics
 
 
 @pytest.mark.parametrize("name", ["result.json", "checkpoint/training.safetensors"])
