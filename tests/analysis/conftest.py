@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 import yaml
 
+from analysis import WrittenReport, join, load, summarise, write_report
 from gmm_study.study import Plan, load_study, make_plan
 from gmm_study.trials.config import TrialConfig
 from gmm_study.trials.record import RecordStore
@@ -19,7 +20,7 @@ class Lab:
         self.store = RecordStore(str(folder / "results"))
 
     def plan(self, name: str = "ladder", without: Collection[str] = (), **content: Any) -> Plan:
-        """The plan of a study; the data sets in `without` could not be had."""
+        """The plan of a study; the data sets in `without` are not available."""
         document = {
             "question": "Does depth help?",
             "datasets": ["digits"],
@@ -64,6 +65,17 @@ def lab(tmp_path: Path) -> Lab:
 
 
 @pytest.fixture
+def report_of(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> Callable[..., WrittenReport]:
+    """Writes the report of a plan, with its figures as SVG only, which saves time."""
+    monkeypatch.setattr("analysis.report.KINDS", ("svg",))
+
+    def _report_of(plan: Plan, command: str = "") -> WrittenReport:
+        return write_report(plan, lab.store, lab.folder / "report", command)
+
+    return _report_of
+
+
+@pytest.fixture
 def figures() -> Callable[..., dict[str, float | None]]:
     """The final figures of a replicate, in nats."""
 
@@ -80,3 +92,32 @@ def figures() -> Callable[..., dict[str, float | None]]:
         }
 
     return _figures
+
+
+@pytest.fixture
+def summary(lab):
+    """The planned replicates of a study and their summary."""
+
+    def _summary(plan):
+        rows = join(plan, load(lab.store))
+        return rows, summarise(plan, rows)
+
+    return _summary
+
+
+@pytest.fixture
+def study(lab, figures):
+    """Two methods at three depths; rws diverged once at depth 2 and has not run at depth 5."""
+    space, sizes = {"layers.depth": {"grid": [1, 2, 5]}}, {"layers": {"first": 8, "last": 4}}
+    plan = lab.plan(
+        "a_b", methods=["gmm", "rws"], datasets=["ocr_letters"], space=space, fixed=sizes
+    )
+    for trial in plan.trials:
+        depth, method = trial.axes["layers.depth"], trial.config.hyperparameters.method
+        mean = {"gmm": -20.0, "rws": -20.5}[method] + depth
+        replicates = [figures(mean - 1, mean + step, mean - 1 + step) for step in (-1.0, 0.0, 1.0)]
+        if (method, depth) == ("rws", 2):
+            replicates[1] = None
+        if (method, depth) != ("rws", 5):
+            lab.write(trial.config, *replicates)
+    return plan

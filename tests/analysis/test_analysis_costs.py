@@ -6,7 +6,7 @@ import re
 import pandas as pd
 import pytest
 
-from analysis import join, load, summarise, verdict, write_report
+from analysis import find, join, load, summarise, verdict
 from analysis.costs import costs_of_variations
 from analysis.figures.costs import draw_costs
 from analysis.statistics import holm
@@ -150,11 +150,11 @@ def test_one_replicate_has_a_cost_and_no_error(costs):
     assert "n/a" in markdown(lay_out_costs(plan, found)[0])
 
 
-def test_all_formats_of_a_report_show_the_same_costs(lab, costs):
+def test_all_formats_of_a_report_show_the_same_costs(report_of, costs):
     plan, *_ = costs(
         {"authors": REFERENCE, "K=1": (-21.4, -22.5, -23.6), "no baseline": (-19.9, -20.9, -21.8)}
     )
-    report = write_report(plan, lab.store, lab.folder / "report")
+    report = report_of(plan)
     table = pd.read_csv(report.paths["costs.csv"])
     shown = [(f"{row['cost']:+.2f}", f"{row['standard_error']:.2f}") for _, row in table.iterrows()]
     assert shown[:2] == [("+1.50", "0.06"), ("-0.13", "0.03")]
@@ -207,8 +207,7 @@ def test_a_study_whose_report_runs_along_another_axis_has_no_costs(lab):
         space={"batch_size": {"grid": [50, 100]}},
         report={"x": "batch_size"},
     )
-    report = write_report(plan, lab.store, lab.folder / "report")
-    assert "costs.csv" not in report.paths
+    assert find(plan, lab.store).costs.empty
     assert "variation=" in " ".join(t.label for t in plan.trials)
 
 

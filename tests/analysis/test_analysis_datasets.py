@@ -1,13 +1,14 @@
-"""Reports over several datasets: one table, published figures beside, gaps for what is not had."""
+"""Studies of several data sets: one table, published figures beside ours, gaps without data."""
 
 import math
 
-import pandas as pd
 import pytest
 
-from analysis import write_report
+from analysis import find
 from analysis.figures.datasets import draw_datasets
+from analysis.pages.protocol import protocol
 from analysis.published import load_published, published
+from analysis.tables.formats import markdown
 from gmm_study.errors import InputError
 from tests.analysis.conftest import Lab
 
@@ -15,7 +16,7 @@ DATASETS = ["mushrooms", "nips", "adult"]
 
 
 @pytest.fixture(scope="module")
-def report(tmp_path_factory):
+def found(tmp_path_factory):
     lab = Lab(tmp_path_factory.mktemp("uci"))
     plan = lab.plan(
         "uci",
@@ -28,11 +29,11 @@ def report(tmp_path_factory):
     for number, trial in enumerate(plan.trials):
         figures = {"valid/bound": number - 30.0, "test/bound": -20.0, "test/log_p": number - 20.0}
         lab.write(trial.config, *[figures] * 3)
-    return write_report(plan, lab.store, lab.folder / "report")
+    return find(plan, lab.store)
 
 
-def test_without_an_axis_there_is_one_table_with_a_column_a_dataset(report):
-    log_p, bound = report.found.tables
+def test_without_an_axis_there_is_one_table_with_a_column_per_dataset(found):
+    log_p, bound = found.tables
     assert log_p.columns == bound.columns == tuple(DATASETS)
     assert [name for name, _ in log_p.rows] == ["gmm", "gmm, published", "vae"]
     assert [name for name, _ in bound.rows] == ["gmm", "vae"]
@@ -41,29 +42,27 @@ def test_without_an_axis_there_is_one_table_with_a_column_a_dataset(report):
     assert [entry.mean for entry in gmm[:2]] == [-19.0, -15.0]
 
 
-def test_the_published_figure_stands_beside_ours_and_says_where_it_is_from(report):
-    page = report.paths["table.md"].read_text()
-    row = next(line for line in page.splitlines() if line.startswith("| gmm, published"))
+def test_the_published_figure_stands_beside_ours_and_says_where_it_is_from(found):
+    text = markdown(found.tables[0])
+    row = next(line for line in text.splitlines() if line.startswith("| gmm, published"))
     assert all(figure in row for figure in ("-9.40", "-272.66", "-13.78"))
-    assert "ICML 2016, table 1; not checked against the publication" in page
+    assert "ICML 2016, table 1; not checked against the publication" in text
 
 
-def test_a_dataset_that_could_not_be_had_is_a_marked_gap(report):
-    page = report.paths["table.md"].read_text()
-    log_p = report.found.tables[0]
+def test_an_unavailable_dataset_is_a_marked_gap(found):
+    log_p = found.tables[0]
     entry = dict(log_p.rows)["gmm"][2]
     assert math.isnan(entry.mean)
     assert entry.note == "no data"
     assert "no data" in log_p.letters
-    assert "- no data: adult\n" in page
-    cells = pd.read_csv(report.paths["table.csv"])
-    gaps = cells[cells["dataset"] == "adult"]
+    assert protocol(found)["no data"] == "adult"
+    gaps = found.cells[found.cells["dataset"] == "adult"]
     assert set(gaps["mark"]) == {"no data"}
     assert not gaps["complete"].any()
 
 
-def test_the_figure_has_a_panel_a_dataset_and_says_what_is_missing(report):
-    panels = draw_datasets(report.found.cells).axes
+def test_the_figure_has_a_panel_per_dataset_and_says_what_is_missing(found):
+    panels = draw_datasets(found.cells).axes
     assert [panel.get_title() for panel in panels if panel.get_visible()] == DATASETS
     assert [text.get_text() for text in panels[2].texts] == ["no data"]
     assert not panels[2].containers
@@ -76,8 +75,7 @@ def test_along_an_axis_the_published_figure_is_named_in_the_caption(lab):
         methods=["gmm", "rws"],
         space={"samples": {"grid": [1, 5]}},
     )
-    report = write_report(plan, lab.store, lab.folder / "report")
-    first, second, *_ = report.found.tables
+    first, second, *_ = find(plan, lab.store).tables
     assert "Published: gmm -9.40" in first.caption
     assert "rws -9.90" in first.caption
     assert set(second.letters) == {"no data"}

@@ -1,36 +1,26 @@
-"""One layout in four formats: what a reader of each finds is the same."""
+"""One layout in five formats: a reader finds the same in each."""
 
+import io
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
+from math import isnan
 
+import pandas as pd
 import pytest
 from pylatexenc.latexwalker import LatexEnvironmentNode, LatexWalker
+from rich.console import Console
 
-from analysis import join, load, summarise
-from analysis.tables.formats import latex, markdown
+from analysis.tables.formats import csv, latex, markdown
 from analysis.tables.html import html
 from analysis.tables.layout import lay_out
 
-SPACE = {"layers.depth": {"grid": [1, 2]}}
-SIZES = {"layers": {"first": 8, "last": 4}}
-NUMBER = re.compile(r"[+-]?\d+\.\d+")
+NUMBER = re.compile(r"(-?\d+\.\d+) (?:±|\\pm) (\d+\.\d+)")
 
 
 @pytest.fixture
-def tables(lab, figures):
-    """gmm and rws at two depths; of rws at depth 2 a replicate diverged."""
-    plan = lab.plan(methods=["gmm", "rws"], space=SPACE, fixed=SIZES)
-    for trial in plan.trials:
-        depth, method = trial.axes["layers.depth"], trial.config.hyperparameters.method
-        values = [figures(-21.0, -20.0 + depth + step) for step in (0.0, 0.3, 0.5)]
-        if (method, depth) == ("rws", 2):
-            values[1] = None
-        lab.write(trial.config, *values)
-    return lay_out(plan, summarise(plan, join(plan, load(lab.store))))
-
-
-def numbers_of(text):
-    return NUMBER.findall(text)
+def tables(study, summary):
+    return lay_out(study, summary(study)[1])
 
 
 class Cells(HTMLParser):
@@ -79,6 +69,14 @@ def test_latex_is_well_formed_and_every_row_has_as_many_cells_as_columns(tables)
             assert len(re.findall(r"(?<!\\)&", row)) == len(table.columns)
 
 
+def test_latex_is_escaped(tables):
+    text = latex(tables)
+    assert len(re.findall(r"(?<!\\)\$", text)) % 2 == 0
+    assert r"ocr\_letters" in text
+    outside_labels = re.sub(r"\\label\{[^}]*\}", "", text)
+    assert not re.search(r"(?<!\\)[_#&](?=\w)", outside_labels)
+
+
 def test_html_is_well_formed_and_has_a_cell_for_each_entry(tables):
     for table in tables:
         cells = Cells(str(html(table)))
@@ -89,31 +87,65 @@ def test_html_is_well_formed_and_has_a_cell_for_each_entry(tables):
         assert all(len(row) == 1 + len(table.columns) for row in body)
 
 
-def test_every_format_has_the_same_numbers_in_the_same_order(tables):
-    for table in tables:
-        grid = markdown(table).split("\n\n")[1]
-        in_latex = latex([table]).split(r"\midrule")[1].split(r"\bottomrule")[0]
-        in_html = str(html(table)).split("<tbody>")[1].split("</tbody>")[0]
-        rows = "\n".join(grid.splitlines()[2:])
-        assert numbers_of(rows)
-        assert numbers_of(rows) == numbers_of(in_latex) == numbers_of(in_html)
+def test_every_format_of_a_report_has_the_same_numbers_in_the_same_order(study, report_of):
+    report = report_of(study)
+    cells = pd.read_csv(report.paths["table.csv"]).to_dict("records")
+    expected = [
+        (f"{cell['mean']:.2f}", f"{cell['standard_error']:.2f}")
+        for metric in ("test/log_p", "test/bound")
+        for cell in cells
+        if cell["metric"] == metric and not isnan(cell["mean"])
+    ]
+    assert expected[0] == ("-19.00", "0.58")
+    assert len(expected) == 2 * 4
+    page = report.page.read_text()
+    in_html = "".join(re.findall("<tbody>.*?</tbody>", page, flags=re.DOTALL))
+    in_markdown = "\n".join(re.findall(r"^\|.*", report.paths["table.md"].read_text(), flags=re.M))
+    console = Console(width=120, record=True, file=io.StringIO())
+    console.print(report)
+    in_latex = report.paths["table.tex"].read_text()
+    for text in (in_html, in_markdown, in_latex, console.export_text()):
+        shown = [pair for pair in NUMBER.findall(text) if not pair[0].startswith("+")]
+        assert shown[: len(expected)] == expected
 
 
-def test_best_entries_and_footnotes_are_in_every_format(tables):
+def test_bold_entries_and_footnotes_are_in_every_format(tables):
     log_p = tables[0]
     bold = sum(entry.best for _, entries in log_p.rows for entry in entries)
-    assert bold == 2  # at depth 1 both, which are equal; at depth 2 gmm has no rival
+    assert bold == 1  # at depths 2 and 5 gmm has no rival
     assert markdown(log_p).count("**") - 2 == 2 * bold
     assert latex([log_p]).count(r"\mathbf") == bold
     assert str(html(log_p)).count('class="best"') == bold
-    for text in (markdown(log_p), latex([log_p]), str(html(log_p))):
-        assert "diverged 1 of 3 replicates" in text
+    assert list(log_p.letters.items()) == [("diverged 1 of 3 replicates", "a"), ("pending", "b")]
+    assert "—ᵃ" in markdown(log_p)
+    assert "ᵃ diverged 1 of 3 replicates" in markdown(log_p)
+    assert "ᵇ pending" in markdown(log_p)
+    assert r"\textsuperscript{a}~diverged 1 of 3 replicates" in latex([log_p])
+    assert "<sup>a</sup> diverged 1 of 3 replicates" in html(log_p)
 
 
-def test_texts_are_escaped_in_html(lab, figures):
+def test_csv_is_long_and_exact(study, summary):
+    _, cells = summary(study)
+    read = pd.read_csv(io.StringIO(csv(cells)))
+    assert len(read) == 2 * 3 * 2
+    for name in ("mean", "standard_error", "validation_bound"):
+        pd.testing.assert_series_equal(read[name], cells[name], check_exact=True)
+    assert list(read["x"]) == list(cells["x"])
+    assert list(read["mark"].fillna("")) == list(cells["mark"])
+
+
+def test_bars_in_column_heads_do_not_break_a_table(lab, figures, summary):
+    plan = lab.plan(variations={"a|b": {}, "c": {"samples": 5}})
+    table = lay_out(plan, summary(plan)[1])[0]
+    head = replace(table, columns=("x|y",))
+    assert r"x\|y" in markdown(head)
+    assert r"a\|b" in markdown(table)
+
+
+def test_texts_are_escaped_in_html(lab, figures, summary):
     plan = lab.plan(variations={"<b>a & b": {}, "c": {"samples": 1}}, methods=["gmm"])
     for trial in plan.trials:
         lab.write(trial.config, *[figures(-21.0, -20.0)] * 3)
-    table = lay_out(plan, summarise(plan, join(plan, load(lab.store))))[0]
+    table = lay_out(plan, summary(plan)[1])[0]
     assert "&lt;b&gt;a &amp; b" in html(table)
     assert "<b>" not in html(table)

@@ -3,7 +3,7 @@ from math import isfinite
 
 import pytest
 
-from analysis import find, write_report
+from analysis import find
 from analysis.gallery import pictures_of
 from gmm_study.training.state import TrialState
 
@@ -153,7 +153,7 @@ def test_a_setting_called_bound_is_not_taken_for_the_validation_bound(lab, galle
     assert re.search(r"vae on digits: bound (9\d|100)%", gallery(plan)["importance"].caption)
 
 
-def test_data_sets_of_odd_names_have_figures_of_their_own(lab):
+def test_data_sets_with_odd_names_each_have_a_figure(lab, report_of):
     odd = ["./a/b.npz", "./a-b.npz", './x"><img src=x onerror=alert(1)>.npz']
     plan = lab.plan(
         datasets=odd,
@@ -163,7 +163,7 @@ def test_data_sets_of_odd_names_have_figures_of_their_own(lab):
     )
     for index, trial in enumerate(plan.trials):
         lab.write(trial.config, gmm(-20.0 - index, -20.0))
-    report = write_report(plan, lab.store, lab.folder / "report")
+    report = report_of(plan)
     names = [name for name in report.paths if "figures/trials" in name and name.endswith("svg")]
     assert len(set(names)) == 3
     page = report.page.read_text()
@@ -171,7 +171,7 @@ def test_data_sets_of_odd_names_have_figures_of_their_own(lab):
     assert all(name in page for name in ("./a/b.npz", "./a-b.npz"))
 
 
-def test_a_figure_that_cannot_be_drawn_costs_no_table(lab, figures, monkeypatch):
+def test_a_figure_that_cannot_be_drawn_costs_no_table(lab, figures, report_of, monkeypatch):
     plan = lab.plan(methods=["gmm", "rws"])
     for trial in plan.trials:
         lab.write(trial.config, *[figures(-21.0, -20.0)] * 3)
@@ -180,18 +180,18 @@ def test_a_figure_that_cannot_be_drawn_costs_no_table(lab, figures, monkeypatch)
         raise RuntimeError("no ink")
 
     monkeypatch.setattr("analysis.gallery.draw", broken)
-    report = write_report(plan, lab.store, lab.folder / "report")
-    assert "figures/result.png" not in report.paths
-    assert "figures/ess.png" in report.paths
+    report = report_of(plan)
+    assert "figures/result.svg" not in report.paths
+    assert "figures/ess.svg" in report.paths
     assert "figure result cannot be drawn: no ink" in report.page.read_text()
     assert report.summary["warnings"] == ["figure result cannot be drawn: no ink"]
 
 
-def test_a_name_with_dollars_is_a_name_and_no_formula(lab, figures):
+def test_a_name_with_dollars_is_not_read_as_a_formula(lab, figures, report_of):
     plan = lab.plan(variations={"plain": {}, r"$\frac$": {"samples": 1}})
     for index, trial in enumerate(plan.trials):
         values = [-20.0 - index, -20.5 - index, -20.25]
         lab.write(trial.config, *(figures(-21.0, value) for value in values))
-    report = write_report(plan, lab.store, lab.folder / "report")
+    report = report_of(plan)
     assert report.summary["warnings"] == []
     assert r"$\frac$" in report.paths["figures/result.svg"].read_text()

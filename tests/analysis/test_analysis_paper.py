@@ -86,8 +86,11 @@ def test_along_an_axis_a_published_figure_stands_beside_its_own_layers_alone(lab
     published = [300, 200, 100, 75, 50, 35, 30, 25, 20, 15, 10, 10]
     layers = {"layers": {"grid": [[300, 200], published]}}
     plan = lab.plan("mnist_table", datasets=["bmnist"], space=layers, replicates=1)
-    for trial in plan.trials:
-        lab.write(trial.config, gmm(-85.0, -84.0))
+    shallow, deep = (trial.config for trial in plan.trials)
+    lab.write(shallow, gmm(-85.0, -84.0))
+    pending = paper_table(plan, lab.store).frame
+    assert [str(value) for value in pending["published"].iloc[::2]] == ["nan", "84.8"]
+    lab.write(deep, gmm(-85.0, -84.0))
     table = paper_table(plan, lab.store).table
     rows = dict(table.rows)
     assert rows["gmm, -log p, published"][0] is None

@@ -7,9 +7,12 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from analysis import join, load, summarise, write_report
+from analysis import find, write_report
 from analysis.figures.along_axis import draw
 from analysis.figures.style import render
+from analysis.gallery import pictures_of
+from analysis.pages.protocol import failures, protocol
+from analysis.tables.formats import markdown
 from gmm_study.study import make_plan
 
 DEPTHS = {"layers.depth": {"grid": [1, 2, 3]}}
@@ -34,7 +37,7 @@ def study(lab, figures):
 @pytest.fixture
 def picture(lab):
     def _picture(plan):
-        return draw(plan, summarise(plan, join(plan, load(lab.store))))
+        return draw(plan, find(plan, lab.store).cells)
 
     return _picture
 
@@ -55,8 +58,8 @@ def test_a_report_is_its_files_and_figures_and_no_partial_ones(lab, study):
     assert len(report.found.cells) == 3 * 3 * 2
 
 
-def test_the_page_says_what_was_asked_what_was_run_and_how_to_run_it_again(lab, study):
-    report = write_report(study, lab.store, lab.folder, command="gmm-study run ladder --small")
+def test_the_page_says_what_was_asked_what_was_run_and_how_to_run_it_again(study, report_of):
+    report = report_of(study, command="gmm-study run ladder --small")
     page = report.paths["table.md"].read_text()
     assert page.startswith("# ladder\n\nDoes depth help?\n")
     assert "9 trials: 9 complete; 27 replicates: 26 complete, 1 diverged." in page
@@ -67,18 +70,17 @@ def test_the_page_says_what_was_asked_what_was_run_and_how_to_run_it_again(lab, 
     assert study.trials[0].config.trial_id in page
 
 
-def test_a_study_without_any_record_gives_a_report_that_says_so(lab):
-    plan = lab.plan(space=DEPTHS, fixed=SIZES)
-    report = write_report(plan, str(lab.folder / "results"), lab.folder / "report")
+def test_a_study_without_any_record_gives_a_report_that_says_so(lab, report_of):
+    report = report_of(lab.plan(space=DEPTHS, fixed=SIZES))
     assert "none of the 3 planned trials has ended" in report.paths["table.md"].read_text()
     assert set(pd.read_csv(report.paths["table.csv"])["mark"]) == {"pending"}
     assert "no complete cell" in words(report.paths["figures/result.svg"].read_bytes())
 
 
-def test_an_unreadable_record_is_named_and_the_others_are_shown(lab, study):
+def test_an_unreadable_record_is_named_and_the_others_are_shown(lab, study, report_of):
     lost = study.trials[0].config.trial_id
     (lab.folder / "results" / lost / "result.json").write_text('{"schema": 1, "repl')
-    report = write_report(study, lab.store, lab.folder / "report")
+    report = report_of(study)
     assert int(report.found.cells["complete"].sum()) == 2 * (9 - 1 - 1)
     assert lost in report.paths["table.md"].read_text()
     console = Console(width=200, record=True, file=io.StringIO())
@@ -86,12 +88,12 @@ def test_an_unreadable_record_is_named_and_the_others_are_shown(lab, study):
     assert f"warning: {lost}: result.json" in console.export_text()
 
 
-def test_a_divergence_is_counted_once_however_many_cells_the_trial_stands_in(lab, figures):
+def test_a_divergence_is_counted_once_even_if_its_trial_is_in_several_cells(lab, figures):
     plan = lab.plan(variations={"plain": {}, "same": {"samples": 10}, "few": {"samples": 1}})
     for trial in plan.trials:
         lab.write(trial.config, figures(-21.0, -20.0), None, None)
-    report = write_report(plan, lab.store, lab.folder / "report")
-    assert [own["reason"] for own in report.summary["failures"]] == ["2 of 3 replicates"] * 2
+    listed = failures(find(plan, lab.store))
+    assert [failure.reason for failure in listed] == ["2 of 3 replicates"] * 2
 
 
 def test_the_svg_holds_its_words_as_text(study, picture):
@@ -128,7 +130,7 @@ def test_an_axis_over_more_than_a_factor_of_twenty_is_logarithmic(lab, picture, 
         assert [float(label.get_text()) for label in panel.get_xticklabels()] == rates
 
 
-def test_there_is_a_row_a_dataset(lab, picture):
+def test_there_is_a_row_of_panels_per_dataset(lab, picture):
     plan = lab.plan(datasets=["digits", "bars"], space=DEPTHS, fixed=SIZES)
     assert [panel.get_ylabel() for panel in picture(plan).axes] == [
         f"test {what} on {dataset} (nats)"
@@ -144,7 +146,7 @@ def test_a_method_keeps_its_colour_and_marker_in_every_study(lab, figures, study
     assert among.get_marker() == single.get_marker()
 
 
-def test_without_an_axis_there_is_a_point_a_method(lab, figures, picture):
+def test_without_an_axis_there_is_a_point_per_method(lab, figures, picture):
     plan = lab.plan(methods=["gmm", "rws"])
     for trial in plan.trials:
         lab.write(trial.config, *[figures(-21.0, -20.0)] * 3)
@@ -160,10 +162,9 @@ def test_a_method_that_does_not_read_the_axis_is_a_level(lab, figures):
     plan = lab.plan(methods=["gmm", "vae"], space={"q_baseline": {"grid": ["uniform", "none"]}})
     for trial in plan.trials:
         lab.write(trial.config, *[figures(-21.0, -20.0)] * 3)
-    report = write_report(plan, lab.store, lab.folder / "report")
-    page = report.paths["table.md"].read_text()
-    assert "not read" in page
-    assert "a method that does not read q baseline" in page
+    found = find(plan, lab.store)
+    assert "not read" in markdown(found.tables[0])
+    assert "a method that does not read q baseline" in pictures_of(found)[0].caption
 
 
 @pytest.mark.process
@@ -181,9 +182,9 @@ def test_an_axis_drawn_from_a_range_has_points_and_no_line_and_no_verdict(lab, f
     )
     for trial in plan.trials:
         lab.write(trial.config, *[figures(-21.0, -20.0)] * 3)
-    report = write_report(plan, lab.store, lab.folder / "report")
-    assert report.found.sentences == ()
-    panel, _ = draw(plan, report.found.cells).axes
+    found = find(plan, lab.store)
+    assert found.sentences == ()
+    panel, _ = draw(plan, found.cells).axes
     assert panel.containers[0].lines[0].get_linestyle() == "None"
     assert len(panel.containers[0].lines[0].get_ydata()) == 4
 
@@ -199,9 +200,10 @@ def test_a_report_of_a_search_that_goes_on_says_how_many_trials_are_to_come(lab,
     plan = make_plan(plan.study, {"digits": cell.dataset_sha256}, lambda cell: [proposed])
     (trial,) = plan.trials
     lab.write(trial.config, *[figures(-21.0, -20.0)] * 3)
-    report = write_report(plan, lab.store, lab.folder / "report")
-    page = report.paths["table.md"].read_text()
-    assert "4 trials are yet to be proposed, so every choice of a trial is provisional." in page
-    assert "- search: tpe, 5 trials in every cell of the grid, seed 0\n" in page
-    assert "- scheduler: asha (grace_epochs 4, reduction_factor 3)\n" in page
-    assert "provisional: more trials are to be proposed" in page
+    found = find(plan, lab.store)
+    facts = protocol(found)
+    more = "4 trials are yet to be proposed, so every choice of a trial is provisional."
+    assert facts["still to come"] == more
+    assert facts["search"] == "tpe, 5 trials in every cell of the grid, seed 0"
+    assert facts["scheduler"] == "asha (grace_epochs 4, reduction_factor 3)"
+    assert "provisional: more trials are to be proposed" in markdown(found.tables[0])
