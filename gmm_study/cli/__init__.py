@@ -1,4 +1,4 @@
-"""The command line: says what it is about to do, does it, and explains a mistake in one line."""
+"""The command line: one module per command; errors are reported in one line."""
 
 import atexit
 import gc
@@ -42,14 +42,14 @@ def cli() -> None:
     """Hyperparameter studies of deep generative models with binary latent layers.
 
     \b
-    A study is a question in a file, studies/NAME.yaml:
-      gmm-study new NAME        writes one, commented, to be changed
-      gmm-study plan NAME       says what it would train, and what that takes
-      gmm-study run NAME        trains what is missing, then reports
-      gmm-study status NAME     says from another terminal how far it is
-      gmm-study report NAME     writes its tables and figure again
+    A study is a research question in a file, studies/NAME.yaml:
+      gmm-study new NAME        writes a commented template
+      gmm-study plan NAME       shows its trials and the time they need
+      gmm-study run NAME        trains missing trials, then reports
+      gmm-study status NAME     shows its progress from another terminal
+      gmm-study report NAME     writes its tables and figures again
       gmm-study ui              shows every trial and seed
-    A trial can be had alone, and any trial be asked for more:
+    Train one trial without a study, and evaluate any trial:
       gmm-study train --method gmm --layers 48,24 --output my_trial
       gmm-study evaluate my_trial        and `sample my_trial`, `inpaint my_trial`
     """
@@ -71,27 +71,29 @@ click.rich_click.OPTION_GROUPS = {"gmm-study train": option_groups()}
 def _print_traceback(
     kind: type[BaseException], error: BaseException, trace: TracebackType | None
 ) -> None:
-    """As Python does, without the passwords and keys of addresses."""
+    """Like Python's default, but without the passwords and keys of addresses."""
     print(redact("".join(traceback.format_exception(kind, error, trace))), file=sys.stderr, end="")
 
 
 def main() -> None:
-    """Run the command line; exit status 2 and one line for input that cannot be used."""
+    """Run the command line; invalid input gives one line and exit status 2."""
     sys.excepthook = _print_traceback
-    gc.set_threshold(100_000, 20, 50)  # else a large plan is looked through again as it grows
-    atexit.register(gc.freeze)  # else Python looks through all that was imported before it ends
+    gc.set_threshold(100_000, 20, 50)  # fewer collections while a large plan grows
+    atexit.register(gc.freeze)  # skips the collection at exit
     try:
         sys.exit(cli(prog_name="gmm-study", complete_var=VARIABLE, standalone_mode=False) or 0)
     except (InputError, click.ClickException) as error:
         print(f"gmm-study: {redact(_in_a_line(error))}", file=sys.stderr)
         sys.exit(2)
     except click.Abort:
-        print("gmm-study: interrupted; a record keeps what its trial had reached", file=sys.stderr)
+        print(
+            "gmm-study: interrupted; the records keep the progress of their trials", file=sys.stderr
+        )
         sys.exit(130)
 
 
 def _in_a_line(error: InputError | click.ClickException) -> str:
-    """What is wrong; of a command's words also where it says what would be right."""
+    """The message; for a usage error also the command whose help lists what is allowed."""
     if not isinstance(error, click.ClickException):
         return str(error)
     message = " ".join(error.format_message().split())
@@ -99,4 +101,4 @@ def _in_a_line(error: InputError | click.ClickException) -> str:
     says_it = type(error) is click.BadParameter or "Did you mean" in message
     if context is None or says_it:
         return message
-    return f"{message.rstrip('.')}; `{context.command_path} --help` says what would be right"
+    return f"{message.rstrip('.')}; `{context.command_path} --help` lists what is allowed"

@@ -19,17 +19,17 @@ if TYPE_CHECKING:
 
 
 def json_option(what: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """`--json`, with what it prints."""
+    """The option `--json`; `what` describes its output."""
     return click.option("--json", "as_json", is_flag=True, help=f"Print {what} as one JSON line.")
 
 
 def print_json(document: Any) -> None:
-    """The document as one line; a number that is not finite, which JSON has not, as null."""
+    """Print the document as one line; numbers that are not finite, which JSON lacks, are null."""
     print(json.dumps(_finite(document), allow_nan=False))
 
 
 def of_study(planned: "PlannedStudy") -> dict[str, Any]:
-    """What every command says of a study: its name and variant, and where its trials stand."""
+    """The fields of a study in every command's output: its name, variant and trial counts."""
     study = planned.study
     return {
         "study": study.name,
@@ -42,7 +42,7 @@ def of_study(planned: "PlannedStudy") -> dict[str, Any]:
 
 
 def of_trial(planned: "PlannedStudy", trial: "PlannedTrial") -> dict[str, Any]:
-    """What every command says of a trial: which it is, and what its record has reached."""
+    """The fields of a trial in every command's output: its identity, state and progress."""
     trial_id, study = trial.config.trial_id, planned.study
     standing = planned.standings[trial_id]
     return {
@@ -57,7 +57,7 @@ def of_trial(planned: "PlannedStudy", trial: "PlannedTrial") -> dict[str, Any]:
 
 
 def of_estimate(found: "Estimate | None") -> dict[str, Any] | None:
-    """What the missing trials will take; None where none is missing."""
+    """The estimate for the missing trials; None if no trial is missing."""
     return None if found is None else asdict(found)
 
 

@@ -1,4 +1,4 @@
-"""What `sample` and `inpaint` share: options, the model they open, sweeps with a bar, files."""
+"""The parts that `sample` and `inpaint` share: options, the model, sweeps, output files."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ PICTURE, TABLES = ".png", (".npz", ".csv")
 
 
 def chain_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Add the options of a model and of its chains."""
+    """Add the options of a model and its Gibbs chains."""
     options: list[Callable[[Callable[..., None]], Callable[..., None]]] = [
         click.option(
             "--sweeps",
@@ -36,21 +36,23 @@ def chain_options(command: Callable[..., None]) -> Callable[..., None]:
         click.option(
             "--candidates",
             type=click.IntRange(2),
-            help="States among which each update of a layer chooses. [default: 10]",
+            help="Candidate states in each update of a layer. [default: 10]",
         ),
         click.option(
             "--animate",
             type=click.Path(dir_okay=False, path_type=Path),
             metavar="FILE",
-            help=f"Also write the chains as they move, a .gif of at most {MOST_FRAMES} frames.",
+            help=f"Also write an animation of the chains, a .gif of at most {MOST_FRAMES} frames.",
         ),
-        click.option("--binary", is_flag=True, help="Show states of 0/1, not the means p(x | h1)."),
+        click.option(
+            "--binary", is_flag=True, help="Show states (0 or 1) instead of the means p(x | h1)."
+        ),
         click.option(
             "--replicate",
             type=click.IntRange(0),
-            help="Index of the one to take. [default: the first that did not diverge]",
+            help="Number of the replicate. [default: the first that did not diverge]",
         ),
-        machine_options("what was written"),
+        machine_options("a description of the output"),
     ]
     for option in reversed(options):
         command = option(command)
@@ -70,7 +72,7 @@ class OpenedModel:
     def at(
         cls, path: str, replicate: int | None, seed: int, device: str, threads: int | None
     ) -> "OpenedModel":
-        """The model in a checkpoint's or record's folder. `InputError` if there is none."""
+        """The model in the folder of a checkpoint or record. `InputError` if there is none."""
         from gmm_study.api.checkpoints import open_trained
 
         checkpoint, chosen = open_trained(path, device, threads, working)
@@ -82,7 +84,7 @@ class OpenedModel:
 
     @property
     def method(self) -> "Method":
-        """What the checkpoint's method declares."""
+        """The declaration of the checkpoint's method."""
         return self.checkpoint.hyperparameters.declaration
 
     def streams(self, purpose: str) -> "RandomStreams":
@@ -96,37 +98,39 @@ class OpenedModel:
 def output_path(
     given: Path | None, stem: str, image_shape: tuple[int, int] | None, binary: bool
 ) -> Path:
-    """Where to write: as given, or STEM.png for pictures, STEM.npz for other data.
+    """The output file: as given, or STEM.png for image data, STEM.npz for other data.
 
-    Raises `InputError` for an ending that does not fit the data, for a folder that is not there,
-    and for `binary`, which is for pictures, with any other file.
+    Raises `InputError` for an ending that does not fit the data, for a missing folder, and for
+    `binary` with a file that is not an image.
     """
     endings = TABLES if image_shape is None else (PICTURE, *TABLES)
     path = given or Path(stem + (TABLES[0] if image_shape is None else PICTURE))
     known = " or ".join(endings)
     if path.suffix == PICTURE and image_shape is None:
-        raise InputError(f"output: '{path}' is a picture, and the data are none; {known}")
+        raise InputError(f"output: '{path}' must end in {known}, because the data are not images")
     if path.suffix not in endings:
         raise InputError(f"output: '{path}' must end in {known}")
     _check_folder("output", path)
     if binary and path.suffix != PICTURE:
-        raise InputError(f"binary: '{path}' holds states of 0/1 in any case; it is for pictures")
+        raise InputError(
+            f"binary: '{path}' always has states of 0/1; use --binary only with a .png"
+        )
     return path
 
 
 def check_animation(path: Path | None, image_shape: tuple[int, int] | None) -> None:
-    """Raise `InputError` unless an animation can be written there, or none is asked for."""
+    """Raise `InputError` if an animation is requested and cannot be written there."""
     if path is None:
         return
     if image_shape is None:
-        raise InputError(f"animate: '{path}' would be pictures, and the data are none")
+        raise InputError(f"animate: '{path}' needs image data, and the data are not images")
     if path.suffix != ".gif":
         raise InputError(f"animate: '{path}' must end in .gif")
     _check_folder("animate", path)
 
 
 def write(option: str, path: Path, content: bytes) -> None:
-    """Write the file of an option, or say in a line why not."""
+    """Write the file of an option. Raises `InputError` if that fails."""
     try:
         path.write_bytes(content)
     except OSError as error:
@@ -134,7 +138,7 @@ def write(option: str, path: Path, content: bytes) -> None:
 
 
 def csv_lines(rows: "NDArray[Any]", heads: Iterator[str] | None = None) -> bytes:
-    """Rows of 0/1 as comma separated lines, each behind its head if there are heads."""
+    """Rows of 0/1 as comma separated lines, each after its head if heads are given."""
     lines = (",".join(map(str, row)) for row in rows.tolist())
     if heads is not None:
         lines = (f"{head},{line}" for head, line in zip(heads, lines, strict=True))
@@ -148,12 +152,12 @@ def run_chain(
     animate: Path | None,
     draw: "Callable[[Tensor], NDArray[Any]]",
 ) -> "tuple[Tensor, Tensor]":
-    """Sweep on, with a bar on a terminal: `settings["sweeps"]` times.
+    """Run `settings["sweeps"]` sweeps of the chain, with a progress bar on a terminal.
 
-    Gives the chains' states, and what is to be shown of them, the states if `binary`, else their
-    means, both `[C, D]`. Adds `moved`, the mean fraction of updates that moved a chain, a layer
-    from the data up, to the settings. With `animate`, writes the pictures that `draw` makes at
-    evenly spaced sweeps, the start and the last among them.
+    Returns the chains' states and what to show of them (the states if `binary`, else their means),
+    both `[C, D]`. Adds to the settings `moved`: for each layer from the data up, the mean fraction
+    of updates that changed it. With `animate`, writes an animation of the images that `draw` makes
+    at evenly spaced sweeps, including the start and the last.
     """
     import torch
 
@@ -186,7 +190,7 @@ def report(
     sentence: str,
     as_json: bool,
 ) -> None:
-    """Say what was written: all settings as one JSON line, or a sentence."""
+    """Print what was written: all settings as one JSON line, or a sentence."""
     if as_json:
         written = {"output": str(path), **({"animation": str(animate)} if animate else {})}
         model = {"checkpoint": str(opened.checkpoint.folder), "replicate": opened.replicate}
@@ -194,11 +198,11 @@ def report(
         return
     print(f"{path}: {sentence}")
     if animate:
-        print(f"{animate}: the same chains as they move")
+        print(f"{animate}: an animation of the same chains")
 
 
 def what_is_shown(path: Path, binary: bool) -> str:
-    """`states` of 0/1, or in a picture `means` unless they are asked for."""
+    """`states` of 0/1, or `means` in an image without `--binary`."""
     return "states" if binary or path.suffix != PICTURE else "means"
 
 

@@ -27,21 +27,21 @@ Completer = Callable[[click.Context, click.Parameter, str], list[CompletionItem]
 def complete_study(
     ctx: click.Context, param: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
-    """The studies of the folder `studies`, by name; a path where none is called so."""
+    """The names of the studies in the folder `studies`, or else a path."""
     return _starting(incomplete, study_names()) or _path(incomplete)
 
 
 def complete_dataset(
     ctx: click.Context, param: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
-    """The named data sets; a path where none is called so."""
+    """The names of the data sets, or else a path."""
     return _starting(incomplete, dataset_names()) or _path(incomplete)
 
 
 def complete_override(
     ctx: click.Context, param: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
-    """The keys of `--set` with `=` behind them; after that the values of a key that has a list."""
+    """The keys of `--set` followed by `=`, then the values of a key with a list of values."""
     key, separator, _ = incomplete.partition("=")
     if not separator:
         return _starting(incomplete, (f"{known}=" for known in override_keys()))
@@ -49,17 +49,17 @@ def complete_override(
 
 
 def complete_among(values: Callable[[], Iterable[str]]) -> Completer:
-    """One of the values that a function gives when it is asked."""
+    """One of the values that a function returns."""
     return lambda ctx, param, incomplete: _starting(incomplete, values())
 
 
 def study_names() -> list[str]:
-    """Of `studies/NAME.yaml` below the current folder."""
+    """The names of all `studies/NAME.yaml` below the current folder."""
     return sorted(path.stem for path in Path("studies").glob("*.yaml"))
 
 
 def dataset_names() -> list[str]:
-    """Those that have a name; none where the data sets cannot be listed."""
+    """The names of all data sets; empty if they cannot be listed."""
     from gmm_study.data import list_datasets
 
     with suppress(InputError):
@@ -68,7 +68,7 @@ def dataset_names() -> list[str]:
 
 
 def override_keys() -> list[str]:
-    """What `--set` takes: hyperparameters, the fields of a study and those of its sections."""
+    """The keys of `--set`: hyperparameters, and the fields of a study and its sections."""
     from gmm_study.study.amend import FIELDS, SECTIONS_OF_KINDS, SHORT_FOR
     from gmm_study.study.schema import StudyFile
     from gmm_study.study.settings import known_settings
@@ -87,7 +87,7 @@ def override_keys() -> list[str]:
 
 
 def choices_of(name: str) -> tuple[str, ...]:
-    """The values of a hyperparameter that has a list of them, else none."""
+    """The allowed values of a hyperparameter; empty if it has no list of them."""
     for spec in fields(Hyperparameters):
         if spec.name == name:
             return tuple(spec.metadata["choices"] or ())
@@ -141,13 +141,14 @@ add_completion_class(_Bash)
 )
 @click.pass_context
 def completion(ctx: click.Context, shell: str | None) -> None:
-    """Print the script that makes a shell complete commands.
+    """Print a script for shell completion.
 
-    And options, studies, data sets, methods and the keys of --set.
+    It completes commands, options, studies, data sets, methods and the keys of --set.
 
-    SHELL is bash, zsh or fish; that of the environment, unless it is named. For bash put
-    `eval "$(gmm-study completion bash)"` into ~/.bashrc, for zsh the same with zsh into ~/.zshrc;
-    for fish, `gmm-study completion fish > ~/.config/fish/completions/gmm-study.fish`.
+    SHELL is bash, zsh or fish; the default is the current shell. For bash, add
+    `eval "$(gmm-study completion bash)"` to ~/.bashrc. For zsh, add the same line with zsh to
+    ~/.zshrc. For fish, run `gmm-study completion fish >
+    ~/.config/fish/completions/gmm-study.fish`.
     """
     name = shell or Path(os.environ.get("SHELL", "")).name
     kind = get_completion_class(name) if name in SHELLS else None

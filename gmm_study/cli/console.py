@@ -1,4 +1,4 @@
-"""Where the command line writes: tables to the output, bars to a terminal's error stream."""
+"""Consoles and progress bars: tables on standard output, bars on standard error."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,7 +10,7 @@ PIPE_WIDTH = 120
 
 
 def output_console(stderr: bool = False) -> Console:
-    """A terminal's own width; wide enough for the tables where the output is a file or a pipe."""
+    """A console with the terminal's width, or wide enough for tables in a file or pipe."""
     console = Console(stderr=stderr)
     if console.is_terminal:
         return console
@@ -19,7 +19,7 @@ def output_console(stderr: bool = False) -> Console:
 
 @contextmanager
 def working(what: str) -> Iterator[None]:
-    """A line that says what takes its time while it does, on a terminal alone."""
+    """Show on a terminal what is being done."""
     console = Console(stderr=True)
     if console.is_terminal:
         with console.status(f"{what} ..."):
@@ -30,9 +30,9 @@ def working(what: str) -> Iterator[None]:
 
 @contextmanager
 def bar(description: str, total: float | None = None) -> Iterator[Callable[[float], None]]:
-    """A bar while something runs, on a terminal alone; gives the function that moves it on.
+    """A progress bar on a terminal; yields the function that advances it.
 
-    Without a total it only says that something runs.
+    Without a total, the bar only shows that something is running.
     """
     columns = (
         TextColumn("{task.description}"),

@@ -1,4 +1,4 @@
-"""`gmm-study data`: which data sets there are, and fetching one."""
+"""`gmm-study data`: list the data sets, or download one."""
 
 import sys
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def dataset_option(
     help: str, **more: Any
 ) -> "Callable[[Callable[..., None]], Callable[..., None]]":
-    """`--dataset`, which every command spells alike."""
+    """The option `--dataset`, the same in every command."""
     return click.option(
         "--dataset", metavar="DATASET", shell_complete=complete_dataset, help=help, **more
     )
@@ -25,13 +25,13 @@ def dataset_option(
 
 @click.group(no_args_is_help=False)
 def data() -> None:
-    """List the data sets, or fetch one."""
+    """List the data sets, or download one."""
 
 
 @data.command("list")
 @json_option("the list")
 def list_command(as_json: bool) -> None:
-    """List the data sets by name, and where each would come from now.
+    """List the data sets by name, and where each would be read from now.
 
     --json: {datasets: [{name, dims, sizes: {train, valid, test}, source, origin}]}.
     """
@@ -56,9 +56,9 @@ def list_command(as_json: bool) -> None:
 
 @data.command()
 @click.argument("dataset", shell_complete=complete_dataset)
-@json_option("what was fetched")
+@json_option("a description of the data set")
 def fetch(dataset: str, as_json: bool) -> None:
-    """Fetch a data set into the cache and check it.
+    """Download a data set into the cache and check it.
 
     --json: {name, dims, sizes: {train, valid, test}, sha256}.
     """

@@ -1,4 +1,4 @@
-"""`gmm-study evaluate`: what a checkpoint is worth, estimated, and exactly where it is small."""
+"""`gmm-study evaluate`: the likelihood of a checkpoint, estimated or, if it is small, exact."""
 
 import sys
 from collections.abc import Mapping, Sequence
@@ -18,13 +18,13 @@ SHARES = ("ess", "ess_star")
 
 
 def _counts(text: str) -> tuple[int, ...]:
-    """Whole numbers of at least 1, separated by commas: in the order given, each once."""
+    """Distinct whole numbers of at least 1, separated by commas, in the given order."""
     try:
         counts = tuple(dict.fromkeys(float(part) for part in text.split(",")))
     except ValueError:
         counts = (0.0,)
     if any(count < 1 or not count.is_integer() for count in counts):
-        raise click.BadParameter(f"'{text}' must be whole numbers of at least 1, as 1,10,100")
+        raise click.BadParameter(f"'{text}' must be whole numbers of at least 1, such as 1,10,100")
     return tuple(map(int, counts))
 
 
@@ -44,23 +44,23 @@ def _counts(text: str) -> tuple[int, ...]:
     type=click.IntRange(0),
     default=100_000,
     show_default=True,
-    help="Samples of p for 2 log Z, where there is a p*, as of gmm; 0 leaves it out.",
+    help="Samples of p for 2 log Z, if the method has a p* (gmm); 0 skips it.",
 )
 @split_option
-@dataset_option("Other data than the model was trained on: a name or a path.")
+@dataset_option("Data set to use instead of the training's: a name or a path.")
 @click.option(
-    "--datapoints", type=click.IntRange(1), help="The first so many of the split. [default: all]"
+    "--datapoints", type=click.IntRange(1), help="Use the first N of the split. [default: all]"
 )
-@click.option("--exact", is_flag=True, help="Add the exact figures, if the model is small enough.")
-@click.option("--replicate", type=click.IntRange(0), help="Index of one. [default: all]")
+@click.option("--exact", is_flag=True, help="Add the exact values, if the model is small enough.")
+@click.option("--replicate", type=click.IntRange(0), help="Number of one replicate. [default: all]")
 @click.option(
     "--chunk-rows",
     type=click.IntRange(1),
     default=4000,
     show_default=True,
-    help="Datapoints times samples that are in memory at a time.",
+    help="Rows (datapoints times samples) in memory at a time.",
 )
-@machine_options("all figures")
+@machine_options("all estimates")
 def evaluate(
     checkpoint: str,
     evaluation_samples: tuple[int, ...],
@@ -76,16 +76,16 @@ def evaluate(
     threads: int | None,
     as_json: bool,
 ) -> None:
-    """Estimate what a trained model is worth: log p, log p*, 2 log Z.
+    """Estimate log p, log ptilde, log p*, 2 log Z and effective sample sizes of a trained model.
 
-    And log ptilde and effective sample sizes. CHECKPOINT is a trial's record, or its folder
-    `checkpoint`. All figures are means over the datapoints, in nats but for the effective sample
-    sizes, which are fractions of K. --exact sums over all states, up to 2^22, and says why not
-    where there are more.
+    CHECKPOINT is a trial's record, or its folder `checkpoint`. All estimates are means over
+    datapoints, in nats; effective sample sizes are fractions of K. --exact sums over all states,
+    at most 2^22; if there are more, it explains why it cannot.
 
     --json: {checkpoint, method, dataset, split, datapoints, z_samples, seed, diverged: [index],
-    figures: [{replicate, samples, FIGURE, FIGURE_se}], not_exact}, where a row has the figures that
-    its method has, `samples` is K or `exact`, and `not_exact` is there with --exact: null, or why.
+    figures: [{replicate, samples, FIGURE, FIGURE_se}], not_exact}, where a row has the figures of
+    its method, and `samples` is K or `exact`. `not_exact` is included with --exact: null or the
+    reason.
 
     Example: gmm-study evaluate results/5a7381c7aae1fcdb --samples 1,10,100 --json
     """
@@ -119,7 +119,7 @@ def evaluate(
 
 
 def _print(document: Mapping[str, Any]) -> None:
-    """A table a replicate: a row for every K, and one of the exact figures."""
+    """One table per replicate, with a row for every K and one for the exact values."""
     console = output_console()
     points = f"{document['datapoints']:,} datapoints"
     console.print(

@@ -1,4 +1,4 @@
-"""`gmm-study inpaint`: datapoints with a part hidden, completed by chains of p*."""
+"""`gmm-study inpaint`: complete partly hidden datapoints with Gibbs chains of p*."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -35,31 +35,31 @@ if TYPE_CHECKING:
 
 @click.command()
 @checkpoint_argument
-@dataset_option("Other data than the model was trained on: a name or a path.")
+@dataset_option("Data set to use instead of the training's: a name or a path.")
 @split_option
 @click.option(
     "--datapoints",
     type=click.IntRange(1),
     default=10,
     show_default=True,
-    help="Datapoints, drawn from the split by the seed.",
+    help="Number of datapoints, drawn from the split with the seed.",
 )
 @click.option(
-    "--chains", type=click.IntRange(1), default=10, show_default=True, help="Chains a datapoint."
+    "--chains", type=click.IntRange(1), default=10, show_default=True, help="Chains per datapoint."
 )
 @click.option(
     "--occlude",
     metavar="WHAT",
-    help="What is hidden: top, bottom, left, right or center of an image; a fraction of the "
-    "dimensions at random, as 0.5; or dimensions counted from 0, as 0,3,10-19. "
-    "[default: top; 0.5 for data that are no images]",
+    help="The hidden part: top, bottom, left, right or center of an image; a random fraction of "
+    "the dimensions, such as 0.5; or dimensions counted from 0, such as 0,3,10-19. "
+    "[default: top; 0.5 if the data are not images]",
 )
 @click.option(
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="A .png of images, or .npz or .csv. [default: inpainted.png; inpainted.npz for data that "
-    "are no images]",
+    help="A .png image, or .npz or .csv. [default: inpainted.png; inpainted.npz if the data are "
+    "not images]",
 )
 @chain_options
 def inpaint(
@@ -82,16 +82,18 @@ def inpaint(
 ) -> None:
     """Complete datapoints of which a part is hidden.
 
-    Gibbs chains of p* run with the rest held. CHECKPOINT is a trial's record, or its folder
-    `checkpoint`. A picture has a column a datapoint: the original, the occluded one with the hidden
-    part grey, then what each chain makes of it, as Bernoulli means p(x | h1) or with --binary as
-    states. .npz holds `index` [datapoints] in the split, `original` and `occluded` [datapoints,
-    dims] and `completions` [datapoints, chains, dims]; .csv the rows of the picture, each behind
-    the datapoint's index and `original`, `occluded` (1 where hidden) or the chain's number.
+    Gibbs chains of p* run with the visible part held fixed. CHECKPOINT is a trial's record, or its
+    folder `checkpoint`. An image has one column per datapoint: the original, the datapoint with the
+    hidden part in grey, and the completion of each chain, as Bernoulli means p(x | h1) or with
+    --binary as states. A .npz file holds `index` [datapoints] in the split, `original` and
+    `occluded` [datapoints, dims], and `completions` [datapoints, chains, dims]. A .csv file has the
+    rows of the image; each starts with the datapoint's index and `original`, `occluded` (1 where
+    hidden) or the number of the chain.
 
     --json: {output, animation, checkpoint, replicate, seed, dataset, split, datapoints: [index],
-    chains, occlude, sweeps, candidates, moved: [fraction], shown}, where `animation` is there with
-    --animate and `moved` is the fraction of updates that changed a layer, from the data up.
+    chains, occlude, sweeps, candidates, moved: [fraction], shown}, where `animation` is included
+    with --animate, and `moved` is the fraction of updates that changed each layer, from the data
+    up.
 
     Example: gmm-study inpaint results/5a7381c7aae1fcdb --occlude left --animate inpaint.gif
     """
@@ -100,8 +102,8 @@ def inpaint(
 
     opened = OpenedModel.at(checkpoint, replicate, seed, device, threads)
     if not opened.method.model.belief_network:
-        without = f"a {opened.method.name} has no p*, which inpainting follows"
-        raise InputError(f"checkpoint: {without}; give one of a belief network, as gmm or rws")
+        without = f"{opened.method.name} has no p*, which inpainting samples from"
+        raise InputError(f"checkpoint: {without}; give one of a belief network, such as gmm or rws")
     loaded = dataset_of(opened.checkpoint, dataset, working)
     path = output_path(output, "inpainted", loaded.image_shape, binary)
     check_animation(animate, loaded.image_shape)
@@ -128,7 +130,7 @@ def inpaint(
 
 @dataclass
 class _Task:
-    """The datapoints and what of them is hidden."""
+    """The datapoints, and the hidden part of each."""
 
     index: "NDArray[Any]"
     """Rows in the split, `[N]`."""
@@ -156,14 +158,14 @@ class _Task:
         return cls(index, data, hidden.to(flat.device), dataset.image_shape)
 
     def picture(self, completions: "Tensor") -> "NDArray[Any]":
-        """Pixels of the grid with completions `[N, chains, D]`."""
+        """The pixels of a grid of the completions `[N, chains, D]`."""
         from gmm_study.sampling.images import completions_grid
 
         assert self.image_shape is not None
         return completions_grid(self.data, self.occluded, completions, self.image_shape)
 
     def content(self, path: Path, completions: "Tensor", shown: "Tensor") -> bytes:
-        """The file: a picture of `shown`, or the states, both `[N, chains, D]`."""
+        """The content of the file: an image of `shown`, or the states, both `[N, chains, D]`."""
         import numpy as np
 
         from gmm_study.sampling.images import png
@@ -190,7 +192,7 @@ class _Task:
 def _complete(
     opened: OpenedModel, task: _Task, settings: dict[str, Any], animate: Path | None, binary: bool
 ) -> "tuple[Tensor, Tensor]":
-    """States and what is shown of them, both `[N, chains, D]`."""
+    """The states, and what the image shows of them, both `[N, chains, D]`."""
     from gmm_study.sampling import inpainting_chain
 
     model: Any = opened.model

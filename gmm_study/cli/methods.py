@@ -1,4 +1,4 @@
-"""`gmm-study methods`: which methods there are."""
+"""`gmm-study methods`: the list of methods."""
 
 import sys
 
@@ -9,10 +9,10 @@ from rich.table import Table
 
 @click.command()
 def methods() -> None:
-    """List the methods by name, those that other installed packages add too.
+    """List all methods, including those of other installed packages.
 
-    What a package declares and cannot be used costs a line, and touches no study that does not
-    name it.
+    A broken declaration of a package is reported in one line. It does not affect studies that do
+    not use it.
     """
     from gmm_study.training.methods import METHODS
 

@@ -1,4 +1,4 @@
-"""`gmm-study new` and `gmm-study schema`: a study to begin with, and its form for editors."""
+"""`gmm-study new` and `gmm-study schema`: a template study, and the schema for editors."""
 
 import json
 from pathlib import Path
@@ -17,7 +17,7 @@ from gmm_study.errors import InputError
     multiple=True,
     metavar="DATASET",
     shell_complete=complete_dataset,
-    help="What it trains on: a name or a path. Repeatable. [default: digits]",
+    help="Data set of the study: a name or a path. Repeatable. [default: digits]",
 )
 @click.option(
     "--method",
@@ -25,10 +25,10 @@ from gmm_study.errors import InputError
     multiple=True,
     metavar="METHOD",
     shell_complete=complete_among(lambda: choices_of("method")),
-    help="What it trains. Repeatable. [default: gmm, rws and vae]",
+    help="Method of the study. Repeatable. [default: gmm, rws and vae]",
 )
 def new(name: str, datasets: tuple[str, ...], methods: tuple[str, ...]) -> None:
-    """Write a commented study that can be run as it is, studies/NAME.yaml.
+    """Write studies/NAME.yaml, a commented study that runs unchanged.
 
     Example: gmm-study new my_question --dataset my_data.npz --method gmm
     """
@@ -43,15 +43,15 @@ def new(name: str, datasets: tuple[str, ...], methods: tuple[str, ...]) -> None:
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Where to write it, as studies/study.schema.json. [default: the output]",
+    help="File to write, such as studies/study.schema.json. [default: standard output]",
 )
 def schema(output: Path | None) -> None:
     """Print the JSON schema of study files, for editors.
 
-    By it they complete and check what is written. It has the methods, settings and data sets that
-    there are here. An editor with a YAML language server takes it from a first line
-    `# yaml-language-server: $schema=FILE`, FILE as seen from the study; `gmm-study new` writes that
-    line where studies/study.schema.json is there.
+    Editors use it to complete and check study files. It contains all known methods, settings and
+    data sets. An editor with a YAML language server reads it if the first line of the study is
+    `# yaml-language-server: $schema=FILE`, with FILE relative to the study; `gmm-study new` writes
+    that line if studies/study.schema.json exists.
     """
     from gmm_study.study.json_schema import study_schema
 

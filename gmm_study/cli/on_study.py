@@ -1,4 +1,4 @@
-"""What the commands on a study share: their arguments, and the study planned from them."""
+"""The arguments that all commands on a study share, and the planned study from them."""
 
 import sys
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from gmm_study.cli.data import dataset_option
 if TYPE_CHECKING:
     from gmm_study.api.planned_study import PlannedStudy
 
-NAME_HELP = "NAME is a study of the folder `studies`, or the path of a .yaml file."
+NAME_HELP = "NAME is a study in the folder `studies`, or the path of a .yaml file."
 storage_option = click.option(
     "--storage",
     envvar="GMM_STUDY_STORAGE",
@@ -22,12 +22,12 @@ storage_option = click.option(
     default="results",
     show_default=True,
     metavar="FOLDER|URL",
-    help="Where the records are: a folder or the address of a bucket.",
+    help="Storage of the records: a folder or the URL of a bucket.",
 )
 
 
 def on_a_study(command: Callable[..., None]) -> Callable[..., None]:
-    """Pass a command the study that its arguments name, planned."""
+    """Pass the planned study that the arguments name to a command."""
     command.__doc__ = f"{(command.__doc__ or '').rstrip()}\n\n    {NAME_HELP}\n    "
 
     @wraps(command)
@@ -54,8 +54,12 @@ def on_a_study(command: Callable[..., None]) -> Callable[..., None]:
             help="Change a setting or a part of the study: --set max_epochs=5, "
             "--set layers.depth=3, --set replicates=5. Repeatable.",
         ),
-        dataset_option("Other data than the study's own: a name or a path."),
-        click.option("--small", is_flag=True, help="The study's variant that runs in a minute."),
+        dataset_option("Data set to use instead of the study's own: a name or a path."),
+        click.option(
+            "--small",
+            is_flag=True,
+            help="Use the small variant of the study, which runs in a minute.",
+        ),
         storage_option,
     ]
     for argument in reversed(arguments):

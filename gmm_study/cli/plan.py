@@ -1,4 +1,4 @@
-"""The command that shows a study's trials, and what those that are missing will take."""
+"""`gmm-study plan`: the trials of a study, and the time, cost and memory of the missing ones."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -17,22 +17,22 @@ if TYPE_CHECKING:
     from gmm_study.api.planned_study import PlannedStudy
 
 MOST_ROWS = 300
-"""Trials that a terminal shows one by one; a file or a pipe gets all."""
+"""The most trials that a terminal lists one by one; a file or a pipe gets all."""
 
 
 @click.command()
 @on_a_study
 @json_option("the plan")
 def plan(planned: "PlannedStudy", as_json: bool) -> None:
-    """Show the trials of a study and what those to be trained will take.
+    """Show the trials of a study, and estimate the time and memory of the missing ones.
 
-    Where no trial has finished whose pace says it, a few batches are timed; nothing is kept.
+    If no finished trial allows an estimate, a few batches are timed; nothing of them is kept.
 
     --json: {study, variant, question, replicates, states: {STATE: count}, to_be_proposed,
     without_data: [dataset], trials: [{trial_id, state, dataset, method, axes, epoch,
     replicates_ended}], remaining: {seconds, at_most, worker_seconds, workers, memory_bytes,
-    on_gpu, source}}. `remaining` is null where nothing is missing, `seconds` where nothing says
-    how fast the trials are.
+    on_gpu, source}}. `remaining` is null if no trial is missing, and `seconds` is null if the
+    speed of the trials is unknown.
     """
     if as_json:
         trials = [of_trial(planned, trial) for trial in planned.plan.trials]
@@ -54,7 +54,7 @@ def plan(planned: "PlannedStudy", as_json: bool) -> None:
 
 
 def _rows(planned: "PlannedStudy") -> Iterator[tuple[str, str, str]]:
-    """State, id and label of every trial, then the data sets that cannot be had."""
+    """State, id and label of every trial, then the data sets that are not available."""
     shared = planned.plan.shared()
     replicates = planned.study.replicates
     for trial in planned.plan.trials:
@@ -81,7 +81,7 @@ def _table(planned: "PlannedStudy") -> Table:
 
 
 def _print_lines(console: Console, planned: "PlannedStudy") -> None:
-    """One line a trial, whatever its length, at a hundredth of a table's cost."""
+    """One line per trial, of any length; a hundred times faster than a table."""
     print(f"{'state':8}  {'id':16}  trial", file=console.file)
     for state, trial_id, label in _rows(planned):
         print(f"{state:8}  {trial_id:16}  {label}", file=console.file)

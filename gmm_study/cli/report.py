@@ -1,4 +1,4 @@
-"""What the records say: the report of a study, those of all studies, the published tables."""
+"""`gmm-study report` and `gmm-study tables`: reports of studies, and the published tables."""
 
 import sys
 from functools import partial
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 @click.command()
 @on_a_study
 @click.option("--open", "show", is_flag=True, help="Open the page in a browser.")
-@json_option("what the report says")
+@json_option("a summary of the report")
 def report(planned: "PlannedStudy", show: bool, as_json: bool) -> None:
-    """Write a study's report from its records: page, tables, figures. Print the tables.
+    """Write a study's report from its records (page, tables, figures), and print the tables.
 
     --json: {study, variant, title, question, sentences: [text], summary, trials: {STATE: count},
     failures: [{label, trial_id, state, reason}], warnings: [text], command, written, files: [name],
-    page}, where `files` lie in the folder of `page`.
+    page}, where `files` are in the folder of `page`.
     """
     from gmm_study.api import studies
 
@@ -41,12 +41,12 @@ def report(planned: "PlannedStudy", show: bool, as_json: bool) -> None:
 
 @click.command()
 @storage_option
-@json_option("what was written")
+@json_option("a list of the files")
 def tables(storage: str, as_json: bool) -> None:
     """Write the reports of all studies, as their files declare them, and the published tables.
 
-    Reads records alone, and no data. A study without records has no report; the exit status is 1 if
-    a study cannot be used or its report not be written.
+    It only reads records, no data. A study without records gets no report. The exit status is 1 if
+    a study is invalid or a report cannot be written.
 
     --json: {reports: [as `gmm-study report --json`], without: {study: why}, paper: [path], index}
     """
@@ -75,7 +75,7 @@ def tables(storage: str, as_json: bool) -> None:
 
 
 def print_report(written: "WrittenReport", console: Console) -> None:
-    """The tables, the answer, and where the page is."""
+    """Print the tables, the answer, and the path of the page."""
     console.print(written)
     page = f"\nreport: {written.page}"
     console.print(page, markup=False, highlight=False, soft_wrap=True)

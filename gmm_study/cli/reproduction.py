@@ -1,4 +1,4 @@
-"""`gmm-study reproduction`: our figures beside the published ones, as one page."""
+"""`gmm-study reproduction`: one page that compares our figures with the published ones."""
 
 from pathlib import Path
 
@@ -20,14 +20,14 @@ STUDIES = ("uci_table", "mnist_table", "reproduction_details")
     show_default=True,
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="The page, a .md; its figures go into a folder of its name beside it.",
+    help="The page, a .md file; its plots go into a folder of the same name beside it.",
 )
-@json_option("what was written")
+@json_option("a list of the files")
 def reproduction(storage: str, output: Path, as_json: bool) -> None:
-    """Write the page of our test figures beside the published ones.
+    """Write the page that compares our test figures with the published ones.
 
-    Reads the records of the studies uci_table, mnist_table and reproduction_details, and no data;
-    trains nothing.
+    It only reads the records of the studies uci_table, mnist_table and reproduction_details. It
+    needs no data and trains nothing.
 
     --json: {sentences: [text], written: [path]}.
     """
@@ -36,7 +36,7 @@ def reproduction(storage: str, output: Path, as_json: bool) -> None:
     from gmm_study.trials.record import RecordStore
 
     if output.suffix != ".md":
-        raise InputError(f"output: '{output}' must end in .md, as docs/reproduction.md does")
+        raise InputError(f"output: '{output}' must end in .md, such as docs/reproduction.md")
     studies = [load_study(name) for name in STUDIES]
     store = RecordStore(storage)
     with working("reading the records"):
@@ -44,8 +44,8 @@ def reproduction(storage: str, output: Path, as_json: bool) -> None:
     planned = {trial.config.trial_id for plan in plans for trial in plan.trials}
     if planned.isdisjoint(store.trial_ids()):
         raise InputError(
-            f"storage: '{storage}' holds no record of a trial of {', '.join(STUDIES)}; "
-            f"name the one that does, or train first: gmm-study run {STUDIES[0]}"
+            f"storage: '{storage}' has no record of a trial of {', '.join(STUDIES)}; "
+            f"name the right storage, or train first: gmm-study run {STUDIES[0]}"
         )
     with working("writing the page"):
         written = write_reproduction(plans, store, output)

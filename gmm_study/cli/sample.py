@@ -1,4 +1,4 @@
-"""`gmm-study sample`: what a trained model generates, as a picture or as rows of 0/1."""
+"""`gmm-study sample`: samples of a trained model, as an image or as rows of 0/1."""
 
 from io import BytesIO
 from pathlib import Path
@@ -34,21 +34,21 @@ MOST_SAMPLES = 10_000
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="A .png of images, or the samples as .npz (key `samples`) or .csv. "
-    "[default: samples.png; samples.npz for data that are no images]",
+    help="A .png image, or the samples as .npz (key `samples`) or .csv. "
+    "[default: samples.png; samples.npz if the data are not images]",
 )
 @click.option(
     "--count",
     type=click.IntRange(1, MOST_SAMPLES),
     default=100,
     show_default=True,
-    help="Samples, all in memory.",
+    help="Number of samples, all of which are in memory.",
 )
 @click.option(
     "--from",
     "source",
     type=click.Choice(["p", "p_star"]),
-    help="p: ancestral samples. p_star: Gibbs samples of p*, from those on. "
+    help="p: ancestral samples. p_star: Gibbs samples of p*, started from ancestral samples. "
     "[default: p_star for gmm, else p]",
 )
 @chain_options
@@ -69,13 +69,14 @@ def sample(
 ) -> None:
     """Sample from a trained model.
 
-    CHECKPOINT is a trial's record, or its folder `checkpoint`. A picture shows the Bernoulli means
-    p(x | h1) of the samples, or with --binary their states; .npz and .csv hold states of 0/1,
-    [count, dims].
+    CHECKPOINT is a trial's record, or its folder `checkpoint`. An image shows the Bernoulli means
+    p(x | h1) of the samples, or with --binary their states. .npz and .csv files hold the states,
+    0 or 1, [count, dims].
 
     --json: {output, animation, checkpoint, replicate, seed, from, count, sweeps, candidates, moved:
-    [fraction], shown}, where `animation` is there with --animate, and `sweeps`, `candidates` and
-    `moved`, the fraction of updates that changed a layer, from the data up, with --from p_star.
+    [fraction], shown}, where `animation` is included with --animate, and `sweeps`, `candidates`
+    and `moved` with --from p_star. `moved` is the fraction of updates that changed each layer, from
+    the data up.
 
     Example: gmm-study sample results/5a7381c7aae1fcdb --output samples.png --animate chain.gif
     """
@@ -83,7 +84,7 @@ def sample(
     image_shape = opened.checkpoint.image_shape
     source = source or ("p_star" if opened.method.has_p_star else "p")
     if source == "p_star" and not opened.method.model.belief_network:
-        without = f"a {opened.method.name} has no p*, which needs binary latent layers"
+        without = f"{opened.method.name} has no p*, which requires binary latent layers"
         raise InputError(f"from: {without}; use --from p")
     path = output_path(output, "samples", image_shape, binary)
     check_animation(animate, image_shape)
@@ -113,12 +114,12 @@ def sample(
 def _sample_p_star(
     opened: OpenedModel, settings: dict[str, Any], animate: Path | None, binary: bool
 ) -> "tuple[Tensor, Tensor]":
-    """States and what is shown of them, each `[count, D]`."""
+    """The states, and what the image shows of them, each `[count, D]`."""
     from gmm_study.sampling import GibbsChain
     from gmm_study.sampling.images import grid
 
     model: Any = opened.model
-    shape: Any = opened.checkpoint.image_shape  # None is not drawn
+    shape: Any = opened.checkpoint.image_shape  # None only if nothing is drawn
     streams = opened.streams("samples")
     chain = GibbsChain.from_generated(model, settings["count"], streams, settings["candidates"])
     return run_chain(chain, settings, binary, animate, lambda shown: grid(shown, shape))

@@ -1,4 +1,4 @@
-"""The command that says where a study stands, while it runs, after it, and after a crash."""
+"""`gmm-study status`: the progress of a study during a run, after it, or after a crash."""
 
 import time
 from collections.abc import Iterator
@@ -28,17 +28,17 @@ REFRESH_SECONDS = 2.0
 
 @click.command()
 @on_a_study
-@click.option("--watch", is_flag=True, help="On a terminal, look again until none is running.")
+@click.option("--watch", is_flag=True, help="On a terminal, refresh until no trial is running.")
 @json_option("the status")
 def status(planned: "PlannedStudy", watch: bool, as_json: bool) -> None:
-    """Count a study's trials by state, and say what is left.
+    """Count a study's trials by state, and estimate the time left.
 
-    The running trials and the failed ones are listed.
+    Running and failed trials are listed.
 
     --json: {study, variant, replicates, states: {STATE: count}, to_be_proposed, without_data:
     [dataset], running: [{trial_id, state, dataset, method, axes, epoch, replicates_ended,
     max_epochs, phase, bound, seconds_left, host}], failed: [{trial_id, state, dataset, method,
-    axes, epoch, replicates_ended, error, log}], remaining: as of `plan`}.
+    axes, epoch, replicates_ended, error, log}], remaining: as in `plan`}.
     """
     console = output_console(stderr=as_json)
     if watch and console.is_terminal:
@@ -104,7 +104,7 @@ def _progress(standing: "Standing") -> str:
 def _reason(
     planned: "PlannedStudy", trial: "PlannedTrial", standing: "Standing"
 ) -> tuple[str, str | None]:
-    """Why a trial failed, in its last line, and where its log is."""
+    """The last line of the reason why a trial failed, and the path of its log."""
     from gmm_study.trials.survey import log_of
 
     text = standing.problem or standing.status.error or "no reason was recorded"
@@ -114,6 +114,6 @@ def _reason(
 
 def _time_left(planned: "PlannedStudy", found: "Estimate") -> str:
     running = TrialState.RUNNING in planned.states.values()
-    when = "time left" if running else "nothing is running; the rest takes"
+    when = "time left" if running else "nothing is running; estimated time"
     source = f", {found.source}" if found.seconds is None else f" ({found.source})"
     return f"{when}: {time_of(found)}{source}"

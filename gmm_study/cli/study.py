@@ -1,4 +1,4 @@
-"""The commands that change what there is of a study: run, sync."""
+"""`gmm-study run` and `gmm-study sync`: train a study, and update MLflow."""
 
 import sys
 from collections.abc import Sequence
@@ -31,19 +31,19 @@ INTERRUPTED = 130
 @click.option(
     "--address",
     metavar="HOST:PORT",
-    help="Run on the Ray cluster with this head, or `auto`, found on this machine. "
-    "[default: RAY_ADDRESS, else a Ray of its own]",
+    help="Run on the Ray cluster with this head; `auto` finds one on this machine. "
+    "[default: RAY_ADDRESS, else a local Ray]",
 )
-@json_option("how the run ended, with all else on the error stream,")
+@json_option("the outcome of the run (all other output goes to standard error)")
 def run(planned: "PlannedStudy", retry_failed: bool, address: str | None, as_json: bool) -> None:
-    """Train what is missing of a study, then write its report.
+    """Train the missing trials of a study, then write its report.
 
-    Ctrl-C ends cleanly; the same command goes on. The exit status is 1 if a trial has failed, and
-    130 after Ctrl-C.
+    Ctrl-C stops it cleanly; the same command continues. The exit status is 1 if a trial has failed,
+    and 130 after Ctrl-C.
 
     --json: {study, variant, replicates, states: {STATE: count}, to_be_proposed, without_data:
-    [dataset], trained: {STATE: count}, interrupted, mlflow}, where `trained` counts what this run
-    ended and `mlflow` is null or what went wrong with MLflow.
+    [dataset], trained: {STATE: count}, interrupted, mlflow}, where `trained` counts the trials
+    that this run ended, and `mlflow` is null or the problem with MLflow.
     """
     from gmm_study.api import studies
 
@@ -54,7 +54,7 @@ def run(planned: "PlannedStudy", retry_failed: bool, address: str | None, as_jso
         line = f"{ended.mlflow_problem}; `gmm-study sync` adds what is missing"
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     if ended.interrupted:
-        console.print("interrupted; what was reached is kept, the same command goes on")
+        console.print("interrupted; progress is saved, and the same command continues")
     if as_json:
         how = {"trained": ended.trained, "interrupted": ended.interrupted}
         print_json({**of_study(planned), **how, "mlflow": ended.mlflow_problem})
@@ -70,37 +70,37 @@ class Printer(RunObserver):
         self.retry_failed = retry_failed
 
     def begins(self, planned: "PlannedStudy", missing: Sequence["PlannedTrial"]) -> None:
-        """The question, how many trials are in each state, and what is left alone."""
+        """Print the question, the number of trials in each state, and what is not retried."""
         self.console.print(planned.study.question)
         self.console.print(planned.counts(), highlight=False)
         if not (missing or planned.unproposed):
             self.console.print("nothing to train")
         if TrialState.FAILED in planned.states.values() and not self.retry_failed:
-            self.console.print("failed trials stay as they are; --retry-failed trains them again")
+            self.console.print("failed trials are not retried; --retry-failed trains them again")
 
     def trained(self, outcome: "Outcome") -> None:
-        """How the trials ended."""
+        """Print how the trials ended."""
         states = ", ".join(f"{count} {state}" for state, count in outcome.states.items())
         ended = f"{outcome.states.total()} of {plural(outcome.wanted, 'trial')}"
         self.console.print(f"trained {ended}" + (f": {states}" if states else ""))
 
     def reported(self, report: "WrittenReport") -> None:
-        """The tables and the answer."""
+        """Print the tables and the answer."""
         print_report(report, self.console)
 
 
 @click.command()
 @on_a_study
-@click.option("--follow", is_flag=True, help="Go on until the run that is under way has ended.")
-@json_option("how it ended")
+@click.option("--follow", is_flag=True, help="Continue until the current run has ended.")
+@json_option("the outcome")
 def sync(planned: "PlannedStudy", follow: bool, as_json: bool) -> None:
-    """Add to MLflow what it lacks of a study's records.
+    """Add to MLflow what is missing of a study's records.
 
-    With --follow, as the records grow; `gmm-study run` does so by itself. The exit status is 1 if
-    something is still lacking.
+    With --follow, it keeps adding while the records grow; `gmm-study run` does this by itself. The
+    exit status is 1 if something is still missing.
 
     --json: {study, variant, replicates, states: {STATE: count}, to_be_proposed, without_data:
-    [dataset], mlflow}, where `mlflow` is null or what went wrong.
+    [dataset], mlflow}, where `mlflow` is null or the problem.
     """
     from gmm_study.api import studies
 

@@ -37,7 +37,9 @@ def _hyperparameter_options(command: Callable[..., None]) -> Callable[..., None]
             shown = f" [default: {','.join(map(str, default))}]"
         else:
             shown = f" [default: {default}]"
-        open_ended = spec.name == "method"  # other packages add some: not looked for at a start
+        open_ended = (
+            spec.name == "method"
+        )  # other packages add methods; help does not search for them
         choices = "METHOD" if open_ended else "|".join(spec.metadata["choices"] or ())
         kind = getattr(spec.type, "__name__", "int").upper()
         metavar = choices or {"TUPLE": "SIZES", "STR": "TEXT", "INT": "INTEGER"}.get(kind, kind)
@@ -53,7 +55,7 @@ def _hyperparameter_options(command: Callable[..., None]) -> Callable[..., None]
 
 
 def option_groups() -> list[OptionGroupDict]:
-    """The options of `train` as its help has them, those of the run first."""
+    """The groups of options in the help of `train`, with those of the run first."""
     names: dict[str, list[str]] = {}
     for spec in fields(Hyperparameters):
         names.setdefault(spec.metadata["group"], []).append(_flag(spec))
@@ -65,18 +67,18 @@ def option_groups() -> list[OptionGroupDict]:
 
 
 @click.command()
-@dataset_option("What it is trained on: a name or a path.", default="digits", show_default=True)
+@dataset_option("Data set: a name or a path.", default="digits", show_default=True)
 @click.option(
-    "--replicates", default=1, show_default=True, type=click.IntRange(1), help="How many seeds."
+    "--replicates", default=1, show_default=True, type=click.IntRange(1), help="Number of seeds."
 )
 @click.option(
     "--output",
     type=click.Path(file_okay=False, path_type=Path),
     metavar="FOLDER",
-    help="Where record and checkpoint are kept; running again goes on there. [default: nowhere]",
+    help="Folder of the record and checkpoint; run again to continue. [default: none]",
 )
 @device_option
-@threads_option("all; a study takes 1")
+@threads_option("all; a study uses 1")
 @json_option("the result")
 @_hyperparameter_options
 def train(
@@ -88,13 +90,11 @@ def train(
     as_json: bool,
     **settings: str | None,
 ) -> None:
-    """Train one trial, with all its replicates, and evaluate it.
-
-    The final figures are those of the test set.
+    """Train one trial, with all its replicates, and evaluate it on the test set.
 
     --json: {trial_id, state, dataset: {name, sha256}, hyperparameters: {NAME: value}, replicates:
-    {INDEX: {state, epochs, best_epoch, seconds, metrics: {NAME: value}}}, ...}, what the record's
-    config.json and result.json hold; a metric that is not finite is null.
+    {INDEX: {state, epochs, best_epoch, seconds, metrics: {NAME: value}}}, ...}, the content of the
+    record's config.json and result.json; a metric that is not finite is null.
 
     Example: gmm-study train --dataset mushrooms --layers 100,50,25,10 --learning-rate 3e-3
     """
@@ -113,7 +113,7 @@ def train(
     task = progress.add_task("training", total=None, bound="-")
 
     def show(now: "TrialProgress") -> None:
-        progress.start()  # not before, as what is read first has a line of its own
+        progress.start()  # not earlier: reading the data has a progress line of its own
         progress.update(
             task,
             completed=now.epoch,

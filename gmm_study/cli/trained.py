@@ -1,4 +1,4 @@
-"""The options that the commands on a checkpoint share."""
+"""The options that all commands on a checkpoint share."""
 
 from collections.abc import Callable
 
@@ -13,7 +13,7 @@ split_option = click.option(
     type=click.Choice(["train", "valid", "test"]),
     default="test",
     show_default=True,
-    help="Part of the data set.",
+    help="Split of the data set.",
 )
 device_option = click.option(
     "--device",
@@ -21,26 +21,26 @@ device_option = click.option(
     show_default=True,
     metavar="auto|cpu|cuda",
     shell_complete=complete_among(lambda: ("auto", "cpu", "cuda")),
-    help="Where to compute; auto takes a GPU if there is one.",
+    help="Device; auto uses a GPU if there is one.",
 )
 
 
 def threads_option(default: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """`--threads`, with what is taken where it is not given."""
+    """The option `--threads`, with its default in words."""
     return click.option(
-        "--threads", type=click.IntRange(1), help=f"Threads on a CPU. [default: {default}]"
+        "--threads", type=click.IntRange(1), help=f"CPU threads. [default: {default}]"
     )
 
 
 def checkpoint_argument(command: Callable[..., None]) -> Callable[..., None]:
-    """The folder that CHECKPOINT names."""
+    """The argument CHECKPOINT: a folder."""
     return click.argument(
         "checkpoint", shell_complete=lambda ctx, param, start: [CompletionItem(start, type="dir")]
     )(command)
 
 
 def machine_options(what_json_prints: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Add the options of seed, machine and output that stand last in every such command."""
+    """Add the options for seed, device, threads and JSON, which come last in each command."""
     options: list[Callable[[Callable[..., None]], Callable[..., None]]] = [
         click.option(
             "--seed",

@@ -1,4 +1,4 @@
-"""`gmm-study ui`: the MLflow UI over the studies' runs."""
+"""`gmm-study ui`: serve the MLflow UI."""
 
 import rich_click as click
 
@@ -17,14 +17,14 @@ from gmm_study.addresses import redact
 def ui(host: str, port: int) -> None:
     """Serve the MLflow UI and print its address.
 
-    It answers requests to the address that it listens on. Behind another name, or on 0.0.0.0, say
-    in MLFLOW_SERVER_ALLOWED_HOSTS and MLFLOW_SERVER_CORS_ALLOWED_ORIGINS what it is called.
+    It accepts only requests to the address that it listens on. If it has another host name, or
+    listens on 0.0.0.0, set MLFLOW_SERVER_ALLOWED_HOSTS and MLFLOW_SERVER_CORS_ALLOWED_ORIGINS.
     """
     from gmm_study.tracking.database import tracking_uri
     from gmm_study.tracking.ui import serve
 
     if tracking_uri().startswith("http"):
-        print(f"MLflow UI: {redact(tracking_uri())} (served there already)")
+        print(f"MLflow UI: {redact(tracking_uri())} (already running)")
         return
-    print(f"MLflow UI: http://{host}:{port} (answers in some seconds; Ctrl-C ends it)", flush=True)
+    print(f"MLflow UI: http://{host}:{port} (ready in a few seconds; Ctrl-C stops it)", flush=True)
     serve(host, port)

@@ -58,7 +58,7 @@ def test_where_no_planned_trial_has_a_record_there_is_one_line_and_the_page_stay
     for storage in ("nowhere", "others"):
         process = bench.call("reproduction", "--storage", storage, status=2)
         (line,) = process.stderr.strip().splitlines()
-        assert f"'{storage}' holds no record" in line
+        assert f"'{storage}' has no record" in line
         assert page.read_text() == "as it was"
     assert bench.files() == before
 

@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 def test_a_study_nobody_has_started_is_pending_and_its_time_unknown(bench):
     output = bench.call("status", "tiny").stdout
     assert "4 pending" in output
-    assert "the rest takes: unknown, as no trial has finished yet" in output
+    assert "estimated time: unknown, as no trial has finished yet" in output
 
 
 def test_a_failed_trial_has_the_last_line_of_its_error_and_the_path_of_its_log(bench):
@@ -46,7 +46,7 @@ def test_what_is_left_is_told_by_the_trials_that_have_ended(bench):
         run.pause()
     output = bench.call("status", "tiny").stdout
     assert "1 complete" in output
-    assert re.search(r"nothing is running; the rest takes: about \d+:\d\d", output)
+    assert re.search(r"nothing is running; estimated time: about \d+:\d\d", output)
 
 
 TRAIN = """

@@ -169,10 +169,10 @@ def test_ctrl_c_once_or_twice_keeps_what_was_reached_and_the_same_command_goes_o
     epochs = 3 * EPOCHS
     bench = Workbench(tmp_path, epochs)
     once, record = pressed(bench, bench.start("run", "tiny", *ONE_TRIAL), presses=1)
-    assert "the same command goes on" in once
+    assert "the same command continues" in once
     assert record.state(2) == "pending"
     twice, _ = pressed(bench, bench.start("run", "tiny", *ONE_TRIAL), presses=2)
-    said = ("the same command goes on", "keeps what its trial had reached")
+    said = ("the same command continues", "keep the progress of their trials")
     assert any(words in twice for words in said)  # it may end before the second
     bench.run("run", "tiny", *ONE_TRIAL)
     assert_nothing_half_written(bench)
