@@ -1,5 +1,5 @@
-"""The Python interface: what the command line does, as functions that return what they found.
+"""The Python interface: what the command line does, as functions that return their results.
 
-`gmm_study` offers them by their names. Input that cannot be used raises `gmm_study.InputError`, one
-line that names the field, the value and what would be right.
+They are imported as `gmm_study.NAME`. Invalid input raises `gmm_study.InputError` with one line
+that names the field, the value and what is allowed.
 """

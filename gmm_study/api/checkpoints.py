@@ -35,7 +35,7 @@ class TrainedTrial:
     result: "TrialResult"
 
     def frame(self) -> "pd.DataFrame":
-        """A row for each replicate: state, epochs, best epoch, seconds, final figures (nats)."""
+        """A row for each replicate: state, epochs, best epoch, seconds, final metrics (nats)."""
         import pandas as pd
 
         return pd.DataFrame(self.result.rows())
@@ -54,13 +54,14 @@ def train(
 ) -> TrainedTrial:
     """Train one trial without a study and without Ray, and evaluate it on the test set.
 
-    `hyperparameters` are those of a study's file: `method="rws", layers=[48, 24], samples=10`,
-    where `samples` is the K of training and `evaluation_samples` that of the final figures.
-    `output` is a folder for record and checkpoint, where the same call goes on; None keeps neither.
-    `device` is `auto`, `cpu` or `cuda`; `threads` are those of a CPU, None for all. `watch` is
-    called after every epoch, `working` with what else takes time. Raises `InputError` for a
-    hyperparameter that is unknown, out of range or not read by the method, for data that cannot be
-    used, and for a folder that holds another trial.
+    `hyperparameters` are the settings of a study file, for example `method="rws", layers=[48, 24],
+    samples=10`. `samples` is the K of training, `evaluation_samples` the K of the final metrics.
+    `output` is the folder for the record and the checkpoint; if the training is interrupted, the
+    same call continues it from there. With None, nothing is written. `device` is `auto`, `cpu` or
+    `cuda`. `threads` is the number of CPU threads, None for all. `watch` is called after every
+    epoch; `working` shows other steps that take time. Raises `InputError` for a hyperparameter that
+    is unknown, out of range or not used by the method, for unusable data, and if the folder holds
+    another trial.
     """
     settings = Hyperparameters.from_mapping(hyperparameters)
     settings.refuse_unread(hyperparameters)
@@ -76,10 +77,11 @@ def train(
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The figures of a checkpoint.
+    """The metrics of a checkpoint.
 
-    A row of `figures` is `replicate`, `samples` (K, or `exact`), and figures: nats or, for `ess`
-    and `ess_star`, fractions of K, each with its `..._se` over datapoints; None if not finite.
+    Each row of `figures` has `replicate`, `samples` (K, or `exact`) and the metrics, each with its
+    standard error over datapoints as `..._se`. They are in nats, except `ess` and `ess_star`, which
+    are fractions of K; a value that is not finite is None.
     """
 
     checkpoint: str
@@ -93,10 +95,10 @@ class Evaluation:
     """The replicates that are left out because they diverged."""
     figures: list[dict[str, Any]]
     not_exact: str | None = None
-    """Why some exact figures are missing, or all; None if none is missing or none was asked for."""
+    """Why some or all exact values are missing; None if none is missing or none was requested."""
 
     def frame(self) -> "pd.DataFrame":
-        """The figures, a row for each replicate and K."""
+        """The metrics, a row for each replicate and K."""
         import pandas as pd
 
         return pd.DataFrame(self.figures)
@@ -121,14 +123,14 @@ def evaluate(
 ) -> Evaluation:
     """Estimate log p, log p* and 2 log Z of a trained model, in nats.
 
-    `checkpoint` is a trial's record or its folder `checkpoint`. `evaluation_samples` are values of
-    K, the samples per datapoint of the estimates; `z_samples` those of 2 log Z, 0 to leave it out.
-    `dataset` names other data than the model was trained on, `datapoints` is the number of rows
-    taken from the beginning of the split (None for all), `replicate` the index of one (None for
-    all). `exact` adds the exact figures by enumeration, if the model has at most 2^22 states.
-    `chunk_rows` bounds the memory: datapoints times samples that are in memory at a time.
-    Raises `InputError` if there is no checkpoint, for data whose dimensions do not fit, and for a
-    number that is out of range.
+    `checkpoint` is the record of a trial, or the folder `checkpoint` in it. `evaluation_samples`
+    lists the values of K, the number of samples per datapoint; `z_samples` is the number of samples
+    for 2 log Z, 0 to omit it. `dataset` names data other than those of the training. `datapoints`
+    limits the evaluation to the first rows of the split (None for all), `replicate` to the
+    replicate of this index (None for all). `exact` adds the exact values by enumeration, if the
+    model has at most 2^22 states. `chunk_rows` bounds the memory: it is the number of sample rows
+    (datapoints times samples) in memory at a time. Raises `InputError` if there is no checkpoint,
+    if the dimensions of the data do not fit, and for a number that is out of range.
     """
     _check_counts(evaluation_samples, z_samples)
     opened, chosen = open_trained(str(checkpoint), device, threads, working)
@@ -169,7 +171,7 @@ def _check_counts(evaluation_samples: Sequence[int], z_samples: int) -> None:
 
 
 def _figures(asked: "Assessment", exact: bool, bar: Bar) -> tuple[list[dict[str, Any]], str | None]:
-    """The rows, those of the exact figures last, and why some of these are missing."""
+    """The rows, with the exact values last, and why some exact values are missing."""
     with bar("evaluating", asked.sample_rows) as advance:
         estimates = asked.estimates(advance)
     if not exact:
@@ -182,7 +184,7 @@ def _figures(asked: "Assessment", exact: bool, bar: Bar) -> tuple[list[dict[str,
 def open_trained(
     path: str, device: str, threads: int | None, working: Working = silently
 ) -> "tuple[Checkpoint, str]":
-    """The checkpoint in a folder, and the device, once the threads are set.
+    """The checkpoint in a folder, and the device to use; also sets the number of threads.
 
     Raises `InputError` if there is no checkpoint or no such device.
     """
@@ -203,7 +205,7 @@ def dataset_of(
 ) -> "Dataset":
     """The named data set, or the one that the model was trained on.
 
-    Raises `InputError` if the dims do not fit, or if the training's data have changed since.
+    Raises `InputError` if the dimensions do not fit, or if the data of the training have changed.
     """
     loaded = read_dataset(name or checkpoint.dataset_name, working)
     if loaded.dims != checkpoint.data_dims:
@@ -218,7 +220,7 @@ def dataset_of(
 
 
 def rows_of(dataset: "Dataset", split: str, datapoints: int | None) -> "NDArray[uint8]":
-    """A split, `[N, D]`. Raises `InputError` if it has fewer datapoints than are asked for."""
+    """A split, `[N, D]`. Raises `InputError` if it has fewer than `datapoints` rows."""
     if split not in SPLITS:
         raise InputError(f"split: '{split}' must be one of {', '.join(SPLITS)}")
     rows: NDArray[uint8] = getattr(dataset, split)

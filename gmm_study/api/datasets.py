@@ -1,4 +1,4 @@
-"""The data sets of a study: their checksums, and their content where something is trained."""
+"""The data sets of a study: checksums for its plan, contents for the data sets to be trained on."""
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
 
 class StudyData:
-    """The data sets that a study names, each read at most once.
+    """The data sets of a study, each read at most once.
 
-    A data set that cannot be downloaded is left out, with a line in `missing`. Raises `InputError`
-    if that leaves none, and for a data set that is unknown or damaged.
+    A data set that cannot be downloaded is left out, and `missing` gets one line about it. Raises
+    `InputError` if no data set is left, and for a data set that is unknown or damaged.
     """
 
     def __init__(self, names: Sequence[str], working: Working = silently) -> None:
@@ -37,14 +37,14 @@ class StudyData:
             raise InputError(f"{several}{unavailable[names[0]]}")
 
     def by_checksum(self, needed: Mapping[str, str]) -> "dict[str, Dataset]":
-        """The data sets read so far and those needed (names by checksum), by checksum."""
+        """By checksum: the data sets read so far, and those in `needed` (names by checksum)."""
         for checksum, name in needed.items():
             if checksum not in self._loaded:
                 self._load(name)
         return self._loaded
 
     def _checksum(self, name: str) -> str:
-        """Known in advance for what this code generates, which is made only to be trained on."""
+        """The checksum. That of generated data is known in advance, without generating them."""
         from gmm_study.data import find_entry
 
         entry = find_entry(name)
@@ -63,7 +63,7 @@ def read_dataset(
     working: Working = silently,
     read: "Callable[[str], Dataset] | None" = None,
 ) -> "Dataset":
-    """A data set, shown by `working` while it is read; a download has a bar of its own."""
+    """A data set. `working` is shown while it is read; a download shows its own progress bar."""
     from gmm_study.data import is_downloaded_now, load_dataset
 
     has_a_bar = is_downloaded_now(name_or_path)

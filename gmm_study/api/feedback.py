@@ -1,4 +1,4 @@
-"""How the interface shows what it does: not at all, unless the caller passes a way to."""
+"""How the functions show their progress: not at all, unless the caller passes a way to show it."""
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from gmm_study.study import PlannedTrial
 
 Working = Callable[[str], AbstractContextManager[None]]
-"""Shows what takes time, such as `planning`, while its context is open."""
+"""Shows a text such as `planning` for a step that takes time, while its context is open."""
 Bar = Callable[[str, float | None], AbstractContextManager[Callable[[float], object]]]
-"""Shows how much of a total, None if unknown, is done; gives the function that adds to it."""
+"""Shows progress towards a total (None if unknown); gives the function that advances it."""
 
 
 def silently(what: str) -> AbstractContextManager[None]:
@@ -31,10 +31,10 @@ def without_bar(
 
 
 class RunObserver:
-    """Hears of each step of a run; this one does nothing, and its console shows nothing.
+    """Is told about each step of a run. This one does nothing, and its console shows nothing.
 
-    The console shows the running trials while they train; `working` is called with what else takes
-    time.
+    The console shows the running trials during training. `working` is called for other steps that
+    take time.
     """
 
     def __init__(self, console: Console | None = None, working: Working = silently) -> None:
@@ -42,7 +42,7 @@ class RunObserver:
         self.working = working
 
     def begins(self, planned: "PlannedStudy", missing: Sequence["PlannedTrial"]) -> None:
-        """The records were read; these trials are about to be trained."""
+        """The records have been read, and these trials are about to be trained."""
 
     def trained(self, outcome: "Outcome") -> None:
         """The trials have ended, or the user has interrupted them."""

@@ -1,4 +1,4 @@
-"""A study together with its data, its plan and its records."""
+"""A study with its data, its plan and its records."""
 
 import shlex
 from collections import Counter
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
     from gmm_study.estimates import Estimate
 
 RESULTS = "results"
-"""The default storage, under the current folder."""
+"""The default storage, in the current folder."""
 
 
 class PlannedStudy:
-    """The trials of a study, and where each of them stands in a storage.
+    """The trials of a study, and the state of each of them in a storage.
 
-    Reads the data sets that are not known by their checksum. Raises `InputError` for a storage
-    that is not an address, and if none of the study's data sets is available.
+    Reads the data sets whose checksum is not known in advance. Raises `InputError` if the storage
+    is not a valid address, and if none of the study's data sets is available.
     """
 
     def __init__(
@@ -56,12 +56,13 @@ class PlannedStudy:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """One line for each data set that is not available and each search that was lost."""
+        """One line for each data set that is not available and each search whose history was
+        lost."""
         return (*self.data.missing, *self.search_problems)
 
     @cached_property
     def standings(self) -> dict[str, Standing]:
-        """Where every trial stood, by id, when this was first read; `refresh` reads it again."""
+        """The standing of every trial, by id, as of the first call; `refresh` reads it again."""
         trial_ids = [trial.config.trial_id for trial in self.plan.trials]
         # Later looks are quick, and may happen while something else is on the terminal.
         with silently("") if self._has_looked else self._working("reading the records"):
@@ -80,21 +81,21 @@ class PlannedStudy:
         return sum(self.plan.unproposed.values())
 
     def refresh(self) -> None:
-        """Read again what the searches have proposed and where every trial stands."""
+        """Read the proposals of the searches and the standing of every trial again."""
         if self.study.is_adaptive:
             self.plan = self._make_plan()
         for cached in ("standings", "states"):
             self.__dict__.pop(cached, None)
 
     def plan_now(self) -> Plan:
-        """The plan with what the searches have proposed by now."""
+        """The plan with the current proposals of the searches."""
         self.refresh()
         return self.plan
 
     def missing(self, retry_failed: bool = False) -> list[PlannedTrial]:
-        """The trials to be trained: those without a result, in the plan's order.
+        """The trials that are to be trained: those without a result, in the plan's order.
 
-        A trial that a scheduler has stopped is not one of them, unless the study has no scheduler.
+        A trial that a scheduler has stopped is not among them, unless the study has no scheduler.
         """
         left_alone = set() if retry_failed else {TrialState.FAILED}
         if self.study.scheduler.kind != "none":
@@ -103,14 +104,14 @@ class PlannedStudy:
         return [trial for trial, state in states if not (state.has_result or state in left_alone)]
 
     def remaining(self) -> list[PlannedTrial]:
-        """The missing trials, and a stand-in for each that a search has yet to propose."""
+        """The missing trials, and one stand-in for each trial that a search has yet to propose."""
         return [*self.missing(), *self.plan.stand_ins()]
 
     def estimate(self, may_calibrate: bool = True) -> "Estimate | None":
-        """Time and memory that the remaining trials will take; None if none remains.
+        """The time and memory that the remaining trials will take; None if none remains.
 
-        Where no record tells how fast a method is, it trains a few batches of it for a second,
-        which writes nothing, or leaves the time unknown if it may not.
+        If no record shows how fast a method is, this trains a few batches of it for about a second,
+        without writing anything. If that is not allowed, the time is unknown.
         """
         from gmm_study.estimates import estimate
 
@@ -127,14 +128,14 @@ class PlannedStudy:
         )
 
     def datasets(self, trials: Iterable[PlannedTrial]) -> "dict[str, Dataset]":
-        """The data of these trials and of those that are yet to be proposed, by checksum."""
+        """By checksum, the data of these trials and of the trials that are yet to be proposed."""
         cells = [self.plan.cells[key] for key, count in self.plan.unproposed.items() if count]
         needed = {trial.config.dataset_sha256: trial.config.dataset for trial in trials}
         needed |= {cell.dataset_sha256: cell.dataset for cell in cells}
         return self.data.by_checksum(needed)
 
     def repair_configs(self) -> None:
-        """Write `config.json` again for ended trials whose own is missing or unreadable."""
+        """Rewrite a missing or unreadable `config.json` of trials that have ended."""
         for config in (trial.config for trial in self.plan.trials):
             if self.states[config.trial_id].has_result:
                 self.store.record(config.trial_id).mend_config(config)
@@ -144,7 +145,8 @@ class PlannedStudy:
         return sorted(Counter(self.states.values()).items())
 
     def frame(self) -> "pd.DataFrame":
-        """A row for each trial: `trial_id`, `state`, `dataset`, `method`, and its axes' values."""
+        """A row for each trial: `trial_id`, `state`, `dataset`, `method`, and the values of its
+        axes."""
         import pandas as pd
 
         rows = [

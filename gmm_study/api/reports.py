@@ -23,7 +23,8 @@ NO_RECORDS = "no records of it as its file declares it"
 def write_study_report(planned: PlannedStudy) -> "WrittenReport":
     """Write the report of a study into `reports/NAME/VARIANT`, and the index of all reports.
 
-    Raises `InputError` if its search has proposed no trial yet, and if the folder is not writable.
+    Raises `InputError` if the study's search has not proposed a trial yet, and if the folder is not
+    writable.
     """
     from analysis import write_index, write_report
 
@@ -39,7 +40,7 @@ def write_study_report(planned: PlannedStudy) -> "WrittenReport":
 
 @dataclass(frozen=True)
 class AllReports:
-    """What `write_all_reports` wrote."""
+    """The result of `write_all_reports`."""
 
     by_study: "dict[str, WrittenReport | InputError | OSError]"
     """The report of each study, or why it has none."""
@@ -48,12 +49,12 @@ class AllReports:
 
     @property
     def reports(self) -> "list[WrittenReport]":
-        """Those that were written."""
+        """The reports that were written."""
         return [each for each in self.by_study.values() if not isinstance(each, Exception)]
 
     @property
     def without(self) -> dict[str, str]:
-        """Why a study has no report, by its name."""
+        """By the study's name, why it has no report."""
         errors = ((name, e) for name, e in self.by_study.items() if isinstance(e, Exception))
         return {name: str(error) for name, error in errors}
 
@@ -61,8 +62,8 @@ class AllReports:
 def write_all_reports(storage: str = RESULTS, working: Working = silently) -> AllReports:
     """Write the report of every study in `studies`, as its file declares it, and their index.
 
-    The published tables are written too. Reads records alone, and no data. A study that cannot be
-    reported does not cost the others. Raises `InputError` if the folder is not writable.
+    Also writes the published tables. Reads only records, no data. If a study cannot be reported,
+    the others still are. Raises `InputError` if the folder is not writable.
     """
     from analysis import PUBLISHED, plan_from_records, write_index, write_report
 
@@ -92,7 +93,8 @@ def _published_tables(plans: "list[Plan]", store: RecordStore) -> list[Path]:
 
 
 def _folder(name: str) -> Path:
-    """Where a study's reports go. Raises `InputError` for the name of the published tables."""
+    """The folder of a study's reports. Raises `InputError` for the name used by the published
+    tables."""
     from analysis import PAPER
 
     if name == PAPER:
@@ -103,7 +105,7 @@ def _folder(name: str) -> Path:
 
 @contextmanager
 def _unwritable_in_one_line() -> Iterator[None]:
-    """One line if the folder of reports is not writable."""
+    """Report in one line that the folder of reports is not writable."""
     try:
         yield
     except OSError as error:

@@ -21,14 +21,14 @@ AnyStudy = Study | str | PlannedStudy
 
 @dataclass(frozen=True)
 class RunResult:
-    """How a run of a study ended; `planned` knows where its trials stand now."""
+    """The result of a run of a study; `planned` has the current state of its trials."""
 
     planned: PlannedStudy
     trained: dict[str, int]
-    """How many trials this run has ended, by state."""
+    """The number of trials that this run has ended, by state."""
     interrupted: bool
     mlflow_problem: str | None
-    """Why MLflow lacks something that `sync` would add."""
+    """Why MLflow is not up to date; `sync` adds what is missing. None if it is up to date."""
     report: "WrittenReport | None"
     """None after an interruption."""
 
@@ -44,13 +44,13 @@ class RunResult:
 
 
 def plan(study: AnyStudy, storage: str = RESULTS) -> PlannedStudy:
-    """The trials of a study, and where each of them stands in a storage. Trains nothing.
+    """The trials of a study, and the state of each of them in a storage. Trains nothing.
 
-    `study` is a loaded one, the name of a file in `studies`, or the path of such a file; a study
-    that is planned already is read again. `storage` is a folder or the address of a bucket.
-    `.frame()` of the answer has a row for each trial, `.missing()` is what `run` would train, and
-    `.estimate()` the time and memory of that. Warns of data sets that are not available. Raises
-    `InputError` if the study or the storage cannot be used.
+    `study` is a loaded study, the name of a file in `studies`, or the path of a study file. If it
+    is already planned, its records are read again. `storage` is a folder or the address of a
+    bucket. Of the result, `.frame()` has a row for each trial, `.missing()` lists the trials that
+    `run` would train, and `.estimate()` gives the time and memory that they need. Warns about data
+    sets that are not available. Raises `InputError` if the study or the storage cannot be used.
     """
     planned = _planned(study, storage)
     planned.refresh()
@@ -67,12 +67,12 @@ def run(
 ) -> RunResult:
     """Train what is missing of a study, write its report to `reports`, bring MLflow up to date.
 
-    A trial that has a result is never trained again; after an interruption the same call goes on.
-    `retry_failed` trains failed trials again. `address` is `HOST:PORT` of a Ray cluster's head, or
-    `auto`; None is RAY_ADDRESS, or a Ray of its own where that is not set. The observer hears of
-    each step; `RunObserver(rich.console.Console())` shows the running trials. Raises `InputError`
-    if another process runs the study, if it asks for more than there is, and if the storage or the
-    report cannot be written.
+    A trial that has a result is never trained again. After an interruption, the same call continues
+    the study. `retry_failed` trains failed trials again. `address` is `HOST:PORT` of the head of a
+    Ray cluster, or `auto`; with None, RAY_ADDRESS is used, or a local Ray if it is not set.
+    `observer` is told about each step; `RunObserver(rich.console.Console())` shows the running
+    trials. Raises `InputError` if another process is running the study, if the study needs more
+    resources than there are, and if the storage or the report cannot be written.
     """
     from gmm_study.orchestration.sync_process import SyncProcess
 
@@ -97,9 +97,9 @@ def run(
 def report(study: AnyStudy, storage: str = RESULTS) -> "WrittenReport":
     """Write the report of a study from its records, to `reports/NAME/VARIANT`.
 
-    The answer has the frames behind it (`.found.cells`, `.found.rows`), the sentences of the
-    verdict (`.found.sentences`) and the path of the page (`.page`). Raises `InputError` if the
-    study's search has proposed no trial yet, and if the folder is not writable.
+    The result has the data frames of the report (`.found.cells`, `.found.rows`), the sentences of
+    its answer (`.found.sentences`) and the path of the page (`.page`). Raises `InputError` if the
+    study's search has not proposed a trial yet, and if the folder is not writable.
     """
     return write_study_report(_planned(study, storage))
 
@@ -111,11 +111,11 @@ def sync(
     follow: bool = False,
     report: Callable[[str], None] = lambda line: None,
 ) -> str | None:
-    """Add to MLflow what it lacks of a study's records; what went wrong, None if nothing did.
+    """Add to MLflow what is missing there; returns what went wrong, None if nothing did.
 
-    With `follow`, until the run that is under way has ended; `report` is called with a line when
-    something goes wrong meanwhile, and when that is over. Raises `InputError` if another process
-    runs the study and is not followed.
+    With `follow`, continue until the current run of the study has ended. `report` is then called
+    with one line when something goes wrong, and again when it works. Raises `InputError` if another
+    process is running the study and `follow` is not set.
     """
     from gmm_study.orchestration.views import follow_run, update_views
 
@@ -142,7 +142,7 @@ def _train(
     syncing: "SyncProcess",
     observer: RunObserver,
 ) -> "Outcome | None":
-    """Train the missing trials while MLflow follows; None if none is missing."""
+    """Train the missing trials while MLflow is kept up to date; None if none is missing."""
     from gmm_study.orchestration.driver import run_trials
 
     planned.refresh()  # another driver may have been at work until now
@@ -160,7 +160,7 @@ def _train(
 
 
 def _finish(planned: PlannedStudy, syncing: "SyncProcess") -> str | None:
-    """Wait for the process that copies; a study that no command can name is copied here."""
+    """Wait for the sync process; without one, because no command can name the study, sync here."""
     from gmm_study.orchestration.views import update_views
 
     if planned.study.arguments:

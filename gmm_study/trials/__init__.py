@@ -1,1 +1,1 @@
-"""One trial: its configuration and identity, its record, and running it without any cluster."""
+"""One trial: its configuration and id, its record, and training it without any cluster."""

@@ -1,4 +1,4 @@
-"""The figures of a checkpoint: estimates at several K, and exact ones of a small model."""
+"""The metrics of a checkpoint: estimates at several K, and exact values of a small model."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,17 +19,17 @@ from gmm_study.models import RandomStreams, SigmoidBeliefNetwork
 from gmm_study.training.checkpoint import Checkpoint
 
 EXACT = "exact"
-"""Stands in a row for K where the figures are sums over all states."""
+"""Stands in a row in place of K if the values are sums over all states."""
 Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Assessment:
-    """Which figures of a checkpoint's replicates to estimate, and from how many samples.
+    """Which metrics of a checkpoint's replicates to estimate, and from how many samples.
 
-    A row of figures is `replicate`, `samples` (the evaluation's K), and figures in nats or, for
-    `ess` and `ess_star`, as fractions of K, each with its `..._se` over datapoints; None if not
-    finite.
+    Each row has `replicate`, `samples` (the K of the evaluation) and the metrics, each with its
+    standard error over datapoints as `..._se`. They are in nats, except `ess` and `ess_star`, which
+    are fractions of K; a value that is not finite is None.
     """
 
     checkpoint: Checkpoint
@@ -37,29 +37,29 @@ class Assessment:
     """`[N, D]` of 0/1, on the device of the model."""
     replicates: Sequence[int]
     evaluation_samples: Sequence[int]
-    """The values of K, each of which gives a row."""
+    """The values of K; each gives one row."""
     z_samples: int
-    """Samples of p for 2 log Z, if the method has a p*; 0 leaves it out."""
+    """The number of samples of p for 2 log Z, if the method has a p*; 0 omits it."""
     seed: int = 0
     chunk_rows: int = 4000
 
     @property
     def has_p_star(self) -> bool:
-        """Whether the checkpoint's method has a p*, as gmm."""
+        """Whether the checkpoint's method has a p*, like gmm."""
         return self.checkpoint.hyperparameters.declaration.has_p_star
 
     @property
     def sample_rows(self) -> int:
-        """The total of the sample rows that `estimates` passes to `watch`."""
+        """The total number of sample rows that `estimates` will pass to `watch`."""
         of_data = len(self.data) * sum(self.evaluation_samples)
         return len(self.replicates) * (of_data + self.z_samples * INNER_SAMPLES)
 
     def estimates(self, watch: Callable[[int], object] = lambda rows: None) -> list[Row]:
-        """A row for every replicate and K; calls `watch` with each number of rows it finishes."""
+        """A row for each replicate and K; calls `watch` with the number of rows of each chunk."""
         return [row for index in self.replicates for row in self._estimates_of(index, watch)]
 
     def exact(self) -> tuple[list[Row], str | None]:
-        """A row for every replicate, and why some figures, or all, are missing."""
+        """A row for each replicate, and why some or all exact values are missing."""
         found = []
         for index in self.replicates:
             model = self.checkpoint.model([index], self.data.device)

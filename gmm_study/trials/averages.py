@@ -1,4 +1,4 @@
-"""Means over replicates, with their standard errors."""
+"""The mean over replicates and its standard error."""
 
 from collections.abc import Iterable
 from math import nan, sqrt

@@ -1,10 +1,10 @@
 """A trial's configuration and its id.
 
 The id is a hash of the canonical hyperparameters (defaults filled in, settings that the method does
-not use left out) and of the data's content. The data's name and path are not part of it, so a moved
-or recompressed file is the same data. A setting that was added later does not count at its default,
-so that existing records keep their ids. The evaluation's `chunk_rows` is not part of the id: it
-bounds memory and does not change what is estimated.
+not use left out) and of the data's content. The name and path of the data are not part of it, so a
+moved or recompressed file is the same data. A setting that was added later is left out while it has
+its default, so that existing records keep their ids. `chunk_rows` of the evaluation is not part of
+the id: it bounds memory and does not change what is estimated.
 """
 
 import hashlib
@@ -17,14 +17,14 @@ from typing import Any
 from gmm_study.training.hyperparameters import Hyperparameters
 
 SCHEMA = 1
-"""Counts changes after which equal configurations no longer train alike; part of every id."""
+"""Part of every id; raised when equal configurations no longer train to equal results."""
 
 _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 
 
 @dataclass(frozen=True)
 class TrialConfig:
-    """What is trained on what: the hyperparameters and the data, by their checksum."""
+    """What is trained on what: the hyperparameters, and the data by their checksum."""
 
     hyperparameters: Hyperparameters
     dataset: str
@@ -32,9 +32,10 @@ class TrialConfig:
 
     @cached_property
     def trial_id(self) -> str:
-        """A hash of the canonical hyperparameters and the data's checksum, and of nothing else.
+        """A hash of the canonical hyperparameters and the data's checksum.
 
-        Not of the data's name or path, the machine, the number of replicates or the study.
+        It does not depend on the data's name or path, the machine, the number of replicates or the
+        study.
         """
         identity = {
             "schema": SCHEMA,
@@ -44,7 +45,7 @@ class TrialConfig:
         return hashlib.sha256(_CANONICAL.encode(identity).encode()).hexdigest()[:16]
 
     def to_json(self) -> dict[str, Any]:
-        """What `config.json` holds."""
+        """The content of `config.json`."""
         return {
             "schema": SCHEMA,
             "trial_id": self.trial_id,
@@ -54,7 +55,7 @@ class TrialConfig:
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> "TrialConfig":
-        """The configuration in a `config.json`."""
+        """The configuration in the content of a `config.json`."""
         return cls(
             Hyperparameters.from_mapping(document["hyperparameters"]),
             document["dataset"]["name"],
@@ -62,7 +63,7 @@ class TrialConfig:
         )
 
     def flat(self) -> dict[str, Any]:
-        """One row of names and plain values, for tables and trackers; depth is derived."""
+        """One row of names and plain values, for tables and MLflow; `layers` also gives `depth`."""
         settings = self.hyperparameters.canonical()
         layers = settings.pop("layers")
         return {

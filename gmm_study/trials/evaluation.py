@@ -1,4 +1,4 @@
-"""The final figures of one replicate: the best epoch's model on the test set."""
+"""The final metrics of one replicate: the model of its best epoch on the test set."""
 
 from collections.abc import Callable
 
@@ -17,7 +17,7 @@ from gmm_study.training.build import build_objective
 from gmm_study.training.hyperparameters import Hyperparameters
 
 Z_SAMPLES = 10_000
-"""Samples of p that estimate 2 log Z."""
+"""The number of samples of p from which 2 log Z is estimated."""
 
 
 def evaluate_on_test(
@@ -28,11 +28,11 @@ def evaluate_on_test(
     chunk_rows: int,
     watch: Callable[[int], object] = lambda rows: None,
 ) -> dict[str, float]:
-    """`test/...` figures of a model of one replicate, each with its standard error `..._se`.
+    """The metrics `test/...` of the model of one replicate, each with its standard error `..._se`.
 
-    In nats, except `ess` and `ess_star`. `bound` uses the K of training, the others that of the
-    evaluation; the standard errors are over datapoints, except that of `log_z2`, which is over
-    samples. `watch` is called with the number of rows of each finished chunk.
+    They are in nats, except `ess` and `ess_star`. `bound` uses the K of training, the others that
+    of the evaluation. The standard errors are over datapoints; that of `log_z2` is over samples.
+    `watch` is called with the number of rows of each finished chunk.
     """
     device = model.parameters.flat.device
     data = torch.from_numpy(dataset.test).to(device)

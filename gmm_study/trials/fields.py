@@ -9,7 +9,7 @@ _WORDS: dict[type, str] = {int: "an integer", str: "a text", dict: "an object"}
 
 
 def field_of(document: Mapping[str, Any], name: str, kind: type[T]) -> T:
-    """A field that must be there, an `int`, `str` or `dict`. Raises `ValueError`."""
+    """A required field, an `int`, `str` or `dict`. Raises `ValueError`."""
     value = _value_of(document, name)
     if isinstance(value, bool) or not isinstance(value, kind):
         raise ValueError(f"{name}: {value!r} must be {_WORDS[kind]}")
@@ -17,7 +17,7 @@ def field_of(document: Mapping[str, Any], name: str, kind: type[T]) -> T:
 
 
 def number_of(document: Mapping[str, Any], name: str) -> float:
-    """A number that must be there. Raises `ValueError`."""
+    """A required number. Raises `ValueError`."""
     value = _value_of(document, name)
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError(f"{name}: {value!r} must be a number")

@@ -1,17 +1,17 @@
-"""Locks that let one process at a time train a trial or run a study.
+"""Locks: one process at a time trains a trial, and one runs a study.
 
-The kernel holds these locks and drops them when their holder dies. A second run therefore waits for
-a trial that a living process trains, and takes over one whose process has gone, even a moment ago.
-The locks work on a local folder, and on a shared one if its file system passes them on to other
-machines, as NFS does.
+The kernel holds these locks and releases them when the process dies. A second run therefore waits
+for a trial that a living process is training, and can take over a trial as soon as its process has
+died. The locks work in a local folder, and in a shared folder if its file system passes them on to
+other machines, as NFS does.
 
-In a bucket there are no locks, and some shared folders do not pass them on. There, `status.json`,
-with its host and process, stands in for the lock of a trial; two runs that start a trial in the
-same instant both train it. For a study, a file that is touched every 20 s stands in for the lock,
-and counts as abandoned after 120 s; two runs that start within one request of each other both run.
+A bucket has no locks, and some shared folders do not pass them on. In their place, the host and
+process in a trial's `status.json` tell who is training it; two runs that start a trial at the same
+instant then both train it. For a study, the driver rewrites a file every 20 s, and counts as gone
+after 120 s without it; two drivers that start within the time of one request then both run.
 
-A study has one driver per store, by a lock in `.drivers/`: a second `run` or `sync` refuses to
-start, because two drivers would log MLflow's runs twice.
+A study has one driver per store, by a lock in `.drivers/`. A second `run` or `sync` refuses to
+start, because two drivers would create MLflow's runs twice.
 """
 
 import json
@@ -32,20 +32,20 @@ from filelock import FileLock, Timeout
 from gmm_study.errors import InputError
 
 DRIVERS = ".drivers"
-"""The folder under a store's root that says who runs which study."""
+"""The folder under a store's root with the lock of each study, and who holds it."""
 BEAT_EVERY = 20.0
-"""Seconds between two signs of life of a driver, where there are no locks."""
+"""Seconds between two signs of life of a driver, if there are no locks."""
 DRIVER_SILENT_SECONDS = 120.0
-"""Seconds without one after which such a driver counts as gone."""
+"""Seconds without a sign of life after which such a driver counts as gone."""
 
 
 _held: dict[str, FileLock] = {}
 
 
 def take(path: str, seconds: float = 0.0) -> bool:
-    """Hold a lock file for this process; False if another process holds it all those seconds.
+    """Acquire a lock file for this process; False if another one still holds it after `seconds`.
 
-    Raises `OSError` where the file system has no locks, or the file cannot be made.
+    Raises `OSError` if the file system has no locks, or if the file cannot be created.
     """
     if path not in _held:
         lock = FileLock(path, thread_local=False, fallback_to_soft=False)
@@ -56,13 +56,13 @@ def take(path: str, seconds: float = 0.0) -> bool:
 
 
 def give_back(path: str) -> None:
-    """Hold it no more, if this process does."""
+    """Release the lock file if this process holds it."""
     if path in _held:
         _held.pop(path).release()
 
 
 def held_elsewhere(path: str) -> bool | None:
-    """Whether another process holds it; None where nothing tells."""
+    """Whether another process holds the lock file; None if this cannot be determined."""
     if path in _held:
         return False
     if not Path(path).exists():
@@ -77,9 +77,9 @@ def held_elsewhere(path: str) -> bool | None:
 
 @contextmanager
 def the_only_driver(file_system: pyarrow.fs.FileSystem, root: str, study: str) -> Iterator[None]:
-    """Run a study in a store as no other process does meanwhile.
+    """Be the only process that runs a study in a store.
 
-    Raises `InputError`, which says who does, if one does.
+    Raises `InputError` if another process is running it; the message names the process.
     """
     sign = _sign(file_system, root, study)
     local = isinstance(file_system, pyarrow.fs.LocalFileSystem)
@@ -93,9 +93,10 @@ def the_only_driver(file_system: pyarrow.fs.FileSystem, root: str, study: str) -
 
 
 def driver_of(file_system: pyarrow.fs.FileSystem, root: str, study: str) -> dict[str, Any] | None:
-    """`host`, `pid`, `since` and `time` of the process that runs a study; None where none does.
+    """`host`, `pid`, `since` and `time` of the process that runs a study; None if there is none.
 
-    Empty where a process does that cannot be named. Raises `OSError` where nobody can tell.
+    Empty if there is such a process but it is unknown which. Raises `OSError` if this cannot be
+    determined.
     """
     sign = _sign(file_system, root, study)
     if isinstance(file_system, pyarrow.fs.LocalFileSystem):
@@ -146,7 +147,7 @@ def _by_heartbeat(sign: "_Sign", study: str) -> Iterator[None]:
 
 
 class _Sign:
-    """The file that says who drives a study: host, pid, since when, and the last sign of life."""
+    """The file that names the driver of a study: host, pid, start, and time of the last sign."""
 
     def __init__(self, file_system: pyarrow.fs.FileSystem, path: str) -> None:
         self.file_system = file_system
@@ -160,7 +161,7 @@ class _Sign:
             stream.write(json.dumps(mine | {"time": time.time()}).encode())
 
     def read(self) -> dict[str, Any]:
-        """What it says; empty where it says nothing that can be read."""
+        """The content; empty if the file cannot be read."""
         try:
             with self.file_system.open_input_stream(self.path) as stream:
                 said = json.loads(stream.read())
@@ -187,7 +188,7 @@ def _declined(study: str, driver: dict[str, Any]) -> InputError:
 
 
 def _is_alive(driver: dict[str, Any]) -> bool:
-    """Whether a driver has given a sign of life, and is there if it is one of this machine."""
+    """Whether a driver gave a sign of life recently and, if on this machine, its process exists."""
     is_here = driver["host"] == socket.gethostname()
     return time.time() - driver["time"] < DRIVER_SILENT_SECONDS and not (
         is_here and not is_alive(int(driver["pid"]))
@@ -195,7 +196,7 @@ def _is_alive(driver: dict[str, Any]) -> bool:
 
 
 def is_alive(pid: int) -> bool:
-    """Whether there is a process of that id on this machine."""
+    """Whether a process with this id exists on this machine."""
     try:
         os.kill(pid, 0)
     except (ProcessLookupError, OverflowError):

@@ -1,4 +1,4 @@
-"""Running a single trial from its first epoch, or from its record, to its result."""
+"""Training a single trial to its result, from its first epoch or from its record."""
 
 import tempfile
 from collections.abc import Callable
@@ -23,11 +23,11 @@ def run_once(
     threads: int | None = None,
     watch: Callable[[Progress], None] = lambda progress: None,
 ) -> TrialResult:
-    """Train and evaluate a trial and give its result.
+    """Train and evaluate a trial, and return its result.
 
-    The record is kept in `output`; if it holds this trial already, training goes on from there.
-    `threads` is for the CPU; figures of different numbers of threads differ by rounding alone.
-    Raises `InputError` if `output` holds another trial, or if the device is not there.
+    The record is kept in `output`; if the folder already holds this trial, training continues from
+    there. `threads` is the number of CPU threads; it changes the results only by rounding. Raises
+    `InputError` if `output` holds another trial, or if the device is not available.
     """
     chosen = choose_device(device)
     if threads is not None:
@@ -72,7 +72,7 @@ def _busy(record: Record) -> InputError:
 
 
 def choose_device(name: str) -> str:
-    """`cpu` or `cuda`; `auto` takes a GPU where there is one."""
+    """`cpu` or `cuda`; `auto` chooses a GPU if there is one."""
     if name == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     if name not in ("cpu", "cuda"):

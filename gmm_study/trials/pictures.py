@@ -1,13 +1,13 @@
-"""The pictures that a trial on images leaves in its record.
+"""The pictures in the record of a trial on image data.
 
     pictures/samples.png          the means p(x | h) of ancestral samples of p
     pictures/samples_p_star.png   the means p(x | h_1) of samples of p* (gmm)
-    pictures/chain.gif            their chains as they move, from samples of p (gmm)
-    pictures/inpainting.png       test images, their upper halves hidden, completed by p* (gmm)
+    pictures/chain.gif            an animation of their chains, which start at samples of p (gmm)
+    pictures/inpainting.png       test images with the upper half hidden, completed by p* (gmm)
 
-They hang on the seed, the replicate and its model alone. The chains of p* are few and short, and
-shorter for a large model or one that was trained for a few epochs, so that they cost seconds and
-less than the training; `gmm-study sample` and `gmm-study inpaint` run longer ones.
+They depend only on the seed, the replicate and its model. The chains of p* are few and short, and
+shorter still for a large model or one that was trained for few epochs, so that they take seconds
+and less time than the training. `gmm-study sample` and `gmm-study inpaint` run longer ones.
 """
 
 from collections.abc import Iterator
@@ -34,7 +34,7 @@ SAMPLES = 100
 P_STAR_SAMPLES, COMPLETED, COMPLETIONS = 36, 8, 5
 LEAST_SWEEPS, MOST_SWEEPS, SWEEPS_A_FRAME = 10, 60, 2
 MOST_PRODUCTS = 2e10
-"""Multiplications of parameters with states, about, that one picture of p* may cost."""
+"""The approximate limit on multiplications (parameters with states) for one picture of p*."""
 
 
 def write_pictures(
@@ -45,9 +45,9 @@ def write_pictures(
     replicate: int,
     epochs: int,
 ) -> None:
-    """Write the pictures of a model of one replicate; none if the data are no images.
+    """Write the pictures for the model of one replicate; none if the data are not images.
 
-    The chains of p* make a sweep for each of the `epochs` it was trained, within limits.
+    The chains of p* make one sweep for each of the `epochs` of training, within limits.
     """
     if dataset.image_shape is None:
         return
@@ -83,7 +83,7 @@ def _inpainting(
 
 
 def _moving_means(chain: GibbsChain, epochs: int) -> Iterator[Tensor]:
-    """The chains' means `[C, D]` now and after every few sweeps, at most one an epoch."""
+    """The chains' means `[C, D]` at the start and after every few sweeps, at most one per epoch."""
     yield chain.means()[0]
     products = chain.states[0].shape[1] * CANDIDATES * chain.model.parameters.flat.shape[1]
     affordable = max(LEAST_SWEEPS, int(MOST_PRODUCTS / products))

@@ -1,4 +1,4 @@
-"""Where and with what a figure was made."""
+"""The code, versions and machine with which a result was computed."""
 
 import os
 import platform
@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 COMMIT_VARIABLE = "GMM_STUDY_GIT_COMMIT"
-"""The commit of code that is not in its checkout, as said by whoever sent it."""
+"""The environment variable that names the commit if the code is not in a git checkout."""
 
 
 @cache
 def provenance(method_package: str | None = None) -> dict[str, Any]:
     """The git commit of this code (None if unknown), the versions and the machine.
 
-    The package of a method that is not built in is one of the versions.
+    If the method comes from another package, the version of that package is included.
     """
     packages = ["gmm-study", "torch", "numpy", "numba"]
     packages += [method_package] if method_package else []
@@ -30,14 +30,14 @@ def provenance(method_package: str | None = None) -> dict[str, Any]:
 
 
 def in_a_line(facts: Mapping[str, Any] | None) -> str | None:
-    """`python 3.11.9, torch 2.13.0` of versions or a machine; None where nothing is known."""
+    """Versions or a machine as text, such as `python 3.11.9, torch 2.13.0`; None if unknown."""
     if facts is None:
         return None
     return ", ".join(f"{name} {value}" for name, value in facts.items() if value is not None)
 
 
 def _machine() -> dict[str, Any]:
-    """What hangs on the kind of machine; nothing that names it."""
+    """The kind of machine, without anything that identifies it."""
     import torch
 
     used = {"gpu": torch.cuda.get_device_name()} if torch.cuda.is_initialized() else {}
@@ -59,7 +59,7 @@ def _processor() -> str:
 
 
 def git_commit() -> str | None:
-    """The commit of this code, None outside a checkout if nobody says."""
+    """The commit of this code; None outside a checkout if the environment does not name it."""
     if said := os.environ.get(COMMIT_VARIABLE):
         return said
     here = Path(__file__).parent

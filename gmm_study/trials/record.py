@@ -8,11 +8,11 @@
     log.txt           the tracebacks of errors, if there were any (grows)
     .lock             held by the process that trains the trial
 
-The worker that trains a trial writes its record, so nothing is lost with the driver. Every file but
-the log is replaced atomically. The record is the only copy of the truth; MLflow and the reports are
-derived from it.
+The worker that trains a trial writes its record, so nothing is lost if the driver dies. Every file
+except the log is replaced atomically. The record is the only copy of the truth; MLflow and the
+reports are derived from it.
 
-Unreadable files are never trusted. With an unreadable `result.json` the trial counts as failed, and
+Unreadable files are never trusted. If `result.json` is unreadable, the trial counts as failed, and
 `--retry-failed` evaluates it again from its checkpoint; if both checkpoints are unreadable, it is
 trained again. An unreadable `status.json` is ignored.
 """
@@ -52,7 +52,7 @@ METRICS_SCHEMA = pa.schema(
     ]
 )
 TRIAL_SILENT_SECONDS = 600.0
-"""Without news for so long, a trial that runs on another host counts as abandoned."""
+"""Seconds without a sign of life after which a trial on another host counts as abandoned."""
 LOG, PARTIAL = "log.txt", ".partial"
 
 
@@ -64,12 +64,12 @@ class RecordStore:
         self.file_system, self.root = _resolve(storage)
 
     def check_writable(self) -> None:
-        """Raise `InputError` if no record could be written here."""
+        """Raise `InputError` if records cannot be written here."""
         Record(self.file_system, self.root).check_writable()
 
     @property
     def is_local(self) -> bool:
-        """Whether the records lie in a folder that this machine has."""
+        """Whether the records are in a folder of this machine."""
         return isinstance(self.file_system, pyarrow.fs.LocalFileSystem)
 
     def record(self, trial_id: str) -> "Record":
@@ -89,11 +89,11 @@ class RecordStore:
         )
 
     def the_only_driver(self, study: str) -> AbstractContextManager[None]:
-        """Run a study here as no other process does; `InputError` says who does, if one does."""
+        """Be the only process that runs a study here; `InputError` names the other one, if any."""
         return locks.the_only_driver(self.file_system, self.root, study)
 
     def driver(self, study: str) -> dict[str, Any] | None:
-        """The process that runs a study here, None where none does; see `locks.driver_of`."""
+        """The process that runs a study here, None if there is none; see `locks.driver_of`."""
         return locks.driver_of(self.file_system, self.root, study)
 
 
@@ -106,11 +106,11 @@ class Record:
 
     @classmethod
     def at(cls, folder: str) -> "Record":
-        """The record in a folder of its own, outside any store."""
+        """The record in a given folder, outside any store."""
         return cls(*_resolve(folder))
 
     def check_writable(self) -> None:
-        """Raise `InputError` if the record could not be written."""
+        """Raise `InputError` if the record cannot be written."""
         probe = f"{self.path}/.writable.{uuid.uuid4().hex[:8]}"
         try:
             self.file_system.create_dir(self.path, recursive=True)
@@ -126,7 +126,7 @@ class Record:
         self._write_json("config.json", config.to_json())
 
     def config(self) -> TrialConfig | None:
-        """The configuration, None where there is no record. Raises `ValueError` if unreadable."""
+        """The configuration, None if there is no record. Raises `ValueError` if unreadable."""
         document = self._read_json("config.json")
         try:
             return None if document is None else TrialConfig.from_json(document)
@@ -134,7 +134,7 @@ class Record:
             raise ValueError(f"{self.path}/config.json cannot be read: {error}") from None
 
     def mend_config(self, config: TrialConfig) -> None:
-        """Write the configuration again where it cannot be read, or is gone."""
+        """Rewrite the configuration if it is missing or unreadable."""
         with suppress(ValueError):
             if self.config() is not None:
                 return
@@ -143,7 +143,7 @@ class Record:
     def write_status(self, state: TrialState, **details: Any) -> None:
         """Replace the status: the state, this process, the time, and `details` of `TrialStatus`.
 
-        Addresses in texts, an error's for instance, are written without their passwords and keys.
+        Passwords and keys of addresses in texts, such as error messages, are removed.
         """
         details = {
             name: redact(value) if isinstance(value, str) else value
@@ -153,7 +153,7 @@ class Record:
         self._write_json("status.json", {"state": state, "time": time.time(), **process, **details})
 
     def status(self) -> TrialStatus:
-        """The last status; an empty one where there is none that can be read."""
+        """The last status; an empty one if there is none or it is unreadable."""
         try:
             document = self._read_json("status.json")
             return TrialStatus.from_json(document) if document else TrialStatus()
@@ -161,9 +161,9 @@ class Record:
             return TrialStatus()
 
     def take_up(self, seconds: float = 0.0) -> bool:
-        """Make the trial this process's own; False if another trains it all those seconds.
+        """Lock the trial for this process; False if another process still holds it after the wait.
 
-        What a writer that died left half written is removed.
+        Removes files that a process that died left half written.
         """
         taken = True
         if self.is_local:
@@ -177,7 +177,7 @@ class Record:
         return True
 
     def release(self) -> None:
-        """Leave the trial to any process."""
+        """Release the trial, so that any process can train it."""
         locks.give_back(self._lock_path)
 
     def trained_elsewhere(self) -> bool:
@@ -196,7 +196,7 @@ class Record:
         return pid is not None and pid != os.getpid() and locks.is_alive(pid)
 
     def log(self, text: str) -> None:
-        """Add a paragraph to the record's log; a log that cannot be written costs nothing."""
+        """Add a paragraph to the record's log. An error in writing it is ignored."""
         entry = f"{time.strftime('%Y-%m-%d %H:%M:%S')} {text.strip()}\n\n".encode()
         with suppress(OSError):
             if self.is_local:
@@ -206,7 +206,7 @@ class Record:
                 self.write_file(LOG, (self.read_file(LOG) or b"") + entry)
 
     def open_log(self) -> IO[bytes]:
-        """The log on a local file system, to add to."""
+        """The log, opened for appending; only on a local file system."""
         self.file_system.create_dir(self.path, recursive=True)
         return open(f"{self.path}/{LOG}", "ab")
 
@@ -215,7 +215,7 @@ class Record:
         self._write_json("result.json", result.to_json())
 
     def result(self) -> TrialResult | None:
-        """The result, None where no replicate has one yet. Raises `ValueError` if unreadable."""
+        """The result, None if no replicate has one yet. Raises `ValueError` if unreadable."""
         document = self._read_json("result.json")
         try:
             return None if document is None else TrialResult.from_json(document)
@@ -223,7 +223,7 @@ class Record:
             raise ValueError(f"{self.path}/result.json cannot be read: {error}") from None
 
     def standing(self, replicates: int) -> Standing:
-        """Where the trial stands, if `replicates` of them are wanted."""
+        """The standing of the trial, given the number of wanted replicates."""
         try:
             result = self.result()
         except ValueError as error:
@@ -234,14 +234,14 @@ class Record:
         return Standing(result.state if result and ended else rest, rest, result, status)
 
     def _state_by(self, status: TrialStatus) -> TrialState:
-        """The state of what has no result: `running` only while a process is alive to train it."""
+        """The state of replicates without a result; `running` only if a living process has them."""
         if status.state is TrialState.RUNNING and status.pid != os.getpid():
             elsewhere = self._is_trained_elsewhere(status)
             return TrialState.RUNNING if elsewhere else TrialState.PENDING
         return TrialState.PENDING if status.state.has_result else status.state
 
     def state(self, replicates: int) -> TrialState:
-        """The state of the wanted replicates; `failed` where the result cannot be read."""
+        """The state of the wanted replicates; `failed` if the result cannot be read."""
         return self.standing(replicates).state
 
     def write_metrics(self, rows: Iterable[Mapping[str, Any]]) -> None:
@@ -252,7 +252,7 @@ class Record:
         self.write_file("metrics.parquet", sink.getvalue().to_pybytes())
 
     def metrics(self) -> pa.Table:
-        """The curves; an empty table where there are none yet. `ValueError` if unreadable."""
+        """The curves; an empty table if there are none yet. `ValueError` if unreadable."""
         content = self.read_file("metrics.parquet")
         if content is None:
             return METRICS_SCHEMA.empty_table()
@@ -265,19 +265,18 @@ class Record:
     def write_checkpoint(
         self, files: Mapping[str, bytes], kept_as: Mapping[str, str] | None = None
     ) -> None:
-        """Replace the files of the checkpoint, in the order given.
+        """Replace the files of the checkpoint, in the given order.
 
-        `kept_as` says under what other name a file's content of before goes on to be there.
+        `kept_as` gives the names under which the previous contents of files are kept.
         """
         for name, content in files.items():
             former = (kept_as or {}).get(name)
             self.write_file(f"checkpoint/{name}", content, former and f"checkpoint/{former}")
 
     def write_file(self, name: str, content: bytes, kept_as: str | None = None) -> None:
-        """Replace one file whole: readers see the old content or the new, never a part.
+        """Replace one file as a whole: readers see the old content or the new, never a part.
 
-        With `kept_as` the old content goes on to be there under that name, and for a moment under
-        that name alone.
+        With `kept_as`, the old content is kept under that name; for a moment it exists only there.
         """
         target = f"{self.path}/{name}"
         self.file_system.create_dir(target.rpartition("/")[0], recursive=True)
@@ -298,12 +297,12 @@ class Record:
             Path(partial).unlink(missing_ok=True)
 
     def delete_file(self, name: str) -> None:
-        """Remove one file, if it is there."""
+        """Remove one file, if it exists."""
         with suppress(FileNotFoundError):
             self.file_system.delete_file(f"{self.path}/{name}")
 
     def read_file(self, name: str) -> bytes | None:
-        """The content of one file, None where there is none."""
+        """The content of one file, None if it does not exist."""
         path = f"{self.path}/{name}"
         try:
             if self.is_local:
@@ -332,7 +331,7 @@ class Record:
 
     @property
     def is_local(self) -> bool:
-        """Whether the record lies in a folder that this machine has."""
+        """Whether the record is in a folder of this machine."""
         return isinstance(self.file_system, pyarrow.fs.LocalFileSystem)
 
     @property
@@ -340,7 +339,7 @@ class Record:
         return f"{self.path}/.lock"
 
     def _keep(self, name: str, kept_as: str | None) -> None:
-        """Move a file aside, if it is there and is to be kept."""
+        """Move a file aside, if it exists and is to be kept."""
         if kept_as is not None:
             with suppress(FileNotFoundError):
                 self.file_system.move(f"{self.path}/{name}", f"{self.path}/{kept_as}")
@@ -364,5 +363,5 @@ def _resolve(storage: str) -> tuple[pyarrow.fs.FileSystem, str]:
 
 
 def _address(storage: str) -> str:
-    """A URI that means the same in every process, whatever its current folder."""
+    """A URI with the same meaning in every process, whatever its current folder."""
     return storage if "://" in storage else Path(storage).expanduser().resolve().as_uri()

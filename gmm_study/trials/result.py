@@ -1,4 +1,4 @@
-"""A trial's result, the content of `result.json`: the final figures of replicates that ended."""
+"""A trial's result, written to and parsed from `result.json`: the final metrics per replicate."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -14,21 +14,21 @@ from gmm_study.trials.selection import CRITERION, selection_bound
 
 @dataclass(frozen=True)
 class ReplicateResult:
-    """The end of one replicate."""
+    """The result of one replicate that has ended."""
 
     state: TrialState
     """`complete` or `diverged`."""
     epochs: int
     best_epoch: int
     seconds: float
-    """Spent on its training."""
+    """The duration of its training."""
     metrics: Mapping[str, float]
-    """Final figures by name, in nats; NaN where one is not finite. A diverged one has none."""
+    """Final metrics by name, in nats; NaN if not finite. A diverged replicate has none."""
     git_commit: str | None = None
-    """Of the code that trained it; None where that is unknown."""
+    """The commit of the code that trained it; None if unknown."""
 
     def to_json(self) -> dict[str, Any]:
-        """Its entry in `result.json`, where a figure that is not finite is null."""
+        """Its entry in `result.json`, in which a value that is not finite is null."""
         return {
             "state": self.state,
             "epochs": self.epochs,
@@ -42,7 +42,7 @@ class ReplicateResult:
 
     @classmethod
     def from_json(cls, entry: Mapping[str, Any]) -> "ReplicateResult":
-        """The replicate of an entry. Raises `ValueError` that names a field that is wrong."""
+        """Parse an entry of `result.json`. Raises `ValueError`, which names the wrong field."""
         metrics = field_of(entry, "metrics", dict)
         return cls(
             _state_of(entry),
@@ -59,22 +59,22 @@ class ReplicateResult:
 
 @dataclass(frozen=True)
 class TrialResult:
-    """What is known of the replicates of a trial that have ended."""
+    """The results of the replicates of a trial that have ended."""
 
     trial_id: str
     replicates: Mapping[int, ReplicateResult]
-    """By number, in order; those that have ended alone."""
+    """By number, in order; only those that have ended."""
     finished: float
     """When the last of them ended, in seconds since 1970."""
     git_commit: str | None = None
     versions: Mapping[str, Any] | None = None
     machine: Mapping[str, Any] | None = None
-    """With the commit and the versions, those of the last run that ended a replicate; records
-    from before the machine was noted have none."""
+    """Like the commit and the versions, that of the last run in which a replicate ended. Records
+    from before the machine was stored have none."""
 
     @property
     def state(self) -> TrialState:
-        """`complete` where one replicate is, else `diverged`."""
+        """`complete` if any replicate is complete, else `diverged`."""
         return TrialState.COMPLETE if self.complete else TrialState.DIVERGED
 
     @property
@@ -85,7 +85,7 @@ class TrialResult:
 
     @property
     def on_gpu(self) -> bool:
-        """Whether its last replicates were trained on a GPU."""
+        """Whether the replicates that ended last were trained on a GPU."""
         return bool(self.machine and self.machine.get("gpu"))
 
     def has(self, replicates: Iterable[int]) -> bool:
@@ -93,7 +93,7 @@ class TrialResult:
         return all(number in self.replicates for number in replicates)
 
     def selection_bound(self, replicates: int) -> float | None:
-        """The mean validation bound (nats) of the wanted replicates; None where one has none."""
+        """The mean validation bound (nats) of the wanted replicates; None if one has none."""
         found = [self.replicates.get(number) for number in range(replicates)]
         return selection_bound(
             (each.state, each.metrics.get(CRITERION, nan)) if each else (None, nan)
@@ -114,7 +114,7 @@ class TrialResult:
         return means
 
     def rows(self) -> list[dict[str, Any]]:
-        """For tables, a row for each replicate: its number, state, epochs, seconds and figures."""
+        """A row for each replicate, for tables: its number, state, epochs, seconds and metrics."""
         return [
             {
                 "replicate": number,
@@ -128,7 +128,7 @@ class TrialResult:
         ]
 
     def to_json(self) -> dict[str, Any]:
-        """What `result.json` holds."""
+        """The content of `result.json`."""
         machine = {} if self.machine is None else {"machine": self.machine}
         return {
             "schema": SCHEMA,
@@ -143,7 +143,7 @@ class TrialResult:
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> "TrialResult":
-        """The result in a `result.json`. Raises `ValueError` that names a field that is wrong."""
+        """Parse the content of `result.json`. Raises `ValueError`, which names the wrong field."""
         if document.get("schema", SCHEMA) != SCHEMA:
             raise ValueError(f"schema: {document['schema']!r} must be {SCHEMA}")
         result = cls(

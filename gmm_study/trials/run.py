@@ -1,8 +1,8 @@
-"""Runs one trial into its record: train, evaluate, resume; without Ray and without MLflow.
+"""Trains one trial into its record: train, evaluate, resume; without Ray and without MLflow.
 
 A trial always resumes from its record, so a killed worker, a killed driver and a second run all
 take the same path. If a checkpoint cannot be written (for example on a full disk), the trial warns
-and tries again later; only a result that cannot be written is a failure, and the trial then resumes
+and tries again later. Only a result that cannot be written is a failure, and the trial then resumes
 from the last checkpoint.
 """
 
@@ -41,29 +41,30 @@ CHECKPOINT_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a trial is, for whoever watches."""
+    """The progress of a trial, for display."""
 
     phase: Phase
     epoch: int
-    """The least epoch of the replicates still running, or the greatest of all."""
+    """The lowest epoch of the replicates that are still running, or the highest of all if none
+    is."""
     max_epochs: int
     bound: float
     """Mean over replicates of the best validation bound so far, nats."""
     seconds_left: float
-    """At most, by the pace so far; early stopping may end the trial sooner."""
+    """An upper limit, from the speed so far; early stopping may end the trial sooner."""
 
 
 class TrainedElsewhereError(Exception):
-    """Another living process trains the trial."""
+    """Another living process is training the trial."""
 
 
 class TrialRun:
-    """One trial on its way: `advance` until `finished`; the record holds all that was reached.
+    """A trial being trained: call `advance` until `finished`. The record holds all progress.
 
-    A run of a trial whose record already holds some of the replicates trains the others alone.
-    The trial is this process's own until it is finished, paused or left; where another has it all
-    of `patience` seconds, this raises `TrainedElsewhereError`. `watch` is told of every epoch, with
-    0, and of the rows of every chunk of an evaluation.
+    If the record already holds some of the replicates, only the others are trained. The trial is
+    locked for this process until it is finished, paused or left. If another process still holds it
+    after `patience` seconds, this raises `TrainedElsewhereError`. `watch` is called after every
+    epoch with 0, and after every chunk of an evaluation with its number of rows.
     """
 
     def __init__(
@@ -99,14 +100,14 @@ class TrialRun:
 
     @property
     def finished(self) -> bool:
-        """Whether every replicate has ended and has its final figures."""
+        """Whether every replicate has ended and has its final metrics."""
         return self.trainer.finished and not self._unevaluated()
 
     def advance(self) -> Progress:
-        """Train all replicates one epoch further, or evaluate one; save now and then, and last.
+        """Train all replicates for one epoch, or evaluate one replicate.
 
-        Only the last save must succeed: one before that fails is told in the status as `warning`
-        and tried again when the next is due.
+        Saves from time to time and at the end. Only the last save must succeed. If an earlier one
+        fails, `warning` in the status says so, and the next one is tried when it is due.
         """
         started = time.monotonic()
         if not self.trainer.finished:
@@ -128,14 +129,14 @@ class TrialRun:
         return self.progress()
 
     def _live(self, rows: int = 0) -> None:
-        """Give a sign of life now and then, for hosts that can tell it by the status alone."""
+        """Give a sign of life from time to time, for hosts that can only look at the status."""
         self.watch(rows)
         if time.monotonic() - self._told_at > TRIAL_SILENT_SECONDS / 4:
             with suppress(OSError):
                 self._write_status(TrialState.RUNNING)
 
     def save(self, state: TrialState = TrialState.RUNNING) -> None:
-        """Write the checkpoint and the curves as they stand, and the state they are left in."""
+        """Write the checkpoint, the curves and the given state."""
         kept_as = {TRAINING_FILE: PREVIOUS_FILE}
         self.record.write_checkpoint(checkpoint_files(self.trainer), kept_as)
         self.record.write_metrics(
@@ -148,7 +149,7 @@ class TrialRun:
         self._saved_at = time.monotonic()
 
     def pause(self) -> None:
-        """Save, and leave the trial to any process; what was stopped stays so."""
+        """Save, and release the trial to any process; a stopped trial stays stopped."""
         stopped = self.record.status().state is TrialState.STOPPED
         try:
             self.save(TrialState.STOPPED if stopped else TrialState.PENDING)
@@ -156,11 +157,11 @@ class TrialRun:
             self.leave()
 
     def leave(self) -> None:
-        """Leave the trial as its record stands to any process."""
+        """Release the trial to any process without saving."""
         self.record.release()
 
     def progress(self) -> Progress:
-        """How far the trial is."""
+        """The progress of the trial."""
         replicates = self.trainer.replicates.values()
         running = [
             replicate.epoch for replicate in replicates if replicate.state is TrialState.RUNNING
@@ -179,7 +180,7 @@ class TrialRun:
         )
 
     def result(self) -> TrialResult:
-        """The replicates that have ended, with their final figures."""
+        """The results of the replicates that have ended."""
         return TrialResult(
             self.config.trial_id,
             dict(sorted(self.ended.items())),
@@ -188,7 +189,7 @@ class TrialRun:
         )
 
     def _close(self) -> None:
-        """Leave the record of a trial that has ended."""
+        """Finish the record of a trial that has ended."""
         with suppress(OSError):
             self.record.delete_file(f"checkpoint/{PREVIOUS_FILE}")
         self.leave()
@@ -204,10 +205,10 @@ class TrialRun:
                 self._write_status(TrialState.RUNNING)
 
     def _resume(self) -> dict[int, ReplicateResult]:
-        """Go on from what the record holds; gives the replicates that have ended.
+        """Continue from the record; gives the replicates that have ended.
 
-        What cannot be read is trained, or evaluated, again; of the two training states the previous
-        one is as good as the last, but for the time since.
+        Replicates that cannot be read are trained or evaluated again. If the last training state
+        cannot be read, the one before it gives the same result and only costs time.
         """
         try:
             result = self.record.result()
@@ -243,7 +244,7 @@ class TrialRun:
         )
 
     def _write_pictures(self) -> None:
-        """Draw what the first complete replicate generates; never at the cost of the result."""
+        """Draw what the first complete replicate generates; an error does not cost the result."""
         best = [
             r.index for r in self.trainer.replicates.values() if r.state is TrialState.COMPLETE
         ][:1]

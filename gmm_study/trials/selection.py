@@ -1,4 +1,7 @@
-"""How the best trial is chosen: by its mean validation bound, before any test figure is read."""
+"""The rule that decides which trial is the best of a cell: the mean validation bound.
+
+Reports, MLflow and searches all use it. It never sees a test metric.
+"""
 
 from collections.abc import Hashable, Iterable, Mapping
 from math import inf, isfinite
@@ -8,7 +11,7 @@ from typing import TypeVar
 from gmm_study.training.state import TrialState
 
 CRITERION = "valid/bound"
-"""The metric that trials are chosen by: a replicate's best validation bound, nats."""
+"""The metric by which trials are selected: a replicate's best validation bound, in nats."""
 Group = TypeVar("Group", bound=Hashable)
 
 
@@ -30,11 +33,11 @@ def selection_bound(wanted: Iterable[tuple[str | None, float]]) -> float | None:
 def best_trials(
     places: Iterable[tuple[Group, str]], bounds: Mapping[str, float | None]
 ) -> dict[Group, str]:
-    """The id of the best trial of each group; of equal ones the first in `places`.
+    """The id of the best trial of each group; among equal ones the first in `places`.
 
-    `places` are pairs of a group and a trial in it, in the plan's order; `bounds` are the trials'
-    `selection_bound`, missing or None for a trial that is no candidate. A group without a candidate
-    is left out.
+    `places` are pairs of a group and a trial in it, in the plan's order. `bounds` has each trial's
+    `selection_bound`; a trial for which it is missing or None is no candidate. A group without a
+    candidate is left out.
     """
     best: dict[Group, str] = {}
     highest: dict[Group, float] = {}

@@ -5,11 +5,11 @@ evaluation's chunk. The error must be dropped first, because its stack frames ho
 """
 
 LESS = 8
-"""By what the evaluation's chunk is divided when a trial is tried again."""
+"""The evaluation's chunk is divided by this when a trial is tried again."""
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory, a GPU's or the machine's, did not suffice."""
+    """Whether an error means that the memory of a GPU or of the machine was too small."""
     import torch
 
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
@@ -19,7 +19,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def what_would_help(error: BaseException, device: str, chunk_rows: int) -> str:
-    """One line: what ran out, that a smaller chunk did not do, and what to change."""
+    """One line: which memory ran out, that a smaller chunk did not help, and what to change."""
     first = (str(error).strip().splitlines() or [type(error).__name__])[0]
     place = "on a GPU (larger resources.gpus)" if device == "cuda" else "(resources.concurrent)"
     return (

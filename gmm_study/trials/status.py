@@ -1,4 +1,4 @@
-"""A trial's status, the content of `status.json`: how far it is, or why it failed."""
+"""A trial's status, the content of `status.json`: its progress, or why it failed."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from gmm_study.trials.fields import field_of, optional_field, optional_number
 
 
 class Phase(StrEnum):
-    """What a process does with a trial that it has taken up."""
+    """What a process is doing with a trial."""
 
     TRAINING = "training"
     EVALUATING = "evaluating"
@@ -18,12 +18,12 @@ class Phase(StrEnum):
 
 
 WAITING = "waiting"
-"""What a worker reports in the place of a state while another process has its trial."""
+"""What a worker reports instead of a state while another process holds the trial."""
 
 
 @dataclass(frozen=True)
 class TrialStatus:
-    """What the last process to work on a trial wrote; None of what it did not write."""
+    """The status that a trial's last process wrote; None for fields that it did not write."""
 
     state: TrialState = TrialState.PENDING
     time: float | None = None
@@ -31,7 +31,7 @@ class TrialStatus:
     host: str | None = None
     pid: int | None = None
     epoch: int | None = None
-    """The least epoch of the replicates that were still being trained."""
+    """The lowest epoch of the replicates that were still being trained."""
     max_epochs: int | None = None
     phase: str | None = None
     bound: float | None = None
@@ -42,7 +42,7 @@ class TrialStatus:
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> "TrialStatus":
-        """The status in a `status.json`. Raises `ValueError` that names a field that is wrong."""
+        """Parse the content of `status.json`. Raises `ValueError`, which names the wrong field."""
         return cls(
             TrialState(field_of(document, "state", str)),
             optional_number(document, "time"),

@@ -1,8 +1,8 @@
 """The state of all trials of a plan, read from their records.
 
-No process is asked: the records say which process trains a trial, how far it is and how long it
-will take. This works from any machine and after a crash. The store's folder is listed once, and
-only the records that exist are read, in parallel.
+No process is asked: the records say which process is training a trial, its progress and its
+remaining time. This works from any machine and after a crash. The store's folder is listed once,
+and only the records that exist are read, in parallel.
 """
 
 from collections.abc import Iterable
@@ -17,7 +17,7 @@ READERS = 16
 
 
 def survey(store: RecordStore, trial_ids: Iterable[str], replicates: int) -> dict[str, Standing]:
-    """Where each trial stands, by id; a trial without a record is `pending`."""
+    """The standing of each trial, by id; a trial without a record is `pending`."""
     wanted = list(dict.fromkeys(trial_ids))
     there = set(store.trial_ids())
     standings = dict.fromkeys(wanted, Standing())
@@ -29,7 +29,7 @@ def survey(store: RecordStore, trial_ids: Iterable[str], replicates: int) -> dic
 
 
 def log_of(record: Record) -> str | None:
-    """Where the log of a trial is, None if it has none."""
+    """The path of a trial's log, None if it has none."""
     path = f"{record.path}/{LOG}"
     found = record.file_system.get_file_info(path).type
     return path if found == pyarrow.fs.FileType.File else None
