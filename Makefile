@@ -2,7 +2,7 @@
 #   make study NAME=depth_sweep
 #   make study NAME=depth_sweep DATASET=mushrooms ARGS="--set max_epochs=5"
 
-PYTHON ?= python3.11
+PYTHON ?= $(firstword $(foreach name,python3.13 python3.12 python3.11,$(shell $(name) -c 'import ensurepip; print("$(name)")' 2>/dev/null)))
 NAME ?=
 DATASET ?=
 STORAGE ?= results
@@ -32,7 +32,7 @@ help: ## Show this help
 setup: $(STAMP) ## Install everything into .venv
 
 $(STAMP): pyproject.toml constraints.txt $(LOCKS)
-	@test -n '$(PYTHON)' || { echo "Python 3.11 is needed; name it with PYTHON=..."; exit 1; }
+	@test -n '$(PYTHON)' || { echo "Python 3.11, 3.12 or 3.13 is needed; name it with PYTHON=..."; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) install --require-hashes --no-deps $(LOCKS:%=--requirement %)
 	$(PIP) install --constraint constraints.txt torch
