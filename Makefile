@@ -17,13 +17,14 @@ LOCKS := requirements.lock requirements-dev.lock
 LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-annotate --custom-compile-command 'make lock' --constraint constraints.txt \
 	--no-emit-package torch $(ARGS) pyproject.toml --output-file
+WITHOUT_THOSE = $$(sed -n 's/^\([a-z0-9-]*\)==[^;]*$$/--no-emit-package \1/p' requirements.lock)
 PYTEST := $(BIN)/python -m pytest --numprocesses 2
 GMM_STUDY := $(BIN)/gmm-study
 STUDY_ARGS = $(NAME) --storage '$(STORAGE)' $(if $(DATASET),--dataset '$(DATASET)') $(ARGS)
 NEEDS_NAME = $(if $(NAME),,$(error NAME is missing: make $@ NAME=depth_sweep; studies: $(basename $(notdir $(wildcard studies/*.yaml)))))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock study plan status report tables reproduction ui docs test test-unit test-slow test-docs test-faults lint bench bench-smoke clean
+.PHONY: help setup lock study plan status report tables reproduction ui docs docs-site test test-unit test-slow test-docs test-faults lint bench bench-smoke clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,8 +44,7 @@ $(STAMP): pyproject.toml constraints.txt $(LOCKS)
 
 lock: ## Write the versions and hashes that setup installs: ARGS=--upgrade
 	$(LOCK) requirements.lock
-	$(LOCK) requirements-dev.lock --all-extras --constraint requirements.lock \
-		$$(sed -n 's/^\([a-z0-9-]*\)==[^;]*$$/--no-emit-package \1/p' requirements.lock)
+	$(LOCK) requirements-dev.lock --all-extras --constraint requirements.lock $(WITHOUT_THOSE)
 
 study: $(STAMP) ## Train what is missing of a study, then report: NAME=...
 	@$(NEEDS_NAME)$(GMM_STUDY) run $(STUDY_ARGS) $(if $(ADDRESS),--address '$(ADDRESS)')
@@ -69,6 +69,9 @@ ui: $(STAMP) ## Serve the MLflow UI on 127.0.0.1
 
 docs: $(STAMP) ## Write the pages of docs/reference that the code itself says
 	@$(BIN)/python -m docs.generate
+
+docs-site: $(STAMP) ## Build the documentation into site/, and check its links
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
 
 test-unit: $(STAMP) ## Run the tests that start no process, in a minute
 	$(PYTEST) --dist loadfile -m 'not process and not fault and not page and not slow' $(ARGS)
@@ -97,4 +100,4 @@ bench-smoke: $(STAMP) ## Measure one small case of every part, in under a minute
 	@$(BIN)/python -m bench --smoke $(ARGS)
 
 clean: ## Remove the environment and caches; records, reports and MLflow's runs stay
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) build dist site *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -43,7 +43,7 @@ def _of_command(command: click.Command, context: click.Context) -> str:
     parts += [f"{_paragraph(text)}\n" for text in cleandoc(command.help or "").split("\n\n")]
     options = [each for each in command.params if isinstance(each, click.Option)]
     records = filter(None, (each.get_help_record(context) for each in options))
-    rows = [(code(spelt), text) for spelt, text in records]
+    rows = [(code(spelt), text.replace("]  [", "; ")) for spelt, text in records]
     if rows:
         parts.append(table(("option", "description"), rows))
     return "\n".join(parts)
