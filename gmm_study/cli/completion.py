@@ -1,4 +1,8 @@
-"""What a shell completes after Tab, and `gmm-study completion`, which prints a shell's script."""
+"""Shell completion, and `gmm-study completion`, which prints the script for a shell.
+
+It has no lists of its own and imports nothing heavy. bash splits words at `=`; they are joined
+here.
+"""
 
 import os
 from collections.abc import Callable, Iterable, Sequence

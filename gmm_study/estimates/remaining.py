@@ -1,4 +1,9 @@
-"""What the missing trials of a study will take: time and memory."""
+"""Estimates the time and memory that the missing trials of a study need.
+
+The time is counted work (`cost.py`) times a measured pace (`pace.py`): a count alone knows nothing
+about the machine, and a measured pace alone knows nothing about other sizes. The pace comes from
+finished records or, if there are none, from a short calibration; only the calibration needs torch.
+"""
 
 import os
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,4 +1,8 @@
-"""What share of a GPU a trial takes: as the study says, or so that as many as fit share one."""
+"""The share of a GPU that each trial gets: as the study says, or as many trials as fit.
+
+With `gpus: auto`, the estimated memory of a trial decides how many trials share a GPU. A worker
+limits itself to its share of the memory, because Ray does not.
+"""
 
 from collections.abc import Mapping, Sequence
 

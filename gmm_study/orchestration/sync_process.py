@@ -1,4 +1,9 @@
-"""`gmm-study sync --follow` beside a run, so that no trial ever waits for MLflow."""
+"""`gmm-study sync --follow` as a process beside a run, so that no trial ever waits for MLflow.
+
+The driver is busy with Ray. The process ends when the store shows that no process drives the study
+any more. The end of a run waits at most a minute for MLflow; `gmm-study sync` takes as long as it
+needs.
+"""
 
 import os
 import signal

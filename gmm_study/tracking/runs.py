@@ -7,6 +7,9 @@ No run is logged twice. Runs are created under a lock of the machine, after a lo
 and without MLflow's own retries, which create a second run when a response is lost. If duplicates
 exist all the same, the first one is kept. The timestamp of a metric is the run's start plus the
 step, so logging a value twice creates a single entry; timestamps therefore have no meaning.
+
+The best trials are tagged when a run or a sync ends, by validation bounds only, and separately for
+each variant of the study, because variants share trials.
 """
 
 import tempfile
