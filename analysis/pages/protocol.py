@@ -59,7 +59,7 @@ def protocol(found: Findings) -> dict[str, str]:
         **{axis_label(name): _values(axis) for name, axis in study.space.items()},
         "fixed": _settings(study.fixed),
         "at their defaults": _defaults(plan),
-        "replicates a trial": str(study.replicates),
+        "replicates per trial": str(study.replicates),
         "search": _search(study),
         "scheduler": _scheduler(study),
         "still to come": unproposed(plan),
