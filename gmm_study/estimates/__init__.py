@@ -1,4 +1,4 @@
-"""What the missing trials of a study will take, in time and memory, without Ray or MLflow."""
+"""The time and memory that the missing trials of a study will take; without Ray or MLflow."""
 
 from gmm_study.estimates.remaining import Estimate, estimate, memory_of_a_trial
 

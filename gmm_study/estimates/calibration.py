@@ -1,4 +1,4 @@
-"""A short calibration: a few batches of each method, timed where no record tells its pace."""
+"""A short calibration: times a few batches of each method whose speed no record shows."""
 
 from collections.abc import Iterable, Mapping
 from itertools import cycle
@@ -13,7 +13,7 @@ from gmm_study.training.group import ReplicateGroup
 from gmm_study.trials.config import TrialConfig
 
 SECONDS = 1.0
-"""For each method, about."""
+"""The approximate time for each method."""
 
 
 def calibrate(
@@ -21,7 +21,7 @@ def calibrate(
     datasets: Mapping[str, Dataset],
     threads: int,
 ) -> list[Observation]:
-    """Train the configuration of median work of each method for a moment, on the CPU."""
+    """For each method, train the configuration of median work for a moment, on the CPU."""
 
     def work(config: TrialConfig) -> float:
         return epoch_work(Workload.of(config.hyperparameters, datasets[config.dataset_sha256]))

@@ -1,7 +1,8 @@
-"""What a trial costs, counted from its configuration and the size of its data; without torch.
+"""The work and memory of a trial, counted from its configuration and its data; without torch.
 
-Work is in nominal seconds, which compare configurations: `estimates/pace.py` says how long one
-takes on a machine. Memory is in bytes, of the process that trains the trial.
+Work is in nominal seconds, which only serve to compare configurations; `estimates/pace.py` measures
+how long a nominal second takes on a machine. Memory is in bytes, for the process that trains the
+trial.
 """
 
 from functools import lru_cache
@@ -16,26 +17,28 @@ from gmm_study.training.methods import method_named
 PRODUCT = 0.03e-9
 UNIT = 2.5e-9
 CALL = 60e-6
-"""Seconds of a multiply-add, of a unit's draw and log-probability, and of starting a layer's
-operations, fitted to one core. Only their ratios matter."""
+"""Seconds for a multiply-add, for drawing a unit and its log-probability, and for starting the
+operations of a layer, fitted on one core. Only their ratios matter."""
 CHUNK = 4000
-"""Sample rows of a pass outside of training."""
+"""Sample rows per pass outside of training."""
 Z_ROWS = 10_000 * (1 + 10)
-"""Sample rows that estimate 2 log Z: `trials/evaluation.py` times `estimators`' inner samples."""
+"""Sample rows for estimating 2 log Z: the samples of `trials/evaluation.py` times the inner samples
+of `estimators`."""
 
 PROCESS = 420e6
-"""Bytes of Python with torch, numba and what a trial imports, on a CPU."""
+"""Bytes used on a CPU by Python with torch, numba and the other imports of a trial."""
 CUDA_CONTEXT = 600e6
-"""Bytes of a GPU that a process takes before its first tensor: context, kernels, workspaces."""
+"""Bytes of a GPU that a process uses before its first tensor: context, kernels, workspaces."""
 FLOAT = 4
 BUFFERS = 5
-"""Parameters, gradient, two moments, and the best epoch's or a checkpoint's, each as large."""
+"""Buffers as large as the parameters: parameters, gradient, two moments, and one for the best epoch
+or a checkpoint."""
 ALLOCATOR = 1.2
-"""What torch's allocator keeps, as a multiple of what is used."""
+"""The memory that torch's allocator reserves, as a multiple of the memory used."""
 
 
 class Workload(NamedTuple):
-    """All that a trial's work and memory depend on; many trials share one."""
+    """The quantities that determine a trial's work and memory; many trials share one workload."""
 
     method: str
     layers: tuple[int, ...]
@@ -65,7 +68,7 @@ class Workload(NamedTuple):
 
 @lru_cache(10_000)
 def epoch_work(load: Workload) -> float:
-    """Nominal seconds of one epoch of one replicate, its validation included."""
+    """Nominal seconds of one epoch of one replicate, including its validation."""
     method, network = method_named(load.method), _network(load)
     steps = ceil(load.train / load.batch_size)
     forward = _forward(network, load.train, load.training_samples, steps)
@@ -78,7 +81,7 @@ def epoch_work(load: Workload) -> float:
 
 @lru_cache(10_000)
 def evaluation_work(load: Workload) -> float:
-    """Nominal seconds of the final figures of one replicate."""
+    """Nominal seconds of the final evaluation of one replicate."""
     network = _network(load)
     work = _forward(network, load.test, load.evaluation_samples + load.training_samples)
     return work + (_forward(network, Z_ROWS, 1) if method_named(load.method).has_p_star else 0.0)
@@ -86,10 +89,11 @@ def evaluation_work(load: Workload) -> float:
 
 @lru_cache(10_000)
 def memory(load: Workload, replicates: int, chunk_rows: int, on_gpu: bool) -> float:
-    """Bytes of a GPU, or else of main memory, that the process of a trial takes.
+    """Bytes of GPU memory, or else of main memory, that the process of a trial uses.
 
-    Replicates step together on a GPU and one at a time on a CPU. A pass holds all samples of a
-    batch, or an evaluation's `chunk_rows`. The count for a GPU was never compared with a GPU.
+    On a GPU the replicates step together, on a CPU one at a time. A pass holds all samples of a
+    batch, or `chunk_rows` rows of an evaluation. The count for a GPU has never been compared with a
+    real GPU.
     """
     network = _network(load)
     together = replicates if on_gpu else 1
@@ -103,7 +107,7 @@ def memory(load: Workload, replicates: int, chunk_rows: int, on_gpu: bool) -> fl
 
 
 class _Network(NamedTuple):
-    """Weights and units that are worked on once a datapoint, and those once a sample."""
+    """Weights and units computed once per datapoint, and those computed once per sample."""
 
     weights_once: int
     weights_each: int
@@ -134,7 +138,10 @@ def _network(load: Workload) -> _Network:
 
 
 def _forward(network: _Network, rows: int, samples: int, calls: int | None = None) -> float:
-    """Nominal seconds of log-weights of `rows` datapoints, in so many calls or else in chunks."""
+    """Nominal seconds for the log-weights of `rows` datapoints.
+
+    `calls` is the number of passes; None if the rows are processed in chunks.
+    """
     products = rows * (network.weights_once + samples * network.weights_each)
     units = rows * (network.units_once + samples * network.units_each)
     calls = ceil(rows * samples / CHUNK) if calls is None else calls

@@ -1,4 +1,4 @@
-"""How fast trials train: seconds for each nominal second of work, averaged over what was timed.
+"""How fast trials train: real seconds per nominal second of work, averaged over timed training.
 
 A mean over all sizes of network is enough: on one core, from one layer of 48 units to twelve of up
 to 300 and for K from 1 to 25, every network is within a factor of two of its method's mean.
@@ -15,7 +15,7 @@ from gmm_study.trials.standing import Standing
 
 
 class Observation(NamedTuple):
-    """Training that was timed."""
+    """Training whose duration is known."""
 
     method: str
     dataset_sha256: str
@@ -30,9 +30,9 @@ def observations(
     on_gpu: bool,
     replicates: int,
 ) -> list[Observation]:
-    """The ended replicates and the running trials among these trials, on the data sets given.
+    """The ended replicates and the running trials among these trials, for the given data sets.
 
-    Trials that ended on the other kind of device are left out.
+    Trials that ended on the other kind of device (CPU or GPU) are left out.
     """
     found = []
     for config, standing in trials:
@@ -46,7 +46,7 @@ def observations(
 
 
 class Pace:
-    """Mean seconds of a nominal second, over observations of which there is at least one."""
+    """Mean seconds per nominal second, over at least one observation."""
 
     def __init__(self, seen: Iterable[Observation]) -> None:
         self._sums: dict[tuple[str, ...], tuple[float, float]] = {}
@@ -56,14 +56,14 @@ class Pace:
                 self._sums[kind] = (seconds + each.seconds, work + each.work)
 
     def of(self, config: TrialConfig) -> float:
-        """From the same method and data, else the same method, else all observations."""
+        """From observations of the same method and data, else of the same method, else of all."""
         kinds = _kinds(config.hyperparameters.method, config.dataset_sha256)
         seconds, work = next(self._sums[kind] for kind in kinds if kind in self._sums)
         return seconds / work
 
 
 def fractions_trained(trials: Iterable[tuple[TrialConfig, Standing]]) -> dict[str, float]:
-    """By method, the mean fraction of `max_epochs` that replicates trained before they ended."""
+    """By method, the mean fraction of `max_epochs` after which replicates ended."""
     fractions: dict[str, list[float]] = {}
     for config, standing in trials:
         settings = config.hyperparameters
@@ -74,12 +74,12 @@ def fractions_trained(trials: Iterable[tuple[TrialConfig, Standing]]) -> dict[st
 
 
 def _kinds(method: str, dataset_sha256: str) -> tuple[tuple[str, ...], ...]:
-    """What a pace is known for, the most specific first."""
+    """The kinds of trial that an observation counts for, the most specific first."""
     return (method, dataset_sha256), (method,), ()
 
 
 def _epochs_and_seconds(standing: Standing, on_gpu: bool, replicates: int) -> tuple[float, float]:
-    """Of ended replicates, what they took; of a running trial, what it expects to take yet."""
+    """For ended replicates, what they took; for a running trial, what it still expects to take."""
     status, ended = standing.status, standing.ended.values()
     if standing.state is TrialState.RUNNING:
         if status.max_epochs is None or status.epoch is None or status.seconds_left is None:

@@ -22,32 +22,32 @@ from gmm_study.trials.standing import Standing
 from gmm_study.trials.survey import survey
 
 START_SECONDS = 12.0
-"""Of a run besides its trials: Ray, the report, MLflow."""
+"""Seconds of a run in addition to its trials: Ray, the report, MLflow."""
 TRIAL_SECONDS = 0.4
-"""Of a trial besides its training and evaluation: its record and its pictures."""
+"""Seconds of a trial in addition to its training and evaluation: its record and its pictures."""
 OTHER_RECORDS = 200
-"""Records of other studies that are read, at most, where the study has none of a method."""
+"""The maximum number of records of other studies to read if the study has none of a method."""
 
 Trials = Sequence[tuple[TrialConfig, Standing]]
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """What is left of a study. Times are None where nothing tells how fast its trials are."""
+    """The remaining cost of a study. Times are None if nothing shows how fast its trials are."""
 
     seconds: float | None
-    """Until the last trial has ended, on this machine."""
+    """Until the last trial ends, on this machine."""
     at_most: bool
-    """Whether trials may stop early, and no record tells when."""
+    """Whether trials may stop early without a record that shows how early."""
     worker_seconds: float | None
-    """Summed over the trials."""
+    """The sum over the trials."""
     workers: int
-    """How many trials run at a time."""
+    """The number of trials that run at a time."""
     memory_bytes: int
-    """Of a trial: of a GPU if it uses one, else of main memory."""
+    """Of one trial: GPU memory if it uses a GPU, else main memory."""
     on_gpu: bool
     source: str
-    """What tells the pace, or why nothing does."""
+    """Where the pace comes from, or why it is unknown."""
 
 
 def estimate(
@@ -58,12 +58,12 @@ def estimate(
     store: RecordStore,
     calibrating: AbstractContextManager[object] | None = None,
 ) -> Estimate:
-    """What the `missing` trials, at least one, of a plan will take.
+    """The time and memory that the `missing` trials (at least one) of a plan will take.
 
     `standings` are by trial id, `datasets` by checksum. The pace of each method is taken from the
     study's records, else from other records in the store, else from a calibration on the CPU. The
-    calibration imports torch and takes a second for each method, in the context `calibrating`;
-    None leaves it out.
+    calibration imports torch, takes about a second per method and runs in the context
+    `calibrating`; None omits it.
     """
     study = plan.study
     on_gpu = bool(study.resources.gpus)
@@ -96,7 +96,7 @@ def estimate(
 def memory_of_a_trial(
     study: Study, trials: Iterable[PlannedTrial], datasets: Mapping[str, Dataset], on_gpu: bool
 ) -> float:
-    """Bytes of a GPU, or else of main memory, of the trial that needs the most."""
+    """Bytes of GPU memory, or else of main memory, for the trial that needs the most."""
     chunk_rows = study.evaluation.chunk_rows
     configs = (trial.config for trial in trials)
     loads = {Workload.of(each.hyperparameters, datasets[each.dataset_sha256]) for each in configs}
@@ -104,7 +104,10 @@ def memory_of_a_trial(
 
 
 def worker_count(study: Study) -> int:
-    """How many trials run at a time on this machine, at least 1; `gpus: auto` counts one a GPU."""
+    """The number of trials that run at a time on this machine, at least 1.
+
+    With `gpus: auto`, it is one per GPU.
+    """
     resources = study.resources
     fitting = (os.cpu_count() or 1) // resources.cpus
     if resources.gpus:
@@ -122,7 +125,7 @@ def _observed(
     store: RecordStore,
     calibrating: AbstractContextManager[object] | None,
 ) -> tuple[list[Observation], str]:
-    """What tells the pace of the missing trials' methods, and its name or why there is nothing."""
+    """Observations of the missing trials' methods, and their source or why there are none."""
     on_gpu = bool(study.resources.gpus)
     seen = observations(own, datasets, on_gpu, study.replicates)
     source = "this study's own pace" if seen else "as no trial has finished yet"
@@ -144,7 +147,7 @@ def _observed(
 
 
 def _others(store: RecordStore, own: Trials) -> Trials:
-    """Some ended trials of the store that are not the study's own."""
+    """Some ended trials of the store that do not belong to the study."""
     known = {config.trial_id for config, _ in own}
     others = [trial_id for trial_id in store.trial_ids() if trial_id not in known]
     found = []
@@ -156,7 +159,7 @@ def _others(store: RecordStore, own: Trials) -> Trials:
 
 
 def _makespan(seconds: Iterable[float], workers: int) -> float:
-    """When the last worker is done, if each takes the next trial as soon as it is free."""
+    """The time at which the last worker ends if each takes the next trial as soon as it is free."""
     free_at = [0.0] * workers
     for taken in seconds:
         heapreplace(free_at, free_at[0] + taken)

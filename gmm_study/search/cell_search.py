@@ -153,7 +153,7 @@ class CellSearch:
         return trial
 
     def _take(self, trial_id: str, trial: Trial, axes: dict[str, Any]) -> None:
-        """Register a proposal. A search may propose a trial twice, so it may have ended already."""
+        """Register a proposal. Optuna may propose a trial twice, so it may have ended already."""
         self._proposed.append(axes)
         self._under_way[trial_id].append(trial)
         self._params[trial_id] = trial.params

@@ -1,4 +1,4 @@
-"""Axes as Optuna distributions, and the values that Optuna draws as the values of a trial."""
+"""The axes of a search as Optuna distributions, and Optuna's values as the values of a trial."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,7 +14,7 @@ from gmm_study.study.axis import Axis
 
 
 def distributions(axes: Mapping[str, Axis]) -> dict[str, BaseDistribution]:
-    """The Optuna distribution of every axis that is drawn from."""
+    """The Optuna distribution of every axis that is not a grid."""
     return {name: _distribution(axis) for name, axis in axes.items()}
 
 

@@ -1,6 +1,6 @@
-"""The importance of each setting for the outcome of a search, by Optuna's fANOVA.
+"""How much each setting matters for the result of a search, by Optuna's fANOVA.
 
-It uses complete trials only, at most 150, because its running time grows faster than their number.
+Only complete trials are used, at most 150, because the running time grows faster than their number.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,10 +27,10 @@ def importances(settings: Mapping[str, Sequence[Any]], bounds: Sequence[float]) 
     """The share of each setting in the variance of the bound, largest first; shares sum to 1.
 
     `settings` maps each setting to its value in every trial: a number, a text, or None if the trial
-    does not use it. `bounds` are the trials' bounds in nats. In place of a number that is not used,
-    the forest gets the median of the others. A setting with one value has no share. The result is
-    empty if there are fewer than four trials, no setting varies, or the bounds do not vary (Hutter,
-    Hoos, Leyton-Brown, ICML 2014).
+    does not use it. `bounds` are the trials' bounds in nats. If a trial does not use a numeric
+    setting, the forest is given the median of the other trials. A setting with only one value has
+    no share. The result is empty if there are fewer than four trials, no setting varies, or the
+    bounds do not vary (Hutter, Hoos, Leyton-Brown, ICML 2014).
     """
     step = -(-len(bounds) // MOST_TRIALS)
     bounds = list(bounds)[::step]

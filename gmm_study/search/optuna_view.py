@@ -25,7 +25,7 @@ DEFAULT_URL = "sqlite:///optuna.db"
 
 
 def storage_url() -> str:
-    """The storage of the view: `OPTUNA_STORAGE`, or a database in the current folder."""
+    """The URL of the storage: `OPTUNA_STORAGE`, or a database in the current folder."""
     return os.environ.get("OPTUNA_STORAGE") or DEFAULT_URL
 
 

@@ -23,10 +23,9 @@ if TYPE_CHECKING:
 class Searches:
     """Proposes trials until the study has enough, and decides which trials to stop.
 
-    Without an adaptive search nothing is proposed, without a scheduler nothing is stopped, and
-    without either Optuna is not imported. Everything that an answer depends on is stored before the
-    answer is given. If the storage cannot be written, the run continues: a lost search loses no
-    records.
+    Without an adaptive search it proposes nothing; without a scheduler it stops nothing; without
+    either, Optuna is not imported. Everything that an answer depends on is stored before the answer
+    is given. If the storage cannot be written, the run continues: losing a search loses no records.
     """
 
     def __init__(self, plan: Plan, store: RecordStore) -> None:
@@ -46,7 +45,7 @@ class Searches:
         return sum(cell.unproposed for cell in self._cells.values())
 
     def take_up(self, retried: set[str]) -> None:
-        """Update the searches with all trials that have ended since, except the `retried` ones."""
+        """Update the searches with all trials that have ended by now, except the `retried` ones."""
         for cell in self._cells.values():
             for trial_id in set(cell.under_way) - retried:
                 self._catch_up(trial_id)
@@ -81,7 +80,7 @@ class Searches:
     def falls_behind(self, trial_id: str, epoch: int, bound: float) -> bool:
         """Whether to stop a trial that has reached a bound (nats) at an epoch.
 
-        All of its cells must agree. The trial is then marked as stopped, also in its record.
+        It is stopped if it falls behind in all of its cells. Its record is then marked as stopped.
         """
         if epoch not in self._milestones.get(trial_id, ()) or not isfinite(bound):
             return False
