@@ -1,1 +1,1 @@
-"""MLflow as a view of the records, which are the truth."""
+"""MLflow as a view of the records."""

@@ -1,4 +1,4 @@
-"""What MLflow shows of a trial: its record, checked, with means over its replicates."""
+"""What MLflow shows of a trial: the content of its record, checked, and means over replicates."""
 
 from collections import defaultdict
 from dataclasses import dataclass
@@ -21,12 +21,12 @@ STATUS = {
     TrialState.FAILED: "FAILED",
     TrialState.STOPPED: "KILLED",
 }
-"""MLflow's word for each state of a trial."""
+"""MLflow's status for each state of a trial."""
 
 
 @dataclass(frozen=True)
 class Account:
-    """What a record holds of a trial."""
+    """The content of a trial's record."""
 
     standing: Standing
     curves: dict[int, list[dict[str, Any]]]
@@ -34,12 +34,12 @@ class Account:
 
     @property
     def state(self) -> TrialState:
-        """Of the wanted replicates."""
+        """The state of the wanted replicates."""
         return self.standing.state
 
     @property
     def rest(self) -> str | None:
-        """The state of further replicates, where the wanted ones have a result; None if pending."""
+        """Once the wanted replicates have a result, the state of the others; None if pending."""
         rest = self.standing.rest
         return str(rest) if self.state.has_result and rest is not TrialState.PENDING else None
 
@@ -63,12 +63,12 @@ class Account:
 
     @property
     def ended(self) -> dict[int, ReplicateResult]:
-        """The replicates that have ended, more than the wanted ones if another variant has them."""
+        """The replicates that have ended; these may include more than the wanted ones."""
         return dict(self.standing.ended)
 
     @property
     def averaged(self) -> str:
-        """The replicates that have ended, as `0,1,2`."""
+        """The numbers of the replicates that have ended, as `0,1,2`."""
         return ",".join(map(str, self.ended))
 
     @property
@@ -77,12 +77,12 @@ class Account:
         return self.standing.result.complete if self.standing.result else {}
 
     def selection_bound(self, replicates: int) -> float | None:
-        """The mean validation bound of the wanted replicates; None where one of them has none."""
+        """The mean validation bound of the wanted replicates; None if one of them has none."""
         result = self.standing.result
         return result.selection_bound(replicates) if result else None
 
     def means(self) -> dict[str, float]:
-        """Mean of every final figure over the complete replicates, and its standard error."""
+        """The mean of every final metric over the complete replicates, and its standard error."""
         means: dict[str, float] = {}
         result = self.standing.result
         for name, (mean, error) in (result.means() if result else {}).items():
@@ -92,7 +92,10 @@ class Account:
         return means
 
     def mean_curves(self) -> dict[str, dict[int, float]]:
-        """By name and epoch, the mean over the complete replicates, as long as all were trained."""
+        """By name and epoch, the mean over the complete replicates.
+
+        An epoch that not all of them reached is left out.
+        """
         curves: dict[str, dict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
         for index in self.complete:
             for row in self.curves.get(index, ()):
@@ -107,7 +110,7 @@ class Account:
 
 
 def account_of(record: Record, replicates: int) -> Account:
-    """The record of a trial of so many wanted replicates. `ValueError` if it cannot be read."""
+    """The content of a trial's record. Raises `ValueError` if it cannot be read."""
     standing = record.standing(replicates)
     if standing.problem:
         raise ValueError(standing.problem)

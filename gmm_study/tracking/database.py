@@ -1,4 +1,4 @@
-"""Where the runs go, and the sqlite database that they go to by default."""
+"""MLflow's address and waiting times, and the sqlite database that is used by default."""
 
 import logging
 import os
@@ -19,41 +19,42 @@ SQLITE = "sqlite:///"
 DEFAULT_URI = f"{SQLITE}mlflow.db"
 DEFAULT_ARTIFACTS = "mlartifacts"
 LOCKED_FOR = 20.0
-"""Seconds to wait for another process that has the database or makes runs of the same study."""
+"""Seconds to wait for another process that has locked the database or is creating runs of the
+study."""
 SHORT_WAITS = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
 }
-"""Settings of MLflow: a server is not waited for long, as what is missing can be added later, and
-is not asked for links to print."""
+"""MLflow's settings for how long a request waits for a server. They are short, because what is
+missing can be added later. The last one keeps MLflow from printing links."""
 
 for chatty in ("alembic", "mlflow.store.db.utils"):
     logging.getLogger(chatty).setLevel(logging.WARNING)
 
 
 def tracking_uri() -> str:
-    """Where the runs go: `MLFLOW_TRACKING_URI`, or a database in the current folder."""
+    """The address of MLflow: `MLFLOW_TRACKING_URI`, or a database in the current folder."""
     return os.environ.get("MLFLOW_TRACKING_URI") or DEFAULT_URI
 
 
 def prepare() -> None:
-    """Do ahead what takes seconds when the first runs are opened, and leave no trace yet."""
+    """Do in advance, without writing anything, what takes seconds when runs are first created."""
     if is_missing(tracking_uri()):
         _new_database()
 
 
 def make_database(uri: str) -> None:
-    """Make a new sqlite database whole or not at all: MLflow cannot go on with half of one."""
+    """Create a sqlite database, completely or not at all: MLflow cannot use a partial one."""
     if is_missing(uri):
         path = Path(uri.removeprefix(SQLITE)).absolute()
         Record.at(str(path.parent)).write_file(path.name, _new_database())
 
 
 def await_database(uri: str) -> None:
-    """Raise `OperationalError` if another process keeps the database to itself.
+    """Raise `OperationalError` if another process keeps the database locked.
 
-    MLflow would try for minutes.
+    MLflow itself would retry for minutes.
     """
     if uri.startswith(SQLITE) and "?" not in uri:
         path = uri.removeprefix(SQLITE)
@@ -64,7 +65,7 @@ def await_database(uri: str) -> None:
 
 @contextmanager
 def environment(settings: Mapping[str, str]) -> Iterator[None]:
-    """Have some environment variables set for a while."""
+    """Set some environment variables inside the context."""
     before = {name: os.environ.get(name) for name in settings}
     os.environ.update(settings)
     try:
@@ -76,7 +77,7 @@ def environment(settings: Mapping[str, str]) -> Iterator[None]:
 
 
 def short_waits() -> AbstractContextManager[None]:
-    """Have MLflow wait shortly for a server, unless the user says otherwise."""
+    """Make MLflow wait only briefly for a server, unless the user has set its waiting times."""
     return environment({name: os.environ.get(name, value) for name, value in SHORT_WAITS.items()})
 
 
@@ -89,12 +90,12 @@ def _new_database() -> bytes:
 
 
 def is_missing(uri: str) -> bool:
-    """Whether it is the address of a sqlite database that is not there."""
+    """Whether this is the address of a sqlite database that does not exist."""
     return uri.startswith(SQLITE) and "?" not in uri and not Path(uri.removeprefix(SQLITE)).exists()
 
 
 def lock_of(uri: str, study: str) -> FileLock:
-    """What those hold, one after another, who make runs of a study."""
+    """The lock under which the processes of this machine create runs of a study, one at a time."""
     digest = sha256(f"{uri} {study}".encode()).hexdigest()[:16]
     path = Path(tempfile.gettempdir()) / f"gmm-study-{os.getuid()}-{digest}.lock"
     return FileLock(path, timeout=LOCKED_FOR)

@@ -20,7 +20,7 @@ NOTE = "mlflow.note.content"
 
 
 class StudyExperiment:
-    """A study's experiment in MLflow, made where it is missing, restored where it was deleted."""
+    """A study's experiment in MLflow. It is created if missing, and restored if it was deleted."""
 
     def __init__(self, client: MlflowClient, facts: Facts) -> None:
         self.client = client
@@ -35,7 +35,7 @@ class StudyExperiment:
         self._tags = dict(found.tags)
 
     def describe(self, best: Sequence[BestRow]) -> None:
-        """Say what it is, and what is best in it; nothing is asked for that is there already."""
+        """Update the description and the saved views; no request is made for what is up to date."""
         wanted = {
             NOTE: study_note(self.facts, self.experiment_id, best),
             **saved_views(self.facts, self.created),

@@ -1,7 +1,8 @@
-"""Lists of a study's variants as a tag of MLflow has them, and the search for those with one.
+"""A list of a study's variants as one tag in MLflow, and the search for runs with a variant.
 
-A variant is called by letters, digits and `_=.,+-[]{}`. `_` stands for any character in a search of
-MLflow's, so it is a blank in a tag; as `|` begins and ends each name, no search finds a longer one.
+The name of a variant consists of letters, digits and `_=.,+-[]{}`. In a search of MLflow, `_`
+matches any character, so a tag has a blank in its place. Each name is enclosed in `|`, so that a
+search for it does not find longer names.
 """
 
 from collections.abc import Collection
@@ -10,13 +11,13 @@ BETWEEN = "|"
 
 
 def as_tag(variants: Collection[str]) -> str:
-    """`|declared|small,max epochs=5|`, empty where there is none."""
+    """The tag, as `|declared|small,max epochs=5|`; empty if there are no variants."""
     inside = BETWEEN.join(map(_written, sorted(variants)))
     return f"{BETWEEN}{inside}{BETWEEN}" if inside else ""
 
 
 def from_tag(text: str | None) -> list[str]:
-    """The variants in a tag; also in one from before names had ends, as `declared, small`."""
+    """The variants in a tag; older tags without `|`, as `declared, small`, are read too."""
     text = text or ""
     if not text.startswith(BETWEEN):
         return [name for name in text.split(", ") if name]
@@ -24,7 +25,7 @@ def from_tag(text: str | None) -> list[str]:
 
 
 def search_for(tag: str, variant: str) -> str:
-    """What to search MLflow for to find the runs whose tag lists a variant, and no others."""
+    """The MLflow search that finds exactly the runs whose tag lists a variant."""
     return f"tags.{tag} LIKE '%{as_tag([variant])}%'"
 
 

@@ -1,6 +1,6 @@
-"""What the MLflow UI says of a study and of a trial, in Markdown, and the views of a study's runs.
+"""The notes on studies and trials in the MLflow UI, in Markdown, and the saved views of runs.
 
-Links and pictures are relative to the address of the UI, so that they hold behind any server.
+Links and pictures are relative to the address of the UI, so that they work behind any server.
 """
 
 import re
@@ -29,10 +29,10 @@ from gmm_study.tracking.words import (
 from gmm_study.training.hyperparameters import CHANGES_THE_BOUND
 
 MOST_ROWS = 12
-"""Of the table of best trials."""
+"""The maximum number of rows in the table of best trials."""
 LONGEST = 5_000
-"""Characters of a note. MLflow takes 20,000 of an experiment and 8,000 of a run; its UI shows a
-note whole, and nobody reads so much."""
+"""The maximum number of characters of a note. MLflow accepts 20,000 for an experiment and 8,000 for
+a run, but its UI shows a note in full, and nobody reads that much."""
 LONGEST_QUESTION = 1_000
 BREAK = "\n\n"
 PICTURES = {
@@ -44,27 +44,27 @@ PICTURES = {
 
 @dataclass(frozen=True)
 class Facts:
-    """What the view has to know of a study."""
+    """The facts about a study that MLflow shows."""
 
     name: str
     question: str
     variant: str = ""
     command: str = ""
-    """That runs it; may be empty."""
+    """The command that runs the study; may be empty."""
     x: str | None = None
-    """The axis of its report."""
+    """The x-axis of its report."""
     axes: tuple[str, ...] = ()
     """The params in which its trials differ."""
     replicates: int = 1
 
     @property
     def variant_name(self) -> str:
-        """The variant as tags have it."""
+        """The name of the variant in tags."""
         return self.variant or DECLARED
 
     @property
     def swept_bounds(self) -> list[str]:
-        """In what the bounds of a method's trials differ, so that they do not compare."""
+        """Why the bounds of one method's trials are not comparable; empty if they are."""
         swept = {self.x, *self.axes}
         return [words for name, words in CHANGES_THE_BOUND.items() if name in swept]
 
@@ -75,17 +75,17 @@ class Facts:
 
 
 class ReportCell(NamedTuple):
-    """A cell of a study's report: the trials in it compete."""
+    """A cell of a study's report, in which trials compete."""
 
     dataset: str
     method: str
     x: str
-    """The value of the report's axis."""
+    """The value on the report's x-axis."""
 
 
 @dataclass(frozen=True)
 class BestRow:
-    """A line of the table of best trials."""
+    """A row of the table of best trials."""
 
     dataset: str
     method: str
@@ -96,7 +96,7 @@ class BestRow:
 
 
 def study_note(facts: Facts, experiment_id: str, best: Sequence[BestRow]) -> str:
-    """The description of a study's experiment, of which the UI shows one line until asked."""
+    """The description of a study's experiment; the UI shows its first line and hides the rest."""
     first = f"{asked(facts)} {_links(facts, experiment_id, best)}"
     others = [
         f"A run is a trial, the runs below it are its replicates, a seed each. {_along(facts)}"
@@ -117,7 +117,7 @@ def study_note(facts: Facts, experiment_id: str, best: Sequence[BestRow]) -> str
 
 
 def asked(facts: Facts) -> str:
-    """The study's question, cut where it is too long for a note."""
+    """The study's question, shortened if it is too long for a note."""
     question = facts.question
     fits = len(question) <= LONGEST_QUESTION
     return question if fits else f"{question[: LONGEST_QUESTION - 1]}…"
@@ -126,7 +126,7 @@ def asked(facts: Facts) -> str:
 def trial_note(
     label: str, trial_id: str, record: str, run_id: str, told: Account, pictures: Sequence[str]
 ) -> str:
-    """The note on the run of a trial that has ended; `record` says where that is."""
+    """The note on the run of a trial that has ended; `record` is the place of its record."""
     means = told.means()
     figures = [
         f"`{name}` {_with_error(means, name)}"
@@ -151,7 +151,7 @@ def trial_note(
 
 
 def saved_views(facts: Facts, created: int) -> dict[str, str]:
-    """The tags of an experiment that make views of its runs; `created` is in milliseconds."""
+    """The tags of an experiment that define views of its runs; `created` is in milliseconds."""
     best = BEST_OF_CELL if facts.swept_bounds else BEST_OF_METHOD
     here = search_for(best, facts.variant_name)
     trials = f"tags.{KIND} = '{TRIAL}' and {search_for(VARIANTS, facts.variant_name)}"
@@ -204,7 +204,7 @@ def _along(facts: Facts) -> str:
 
 
 def _best_table(experiment_id: str, best: Sequence[BestRow], room: int) -> str:
-    """As many rows as there is room for, empty where that is none."""
+    """The table, with as many rows as fit into `room` characters; empty if none fits."""
     table = "| data | method | best trial | mean validation bound |\n|---|---|---|---|"
     rows = 0
     for row in best[:MOST_ROWS]:
@@ -217,7 +217,7 @@ def _best_table(experiment_id: str, best: Sequence[BestRow], room: int) -> str:
 
 
 def _joined(paragraphs: Sequence[str]) -> str:
-    """The paragraphs that are not empty, without the last ones where a note would be too long."""
+    """The non-empty paragraphs; the last ones are dropped if the note would be too long."""
     kept = list(filter(None, paragraphs))
     while len(kept) > 1 and len(BREAK.join(kept)) > LONGEST:
         kept.pop()
@@ -225,7 +225,7 @@ def _joined(paragraphs: Sequence[str]) -> str:
 
 
 def _escaped(text: str) -> str:
-    """A text as Markdown that shows it, in a cell of a table and in a link too."""
+    """A text as Markdown that displays it literally, also in a table cell and in a link."""
     plain = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return re.sub(r"([\\`*_~|\[\]])", r"\\\1", plain)
 

@@ -1,6 +1,7 @@
 """A study's trials, replicates and curves from an MLflow server, for users without the records.
 
-MLflow has everything that the frames need (`words.py` lists it), and it is read back bit for bit.
+MLflow has all values that the data frames need (`words.py` lists them), and they are read back
+unchanged to the last bit.
 """
 
 import sys
@@ -33,29 +34,29 @@ _SETTINGS = {"depth": int} | {field.name: field.type for field in fields(Hyperpa
 
 @dataclass(frozen=True)
 class StudyRows:
-    """What MLflow has of a study, as plain rows in the order of the trials' ids.
+    """The content of MLflow on a study, as plain rows in the order of the trials' ids.
 
-    `trials`: a row a trial: `trial_id`, `state`, `status` (the state of what it has not ended),
-    `reason` (why it failed, else empty), `git_commit`, `versions` and `machine` (of the last
-    replicates to end, None where nothing is known), `finished` (seconds since 1970, or None), and
-    the flat configuration, typed.
-    `replicates`: a row a replicate that has ended: `trial_id`, `replicate`, `state`, `epochs`,
-    `best_epoch`, `seconds` (None where they are not known), and its final metrics (nats; NaN where
-    one is not finite).
+    `trials` has a row for each trial: `trial_id`, `state`, `status` (the state of its replicates
+    without a result), `reason` (why it failed, else empty), `git_commit`, `versions` and `machine`
+    (of the replicates that ended last, None if unknown), `finished` (seconds since 1970, or None),
+    and the flat configuration, typed.
+
+    `replicates` has a row for each replicate that has ended: `trial_id`, `replicate`, `state`,
+    `epochs`, `best_epoch`, `seconds` (None if unknown), and its final metrics (nats; NaN if not
+    finite).
     """
 
     trials: list[dict[str, Any]]
     replicates: list[dict[str, Any]]
     client: MlflowClient
     runs: dict[str, tuple[str, int]]
-    """By the id of a replicate's run, its trial and number."""
+    """By the id of a replicate's run: its trial and number."""
     curve_names: tuple[str, ...]
 
     def curves(self, trial_ids: Collection[str] | None = None) -> list[dict[str, Any]]:
         """Rows of trial_id, replicate, epoch, split, metric, value (nats), in this order.
 
-        Of all trials or some, and of their replicates that have ended or that a study asks for.
-        Asks MLflow at every call.
+        They are the curves of all trials or of the given ones. Every call asks MLflow.
         """
         wanted = [
             run_id
@@ -71,13 +72,12 @@ class StudyRows:
 
 
 def read_study(study: str, uri: str | None = None, variant: str | None = DECLARED) -> StudyRows:
-    """What a tracking server, or a database of MLflow's, has of a study.
+    """The content of a tracking server, or of MLflow's database, on a study.
 
-    `uri` is a tracking URI; None stands for `MLFLOW_TRACKING_URI` or `mlflow.db` in the current
-    folder. `variant` is `declared`, the study as its file declares it, or another of its variants,
-    as `small` or `max_epochs=5`; None stands for all of them. The values are those of the records,
-    bit for bit, as of the last sync. Raises `InputError` where there is no such database,
-    experiment or variant.
+    `uri` is a tracking URI; None means `MLFLOW_TRACKING_URI`, or `mlflow.db` in the current folder.
+    `variant` is `declared` (the study as its file declares it) or the name of another variant, such
+    as `small` or `max_epochs=5`; None means all of them. The values are those of the records at the
+    last sync, to the bit. Raises `InputError` if there is no such database, experiment or variant.
     """
     uri = uri or tracking_uri()
     if is_missing(uri):
@@ -119,7 +119,7 @@ def _is_of_a_trial(run: Run) -> bool:
 
 
 def _of_variant(parents: dict[str, Run], study: str, variant: str | None) -> dict[str, Run]:
-    """The trials' runs that a variant of the study has; None stands for all variants."""
+    """The trials' runs that belong to a variant of the study; None means all variants."""
     if variant is None or not parents:
         return parents
     lists = {trial_id: from_tag(run.data.tags.get(VARIANTS)) for trial_id, run in parents.items()}
@@ -131,7 +131,7 @@ def _of_variant(parents: dict[str, Run], study: str, variant: str | None) -> dic
 
 
 def _below(runs: list[Run], parents: dict[str, Run]) -> Iterator[Run]:
-    """The replicates of the trials' runs that stay."""
+    """The replicates' runs that belong to these runs of trials."""
     for run in runs:
         tags = run.data.tags
         parent = parents.get(tags["trial_id"])
@@ -177,7 +177,7 @@ def _replicate_row(run: Run) -> dict[str, Any]:
 
 
 def _setting(name: str, text: str) -> Any:
-    """The value of a setting from the text that MLflow has of it."""
+    """The value of a setting, parsed from MLflow's text."""
     kind = _SETTINGS.get(name)
     if kind is float:
         return float(text)
@@ -191,7 +191,7 @@ def _is_curve(name: str) -> bool:
 def _histories(
     client: MlflowClient, run_ids: list[str], names: tuple[str, ...]
 ) -> Iterator[tuple[str, str, Metric]]:
-    """All points of some metrics of some runs."""
+    """All points of some metrics of some runs, by the store's bulk call if it has one."""
     read = bulk_history(client)
     if read is not None:
         for name in names:
@@ -207,7 +207,7 @@ def _histories(
 
 
 def _value(value: float) -> float:
-    """A value as it was logged; a database of MLflow's has the greatest number for infinity."""
+    """A value as it was logged; MLflow's database stores infinity as the largest number."""
     return copysign(inf, value) if abs(value) == sys.float_info.max else value
 
 

@@ -52,7 +52,7 @@ from gmm_study.trials.result import ReplicateResult
 from gmm_study.trials.selection import CRITERION, best_trials
 
 BATCH = 800
-"""Metrics in one request; MLflow takes 1,000 entries, params and tags among them."""
+"""Metrics per request; MLflow accepts 1,000 entries, including params and tags."""
 ARTIFACTS = (
     "config.json",
     "checkpoint/model.safetensors",
@@ -66,34 +66,34 @@ ARTIFACTS = (
 
 @dataclass
 class _Run:
-    """A run in MLflow and what it already says."""
+    """A run in MLflow and its content."""
 
     run_id: str
     started: int
-    """In milliseconds, as MLflow has it."""
+    """Its start in MLflow, in milliseconds."""
     tags: dict[str, str]
     last_epoch: int = 0
     lacks_params: bool = False
     params: list[Param] = field(default_factory=list)
-    """Those to go with the next request."""
+    """To be sent with the next request."""
 
     @property
     def state(self) -> TrialState:
-        """The state that MLflow has of it."""
+        """Its state in MLflow."""
         return TrialState(self.tags["state"])
 
     @property
     def has_ended(self) -> bool:
-        """Whether MLflow has all of it; runs from before there were kinds lack a part."""
+        """Whether MLflow has the complete run; runs from before the tag `kind` are incomplete."""
         return self.state.has_result and KIND in self.tags
 
     def says(self, told: Account) -> bool:
-        """Whether MLflow has all of an ended trial already."""
+        """Whether MLflow already has everything about an ended trial."""
         known = (self.state, self.tags.get("replicates"), self.tags.get("rest"))
         return self.has_ended and known == (told.state, told.averaged, told.rest)
 
     def metric(self, name: str, value: float, step: int) -> Metric:
-        """A figure with a time of its own: said twice it is one entry, which MLflow keeps once."""
+        """A value whose timestamp depends only on its step; logged twice, it is stored once."""
         return Metric(name, value, self.started + step, step)
 
 
@@ -106,8 +106,8 @@ class _TrialRuns:
 class StudyRuns:
     """The MLflow runs of one study's trials.
 
-    Several may be at work at a time. Those of one machine make runs one after another, by a lock,
-    and look up first what the others made.
+    Several processes may use this at the same time. Those of one machine create runs one after
+    another, under a lock, and first look up the runs that the others have created.
     """
 
     def __init__(self, facts: Facts, uri: str | None = None) -> None:
@@ -124,10 +124,10 @@ class StudyRuns:
         self._bounds: dict[str, float | None] = {}
 
     def sync(self, label: str, config: TrialConfig, record: Record, replicates: int) -> bool:
-        """Add to MLflow whatever the trial's record holds that it lacks; nothing twice.
+        """Add to MLflow what is new in the trial's record; nothing is added twice.
 
-        Gives whether all of the wanted replicates have ended. Raises `ValueError` for a record that
-        cannot be read, before anything is added.
+        Returns whether all wanted replicates have ended. Raises `ValueError` if the record cannot
+        be read, before anything is added.
         """
         self._bounds.pop(config.trial_id, None)
         told = account_of(record, replicates)
@@ -144,11 +144,11 @@ class StudyRuns:
         return told.state.has_result
 
     def conclude(self, places: Sequence[tuple[ReportCell, str]]) -> None:
-        """Tag the best of the trials that were synced, where MLflow's tags differ.
+        """Tag the best of the synced trials, and remove such tags from the others.
 
-        `places` are the study's trials, in order, each with every cell that it competes in. A trial
-        that is no longer in the study is not the best of any cell. No trial is the best of a method
-        whose bounds do not compare.
+        `places` are the study's trials, in order, each with every cell in which it competes. A
+        trial that is no longer in the study is not the best of any cell. If the bounds of a
+        method's trials are not comparable, no trial is the best of the method.
         """
         best_of_cell = best_trials(places, self._bounds)
         of_methods = (((cell.dataset, cell.method), trial_id) for cell, trial_id in places)
@@ -169,7 +169,7 @@ class StudyRuns:
         return rows
 
     def _list(self, run: _Run, tag: str, wanted: bool) -> None:
-        """Have a tag that lists variants of the study list this one, or not."""
+        """Add this variant to a tag that lists variants, or remove it."""
         others = set(from_tag(run.tags.get(tag))) - {self.facts.variant_name}
         after = as_tag(others | {self.facts.variant_name} if wanted else others)
         if after == run.tags.get(tag, ""):
@@ -234,7 +234,7 @@ class StudyRuns:
         tags: Mapping[str, str | None],
         metrics: Sequence[Metric] = (),
     ) -> None:
-        """Log a state with what belongs to it, then MLflow's own status; tags of None go."""
+        """Log a state, metrics and tags, then MLflow's own status. Tags of None are removed."""
         wanted = {"state": str(state), **{name: text for name, text in tags.items() if text}}
         new = {name: text for name, text in wanted.items() if run.tags.get(name) != text}
         gone = [name for name, text in tags.items() if not text and name in run.tags]
@@ -249,9 +249,9 @@ class StudyRuns:
         run.tags |= new
 
     def _log(self, run: _Run, metrics: Sequence[Metric] = (), tags: Sequence[RunTag] = ()) -> None:
-        """Log metrics, the run's params with the first of them, and the tags after all else.
+        """Log metrics, the run's params with the first request, and the tags with the last.
 
-        One request, as a rule: each costs several transactions.
+        This is usually a single request, because each request costs several transactions.
         """
         batches = [metrics[start : start + BATCH] for start in range(0, len(metrics), BATCH)]
         *others, last = batches or [()]
@@ -268,7 +268,7 @@ class StudyRuns:
             self.client.update_run(run_id, STATUS[state])
 
     def _log_artifacts(self, run: _Run, record: Record) -> list[str]:
-        """Copy what the record has of them; gives their names."""
+        """Copy the artifacts that the record has; returns their names."""
         logged = []
         with tempfile.TemporaryDirectory() as folder:
             for name in ARTIFACTS:
@@ -282,7 +282,7 @@ class StudyRuns:
         return logged
 
     def _runs_of(self, label: str, config: TrialConfig, indices: Sequence[int]) -> _TrialRuns:
-        """A trial's runs, looked up in MLflow where they are not known, then made."""
+        """A trial's runs; unknown ones are looked up in MLflow, and created if missing."""
         known = self.trials.get(config.trial_id)
         if known is None or not set(indices) <= set(known.replicates):
             with self._lock:
@@ -317,9 +317,10 @@ class StudyRuns:
         return _Run(run.info.run_id, run.info.start_time, common | tags, lacks_params=True)
 
     def _known_runs(self, trial_id: str | None = None) -> dict[str, _TrialRuns]:
-        """The runs that MLflow has already, by trial id, or those of one trial.
+        """The runs that exist in MLflow, by trial id; all, or those of one trial.
 
-        Of several runs for the same, as an answer that was lost leaves them, the first one stays.
+        If a lost response has led to several runs for the same trial or replicate, the first one is
+        kept.
         """
         kept: dict[str, _TrialRuns] = {}
         # A trial's own run is made before those of its replicates.
@@ -352,7 +353,7 @@ class StudyRuns:
         )
 
     def _all_runs(self, trial_id: str | None) -> list[Any]:
-        """Runs in the order in which they were made."""
+        """Runs in the order in which they were created."""
         only = f"tags.trial_id = '{trial_id}'" if trial_id else ""
         runs, token = [], None
         while True:
@@ -366,7 +367,7 @@ class StudyRuns:
 
 
 def _final_figures(ended: ReplicateResult) -> dict[str, float]:
-    """The final figures of a replicate as MLflow has them."""
+    """The final metrics of a replicate, with their names in MLflow."""
     figures = {
         BEST_BOUND if name == CRITERION else name: value
         for name, value in ended.metrics.items()
@@ -377,7 +378,7 @@ def _final_figures(ended: ReplicateResult) -> dict[str, float]:
 
 
 def _shown(record: Record) -> str:
-    """Where a record is, for people: nothing of the machine above the storage's own folder."""
+    """The place of a record as shown to people: of a local path, only the last two folders."""
     return "/".join(redact(record.path).rsplit("/", 2)[-2:]) if record.is_local else record.path
 
 
@@ -386,12 +387,12 @@ def _when_made(run: Any) -> tuple[Any, ...]:
 
 
 def _belongs(run: Any, trial: _TrialRuns | None) -> bool:
-    """Whether a replicate's run is the first of its kind below the trial's run that stays."""
+    """Whether a replicate's run is the first one for this replicate below its trial's kept run."""
     if trial is None or run.data.tags.get(MLFLOW_PARENT_RUN_ID) != trial.parent.run_id:
         return False
     return int(run.data.tags["replicate"]) not in trial.replicates
 
 
 def is_declined(error: Exception) -> bool:
-    """Whether MLflow is there and does not take this one thing; others it may take."""
+    """Whether MLflow has rejected this request in particular; it may accept others."""
     return isinstance(error, MlflowException) and 400 <= error.get_http_status_code() < 500

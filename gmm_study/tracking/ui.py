@@ -1,4 +1,4 @@
-"""The MLflow UI, opened at a study's runs, with the reports beside it.
+"""The MLflow UI, opened at the runs of the studies, with the reports beside it.
 
 MLflow finds the app through an entry point of this package. The app opens the UI's section for
 training models and serves the folder `reports/` under `/reports`.
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from flask import Response
 
 APP = "gmm-study"
-"""Under which MLflow finds `create_app`, by an entry point of this package."""
+"""The name of the entry point through which MLflow finds `create_app`."""
 REPORTS = "reports"
 _SCRIPT = "".join(
     f"if(localStorage.getItem('{key}')===null)localStorage.setItem('{key}','{value}');"
     for key, value in BROWSER_STORAGE.items()
 )
-"""Keeps a choice that the person has made before."""
+"""Does not overwrite a choice that the user has made before."""
 
 
 def serve(host: str, port: int) -> None:
@@ -44,7 +44,7 @@ def serve(host: str, port: int) -> None:
 
 
 def create_app() -> Any:
-    """MLflow's own app, whose page opens in the part for training models."""
+    """MLflow's own app; its first page opens the section for training models."""
     from flask import request, send_from_directory
 
     pages, app = apps()

@@ -5,7 +5,7 @@ VARIANTS, DECLARED = "variants", "declared"
 BEST_OF_CELL, BEST_OF_METHOD = "best_of_cell", "best_of_method"
 BEST_BOUND = "valid/best_bound"
 MEAN_CURVES = ("train/bound", "valid/bound")
-"""The curves that a trial's run has the mean of."""
+"""The curves whose mean over replicates is logged to a trial's run."""
 
 TAGS = {
     "study": "name of the study",
@@ -46,7 +46,7 @@ METRICS = {
     "best_epoch": "epoch of the parameters that were kept (replicates)",
     "seconds": "time trained (replicates)",
 }
-"""Metrics of runs; those in brackets have them."""
+"""Metrics of runs; brackets say whether replicates or trials have them."""
 
 PARAMS = {
     "dataset": "name of the data set",
@@ -54,12 +54,12 @@ PARAMS = {
     "layers": "their units from the data up, as `48,24,12`",
     "SETTING": "every other setting that the configuration reads, defaults resolved",
 }
-"""Params of runs, the same on a trial's and its replicates'."""
+"""Params of runs, equal for a trial and its replicates."""
 
 
 def mean_curve_name(curve: str, replicates: int) -> str:
-    """What the mean of a curve over so many replicates is called; curves of all share a section.
+    """The name of a curve's mean over this number of replicates; all are in one section.
 
-    The number is in the name, as a point of a curve cannot be taken back when there are more.
+    The number is part of the name, because a logged point cannot be changed when there are more.
     """
     return f"mean_of_{replicates}/{curve.replace('/', '_')}"
