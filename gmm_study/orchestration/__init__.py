@@ -1,1 +1,1 @@
-"""Running a study's trials side by side through Ray Tune, on one machine or a cluster."""
+"""Running the trials of a study in parallel with Ray Tune, on one machine or a cluster."""

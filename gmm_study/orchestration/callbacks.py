@@ -1,4 +1,4 @@
-"""What the driver hears from Ray Tune about the trials, and tells it."""
+"""The driver's callbacks from Ray Tune: reports of trials, deaths of workers, and when to stop."""
 
 from contextlib import suppress
 from time import monotonic
@@ -16,7 +16,7 @@ from gmm_study.trials.status import WAITING, Phase
 
 
 class StaysInTheDriver:
-    """Pickled empty: Ray Tune stores callbacks for a restore of its own, which is never used."""
+    """Is pickled empty: Ray Tune stores callbacks for its own restore, which is not used."""
 
     def __getstate__(self) -> dict[str, Any]:
         return {}
@@ -42,13 +42,13 @@ class TrialReports(StaysInTheDriver, Callback):
     def on_trial_start(
         self, iteration: int, trials: list[Trial], trial: Trial, **info: Any
     ) -> None:
-        """A worker takes a trial up, or again."""
+        """A worker starts or restarts a trial."""
         self.heard_at[trial.trial_id] = monotonic()
 
     def on_trial_result(
         self, iteration: int, trials: list[Trial], trial: Trial, result: dict[str, Any], **info: Any
     ) -> None:
-        """A trial worked on, or ended."""
+        """A trial has reported progress or its end."""
         self.heard_at[trial.trial_id] = monotonic()
         if result["state"] == WAITING:
             self._release(result["trial"])
@@ -59,21 +59,21 @@ class TrialReports(StaysInTheDriver, Callback):
     def on_trial_complete(
         self, iteration: int, trials: list[Trial], trial: Trial, **info: Any
     ) -> None:
-        """Forget the moving averages that Tune keeps of a trial for ever, tens of KiB each."""
+        """Drop the moving averages that Tune keeps of every trial, tens of KiB each."""
         trial.metric_analysis.clear()
         trial.metric_n_steps.clear()
 
     def on_trial_recover(
         self, iteration: int, trials: list[Trial], trial: Trial, **info: Any
     ) -> None:
-        """A trial's worker died and another is to take it up."""
+        """A trial's worker died, and another one will continue the trial."""
         if trial.last_result:
             self.dead.add((trial.last_result["hostname"], trial.last_result["pid"]))
 
     def on_trial_error(
         self, iteration: int, trials: list[Trial], trial: Trial, **info: Any
     ) -> None:
-        """A trial's worker died and was not taken up again."""
+        """A trial's worker died too often, and the trial is not restarted."""
         trial_id = trial.config["job"]["trial"]["trial_id"]
         error = redact(str(trial.get_error())).strip()
         *_, reason = error.splitlines() or ["the worker died"]
@@ -93,9 +93,11 @@ class TrialReports(StaysInTheDriver, Callback):
         self.view.update(report)
 
     def _release(self, trial_id: str) -> None:
-        """Let a worker that waits for a dead one, on a host that nobody can ask, wait no longer.
+        """Release a trial whose worker is dead, for another worker that waits for it.
 
-        Said as often as it waits, as the dead may have written for a moment longer.
+        That worker may be on another host and cannot check this itself. It is called whenever the
+        worker reports that it waits, because the dead one may have written its status for a moment
+        longer.
         """
         record = self.store.record(trial_id)
         with suppress(OSError):
@@ -112,9 +114,9 @@ class Interruptible(Protocol):
 
 
 class StopTrials(StaysInTheDriver, Stopper):
-    """Stops a trial that falls behind, and all once the user has asked for it.
+    """Stops a trial that falls behind, and all trials when the user asks for it.
 
-    Each keeps what it has reached.
+    A stopped trial keeps its checkpoint.
     """
 
     def __init__(self, interrupt: Interruptible, searches: Searches) -> None:
@@ -122,7 +124,7 @@ class StopTrials(StaysInTheDriver, Stopper):
         self.searches = searches
 
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
-        """Whether a trial falls behind its peers; the callbacks then hear that it is stopped."""
+        """Whether a trial falls behind; if so, its result gets the state `stopped`."""
         if result["state"] != TrialState.RUNNING or result["phase"] != Phase.TRAINING:
             return False
         behind = self.searches.falls_behind(result["trial"], result["epoch"], result["bound"])
@@ -131,5 +133,5 @@ class StopTrials(StaysInTheDriver, Stopper):
         return behind
 
     def stop_all(self) -> bool:
-        """Whether all are to stop now."""
+        """Whether all trials are to stop now."""
         return self.interrupt.pressed

@@ -1,4 +1,4 @@
-"""Why MLflow could not be brought up to date, in a few words."""
+"""A short explanation of why MLflow could not be updated."""
 
 from gmm_study.addresses import redact
 
@@ -18,12 +18,12 @@ CAUSES = {
     "The file lock": "another process has been adding to it for long",
     "database is locked": "another process keeps its database locked",
 }
-"""What is said for a text that libraries' long messages hold."""
+"""The explanation for each text that may occur in a library's long error message."""
 LENGTH = 120
 
 
 def cause_of(text: str) -> str:
-    """A few words for the text of an error: no secrets, and no library's representations."""
+    """A short explanation of an error's text, without secrets."""
     for sign, words in CAUSES.items():
         if sign in text:
             return words

@@ -43,18 +43,19 @@ SETTINGS = {
     "TUNE_GLOBAL_CHECKPOINT_S": "3600",
     "TUNE_WARN_INSUFFICENT_RESOURCE_THRESHOLD_S": "600",
 }
-"""Of Ray, unless the user says otherwise; to be set before Ray is imported."""
+"""Environment variables of Ray, unless the user has set them; they must be set before Ray is
+imported."""
 ANSWERS_IN = 5.0
-"""Seconds in which a port is opened to a connection."""
+"""Seconds to wait for a connection to a port."""
 HEAD_ANSWERS_IN = 15.0
-"""Seconds that Ray is given to ask the head which cluster it is; it takes some ten more."""
+"""Seconds that Ray may take to ask the head for its cluster; in fact it takes about ten more."""
 NODE_ANSWERS_IN = 300.0
-"""Seconds in which a node has unpacked this code, imported it and looked at the storage."""
+"""Seconds in which a node must unpack this code, import it and check the storage."""
 LOOK_EVERY, LOST_AFTER = 2.0, 30.0
-"""Seconds between two looks at the head, and of silence after which it is gone; after 60 Ray ends
-the driver itself, with a page of C++."""
+"""Seconds between two checks of the head, and seconds of silence after which it counts as lost.
+After 60 seconds Ray itself would end the driver, with a page of C++ output."""
 JOB_VARIABLE = "RAY_JOB_CONFIG_JSON_ENV_VAR"
-"""Set by Ray in a driver that `ray job submit` started."""
+"""Set by Ray for a driver that was started by `ray job submit`."""
 KNOCK = """
 import sys
 from ray._private import services
@@ -67,8 +68,8 @@ client = GcsClient(address=head)
 print(head, flush=True)
 services.get_node_to_connect_for_driver(client, timeout_seconds=15)
 """
-"""Finds a cluster's head and the node of it that runs on this machine, in a process of its own, as
-Ray's C++ says on stderr what goes wrong and waits long."""
+"""A program that finds a cluster's head and its node on this machine. It is a process of its own
+because Ray waits long and reports errors from C++ on stderr."""
 
 
 def prepare_ray() -> None:
@@ -81,12 +82,12 @@ def prepare_ray() -> None:
 def ray_at(
     address: str | None, resources: Resources, store: RecordStore, methods: Sequence[str] = ()
 ) -> Iterator[None]:
-    """Ray that can run trials of these methods into a store, a private one or a cluster.
+    """A Ray that can run trials of these methods into a store: a local one or a cluster.
 
-    The address is `HOST:PORT` of the head or `auto`; None
-    is RAY_ADDRESS, or a private Ray where that is not set. Raises `InputError` where there is no
-    such cluster, where no node has what a trial asks for, and where a node does not share the
-    storage or lacks the package of a method.
+    The address is `HOST:PORT` of the head, or `auto`. With None, RAY_ADDRESS is used, or a local
+    Ray if it is not set. Raises `InputError` if there is no such cluster, if no node has the
+    resources for a trial, and if a node does not share the storage or lacks the package of a
+    method.
     """
     import ray
 
@@ -118,13 +119,13 @@ def ray_at(
 
 
 def _hide_token() -> None:
-    """Keep from other users the token that Ray made for this one, readable for all."""
+    """Make Ray's token, which Ray creates readable for everyone, unreadable for other users."""
     with suppress(OSError):
         (Path.home() / ".ray" / "auth_token").chmod(0o600)
 
 
 def _head_of(address: str) -> str:
-    """`HOST:PORT` of a cluster's head, which answers, and of which a node runs here."""
+    """`HOST:PORT` of the head of a cluster that answers and has a node on this machine."""
     if "://" in address:
         raise InputError(
             f"address: '{address}' is of Ray's client or its dashboard; give HOST:PORT of the head "
@@ -147,7 +148,7 @@ def _head_of(address: str) -> str:
 
 
 def _why_not(answer: subprocess.CompletedProcess[str]) -> str:
-    """What a cluster's head objected to."""
+    """The reason that a cluster's head gave."""
     said = answer.stderr
     if "AuthenticationError" in said:
         return (
@@ -185,7 +186,7 @@ def _touch(address: str) -> None:
 
 
 def _shipped_code() -> dict[str, Any]:
-    """The runtime environment in which nodes run this code, and know which it is."""
+    """The runtime environment that gives nodes this code and its git commit."""
     known = {COMMIT_VARIABLE: git_commit(), "GMM_STUDY_EAGER": os.environ.get("GMM_STUDY_EAGER")}
     return {
         "py_modules": [str(Path(gmm_study.__file__).parent)],
@@ -209,12 +210,12 @@ def _check_resources(asked: Resources, nodes: Sequence[Mapping[str, Any]]) -> No
 
 
 def _least(asked: Resources) -> dict[str, float]:
-    """What a node must have for one trial; `auto` fits into any GPU."""
+    """The resources that a node must have for one trial; `auto` fits into any GPU."""
     return {"CPU": asked.cpus, "GPU": 0.0 if asked.gpus == "auto" else asked.gpus}
 
 
 def at_a_time(asked: Resources, gpu_share: float) -> int:
-    """How many trials the Ray that was joined runs side by side."""
+    """The number of trials that the connected Ray can run at a time."""
     import ray
 
     wanted = {"CPU": asked.cpus, "GPU": gpu_share}
@@ -231,7 +232,7 @@ def at_a_time(asked: Resources, gpu_share: float) -> int:
 
 
 def _refuse_lost_storage(store: RecordStore) -> None:
-    """A job's working folder is a copy that goes with the job, and records in it too."""
+    """Raise `InputError` for a storage in the working folder of a Ray job, which Ray deletes."""
     job = json.loads(os.environ.get(JOB_VARIABLE, "{}")).get("runtime_env") or {}
     if job.get("working_dir") and Path(store.root).is_relative_to(Path.cwd()):
         raise InputError(
@@ -241,7 +242,7 @@ def _refuse_lost_storage(store: RecordStore) -> None:
 
 
 def _check_nodes(asked: Resources, store: RecordStore, methods: Sequence[str]) -> None:
-    """Raise `InputError` if a node cannot run trials, or not into the store."""
+    """Raise `InputError` if a node cannot run trials, or cannot write to the store."""
     import ray
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
@@ -267,7 +268,7 @@ def _check_nodes(asked: Resources, store: RecordStore, methods: Sequence[str]) -
 
 
 def _refuse_node(host: str, store: RecordStore, answer: Any) -> None:
-    """Raise `InputError` if a node's answer is not that all is well."""
+    """Raise `InputError` if a node reports a problem or does not answer."""
     import ray
 
     try:
@@ -284,7 +285,7 @@ def _refuse_node(host: str, store: RecordStore, answer: Any) -> None:
 
 
 def _what_is_wrong(storage: str, probe: str, methods: Sequence[str]) -> str | None:
-    """On a node: what hinders trials there from being written where the driver reads."""
+    """Run on a node: what prevents its trials from being written to the driver's storage."""
     import gmm_study.trials.run  # noqa: F401  # which needs all that a trial needs
     from gmm_study.training.methods import method_named
 
@@ -307,7 +308,8 @@ def _what_is_wrong(storage: str, probe: str, methods: Sequence[str]) -> str | No
 def _watched(address: str, head: str) -> Iterator[None]:
     """End this process with one line once the head has been silent for too long.
 
-    From a thread, as the main one then waits for the head inside Ray, where no signal reaches it.
+    This runs in a thread, because the main thread then waits inside Ray, where no signal reaches
+    it.
     """
     over = threading.Event()
 

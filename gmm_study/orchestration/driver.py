@@ -1,4 +1,4 @@
-"""The driver: hands the missing trials of a plan to Ray Tune and follows them.
+"""The driver: gives the missing trials of a plan to Ray Tune, and restarts trials of dead workers.
 
 Ray Tune's own checkpoints and restore are not used: a trial resumes from its record, so a killed
 worker, a killed driver and a second run all take the same path. Tune's files go to a temporary
@@ -27,12 +27,12 @@ from gmm_study.trials.record import RecordStore
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 WORKER_CRASHES = 3
-"""How often a trial whose worker died is taken up again from its record."""
+"""How often a trial whose worker died is restarted from its record."""
 
 
 @dataclass
 class Outcome:
-    """How a run of a study ended: trials by state, of those that were to be trained."""
+    """The result of a run of a study: the number of trials by state, of those to be trained."""
 
     states: Counter[str]
     wanted: int
@@ -40,14 +40,14 @@ class Outcome:
 
 
 class Interrupt:
-    """Whether Ctrl-C or SIGTERM asked to stop; a second one is an ordinary KeyboardInterrupt."""
+    """Whether Ctrl-C or SIGTERM was received; a second one raises KeyboardInterrupt as usual."""
 
     def __init__(self) -> None:
         self.pressed = False
 
     @contextmanager
     def watched(self) -> Iterator["Interrupt"]:
-        """Take the first signal as a request to stop cleanly."""
+        """Treat the first signal as a request to stop cleanly."""
         before = {number: signal.signal(number, self._press) for number in STOP_SIGNALS}
         try:
             yield self
@@ -70,8 +70,8 @@ def run_trials(
 ) -> Outcome:
     """Train the `missing` trials of a plan into the store.
 
-    `datasets` are by checksum, `address` is that of a Ray cluster. Raises `InputError` where the
-    study asks for more than there is.
+    `datasets` are by checksum, `address` is that of a Ray cluster. Raises `InputError` if the study
+    needs more resources than there are.
     """
     searches = Searches(plan, store)
     searches.take_up(retried={trial.config.trial_id for trial in missing})
@@ -133,7 +133,7 @@ def _tune(
 def _trainable(
     study: Study, datasets: Mapping[str, Dataset], store: RecordStore, gpu_share: float
 ) -> Any:
-    """The class that trains any trial of the study, with what all of them share."""
+    """The class that trains any trial of the study, with the arguments that all trials share."""
     from ray import tune
 
     from gmm_study.orchestration.trainable import TrialTrainable
@@ -154,7 +154,7 @@ def _trainable(
 
 
 def _count_no_callbacks() -> None:
-    """Spare the two seconds in which Tune imports MLflow, to count callbacks for statistics."""
+    """Keep Tune from importing MLflow just to count callbacks, which takes two seconds."""
     with suppress(ImportError):  # a detail of Ray's, which may move
         from ray.air._internal import usage
 

@@ -11,17 +11,17 @@ from gmm_study.estimates import memory_of_a_trial
 from gmm_study.study import PlannedTrial, Study
 
 USABLE = 0.9
-"""Of a GPU's memory; the driver and fragments take the rest."""
+"""The usable part of a GPU's memory; the driver and fragmentation take the rest."""
 FINEST = 10_000
-"""Ray counts resources in parts of so many."""
+"""Ray counts resources in units of 1 / `FINEST`."""
 
 
 def share_of_a_gpu(
     study: Study, trials: Sequence[PlannedTrial], datasets: Mapping[str, Dataset]
 ) -> float:
-    """The `gpus` of the study's resources; for `auto`, so that the neediest trial fits.
+    """The study's `resources.gpus`; for `auto`, the share that fits the largest trial.
 
-    `auto` asks a worker on every node with GPUs how large they are; the smallest counts.
+    `auto` asks a worker on every node with GPUs for their memory, and uses the smallest.
     """
     if study.resources.gpus != "auto":
         return study.resources.gpus
@@ -30,15 +30,15 @@ def share_of_a_gpu(
 
 
 def share_that_fits(need: float, memory: float) -> float:
-    """1/n of a GPU of `memory` bytes, for the most trials n that need `need` bytes each.
+    """1/n of a GPU of `memory` bytes, with the largest n for which n trials of `need` bytes fit.
 
-    Rounded down to what Ray counts in, so that n of them fit; 1 where not even one does.
+    Rounded down to Ray's units, so that n of them fit; 1 if not even one trial fits.
     """
     return (FINEST // max(1, int(memory * USABLE / need))) / FINEST
 
 
 def gpu_memories() -> list[int]:
-    """Bytes of the first GPU of every node that has any."""
+    """Memory in bytes of the first GPU of every node that has one."""
     import ray
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 

@@ -1,4 +1,4 @@
-"""What a person sees while a study runs: a table on a terminal, a few plain lines elsewhere."""
+"""What is shown while a study runs: a table on a terminal, plain lines in a file or a pipe."""
 
 import time
 from collections import Counter
@@ -19,14 +19,14 @@ from gmm_study.training.state import TrialState
 from gmm_study.trials.status import WAITING, Phase
 
 PLAIN_LINE_EVERY = 30.0
-"""Seconds between progress lines where the output is no terminal."""
+"""Seconds between progress lines if the output is not a terminal."""
 MOST_ROWS = 16
 
 
 class LiveView:
-    """The running trials with epoch, bound and time left, and counts of all; a context manager.
+    """A context manager that shows the running trials (epoch, bound, time left) and the counts.
 
-    `labels` names each trial that is to be trained, by its id; `searches` propose more of them.
+    `labels` has the name of each trial to be trained, by its id; `searches` propose further ones.
     """
 
     def __init__(
@@ -52,15 +52,15 @@ class LiveView:
 
     @property
     def wanted(self) -> int:
-        """How many trials are to be trained, with those that are yet to be proposed."""
+        """The number of trials to be trained, including those that are yet to be proposed."""
         return len(self.labels) + self.searches.unproposed
 
     def expect(self, trial: PlannedTrial) -> None:
-        """Take in a trial that was proposed."""
+        """Add a trial that was proposed."""
         self.labels[trial.config.trial_id] = trial.label
 
     def update(self, report: Mapping[str, Any]) -> None:
-        """Take a trial's report: its `trial` id, `state`, epoch, bound and seconds left."""
+        """Process a trial's report: its `trial` id, `state`, epoch, bound and seconds left."""
         trial_id = report["trial"]
         if report["state"] in (TrialState.RUNNING, WAITING):
             self.running[trial_id] = dict(report)
@@ -75,7 +75,7 @@ class LiveView:
             self._last_line = time.monotonic()
 
     def counts(self) -> str:
-        """One line: trials ended of all, running, and the time left."""
+        """One line: trials ended out of all, running trials, and the time left."""
         done = sum(self.ended.values())
         total = self.wanted
         not_complete = ((s, n) for s, n in self.ended.items() if s != TrialState.COMPLETE)
@@ -94,7 +94,7 @@ class LiveView:
         return ", ".join(parts)
 
     def _seconds_left(self) -> float | None:
-        """By the pace of the trials so far, those that run counted by their epochs."""
+        """From the speed of the trials so far; a running trial counts by its fraction of epochs."""
         partly: float = sum(
             report["epoch"] / report["max_epochs"]
             for report in list(self.running.values())

@@ -16,13 +16,13 @@ from gmm_study.search.searches import Searches
 from gmm_study.study import PlannedTrial
 
 ASK_EVERY = 5.0
-"""Seconds between two looks at how large the cluster is."""
+"""Seconds between two checks of the size of the cluster."""
 
 
 class Queue(StaysInTheDriver, Searcher):
-    """Hands Tune the trials that a plan lacks, then those that its searches propose.
+    """Gives Tune the missing trials of a plan, then those that its searches propose.
 
-    A search is asked only when a trial could start at once, so that it knows all that has ended.
+    A search is asked only when a trial could start at once, so that it knows all earlier results.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class Queue(StaysInTheDriver, Searcher):
         self._places, self._asked_at = at_a_time(), monotonic()
 
     def suggest(self, trial_id: str) -> Any:
-        """The job of the next trial, None where Tune is to wait for one that runs."""
+        """The job of the next trial; None if Tune is to wait until a running trial ends."""
         if not self.missing and self.searches.unproposed and self._is_busy():
             return None
         trial = self.missing.popleft() if self.missing else self._proposed()
@@ -58,7 +58,7 @@ class Queue(StaysInTheDriver, Searcher):
         return {"job": job}
 
     def _is_busy(self) -> bool:
-        """Whether a further trial would have to wait; a cluster may grow."""
+        """Whether another trial would have to wait. Checked repeatedly, as a cluster may grow."""
         if len(self._handed_out) < self._places:
             return False
         if monotonic() > self._asked_at + ASK_EVERY:
@@ -74,11 +74,11 @@ class Queue(StaysInTheDriver, Searcher):
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
     ) -> None:
-        """A trial has ended, well or not; the searches hear of it from its record."""
+        """A trial has ended in any state; the searches learn of it from its record."""
         self._handed_out.discard(trial_id)
 
     def save(self, checkpoint_path: str) -> None:
-        """Nothing: a run that goes on reads the records, and no state of Tune's."""
+        """Do nothing: a continued run reads the records and needs no state of Tune."""
 
     def restore(self, checkpoint_path: str) -> None:
-        """Nothing was saved."""
+        """Do nothing, because nothing was saved."""

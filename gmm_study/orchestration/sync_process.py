@@ -18,29 +18,29 @@ from gmm_study.orchestration.cause import cause_of
 from gmm_study.orchestration.views import PROBLEMS, UP_TO_DATE
 
 CLOSING_WAIT = 60.0
-"""Seconds that the end of a run waits for MLflow."""
+"""The maximum time in seconds that a run waits for MLflow at its end."""
 MOST_OUTPUT = 1_000_000
-"""Bytes of its output that are read."""
+"""The maximum number of bytes of its output that are read."""
 STOPPING_WAIT = 5.0
-"""Seconds that the process has to tidy up once it was interrupted."""
+"""Seconds that the process has to end cleanly after it was interrupted."""
 
 
 class SyncProcess:
-    """Copies a study's records to MLflow from `start` until the run has ended, and then ends.
+    """Copies a study's records to MLflow from `start` until the run has ended.
 
-    It learns that from the store, where nobody drives the study any more. Whatever goes wrong with
-    MLflow costs no trial.
+    The process learns from the store that the run has ended: the study then has no driver. An error
+    of MLflow does not affect any trial.
     """
 
     def __init__(self, words: Sequence[str], storage: str) -> None:
-        """`words` name the study as in `gmm-study sync WORDS`, `storage` where its records are."""
+        """`words` name the study as in `gmm-study sync WORDS`; `storage` has its records."""
         self._command = [sys.executable, "-P", "-m", "gmm_study", "sync", "--follow", *words]
         self._storage = storage
         self._process: subprocess.Popen[bytes] | None = None
         self._output = tempfile.TemporaryFile()  # noqa: SIM115  # closed by __exit__
 
     def start(self) -> None:
-        """Start it; this process must be the driver of the study by now."""
+        """Start the process; the calling process must already be the driver of the study."""
         # It ends with the run, and so need not hear a SIGTERM that a batch system sends to all.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
         try:
@@ -60,7 +60,7 @@ class SyncProcess:
         return self
 
     def __exit__(self, *error: object) -> None:
-        """End it wherever it stands."""
+        """End the process, whatever it is doing."""
         with self._output:
             if self._process is None or self._process.poll() is not None:
                 return
@@ -71,9 +71,9 @@ class SyncProcess:
             self._process.wait()
 
     def close(self, within: float = CLOSING_WAIT) -> str | None:
-        """Wait for at most so many seconds until MLflow is up to date; gives what went wrong.
+        """Wait at most `within` seconds until MLflow is up to date; returns a problem, else None.
 
-        This process must no longer be the driver of the study.
+        The calling process must no longer be the driver of the study.
         """
         if self._process is None:
             return None
@@ -91,11 +91,11 @@ class SyncProcess:
         return self._reported() or ended.strip()
 
     def _reported(self) -> str | None:
-        """The problem that it reported last, None where there is none or it was solved since."""
+        """The last problem that it reported; None if there is none or it was solved."""
         known = [line for line in self._lines() if line.startswith((*PROBLEMS, UP_TO_DATE))]
         return known[-1] if known and known[-1] != UP_TO_DATE else None
 
     def _lines(self) -> list[str]:
-        """What it has printed so far; the process may still be writing to the same open file."""
+        """What it has printed so far. The process may still be writing to the same open file."""
         printed = os.pread(self._output.fileno(), MOST_OUTPUT, 0)
         return printed.decode(errors="replace").splitlines()

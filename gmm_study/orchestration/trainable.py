@@ -26,20 +26,20 @@ if TYPE_CHECKING:
     from gmm_study.trials.run import TrialRun
 
 REPORT_EVERY = 1.0
-"""Seconds of work between two reports to the driver."""
+"""Seconds between two reports to the driver."""
 
 
 class TimeLimitError(Exception):
-    """A trial took longer than it may."""
+    """A trial exceeded its time limit."""
 
 
 class TrialTrainable(tune.Trainable):
     """Trains one trial into its record; the actor then takes the next trial.
 
-    The record holds the checkpoint, so a trial that starts again goes on from there. A trial that
-    another process is training is waited for. An error of a trial is written into its record and
-    ends that trial alone; a trial that hangs ends the process. Only the actor imports torch: the
-    driver needs this class, and no torch.
+    The record holds the checkpoint, so a restarted trial continues from it. If another process is
+    training the trial, the actor waits. An error of a trial is written into its record and ends
+    only that trial; a trial that hangs ends the process. Only the actor imports torch, because the
+    driver imports this class and must not import torch.
     """
 
     current: "TrialRun | None" = None
@@ -58,7 +58,7 @@ class TrialTrainable(tune.Trainable):
         heartbeat_seconds: float,
         time_limit_seconds: float | None,
     ) -> None:
-        """Take the first trial; the data come through Ray's object store, once a node."""
+        """Take the first trial. The data come through Ray's object store, once per node."""
         import torch
 
         torch.set_num_threads(threads)
@@ -80,7 +80,7 @@ class TrialTrainable(tune.Trainable):
         return True
 
     def step(self) -> dict[str, Any]:
-        """Work for about `REPORT_EVERY` seconds and tell how far the trial is."""
+        """Work for about `REPORT_EVERY` seconds and report the progress."""
         try:
             self.watchdog = self.watchdog or Watchdog(self.heartbeat_seconds, self.record)
             with self.watchdog:
@@ -98,7 +98,7 @@ class TrialTrainable(tune.Trainable):
         return self.step()
 
     def cleanup(self) -> None:
-        """Keep what an unfinished trial has reached."""
+        """Save the progress of an unfinished trial."""
         try:
             if self.current is not None and not self.current.finished:
                 self.current.pause()
@@ -114,7 +114,7 @@ class TrialTrainable(tune.Trainable):
         self.tried_with_less = False
 
     def _leave(self) -> None:
-        """Be done with the trial, however it stands."""
+        """Release the trial in whatever state it is."""
         self.record.release()
         if self.watchdog is not None:
             self.watchdog.close()
@@ -152,7 +152,7 @@ class TrialTrainable(tune.Trainable):
             )
 
     def _may_try_with_less_memory(self, error: Exception) -> bool:
-        """Once a trial: from its checkpoint, with a smaller chunk of the evaluation."""
+        """Whether to retry from the checkpoint with a smaller evaluation chunk; once per trial."""
         return is_out_of_memory(error) and not self.tried_with_less
 
     def _give_memory_back(self) -> None:
@@ -193,7 +193,7 @@ class TrialTrainable(tune.Trainable):
         )
 
     def _pet(self, rows: int = 0) -> None:
-        """Something got done."""
+        """Tell the watchdog that the trial makes progress."""
         if self.watchdog is not None:
             self.watchdog.pet()
 

@@ -1,7 +1,7 @@
-"""MLflow and Optuna's storage as views of a study's records, brought up to date from them.
+"""Updates of the views (MLflow and Optuna's storage) from a study's records.
 
-Once, or for as long as a run of the study lasts. A view that fails is reported and costs no trial:
-the records are the truth, and the next update adds what is missing.
+They are updated once, or repeatedly while the study runs. A view that fails is reported and does
+not affect any trial: the records are the truth, and the next update adds what is missing.
 """
 
 import json
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
     from gmm_study.tracking.runs import StudyRuns
 
 LOOK_EVERY = 5.0
-"""Seconds between two looks at the records while a study runs."""
+"""Seconds between two checks of the records while a study runs."""
 POLL_EVERY = 0.5
-"""Seconds between two looks at the lock of the run that is followed, in a local store."""
+"""Seconds between two checks of the lock of the run that is followed, in a local store."""
 ATTEMPTS = 2
-"""How often the last update of a run is tried."""
+"""The number of attempts at the last update of a run."""
 WATCHED = ("config.json", "status.json", "result.json")
-"""The files of a record of which one is written whenever the record has something new."""
+"""Files of a record; whenever the record changes, one of them is written."""
 UP_TO_DATE = "the views are up to date again"
 PROBLEMS = ("MLflow: ", "Optuna: ")
-"""How a line on what is wrong begins."""
+"""The beginnings of a line that reports a problem."""
 Stamp = tuple[tuple[int | None, int | None], ...]
 """Time and size of the watched files of a record."""
 
@@ -38,8 +38,8 @@ Stamp = tuple[tuple[int | None, int | None], ...]
 class Views:
     """The views of one study's records.
 
-    `plan_now` gives the study's plan with what its searches have proposed so far; `command` is the
-    one that runs the study, for people to read.
+    `plan_now` returns the study's plan with the current proposals of its searches. `command` is the
+    command that runs the study, for display.
     """
 
     def __init__(self, plan_now: Callable[[], Plan], store: RecordStore, command: str = "") -> None:
@@ -51,11 +51,11 @@ class Views:
         self._ended: set[str] = set()
 
     def update(self, last: bool = False) -> str | None:
-        """Copy the records that changed since the last call; gives what went wrong, in a line.
+        """Copy the records that changed since the last call; returns a problem in a line, or None.
 
-        The `last` update of a run also reads every record of a trial that has not ended, as the
-        death of a worker changes no file, and tags the best trials. MLflow is left alone as long
-        as there is no record.
+        The `last` update of a run also reads the records of all trials that have not ended, because
+        the death of a worker changes no file, and it tags the best trials. Nothing is written to
+        MLflow while there is no record.
         """
         try:
             plan = self.plan_now()
@@ -70,7 +70,7 @@ class Views:
         return _problem("MLflow", declined) if declined else self._show_searches(plan)
 
     def _stamps(self, plan: Plan, last: bool) -> dict[str, Stamp]:
-        """By trial, the stamps of the records that are to be copied."""
+        """By trial, the stamps of the records to be copied."""
         recorded = set(self.store.trial_ids())
         ids = [trial.config.trial_id for trial in plan.trials]
         ids = [each for each in ids if each in recorded and (last or each not in self._ended)]
@@ -88,7 +88,7 @@ class Views:
         return stamps
 
     def _copy(self, plan: Plan, stamps: dict[str, Stamp], last: bool) -> Exception | None:
-        """Copy some records; gives what MLflow declined to take, which costs the others nothing."""
+        """Copy some records. If MLflow rejects one, the others are copied; returns the error."""
         from gmm_study.tracking.runs import StudyRuns, is_declined
 
         runs = self._runs = self._runs or StudyRuns(facts_of(plan, self.command))
@@ -122,7 +122,7 @@ class Views:
 
 
 def update_views(plan_now: Callable[[], Plan], store: RecordStore, command: str = "") -> str | None:
-    """Bring the views up to date; gives what is still wrong, in a line, None where all is well."""
+    """Update the views; returns what is still wrong as one line, None if nothing is."""
     from gmm_study.tracking.database import short_waits
 
     with short_waits():
@@ -135,10 +135,10 @@ def follow_run(
     command: str = "",
     report: Callable[[str], None] = lambda line: None,
 ) -> str | None:
-    """Keep the views up to date until the run of the study that is under way has ended.
+    """Keep the views up to date until the current run of the study has ended.
 
-    Gives the same as `update_views`; `report` is called with a line when a view fails, and when it
-    works again. The run has ended when its process has left the study to others, or is gone.
+    Returns the same as `update_views`. `report` is called with one line when a view fails, and when
+    it works again. The run has ended when its process has released the study or has died.
     """
     from gmm_study.tracking.database import prepare, short_waits
 
@@ -166,7 +166,7 @@ def _last_update(views: Views) -> str | None:
 
 
 def _has_ended(run: dict[str, Any] | None, study: str, store: RecordStore) -> bool:
-    """Whether nobody runs the study any more, or a process that came later does."""
+    """Whether the study has no driver any more, or a later one."""
     try:
         now = store.driver(study)
     except OSError:
@@ -183,7 +183,7 @@ def _wait(run: dict[str, Any] | None, study: str, store: RecordStore) -> None:
 
 
 def facts_of(plan: Plan, command: str = "") -> "Facts":
-    """What MLflow shows of the study itself."""
+    """The facts about the study itself that MLflow shows."""
     from gmm_study.tracking.notes import Facts
 
     study = plan.study
@@ -200,7 +200,7 @@ def facts_of(plan: Plan, command: str = "") -> "Facts":
 
 
 def cells_of(plan: Plan) -> "list[tuple[ReportCell, str]]":
-    """Each place of the plan, in order: the cell that a trial competes in, and the trial's id."""
+    """For each place of the plan, in order: the cell that a trial competes in, and its id."""
     from gmm_study.tracking.notes import ReportCell
 
     configs = [(place.config, _value(place, plan.x)) for place in plan.places]
@@ -211,13 +211,13 @@ def cells_of(plan: Plan) -> "list[tuple[ReportCell, str]]":
 
 
 def _value(place: PlannedTrial, x: str | None) -> str:
-    """The value of the report's x at a place of the study, empty where there is none."""
+    """The value on the report's x-axis at a place of the study, empty if there is none."""
     value = place.at(x) if x else None
     return "" if value is None else json.dumps(value)
 
 
 def _param(axis: str) -> str:
-    """What the flat configuration calls an axis of a study's space."""
+    """The name of an axis of a study's space in the flat configuration."""
     return "depth" if axis == "layers.depth" else axis.partition(".")[0]
 
 

@@ -1,8 +1,8 @@
-"""Ends a worker that makes no progress, and logs the stack where it hung.
+"""Ends a worker that makes no progress, and logs the stack at which it hung.
 
-A hang thereby becomes the death of a worker, which the driver already handles. Python's watchdog
-(`faulthandler`) is a thread in C that needs no lock of Python's. A process that the system has
-stopped with all its threads is not caught.
+A hang thus becomes the death of a worker, which the driver already handles. Python's watchdog
+(`faulthandler`) is a C thread that does not need the interpreter's lock. A process that the system
+has stopped with all its threads is not detected.
 """
 
 import faulthandler
@@ -14,11 +14,11 @@ from gmm_study.trials.record import LOG, Record
 
 
 class Watchdog:
-    """While it is on guard, the process must `pet` it every so many seconds, or is ended.
+    """Inside its context, the process must call `pet` in time, or it is ended.
 
-    Python's own watchdog is a thread in C, which a library that hangs and lets no Python thread run
-    does not stop. It writes the stack to an open file and does nothing else, so that on a file
-    system that is not local the stack goes to the worker's stderr, where Ray keeps it.
+    Python's own watchdog is a C thread, so it works even if a library hangs and lets no Python
+    thread run. It can only write the stack to an open file. On a file system that is not local, the
+    stack therefore goes to the worker's stderr, where Ray keeps it.
     """
 
     def __init__(self, seconds: float, record: Record) -> None:
@@ -34,11 +34,11 @@ class Watchdog:
         faulthandler.cancel_dump_traceback_later()
 
     def pet(self) -> None:
-        """Say that a step is done; the next is due in so many seconds."""
+        """Report that a step is done; the next one is due in `seconds`."""
         faulthandler.dump_traceback_later(self.seconds, exit=True, file=self.file)
 
     def close(self) -> None:
-        """Watch this trial no more; a log in which nothing stands is removed."""
+        """Stop watching this trial; an empty log is removed."""
         if self.file is not sys.stderr:
             with suppress(OSError):
                 self.file.close()
