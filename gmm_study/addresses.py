@@ -1,4 +1,4 @@
-"""Addresses without the passwords and keys in them, as they may be shown.
+"""Removes passwords and keys from addresses before they are shown.
 
 Errors, tracebacks, records, reports and tags pass through `redact` before they leave the process.
 Addresses reach other processes only through pipes and the environment, never as arguments.
@@ -8,12 +8,12 @@ import re
 
 HIDDEN = "***"
 _USER = re.compile(r"(?<=://)(?!/)[^\r\n'\"<>]*:[^\r\n'\"<>]*@|(?<=://)[^\s'\"<>/]*@")
-"""What stands before the host. With a colon it may have slashes and spaces, as keys that nobody
-encoded do; so rather too much is hidden of a line than too little."""
+"""The part before the host. With a colon it may contain slashes and spaces, like a key that was not
+encoded; it is better to hide too much of a line than too little."""
 _SECRET = r"[\w.-]*(?:key|secret|token|passw|pwd|credential|sig|auth)[\w.-]*"
 _PARAMETER = re.compile(rf"(?<=[?&;])({_SECRET})=[^\s&;#'\"<>]*", re.IGNORECASE)
 
 
 def redact(text: str) -> str:
-    """A text in which every address has lost its user, its password and its secret parameters."""
+    """The text without the user, password and secret parameters of every address in it."""
     return _PARAMETER.sub(rf"\1={HIDDEN}", _USER.sub(f"{HIDDEN}@", text))

@@ -19,28 +19,29 @@ from typing import Any, Generic, Protocol, TypeVar
 from gmm_study.errors import InputError
 
 NAME = r"[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*"
-"""What an entry point may be called: nothing that could be a file's name or an option's value."""
+"""A valid name of an entry point. It cannot be mistaken for a file name or an option's value."""
 
 
 class Declaration(Protocol):
-    """What an entry point gives."""
+    """The object that an entry point names."""
 
     @property
     def name(self) -> str:
-        """By which it is chosen, the entry point's own name."""
+        """The name by which users choose it, equal to that of the entry point."""
 
 
 Declared = TypeVar("Declared", bound=Declaration)
 
 
 class Catalogue(Mapping[str, Declared], Generic[Declared]):
-    """The declarations of one kind by name, those of other packages behind the built-in ones.
+    """The declarations of one kind by name: first the built-in ones, then those of other packages.
 
     Another package declares one by an entry point of `group`, `NAME = "module:object"`, whose
-    object is of the type `kind` and has that name. Installed packages are looked through (some 40
-    ms) only where a name is not built in, or all are listed; a package is imported only where its
-    own declaration is asked for. What cannot be used is an `InputError` there, in one line with the
-    package and the entry point, and does not touch the others. A built-in name is not overridden.
+    object is of the type `kind` and has that name. Installed packages are searched (in about 40 ms)
+    only for a name that is not built in, or to list all; a package is imported only when its own
+    declaration is needed. If a declaration is unusable, using it raises an `InputError` of one line
+    that names the package and the entry point; the others are not affected. A built-in name cannot
+    be overridden.
     """
 
     def __init__(
@@ -78,11 +79,11 @@ class Catalogue(Mapping[str, Declared], Generic[Declared]):
         return sum(1 for _ in self)
 
     def package_of(self, name: str) -> str | None:
-        """The package whose entry point has the name, None where it is built in."""
+        """The package that declares the name, None if it is built in."""
         return None if name in self.built_in else _package(self._added(name)[0])
 
     def usable(self) -> tuple[dict[str, Declared], list[str]]:
-        """All declarations that can be used, and a line on each entry point that cannot."""
+        """All usable declarations, and one line about each entry point that is not usable."""
         found, problems = dict[str, Declared](), []
         for name in self:
             try:
@@ -129,9 +130,9 @@ class Catalogue(Mapping[str, Declared], Generic[Declared]):
 
 
 def resolved(reference: str | Callable[..., Any], needed_by: str) -> Callable[..., Any]:
-    """What `module:name` names, imported now; a callable is that itself.
+    """The object that `module:name` refers to, imported now; a callable is returned as it is.
 
-    Raises `InputError`, which begins with `needed_by`, where it cannot be imported.
+    Raises `InputError`, which begins with `needed_by`, if it cannot be imported.
     """
     if callable(reference):
         return reference
@@ -145,7 +146,7 @@ def resolved(reference: str | Callable[..., Any], needed_by: str) -> Callable[..
 
 
 def called(function: Callable[[], Any], needed_by: str) -> Any:
-    """What `function` of another package gives; any error of it as an `InputError` in one line."""
+    """The result of another package's `function`; its errors become one-line `InputError`s."""
     try:
         return function()
     except InputError:
@@ -156,7 +157,7 @@ def called(function: Callable[[], Any], needed_by: str) -> Any:
 
 @cache
 def _installed(group: str, path: tuple[str, ...]) -> Mapping[str, tuple[EntryPoint, ...]]:
-    """The entry points of a group by name, as long as packages are looked for in `path`."""
+    """The entry points of a group by name, for the packages found in `path`."""
     found: dict[str, tuple[EntryPoint, ...]] = {}
     for point in entry_points(group=group):
         found[point.name] = (*found.get(point.name, ()), point)

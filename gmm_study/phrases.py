@@ -1,4 +1,4 @@
-"""Counts and durations as people write them."""
+"""Counts and durations as text."""
 
 
 def plural(count: int, noun: str) -> str:

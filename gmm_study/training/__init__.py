@@ -1,1 +1,1 @@
-"""Training of one configuration, all its replicates together."""
+"""Training of one configuration, with all its replicates together."""

@@ -1,4 +1,4 @@
-"""The model and the objective that a configuration's method stands for."""
+"""Builds the model and the objective of a configuration's method."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -23,7 +23,7 @@ def build_model(
     device: torch.device | str = "cpu",
     dtype: torch.dtype = torch.float32,
 ) -> Model:
-    """The model of `replicates`, its parameters still zero."""
+    """The model of the `replicates`, with all parameters zero."""
     method = hyperparameters.declaration
     needed_by = f"method: the model '{method.model.name}' of '{method.name}'"
     make = partial(
@@ -40,7 +40,7 @@ def build_model(
 
 
 def build_objective(hyperparameters: Hyperparameters) -> Objective:
-    """What the method ascends."""
+    """The objective of the configuration's method."""
     method = hyperparameters.declaration
     needed_by = f"method: the objective of '{method.name}'"
     make = partial(

@@ -18,38 +18,38 @@ import torch
 from torch import Tensor
 
 WARM_UP_STEPS = 3
-"""Steps of a shape that run as they are before it is captured, as PyTorch's notes advise: what is
-made at first use, such as cuBLAS's workspace, is there by then."""
+"""Steps of a batch size that run without a graph before it is captured, as PyTorch's notes advise.
+By then, what PyTorch creates at first use, such as cuBLAS's workspace, exists."""
 
 Step = Callable[[Tensor], None]
-"""Trains on the datapoints at indices `[R, B]`. It reads and writes the same memory at every call,
-the host reads none of it, and what it launches depends on the shape of the indices alone."""
+"""Trains on the datapoints at indices `[R, B]`. Every call reads and writes the same memory, the
+host reads none of it, and the launched kernels depend only on the shape of the indices."""
 
 
 class Graphs(Protocol):
-    """What captures and replays; a test puts its own in the place of `CudaGraphs`."""
+    """Captures and replays steps; a test uses its own in place of `CudaGraphs`."""
 
     def stream(self) -> AbstractContextManager[None]:
-        """Inside, work is queued where it can be captured, after what was queued before."""
+        """Inside, work is queued where it can be captured, after all earlier work."""
 
     def capture(self, work: Callable[[], None]) -> Callable[[], None]:
-        """Record what `work` launches, without running it; gives what runs it."""
+        """Record what `work` launches, without running it; returns a function that runs it."""
 
 
 class CudaGraphs:
-    """CUDA graphs that share one memory pool, and the generators from which they draw.
+    """CUDA graphs that share one memory pool, and the random generators from which they draw.
 
-    A replay draws what the same step would have drawn uncaptured, and moves the generator as far,
-    so its state can be read between replays and replays go on from a state that was set. So it is
-    in PyTorch's own code: a captured kernel gets its Philox offset as that of the generator plus
-    one inside the graph; `replay` writes the generator's seed and offset to where the kernels read
-    them, and adds the whole graph's increment to the offset, which lives on the host (Note [CUDA
-    Graph-safe RNG states] in ATen/cuda/CUDAGeneratorImpl.h, `replay_prologue` in the .cpp beside
-    it). It costs two launches a generator and replay.
+    A replay draws the same random numbers as an uncaptured step and advances the generator as far.
+    Its state can therefore be read between replays, and replays continue from a state that was set.
+    This follows from PyTorch's code: a captured kernel gets its Philox offset as the offset of the
+    generator plus one inside the graph; `replay` writes the generator's seed and offset to where
+    the kernels read them, and adds the whole graph's increment to the offset, which is on the host
+    (Note [CUDA Graph-safe RNG states] in ATen/cuda/CUDAGeneratorImpl.h, `replay_prologue` in the
+    .cpp beside it). This costs two launches per generator and replay.
 
-    The pool may be shared, as graphs leave nothing in it that is read after them. The stream may
-    not be that of graphs that live longer: with a graph, PyTorch may free the cuBLAS workspace of
-    its stream (pytorch/pytorch issue 193402).
+    The graphs may share a pool, because they leave nothing in it that is read later. They must not
+    use the stream of graphs that live longer: together with a graph, PyTorch may free the cuBLAS
+    workspace of its stream (pytorch/pytorch issue 193402).
     """
 
     def __init__(self, device: torch.device, generators: Sequence[torch.Generator]) -> None:
@@ -59,7 +59,7 @@ class CudaGraphs:
 
     @contextmanager
     def stream(self) -> Iterator[None]:
-        """All work on one side stream, where capturing is allowed; others wait for it."""
+        """Run all work on one side stream, where capturing is allowed; other streams wait."""
         outer = torch.cuda.current_stream(self._stream.device)
         self._stream.wait_stream(outer)
         try:
@@ -69,7 +69,7 @@ class CudaGraphs:
             outer.wait_stream(self._stream)
 
     def capture(self, work: Callable[[], None]) -> Callable[[], None]:
-        """Record what `work` launches on the side stream; gives the graph's `replay`."""
+        """Record what `work` launches on the side stream; returns the graph's `replay`."""
         graph = torch.cuda.CUDAGraph()
         for generator in self._generators:
             graph.register_generator_state(generator)
@@ -79,14 +79,14 @@ class CudaGraphs:
 
 
 def cuda_graphs(device: torch.device, generators: Sequence[torch.Generator]) -> Graphs | None:
-    """CUDA graphs on a GPU, and none elsewhere."""
+    """CUDA graphs on a GPU, None on other devices."""
     return CudaGraphs(device, generators) if device.type == "cuda" else None
 
 
 class StepRunner:
     """Runs steps, through graphs if there are any; always the same step on the same memory.
 
-    Every call is one training step, whether it runs as it is, to warm up, or as a replay.
+    Every call is one training step, whether it runs without a graph, as a warm-up, or as a replay.
     """
 
     def __init__(self, graphs: Graphs | None) -> None:
@@ -96,7 +96,7 @@ class StepRunner:
         self._replays: dict[int, Callable[[], None]] = {}
 
     def run(self, step: Step, batches: Iterable[Tensor]) -> None:
-        """Train on every batch in turn, each given by its indices `[R, B]`."""
+        """Train on each batch in turn, given by its indices `[R, B]`."""
         if self._graphs is None:
             for indices in batches:
                 step(indices)

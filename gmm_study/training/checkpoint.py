@@ -38,7 +38,7 @@ PREVIOUS_FILE = "training.previous.safetensors"
 
 
 def checkpoint_files(trainer: Trainer) -> dict[str, bytes]:
-    """The files of a checkpoint by name, the one to resume from last."""
+    """The files of a checkpoint by name; the one from which training resumes is last."""
     model = trainer.best_model()
     return {
         "model.safetensors": seal({name: model.parameters[name] for name in model.parameters}),
@@ -48,10 +48,10 @@ def checkpoint_files(trainer: Trainer) -> dict[str, bytes]:
 
 
 def resume_training(trainer: Trainer, content: bytes) -> None:
-    """Continue from the content of `training.safetensors`, exactly where it stood.
+    """Continue from the content of `training.safetensors`, exactly where training stopped.
 
-    Raises `ValueError` if it is not what was written, or not of such a trial; the trainer may then
-    stand anywhere.
+    Raises `ValueError` if the content is damaged or belongs to another trial; the trainer is then
+    unusable.
     """
     tensors = unseal(content)
     try:
@@ -79,7 +79,7 @@ def _progress(tensors: dict[str, Tensor]) -> tuple[list[Replicate], dict[int, di
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A checkpoint as it was read: what was trained on what, and the best models."""
+    """A checkpoint that was read: the configuration, the data set and the best models."""
 
     folder: Path
     hyperparameters: Hyperparameters
@@ -87,19 +87,19 @@ class Checkpoint:
     dataset_sha256: str
     data_dims: int
     image_shape: tuple[int, int] | None
-    """(height, width) of a datapoint that is a picture."""
+    """(height, width) if a datapoint is an image."""
     replicates: tuple[int, ...]
     diverged: tuple[int, ...]
-    """The replicates that have no model worth using."""
+    """The replicates that have no usable model."""
     _tensors: Mapping[str, Tensor]
 
     @property
     def method(self) -> str:
-        """Its name, as `gmm`."""
+        """The name of its method, such as `gmm`."""
         return self.hyperparameters.method
 
     def usable_replicates(self) -> list[int]:
-        """Those that did not diverge. Raises `InputError` if there are none."""
+        """The replicates that did not diverge. Raises `InputError` if there are none."""
         usable = [index for index in self.replicates if index not in self.diverged]
         if not usable:
             raise InputError(f"checkpoint: all replicates of '{self.folder}' diverged")
@@ -108,7 +108,7 @@ class Checkpoint:
     def model(
         self, replicates: Sequence[int] | None = None, device: torch.device | str = "cpu"
     ) -> Model:
-        """The model of some replicates, or of all. `InputError` for one that is not there."""
+        """The model of some or all replicates. Raises `InputError` for one that does not exist."""
         chosen = list(self.replicates if replicates is None else replicates)
         for index in chosen:
             if index not in self.replicates:
@@ -164,7 +164,7 @@ def open_checkpoint(folder: str | Path) -> Checkpoint:
 
 
 class _NotInstalledError(InputError):
-    """The checkpoint is of a method that is not here."""
+    """The method of the checkpoint is not installed."""
 
 
 def _check_installed(folder: Path, meta: Mapping[str, Any]) -> None:

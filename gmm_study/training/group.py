@@ -27,9 +27,9 @@ GraphsOn = Callable[[torch.device, Sequence[torch.Generator]], Graphs | None]
 class ReplicateGroup:
     """The parameters, optimiser and random streams of some replicates at the same epoch.
 
-    Data are `[N, D]` tensors of 0/1 on the device. Each replicate has its own order of the data
-    and its own noise, which do not depend on what other replicates are there. On a GPU the steps
-    are replays of CUDA graphs, unless `graphs_on` gives others or none.
+    Data are `[N, D]` tensors of 0/1 on the device. Each replicate has its own order of the data and
+    its own noise, which do not depend on the other replicates of the group. On a GPU the steps are
+    replays of CUDA graphs, unless `graphs_on` gives others or none.
     """
 
     def __init__(
@@ -64,16 +64,16 @@ class ReplicateGroup:
         self._runner: StepRunner | None = None
 
     def train_epoch(self, data: Tensor) -> Tensor:
-        """One pass over `data` `[N, D]` in a fresh order; gives the mean bound `[R]` in nats."""
+        """One pass over `data` `[N, D]` in a new order; returns the mean bound `[R]` in nats."""
         orders = self.streams["order"].permutations(len(data))
         if data.device.type == "cuda":
             orders = orders.pin_memory().to(data.device, non_blocking=True)
         return self.train_on(data, orders)
 
     def train_on(self, data: Tensor, orders: Tensor) -> Tensor:
-        """One pass over `data` `[N, D]` in the orders `[R, N]`; the mean bound `[R]` in nats.
+        """One pass over `data` `[N, D]` in the orders `[R, N]`; returns mean bounds `[R]` in nats.
 
-        The host waits for nothing, but for the moment in which a graph is captured.
+        The host does not wait for the GPU, except while a graph is captured.
         """
         if self._runner is None or data is not self._data:  # graphs read the data of their capture
             generators = self.streams["noise"].generators
@@ -96,7 +96,7 @@ class ReplicateGroup:
         return self.model.parameters.flat[row].detach().cpu().clone()
 
     def row_state(self, row: int) -> dict[str, Tensor]:
-        """All that one replicate needs to go on as if it had never stopped."""
+        """Everything that one replicate needs to continue as if it had never stopped."""
         state = {"parameters": self.parameters_of(row)}
         for name, value in self.optimizer.row_state(row).items():
             state[f"optimizer.{name}"] = value.cpu()
@@ -105,7 +105,7 @@ class ReplicateGroup:
         return state
 
     def restore(self, states: Sequence[Mapping[str, Tensor]]) -> None:
-        """Set every row's state; the reverse of `row_state`."""
+        """Set the state of every row; the reverse of `row_state`."""
         parameters = self.model.parameters
         parameters.flat.copy_(torch.stack([state["parameters"] for state in states]))
         moments = [
@@ -123,7 +123,7 @@ class ReplicateGroup:
         self._runner = None  # captured anew: no graph is trusted with a state that was set
 
     def select(self, rows: Sequence[int], data_dims: int) -> "ReplicateGroup":
-        """The group of some of its replicates, going on where they stand."""
+        """The group of some of its replicates, which continue where they are."""
         chosen = ReplicateGroup(
             self.hyperparameters,
             data_dims,
@@ -135,7 +135,7 @@ class ReplicateGroup:
         return chosen
 
     def _step(self, data: Tensor, indices: Tensor) -> None:
-        """Train on the datapoints at `indices` `[R, B]`; see `captured.Step` for what it may do."""
+        """Train on the datapoints at `indices` `[R, B]`, under the rules of `captured.Step`."""
         parameters = self.model.parameters
         batch = data[indices].to(parameters.flat.dtype)
         parameters.grad.zero_()
@@ -145,7 +145,7 @@ class ReplicateGroup:
         self._total += bound.sum(1, dtype=torch.float64)
 
     def _penalty_mask(self) -> Tensor | None:
-        """1 where a parameter is a weight with a penalty and 0 elsewhere, `[P]`, if any is."""
+        """1 for a weight with a penalty, 0 for other parameters, `[P]`; None without penalties."""
         l1, l2 = self.hyperparameters.l1, self.hyperparameters.l2
         if not (l1 or l2) or not self.hyperparameters.declaration.model.penalised:
             return None

@@ -20,7 +20,7 @@ from gmm_study.training.methods import METHODS, OPTIONAL_SETTINGS, method_named
 from gmm_study.training.values import check, convert, setting
 
 CHANGES_THE_BOUND = {"samples": "the K of their bound", "bound": "the kind of their bound"}
-"""Settings that change which quantity a method's bound estimates, and what each one changes."""
+"""Settings that change the quantity that a method's bound estimates, with a description of each."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,9 +150,9 @@ class Hyperparameters:
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any]) -> "Hyperparameters":
-        """The configuration of settings that a user wrote, as text or numbers of any type.
+        """The configuration with these settings, which may be text or numbers of any type.
 
-        Raises `InputError` for an unknown name or a value that cannot be used.
+        Raises `InputError` for an unknown name or an invalid value.
         """
         specs = _specs()
         for name in values:
@@ -161,7 +161,7 @@ class Hyperparameters:
         return cls(**{name: convert(specs[name], value) for name, value in values.items()})
 
     def canonical(self) -> dict[str, Any]:
-        """The settings that are read, with defaults resolved. Equal ones train the same model."""
+        """The settings that are used, with defaults filled in. Equal ones train the same model."""
         specs = _specs()
         values = {name: getattr(self, name) for name in self.names_read}
         for name, value in values.items():
@@ -176,7 +176,7 @@ class Hyperparameters:
 
     @property
     def declaration(self) -> Method:
-        """The method's declaration. `InputError` if a package's declaration cannot be used."""
+        """The declaration of the method. `InputError` if it comes from a broken package."""
         return method_named(self.method)
 
     def identity(self) -> dict[str, Any]:
@@ -215,7 +215,7 @@ def methods_that_read(name: str) -> list[str]:
 
 @cache
 def _specs() -> dict[str, Field[Any]]:
-    """The settings by name. Cached, as a plan makes a hundred thousand configurations."""
+    """The settings by name. Cached, because a plan creates a hundred thousand configurations."""
     return {spec.name: spec for spec in fields(Hyperparameters)}
 
 
@@ -228,7 +228,7 @@ def _uncounted() -> dict[str, Any]:
 
 @cache
 def _deciding() -> tuple[str, ...]:
-    """The settings, other than the method, whose values decide whether other settings are read."""
+    """The settings, other than the method, on whose values it depends which settings are used."""
     return tuple(
         dict.fromkeys(name for spec in _specs().values() for name in spec.metadata["read_by"])
     )
@@ -236,7 +236,7 @@ def _deciding() -> tuple[str, ...]:
 
 @cache
 def _read_where(method: str, *values: str) -> tuple[str, ...]:
-    """The settings that a method reads, given the values of the deciding settings."""
+    """The settings that a method uses, given the values of the deciding settings."""
     unread = {*OPTIONAL_SETTINGS} - {*method_named(method).settings}
     decided = dict(zip(_deciding(), values, strict=True))
     return tuple(

@@ -29,49 +29,50 @@ class ModelKind:
     reads: tuple[str, ...] = ()
     """Settings (`gmm-study train --help`) that `build` takes."""
     belief_network: bool = False
-    """Whether it is a `SigmoidBeliefNetwork` or inherits from it. Only such a model has a p*, exact
-    values and inpainting; the work and the memory of any other are counted as those of a vae."""
+    """Whether it is a `SigmoidBeliefNetwork` or a subclass. Only such a model has a p*, exact
+    values and inpainting. The work and memory of any other model are estimated as for a vae."""
     penalised: bool = False
-    """Whether the settings `l1` and `l2` apply to its parameters that are called `...weight`."""
+    """Whether `l1` and `l2` apply to its parameters whose names end in `weight`."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Method:
-    """A method: a kind of model and what is ascended in it.
+    """A method: a kind of model and the objective that its training maximises.
 
     `objective` makes a `gmm_study.objectives.Objective`. It is called with K as `samples`, and with
-    the settings in `reads` by name. Its `add_gradient` runs without autograd's recording, which
-    `torch.enable_grad()` turns on; on a GPU it is captured as a CUDA graph, so the host must read
-    no tensor there and what is launched must hang on shapes alone.
+    the settings in `reads` by name. Its `add_gradient` runs with autograd switched off;
+    `torch.enable_grad()` switches it on. On a GPU it is captured as a CUDA graph, so the host must
+    not read any tensor in it, and the launched kernels must depend on shapes only.
 
-    The name is part of a trial's identity and the rest is not: a method that comes to train
-    otherwise needs another name.
+    Only the name is part of a trial's identity. If you change how the method trains, give it a new
+    name.
     """
 
     name: str
     summary: str
-    """What it ascends, in a line for people."""
+    """One line for users that says what it maximises."""
     model: ModelKind
     objective: str | Callable[..., Any]
     reads: tuple[str, ...] = ()
-    """Settings that the objective takes; those of the model are the model's to name."""
+    """Settings that the objective uses; the settings of the model are declared by the model."""
     bound_label: "str | Callable[[Hyperparameters], str]" = "log p"
-    """What the bound estimates, for tables: a text, or a function of a configuration."""
+    """The name in tables of what the bound estimates: a text, or a function of a configuration."""
     samples: int = 10
-    """K of training where the setting `samples` is not given."""
+    """The K of training if the setting `samples` is not given."""
     least_samples: int = 1
     """The smallest K of training that the objective can use."""
     has_p_star: bool = False
-    """Whether it is trained towards p*, so that log ptilde, 2 log Z and log p* are estimated and
-    p* is what is sampled from."""
+    """Whether it trains a p*, so that log ptilde, 2 log Z and log p* are estimated, and samples are
+    drawn from p*."""
     by_autograd: bool = False
-    """Whether autograd goes back through the samples: a step counts as three passes, not two."""
+    """Whether autograd differentiates through the samples. A step then counts as three passes
+    instead of two."""
     dreams: bool = False
-    """Whether a step also passes over a sample of p for each datapoint, counted as work."""
+    """Whether a step also passes over a sample of p for each datapoint, which counts as work."""
 
     @property
     def settings(self) -> tuple[str, ...]:
-        """The settings that it reads and not every method does."""
+        """The settings that it uses and that not every method uses."""
         return (*self.model.reads, *(PENALTIES if self.model.penalised else ()), *self.reads)
 
 

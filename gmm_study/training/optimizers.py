@@ -1,8 +1,12 @@
-"""Gradient ascent on one flat buffer of parameters, with the functions behind torch's optimisers.
+"""The optimisers: gradient ascent on one flat buffer of parameters, with torch's functions.
 
 Torch's optimiser classes import a compiler before their first step, which takes seconds; the
-functions do not. All parameters of a trial are rows of one buffer, one row per replicate, so a step
-is a single pass. The moments have the same shape and are allocated at the start.
+functions behind them do not. All parameters of a trial are rows of one buffer, one row per
+replicate, so a step is a single pass. The moments have the same shape and are allocated at the
+start.
+
+To add an optimiser, add a class and its name here (`build_optimizer`) and to the choices of
+`optimizer` in `hyperparameters.py`.
 """
 
 from abc import ABC, abstractmethod
@@ -19,9 +23,9 @@ from gmm_study.training.hyperparameters import Hyperparameters
 
 
 class Optimizer(ABC):
-    """Ascends `parameters.grad`; a step can be captured in a CUDA graph.
+    """Ascends `parameters.grad`. A step can be captured in a CUDA graph.
 
-    `state` holds moments `[R, P]`, and scalars that all replicates share, by torch's names.
+    `state` has moments `[R, P]`, and scalars that all replicates share, under torch's names.
     """
 
     def __init__(
@@ -42,14 +46,14 @@ class Optimizer(ABC):
         """Change the parameters by one step."""
 
     def row_state(self, row: int) -> dict[str, Tensor]:
-        """A copy of the state of one replicate: its row of every moment, and what all share."""
+        """A copy of the state of one replicate: its row of every moment, and the shared scalars."""
         return {
             name: (value[row] if value.dim() else value).clone()
             for name, value in self.state.items()
         }
 
     def restore(self, rows: Sequence[Mapping[str, Tensor]]) -> None:
-        """Set the state from that of each replicate, in the order of the parameters' rows."""
+        """Set the state from those of the replicates, in the order of the parameters' rows."""
         for name, value in self.state.items():
             each = [row[name] for row in rows]
             value.copy_(torch.stack(each) if value.dim() else each[0])
@@ -85,7 +89,7 @@ class Adam(Optimizer):
 
 
 class RMSprop(Optimizer):
-    """Tieleman and Hinton, with torch's constants."""
+    """Tieleman and Hinton's method, with torch's constants."""
 
     def __init__(self, parameters: Parameters, learning_rate: float) -> None:
         super().__init__(parameters, learning_rate, ["square_avg"], ["step"])
@@ -111,7 +115,7 @@ class RMSprop(Optimizer):
 
 
 class SGD(Optimizer):
-    """Plain ascent, or with momentum."""
+    """Plain gradient ascent, optionally with momentum."""
 
     def __init__(self, parameters: Parameters, learning_rate: float, momentum: float) -> None:
         super().__init__(parameters, learning_rate, ["momentum_buffer"] if momentum else [], [])
@@ -135,7 +139,7 @@ class SGD(Optimizer):
 
 
 def build_optimizer(hyperparameters: Hyperparameters, parameters: Parameters) -> Optimizer:
-    """The optimiser of all replicates' parameters."""
+    """The configuration's optimiser, for the parameters of all replicates."""
     learning_rate = hyperparameters.learning_rate
     if hyperparameters.optimizer == "adam":
         return Adam(parameters, learning_rate)

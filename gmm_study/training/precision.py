@@ -12,7 +12,7 @@ import torch
 
 @contextmanager
 def matmul_precision(name: str) -> Iterator[None]:
-    """`highest`, `high` or `medium` inside, as `torch.set_float32_matmul_precision` takes them."""
+    """Use this precision inside the context: `highest`, `high` or `medium`, as in torch."""
     before = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision(name)
     try:

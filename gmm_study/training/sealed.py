@@ -20,9 +20,9 @@ def seal(tensors: Mapping[str, Tensor]) -> bytes:
 
 
 def unseal(content: bytes) -> dict[str, Tensor]:
-    """The tensors of such a file. Raises `ValueError` if they are not those that were written.
+    """The tensors of such a file. Raises `ValueError` if they do not match the digest.
 
-    A file without metadata, as they were before there were digests, is taken as it is.
+    A file without metadata, from before there were digests, is accepted without a check.
     """
     try:
         tensors = load(content)
@@ -43,7 +43,7 @@ def _digest(tensors: Mapping[str, Tensor]) -> str:
 
 
 def _metadata(content: bytes) -> dict[str, str] | None:
-    """The free part of the header, which `safetensors` reads from files alone."""
+    """The metadata in the header, which `safetensors` can only read from files."""
     length = int.from_bytes(content[:8], "little")
     header: dict[str, dict[str, str]] = json.loads(content[8 : 8 + length])
     return header.get("__metadata__")

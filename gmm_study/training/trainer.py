@@ -1,4 +1,4 @@
-"""Epochs of all replicates of a trial: validation, early stopping, the best parameters kept."""
+"""Training of all replicates, epoch by epoch: validation, early stopping, best parameters."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ from gmm_study.training.state import TrialState
 
 @dataclass
 class Replicate:
-    """How far one seed of the trial has come."""
+    """The progress of one seed of the trial."""
 
     index: int
     state: TrialState = TrialState.RUNNING
@@ -27,7 +27,7 @@ class Replicate:
     best_epoch: int = 0
     best_bound: float = -torch.inf
     best_parameters: Tensor | None = None
-    """`[P]`, those of the best epoch by the validation bound."""
+    """`[P]`, of the epoch with the best validation bound."""
     seconds: float = 0.0
     curve: list[dict[str, Any]] = field(default_factory=list)
     """Rows of epoch, split, metric, value."""
@@ -36,9 +36,9 @@ class Replicate:
 class Trainer:
     """Trains R replicates of one configuration, epoch by epoch.
 
-    On a CPU the replicates step one at a time, where a batched product would leave the cache; on
-    a GPU all together; the random numbers are the same. A replicate that has stopped costs nothing
-    more.
+    On a CPU the replicates step one at a time, because a batched product would not fit into the
+    cache; on a GPU they step together. The random numbers are the same. A replicate that has
+    stopped takes no further time.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class Trainer:
 
     @torch.no_grad()
     def train_epoch(self) -> None:
-        """Train every running replicate one epoch further, validate it, end those that are done."""
+        """Train every running replicate for one epoch, validate it, and end those that are done."""
         remaining = []
         for group in self.groups:
             started = perf_counter()
@@ -89,7 +89,7 @@ class Trainer:
         self.groups = remaining
 
     def best_model(self, indices: Sequence[int] | None = None) -> Model:
-        """The model of the best epoch's parameters, of some replicates or of all."""
+        """The model with the parameters of the best epoch, of some or all replicates."""
         chosen = list(self.replicates) if indices is None else list(indices)
         model = build_model(self.hyperparameters, self.dataset.dims, chosen, self.device)
         for row, index in enumerate(chosen):
@@ -98,7 +98,7 @@ class Trainer:
         return model
 
     def resume(self, replicates: Sequence[Replicate], states: dict[int, dict[str, Tensor]]) -> None:
-        """Take up replicates where they stood; `states` holds those still running.
+        """Continue replicates where they stopped; `states` holds those that are still running.
 
         Replicates of this trainer that are not among them start from their first epoch.
         """

@@ -1,4 +1,4 @@
-"""The value of a setting: what its declaration allows, and reading it from text or a number."""
+"""The values of settings: the allowed range of a setting, and parsing a value from text."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import Field, field
@@ -20,11 +20,11 @@ def setting(
     read_by: Mapping[str, tuple[str, ...]] | None = None,
     in_identity_at_default: bool = True,
 ) -> Any:
-    """A field of `Hyperparameters`, with what its help and its check need.
+    """A field of `Hyperparameters` with its help and its allowed values.
 
-    `read_by` names another setting and the values of it under which this one has an effect. Use
-    `in_identity_at_default=False` for a setting that is added to a released version: at its default
-    it is left out of a trial's id, so that the ids of older records stay the same.
+    `read_by` names another setting and those of its values for which this one has an effect. Use
+    `in_identity_at_default=False` for a setting that is added to a released version: it is left out
+    of a trial's id at its default, so that the ids of older records stay the same.
     """
     facts = {
         "help": help,
@@ -40,7 +40,7 @@ def setting(
 
 
 def geometric_sizes(depth: int, first: int, last: int) -> tuple[int, ...]:
-    """Layer sizes that fall geometrically from `first` to `last`, rounded, never below 1."""
+    """Layer sizes that form a geometric sequence from `first` to `last`, rounded, at least 1."""
     if depth == 1:
         return (first,)
     ratio = (last / first) ** (1.0 / (depth - 1))
@@ -48,7 +48,7 @@ def geometric_sizes(depth: int, first: int, last: int) -> tuple[int, ...]:
 
 
 def parse_layers(value: Any) -> tuple[int, ...]:
-    """Layer sizes of a list, of a rule `{depth, first, last}`, or of the text of either."""
+    """Layer sizes from a list, from a rule `{depth, first, last}`, or from the text of either."""
     if isinstance(value, str):
         parts = [part.strip() for part in value.strip("[]{} ").split(",") if part.strip()]
         if any("=" in part for part in parts):
@@ -70,7 +70,7 @@ def parse_layers(value: Any) -> tuple[int, ...]:
 
 
 def convert(spec: Field[Any], value: Any) -> Any:
-    """The value of a setting that a user wrote as text or a number; `InputError` if it is none."""
+    """The value of a setting, given as text or a number; `InputError` if it is invalid."""
     if spec.name == "layers":
         return parse_layers(value)
     if value is None and spec.default is None:

@@ -73,7 +73,7 @@ class RecordStore:
         return isinstance(self.file_system, pyarrow.fs.LocalFileSystem)
 
     def record(self, trial_id: str) -> "Record":
-        """The record of a trial, whether it exists or not. `InputError` for an id with a path."""
+        """The record of a trial, which need not exist yet. `InputError` if the id is a path."""
         if not re.fullmatch(r"\w[\w.-]*", trial_id):
             raise InputError(f"invalid trial id {trial_id!r}: it must name a folder of the storage")
         return Record(self.file_system, f"{self.root}/{trial_id}")

@@ -101,9 +101,10 @@ class TrialResult:
         )
 
     def means(self) -> dict[str, tuple[float, float]]:
-        """Mean and standard error over the complete replicates of every figure that all have.
+        """Mean and standard error, over the complete replicates, of each metric that all have.
 
-        The errors over data points, `..._se`, are left out, as no mean of theirs is an error.
+        The errors over datapoints (`..._se`) are left out, because their mean is not a standard
+        error.
         """
         figures = [each.metrics for each in self.complete.values()]
         means: dict[str, tuple[float, float]] = {}

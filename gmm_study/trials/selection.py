@@ -16,11 +16,11 @@ Group = TypeVar("Group", bound=Hashable)
 
 
 def selection_bound(wanted: Iterable[tuple[str | None, float]]) -> float | None:
-    """The mean validation bound of a trial in nats, from every wanted replicate's state and bound.
+    """The mean validation bound of a trial (nats), from state and bound of each wanted replicate.
 
-    None, and the trial is no candidate, where a replicate is not complete (a missing one has the
-    state None) or has no finite bound. `fmean` does not depend on the replicates' order, so that
-    equal trials tie.
+    None, which means that the trial is no candidate, if a replicate is not complete (a missing one
+    has the state None) or has no finite bound. The result does not depend on the order of the
+    replicates (`fmean`), so equal trials tie.
     """
     bounds = []
     for state, bound in wanted:
