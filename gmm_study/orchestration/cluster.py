@@ -28,8 +28,9 @@ from typing import Any
 import gmm_study
 from gmm_study.errors import InputError
 from gmm_study.study.schema import Resources
+from gmm_study.trials.folder import Folder
 from gmm_study.trials.provenance import COMMIT_VARIABLE, git_commit
-from gmm_study.trials.record import Record, RecordStore
+from gmm_study.trials.record import RecordStore
 
 SETTINGS = {
     "RAY_AIR_NEW_OUTPUT": "0",
@@ -247,7 +248,7 @@ def _check_nodes(asked: Resources, store: RecordStore, methods: Sequence[str]) -
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     store.check_writable()
-    probe, driver = f".probe-{uuid.uuid4().hex[:8]}", Record(store.file_system, store.root)
+    probe, driver = f".probe-{uuid.uuid4().hex[:8]}", Folder(store.file_system, store.root)
     driver.write_file(probe, b"")
     look = ray.remote(num_cpus=0, max_retries=0)(_what_is_wrong)
     looks = {}
@@ -293,11 +294,11 @@ def _what_is_wrong(storage: str, probe: str, methods: Sequence[str]) -> str | No
         method_named(method)
     try:
         store = RecordStore(storage)
-        record = Record(store.file_system, store.root)
-        if record.read_file(probe) is None:
+        folder = Folder(store.file_system, store.root)
+        if folder.read_file(probe) is None:
             return "does not see what this machine writes to"
         own = f"{probe}-{uuid.uuid4().hex[:8]}"
-        record.write_file(own, b"")
+        folder.write_file(own, b"")
         store.file_system.delete_file(f"{store.root}/{own}")
     except (InputError, OSError):
         return "cannot write to"

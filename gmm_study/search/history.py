@@ -23,7 +23,8 @@ from typing import Any
 from gmm_study.study.axis import Axis
 from gmm_study.study.plan import Cell
 from gmm_study.training.state import TrialState
-from gmm_study.trials.record import Record, RecordStore
+from gmm_study.trials.folder import Folder
+from gmm_study.trials.record import RecordStore
 
 FOLDER = ".searches"
 Event = dict[str, Any]
@@ -64,7 +65,7 @@ class History:
         return [event["axes"] for event in self.events if event["event"] == "propose"]
 
 
-def _problem(folder: Record, cell: Cell) -> str:
+def _problem(folder: Folder, cell: Cell) -> str:
     name = f"{cell.key}.json"
     if folder.read_file(name) is None:
         return ""
@@ -131,5 +132,5 @@ def _digest(drawn: Any, events: Any) -> str:
     return sha256(json.dumps([drawn, events], sort_keys=True).encode()).hexdigest()
 
 
-def _folder(store: RecordStore, study: str) -> Record:
-    return Record(store.file_system, f"{store.root}/{FOLDER}/{study}")
+def _folder(store: RecordStore, study: str) -> Folder:
+    return Folder(store.file_system, f"{store.root}/{FOLDER}/{study}")

@@ -17,16 +17,12 @@ Unreadable files are never trusted. If `result.json` is unreadable, the trial co
 trained again. An unreadable `status.json` is ignored.
 """
 
-import json
 import os
 import re
 import socket
 import time
-import uuid
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass
-from pathlib import Path
 from typing import IO, Any
 
 import pyarrow as pa
@@ -38,6 +34,7 @@ from gmm_study.errors import InputError
 from gmm_study.training.state import TrialState
 from gmm_study.trials import locks
 from gmm_study.trials.config import TrialConfig
+from gmm_study.trials.folder import Folder, address_of, resolve
 from gmm_study.trials.result import TrialResult
 from gmm_study.trials.standing import Standing
 from gmm_study.trials.status import TrialStatus
@@ -53,19 +50,19 @@ METRICS_SCHEMA = pa.schema(
 )
 TRIAL_SILENT_SECONDS = 600.0
 """Seconds without a sign of life after which a trial on another host counts as abandoned."""
-LOG, PARTIAL = "log.txt", ".partial"
+LOG = "log.txt"
 
 
 class RecordStore:
     """The records under one storage address: a folder, or a URI of any pyarrow file system."""
 
     def __init__(self, storage: str) -> None:
-        self.storage = _address(storage)
-        self.file_system, self.root = _resolve(storage)
+        self.storage = address_of(storage)
+        self.file_system, self.root = resolve(storage)
 
     def check_writable(self) -> None:
         """Raise `InputError` if records cannot be written here."""
-        Record(self.file_system, self.root).check_writable()
+        Folder(self.file_system, self.root).check_writable()
 
     @property
     def is_local(self) -> bool:
@@ -97,37 +94,16 @@ class RecordStore:
         return locks.driver_of(self.file_system, self.root, study)
 
 
-@dataclass(frozen=True)
-class Record:
-    """One trial's folder."""
-
-    file_system: pyarrow.fs.FileSystem
-    path: str
-
-    @classmethod
-    def at(cls, folder: str) -> "Record":
-        """The record in a given folder, outside any store."""
-        return cls(*_resolve(folder))
-
-    def check_writable(self) -> None:
-        """Raise `InputError` if the record cannot be written."""
-        probe = f"{self.path}/.writable.{uuid.uuid4().hex[:8]}"
-        try:
-            self.file_system.create_dir(self.path, recursive=True)
-            with self.file_system.open_output_stream(probe) as stream:
-                stream.write(b"")
-            self.file_system.delete_file(probe)
-        except OSError as error:
-            reason = redact(str(error))
-            raise InputError(f"storage: '{self.path}' cannot be written: {reason}") from None
+class Record(Folder):
+    """The folder of one trial."""
 
     def write_config(self, config: TrialConfig) -> None:
         """Create the record."""
-        self._write_json("config.json", config.to_json())
+        self.write_json("config.json", config.to_json())
 
     def config(self) -> TrialConfig | None:
         """The configuration, None if there is no record. Raises `ValueError` if unreadable."""
-        document = self._read_json("config.json")
+        document = self.read_json("config.json")
         try:
             return None if document is None else TrialConfig.from_json(document)
         except (LookupError, TypeError, AttributeError, InputError) as error:
@@ -150,12 +126,12 @@ class Record:
             for name, value in details.items()
         }
         process = {"host": socket.gethostname(), "pid": os.getpid()}
-        self._write_json("status.json", {"state": state, "time": time.time(), **process, **details})
+        self.write_json("status.json", {"state": state, "time": time.time(), **process, **details})
 
     def status(self) -> TrialStatus:
         """The last status; an empty one if there is none or it is unreadable."""
         try:
-            document = self._read_json("status.json")
+            document = self.read_json("status.json")
             return TrialStatus.from_json(document) if document else TrialStatus()
         except ValueError:
             return TrialStatus()
@@ -173,7 +149,7 @@ class Record:
         if not taken or self.trained_elsewhere():
             self.release()
             return False
-        self._remove_partial_files()
+        self.remove_partial_files()
         return True
 
     def release(self) -> None:
@@ -212,11 +188,11 @@ class Record:
 
     def write_result(self, result: TrialResult) -> None:
         """Replace the result."""
-        self._write_json("result.json", result.to_json())
+        self.write_json("result.json", result.to_json())
 
     def result(self) -> TrialResult | None:
         """The result, None if no replicate has one yet. Raises `ValueError` if unreadable."""
-        document = self._read_json("result.json")
+        document = self.read_json("result.json")
         try:
             return None if document is None else TrialResult.from_json(document)
         except ValueError as error:
@@ -273,95 +249,6 @@ class Record:
             former = (kept_as or {}).get(name)
             self.write_file(f"checkpoint/{name}", content, former and f"checkpoint/{former}")
 
-    def write_file(self, name: str, content: bytes, kept_as: str | None = None) -> None:
-        """Replace one file as a whole: readers see the old content or the new, never a part.
-
-        With `kept_as`, the old content is kept under that name; for a moment it exists only there.
-        """
-        target = f"{self.path}/{name}"
-        self.file_system.create_dir(target.rpartition("/")[0], recursive=True)
-        if not self.is_local:
-            self._keep(name, kept_as)
-            with self.file_system.open_output_stream(target) as stream:
-                stream.write(content)
-            return
-        partial = f"{target}.{uuid.uuid4().hex[:8]}{PARTIAL}"
-        try:
-            with open(partial, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            self._keep(name, kept_as)
-            os.replace(partial, target)
-        finally:
-            Path(partial).unlink(missing_ok=True)
-
-    def delete_file(self, name: str) -> None:
-        """Remove one file, if it exists."""
-        with suppress(FileNotFoundError):
-            self.file_system.delete_file(f"{self.path}/{name}")
-
-    def read_file(self, name: str) -> bytes | None:
-        """The content of one file, None if it does not exist."""
-        path = f"{self.path}/{name}"
-        try:
-            if self.is_local:
-                with open(path, "rb") as file:
-                    return file.read()
-            with self.file_system.open_input_stream(path) as stream:
-                return bytes(stream.read())
-        except FileNotFoundError:
-            return None
-
-    def _write_json(self, name: str, document: Mapping[str, Any]) -> None:
-        text = json.dumps(document, indent=2, allow_nan=False)
-        self.write_file(name, (text + "\n").encode())
-
-    def _read_json(self, name: str) -> dict[str, Any] | None:
-        content = self.read_file(name)
-        if content is None:
-            return None
-        try:
-            document = json.loads(content)
-        except ValueError as error:
-            raise ValueError(f"{self.path}/{name} cannot be read: {error}") from None
-        if not isinstance(document, dict):
-            raise ValueError(f"{self.path}/{name} cannot be read: it is no JSON object")
-        return document
-
-    @property
-    def is_local(self) -> bool:
-        """Whether the record is in a folder of this machine."""
-        return isinstance(self.file_system, pyarrow.fs.LocalFileSystem)
-
     @property
     def _lock_path(self) -> str:
         return f"{self.path}/.lock"
-
-    def _keep(self, name: str, kept_as: str | None) -> None:
-        """Move a file aside, if it exists and is to be kept."""
-        if kept_as is not None:
-            with suppress(FileNotFoundError):
-                self.file_system.move(f"{self.path}/{name}", f"{self.path}/{kept_as}")
-
-    def _remove_partial_files(self) -> None:
-        selector = pyarrow.fs.FileSelector(self.path, allow_not_found=True, recursive=True)
-        for info in self.file_system.get_file_info(selector):
-            if info.base_name.endswith(PARTIAL):
-                self.delete_file(info.path.removeprefix(f"{self.path}/"))
-
-
-def _resolve(storage: str) -> tuple[pyarrow.fs.FileSystem, str]:
-    try:
-        file_system, path = pyarrow.fs.FileSystem.from_uri(_address(storage))
-    except (pa.ArrowInvalid, OSError) as error:
-        shown, reason = redact(storage), redact(str(error).splitlines()[0])
-        raise InputError(f"storage: '{shown}' is no folder or address: {reason}") from None
-    if isinstance(file_system, pyarrow.fs.LocalFileSystem) and Path(path).is_file():
-        raise InputError(f"storage: '{storage}' is a file; give a folder")
-    return file_system, path.rstrip("/")
-
-
-def _address(storage: str) -> str:
-    """A URI with the same meaning in every process, whatever its current folder."""
-    return storage if "://" in storage else Path(storage).expanduser().resolve().as_uri()
