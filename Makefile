@@ -73,8 +73,8 @@ docs: $(STAMP) ## Write the pages of docs/reference that the code itself says
 docs-site: $(STAMP) ## Build the documentation into site/, and check its links
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
 
-test-unit: $(STAMP) ## Run the tests that start no process, in a minute
-	$(PYTEST) --dist loadfile -m 'not process and not fault and not page and not slow' $(ARGS)
+test-unit: $(STAMP) ## Run the tests that need no process, database or figure, in a minute
+	$(PYTEST) --dist loadfile --quick $(ARGS)
 
 test: $(STAMP) ## Run the tests that every change must pass
 	$(PYTEST) --dist loadfile -m 'not fault and not page and not slow' $(ARGS)
@@ -86,7 +86,7 @@ test-docs: $(STAMP) ## Type every command of the pages as a reader would: ARGS="
 	$(PYTEST) tests/readers $(ARGS)
 
 test-faults: $(STAMP) ## Make every fault happen and print what was lost; ARGS=--short for each once
-	$(PYTEST) --dist loadgroup tests/faults tests/cluster $(ARGS)
+	$(PYTEST) --dist loadfile tests/faults tests/cluster $(ARGS)
 
 lint: $(STAMP) ## Check style and types
 	$(BIN)/ruff check .

@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,8 +13,14 @@ import pytest
 from gmm_study.trials.provenance import COMMIT_VARIABLE
 
 STARTS = {"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn", "os.system"}
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 MAY_START = ("process", "fault", "page")
-OTHER_TIER = re.compile(rf"^pytestmark = pytest\.mark\.({'|'.join(MAY_START)})$", re.MULTILINE)
+NOT_QUICK = re.compile(
+    rf"^pytestmark = pytest\.mark\.({'|'.join([*MAY_START, 'figure'])})$", re.MULTILINE
+)
+SAMPLED = 5
+"""`--quick` runs one case in so many of a test marked `sampled`; most parameters have fewer values,
+so that each of them is seen."""
 _refusing = False
 
 
@@ -27,21 +34,32 @@ sys.addaudithook(_refuse_a_process)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--quick", action="store_true", help="no processes, databases and figures")
     parser.addoption("--short", action="store_true", help="each fault or command of a page once")
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if config.getoption("--short"):
-        slow = [item for item in items if item.get_closest_marker("slow")]
-        items[:] = [item for item in items if item not in slow]
-        config.hook.pytest_deselected(items=slow)
-
-
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Leave out files that `make test-unit` has nothing to run in; importing them takes seconds."""
-    if collection_path.name.startswith("test_") and "not process" in config.option.markexpr:
-        return OTHER_TIER.search(collection_path.read_text()) is not None or None
+    """Leave out files of which `--quick` runs nothing; importing them takes seconds."""
+    if config.getoption("--quick") and collection_path.name.startswith("test_"):
+        return NOT_QUICK.search(collection_path.read_text()) is not None or None
     return None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what is not of the tier that was asked for."""
+    quick, short = config.getoption("--quick"), config.getoption("--short")
+    without = {*MAY_START, "figure", "slow"} if quick else {"slow"} if short else set()
+    seen: Counter[str] = Counter()
+
+    def is_left_out(item: pytest.Item) -> bool:
+        marks = {mark.name for mark in item.iter_markers()}
+        name = item.nodeid.partition("[")[0]
+        seen[name] += 1
+        return bool(marks & without) or (quick and "sampled" in marks and seen[name] % SAMPLED != 1)
+
+    left_out = {item for item in items if is_left_out(item)}
+    items[:] = [item for item in items if item not in left_out]
+    config.hook.pytest_deselected(items=list(left_out))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -79,9 +97,9 @@ def epochs_trained(monkeypatch):
 @pytest.fixture(scope="session")
 def chromium():
     """A browser without a window."""
-    path = shutil.which("chromium")
+    path = next(filter(None, map(shutil.which, BROWSERS)), None)
     if path is None:
-        pytest.skip("chromium is not installed")
+        pytest.skip(f"no browser is installed: {', '.join(BROWSERS)}")
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:

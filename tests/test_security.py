@@ -155,6 +155,7 @@ def hostile_table(proof):
     return sink.getvalue().to_pybytes()
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("name", ["config.json", "status.json", "result.json", "metrics.parquet"])
 @pytest.mark.parametrize("kind", ["pickle", "shape", "parquet"])
 def test_a_hostile_record_costs_itself_alone(trained, proof, name, kind, tmp_path, monkeypatch):

@@ -150,6 +150,7 @@ def test_one_replicate_has_a_cost_and_no_error(costs):
     assert "n/a" in markdown(lay_out_costs(plan, found)[0])
 
 
+@pytest.mark.figure
 def test_all_formats_of_a_report_show_the_same_costs(report_of, costs):
     plan, *_ = costs(
         {"authors": REFERENCE, "K=1": (-21.4, -22.5, -23.6), "no baseline": (-19.9, -20.9, -21.8)}
@@ -170,6 +171,7 @@ def test_all_formats_of_a_report_show_the_same_costs(report_of, costs):
     assert latex(lay_out_costs(plan, report.found.costs)).count(r"\begin{table}") == 1
 
 
+@pytest.mark.figure
 def test_the_figure_has_a_row_a_variation_and_a_panel_a_dataset(costs):
     values = {"authors": REFERENCE, "K=1": (-21.0, -22.5, -24.0), "clipped": REFERENCE}
     *_, found = costs(values, datasets=["digits", "bars"])
@@ -187,6 +189,7 @@ def test_the_figure_has_a_row_a_variation_and_a_panel_a_dataset(costs):
         assert panel.get_xscale() == "linear"
 
 
+@pytest.mark.figure
 def test_a_cost_that_dwarfs_the_others_makes_the_axis_logarithmic(costs):
     *_, found = costs(
         {

@@ -61,6 +61,7 @@ def test_an_unavailable_dataset_is_a_marked_gap(found):
     assert not gaps["complete"].any()
 
 
+@pytest.mark.figure
 def test_the_figure_has_a_panel_per_dataset_and_says_what_is_missing(found):
     panels = draw_datasets(found.cells).axes
     assert [panel.get_title() for panel in panels if panel.get_visible()] == DATASETS

@@ -7,6 +7,8 @@ from analysis import find
 from analysis.gallery import pictures_of
 from gmm_study.training.state import TrialState
 
+pytestmark = pytest.mark.figure
+
 SIZES = {"layers": {"first": 8, "last": 4}}
 DEPTHS = {"layers.depth": {"grid": [1, 2, 3]}}
 

@@ -15,6 +15,8 @@ from analysis.pages.protocol import failures, protocol
 from analysis.tables.formats import markdown
 from gmm_study.study import make_plan
 
+pytestmark = pytest.mark.figure
+
 DEPTHS = {"layers.depth": {"grid": [1, 2, 3]}}
 SIZES = {"layers": {"first": 8, "last": 4}}
 FILES = ["index.html", "report.json", "table.csv", "table.md", "table.tex"]

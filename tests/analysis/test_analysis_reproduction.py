@@ -15,6 +15,8 @@ from analysis.tables.formats import markdown
 from gmm_study.data.registry import REGISTRY
 from gmm_study.trials.config import TrialConfig
 
+pytestmark = pytest.mark.figure
+
 SEARCH = {
     "space": {"learning_rate": {"log_uniform": [1e-3, 1e-2]}},
     "search": {"kind": "random", "trials": 2},

@@ -83,6 +83,7 @@ def test_the_command_of_a_plan_loads_the_same_study(bench):
     )
 
 
+@pytest.mark.figure
 def test_a_report_has_the_frames_and_the_sentences_that_the_page_shows(bench):
     train_all(bench.folder)
     report = gmm_study.report("tiny")

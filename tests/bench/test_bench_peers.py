@@ -130,6 +130,7 @@ def test_the_naive_evaluation_and_ours_agree_with_enumeration_within_standard_er
         assert ((ratios.mean(0) - 1.0).abs() < 4.0 * errors).all()
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("method", ["gmm", "rws", "vae"])
 def test_a_peer_learns(method):
     torch.manual_seed(0)

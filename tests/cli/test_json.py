@@ -83,6 +83,7 @@ def _no_mlflow(monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "nonsense://somewhere")
 
 
+@pytest.mark.figure
 @pytest.mark.process
 @pytest.mark.usefixtures("_no_mlflow")
 def test_a_run_prints_json_alone_and_its_report_elsewhere(bench):

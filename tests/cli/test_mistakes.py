@@ -110,6 +110,7 @@ def test_an_output_folder_of_another_trial_is_left_alone(bench):
     assert "out" in line
 
 
+@pytest.mark.figure
 def test_a_place_where_no_report_can_be_written_is_told_in_one_line(bench):
     (bench.folder / "reports").write_text("a file")
     line = complaint(bench, "report", "tiny")

@@ -8,6 +8,8 @@ from gmm_study.study import load_study, make_plan
 from gmm_study.trials.record import RecordStore
 from tests.trials.results import result_of
 
+pytestmark = pytest.mark.figure
+
 STUDY = """
 question: Does it report?
 datasets: [digits]

@@ -7,6 +7,8 @@ from gmm_study.study import load_study
 from gmm_study.trials.config import TrialConfig
 from gmm_study.trials.record import RecordStore
 
+pytestmark = pytest.mark.figure
+
 STUDY = """
 question: Which?
 datasets: [{datasets}]

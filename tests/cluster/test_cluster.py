@@ -19,7 +19,7 @@ from tests.cluster.nodes import ENVIRONMENT, Cluster, isolated, undisturbed
 from tests.training.small import a_dataset, some_hyperparameters
 from tests.workbench import Workbench, figures, wait_until
 
-pytestmark = [pytest.mark.fault, pytest.mark.xdist_group("cluster")]
+pytestmark = pytest.mark.fault
 
 LONG = 400
 """Epochs of a trial that is surely still running when it is looked at."""

@@ -12,6 +12,7 @@ from tests.z_tests import assert_mean_within_standard_errors, assert_within_stan
 EVERY_X = all_states(DIMS)
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(
     ("deterministic_layers", "samples", "chunk_rows"),
     [(0, 5000, 150), (1, 20_000, 999), (0, 20_000, 1_000_000)],

@@ -92,6 +92,7 @@ def a_term_of_z2(exact):
     return z2, 1.0 / INNER_SAMPLES + (1.0 - 1.0 / INNER_SAMPLES) * z2 - z2.square()
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(("deterministic_layers", "spread"), [(0, 1.0), (1, 0.4)])
 def test_the_estimate_of_z2_is_unbiased_with_any_number_of_samples(deterministic_layers, spread):
     model = a_network(SEEDS, deterministic_layers, spread)
@@ -101,6 +102,7 @@ def test_the_estimate_of_z2_is_unbiased_with_any_number_of_samples(deterministic
         assert_mean_within_standard_errors(log_z2.exp(), mean)
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("samples", [8, 60])
 def test_the_claimed_and_the_true_variance_of_z2_are_both_unbiased_for_the_exact_one(samples):
     """The claim on log Z^2 times the estimate of Z^2, squared, is a sample variance: no bias.

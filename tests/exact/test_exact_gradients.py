@@ -59,6 +59,7 @@ def test_the_direction_of_rws_descends_the_divergences_of_wake_and_of_sleep(
     torch.testing.assert_close(exact_rws_direction(model, SOME_X), autograd(model, ascended))
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("options", [{}, {"probability_clip": 0.2}, {"top_prior": "fixed"}])
 def test_gradients_are_finite_differences_of_the_exact_values(options):
     model = a_network(1, 1, 0.7, dims=DIMS, sizes=(2, 2), **options)

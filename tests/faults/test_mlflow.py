@@ -16,7 +16,7 @@ from tests.cli.planned import train_all
 from tests.faults.mlflow_server import Proxy, content, start_server
 from tests.workbench import Workbench, wait_until
 
-pytestmark = [pytest.mark.fault, pytest.mark.xdist_group("mlflow")]
+pytestmark = pytest.mark.fault
 
 STUDY = """
 question: Does MLflow matter?

@@ -189,6 +189,7 @@ def test_a_diverged_logit_is_never_hidden(logit):
     assert drawn.log_prob[0, 1].isfinite().all()
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("objective", [GeometricMeanMatching(7), ReweightedWakeSleep(7)])
 @pytest.mark.parametrize("deterministic_layers", [0, 1])
 def test_gradients_and_bounds_are_those_of_torch(objective, deterministic_layers):

@@ -54,6 +54,7 @@ def exact_mean_direction(model, data, samples, power, q_wake, q_sleep):
     return torch.cat([gradient[0].flatten() for gradient in gradients])
 
 
+@pytest.mark.sampled
 @cases
 def test_the_direction_of_gmm_has_its_exact_mean_at_k_samples(network, samples, baseline):
     model = a_moved_network(SEEDS, network)
@@ -62,6 +63,7 @@ def test_the_direction_of_gmm_has_its_exact_mean_at_k_samples(network, samples, 
     assert_every_mean_within_standard_errors(found, truth)
 
 
+@pytest.mark.sampled
 @cases
 def test_the_direction_of_rws_has_its_exact_mean_at_k_samples(network, samples, baseline):
     model = a_moved_network(SEEDS, network)
@@ -70,6 +72,7 @@ def test_the_direction_of_rws_has_its_exact_mean_at_k_samples(network, samples, 
     assert_every_mean_within_standard_errors(found, truth)
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(
     ("objective", "limit", "network"),
     [

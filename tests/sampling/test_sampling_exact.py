@@ -52,6 +52,7 @@ def distance(chain, distribution):
     return z_scores(x_of(chain), distribution).abs().max()
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(
     ("sizes", "candidates", "options"),
     [

@@ -8,6 +8,8 @@ from gmm_study.search.optuna_view import show
 from gmm_study.training.state import TrialState
 from tests.search.conftest import reached, work
 
+pytestmark = pytest.mark.process
+
 ASHA = "scheduler={kind: asha, grace_epochs: 5}"
 
 

@@ -47,6 +47,7 @@ def test_equal_searches_propose_alike_and_another_seed_proposes_otherwise(tmp_pa
     assert proposals("other", "search.seed=1") != proposals("one again")
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("stops", [(1,), (3, 7), (6, 7, 8)])
 def test_a_search_that_is_cut_off_proposes_on_as_if_it_never_was(tmp_path, kind, stops):

@@ -76,6 +76,7 @@ def test_the_median_rule_stops_what_is_below_the_median_of_the_complete_ones(ben
     assert race(bench, bounds, *median) == [0, 0, 0, 10, 0, 10]
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("scheduler", ["asha", "median"])
 def test_a_run_that_goes_on_stops_what_an_unbroken_one_would(tmp_path, scheduler):
     bounds = [-9.0, -8.0, -10.0, -7.0, -8.5, -7.5, -7.1, -8.2, -6.0, -9.5]

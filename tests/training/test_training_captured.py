@@ -80,6 +80,7 @@ LARGER_THAN_THE_DATA = {"batch_size": 100, "probability_clip": 0.01, "top_prior"
 ONE_LEFT_OVER = {"batch_size": 13, "bound": "iwae", "momentum": 0.0}
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(
     ("method", "optimizer", "settings"),
     [

@@ -87,6 +87,7 @@ def test_the_curve_of_a_real_training_shows_which_epoch_was_selected():
         assert replicate.epoch in (replicate.best_epoch + 2, 30)
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("method", METHODS)
 def test_training_learns_what_no_model_of_independent_pixels_can(method):
     bars = load_dataset("bars")

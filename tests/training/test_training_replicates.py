@@ -39,6 +39,7 @@ def assert_same_streams(state, other):
         assert torch.equal(state[name], other[name]), name
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(
     ("method", "optimizer"), [("gmm", "adam"), ("rws", "rmsprop"), ("vae", "sgd")]
 )
@@ -76,6 +77,7 @@ def test_the_selected_rows_of_a_group_go_on_where_they_stood(optimizer):
     torch.testing.assert_close(chosen.model.parameters.flat, group.model.parameters.flat[[2, 0]])
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("method", ["rws", "vae"])
 def test_a_whole_training_side_by_side_ends_as_one_at_a_time(method):
     settings = some_hyperparameters(method=method, patience=2, max_epochs=15, learning_rate=0.03)

@@ -29,6 +29,7 @@ def stopped_and_resumed(trainer: Trainer, replicates=None) -> Trainer:
     return fresh
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(
     ("kind", "method", "optimizer"),
     [
@@ -57,6 +58,7 @@ def test_other_settings_resume_bit_for_bit(settings):
     assert_same_progress(train(resumed), unstopped)
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("stops", [[0], [1], [6], [1, 1, 1], [2, 0, 3]])
 def test_it_does_not_matter_when_or_how_often_training_was_stopped(stops):
     settings = some_hyperparameters()

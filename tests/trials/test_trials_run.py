@@ -116,6 +116,7 @@ def test_the_model_of_the_record_is_readable_and_has_one_row_a_replicate(tmp_pat
     assert open_checkpoint(tmp_path / "checkpoint").model().parameters.replicates == 3
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("optimizer", ["adam", "sgd", "rmsprop"])
 @pytest.mark.parametrize("method", METHODS)
 def test_a_trial_killed_between_checkpoints_ends_as_one_that_was_not(tmp_path, method, optimizer):
