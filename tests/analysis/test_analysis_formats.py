@@ -87,6 +87,7 @@ def test_html_is_well_formed_and_has_a_cell_for_each_entry(tables):
         assert all(len(row) == 1 + len(table.columns) for row in body)
 
 
+@pytest.mark.figure
 def test_every_format_of_a_report_has_the_same_numbers_in_the_same_order(study, report_of):
     report = report_of(study)
     cells = pd.read_csv(report.paths["table.csv"]).to_dict("records")

@@ -8,7 +8,8 @@ from gmm_study.data import Dataset, bars_log_likelihood, load_dataset
 from gmm_study.estimators import estimate_log_p
 from gmm_study.models import RandomStreams
 from gmm_study.training.group import ReplicateGroup
-from gmm_study.training.trainer import COMPLETE, DIVERGED, Trainer
+from gmm_study.training.state import TrialState
+from gmm_study.training.trainer import Trainer
 from tests.training.small import METHODS, a_dataset, some_hyperparameters, train
 
 DATA = a_dataset()
@@ -44,7 +45,7 @@ def test_training_stops_after_so_many_epochs_without_improvement(
     with_bounds, bounds, patience, best_epoch, epochs
 ):
     replicate = train(with_bounds(bounds, patience=patience)).replicates[0]
-    assert replicate.state == COMPLETE
+    assert replicate.state == TrialState.COMPLETE
     assert (replicate.best_epoch, replicate.epoch) == (best_epoch, epochs)
     assert replicate.best_bound == bounds[best_epoch - 1]
 
@@ -61,13 +62,13 @@ def test_the_parameters_of_the_best_epoch_are_kept(with_bounds):
 def test_training_ends_at_the_most_epochs_allowed(with_bounds):
     trainer = train(with_bounds([-5, -4, -3, -2, -1], patience=2, max_epochs=4))
     replicate = trainer.replicates[0]
-    assert (replicate.state, replicate.epoch, replicate.best_epoch) == (COMPLETE, 4, 4)
+    assert (replicate.state, replicate.epoch, replicate.best_epoch) == (TrialState.COMPLETE, 4, 4)
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), -float("inf")])
 def test_a_bound_that_is_no_number_ends_a_replicate_as_diverged(with_bounds, bad):
     replicate = train(with_bounds([-5, -4, bad, -3])).replicates[0]
-    assert (replicate.state, replicate.epoch, replicate.best_epoch) == (DIVERGED, 3, 2)
+    assert (replicate.state, replicate.epoch, replicate.best_epoch) == (TrialState.DIVERGED, 3, 2)
 
 
 def test_the_curve_of_a_real_training_shows_which_epoch_was_selected():

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from gmm_study.training.group import ReplicateGroup
-from gmm_study.training.trainer import DIVERGED, Trainer
+from gmm_study.training.state import TrialState
+from gmm_study.training.trainer import Trainer
 from tests.training.small import (
     OPTIMIZERS,
     SideBySide,
@@ -146,7 +147,7 @@ def test_a_replicate_whose_parameters_are_poisoned_diverges_alone(kind, method):
     trainer = train(kind(settings, DATA, [0, 1]), 2)
     trainer.groups[0].model.parameters.flat[0, 0] = torch.nan
     train(trainer)
-    assert trainer.replicates[0].state == DIVERGED
+    assert trainer.replicates[0].state == TrialState.DIVERGED
     assert trainer.replicates[0].epoch == 3
     if kind is Trainer:
         assert_same_replicate(trainer, undisturbed, 1)
@@ -160,5 +161,5 @@ def test_a_replicate_whose_parameters_are_poisoned_diverges_alone(kind, method):
 def test_a_learning_rate_beyond_all_measure_ends_every_replicate_as_diverged(kind, method):
     settings = some_hyperparameters(method=method, optimizer="sgd", learning_rate=1e38)
     trainer = train(kind(settings, DATA, [0, 1]))
-    assert {replicate.state for replicate in trainer.replicates.values()} == {DIVERGED}
+    assert {replicate.state for replicate in trainer.replicates.values()} == {TrialState.DIVERGED}
     assert all(replicate.epoch < 6 for replicate in trainer.replicates.values())

@@ -5,7 +5,8 @@ import torch
 
 from gmm_study.training.checkpoint import TRAINING_FILE, checkpoint_files, resume_training
 from gmm_study.training.hyperparameters import Hyperparameters
-from gmm_study.training.trainer import COMPLETE, DIVERGED, RUNNING, Trainer
+from gmm_study.training.state import TrialState
+from gmm_study.training.trainer import Trainer
 from tests.training.small import (
     OPTIMIZERS,
     SideBySide,
@@ -92,7 +93,7 @@ def test_a_replicate_that_has_stopped_early_stays_as_it_ended(kind):
     trainer = kind(settings, DATA, indices)
     while len({replicate.state for replicate in trainer.replicates.values()}) == 1:
         trainer.train_epoch()
-    ended = [r.index for r in trainer.replicates.values() if r.state == COMPLETE]
+    ended = [r.index for r in trainer.replicates.values() if r.state == TrialState.COMPLETE]
     before = {index: trainer.replicates[index].best_parameters.clone() for index in ended}
     resumed = train(stopped_and_resumed(trainer))
     assert_same_progress(resumed, train(kind(settings, DATA, indices)))
@@ -107,7 +108,10 @@ def test_a_replicate_that_has_diverged_stays_diverged():
     trainer.groups[0].model.parameters.flat.fill_(torch.nan)
     train(trainer, 1)
     resumed = stopped_and_resumed(trainer)
-    assert [replicate.state for replicate in resumed.replicates.values()] == [DIVERGED, RUNNING]
+    assert [replicate.state for replicate in resumed.replicates.values()] == [
+        TrialState.DIVERGED,
+        TrialState.RUNNING,
+    ]
     train(resumed)
     assert resumed.replicates[0].epoch == 2
     assert_same_replicate(resumed, train(Trainer(settings, DATA, [1])), 1)
@@ -141,7 +145,7 @@ def test_a_gpu_resumes_and_goes_on_when_a_replicate_stops(optimizer):
     trainer = stopped_and_resumed(train(Trainer(settings, DATA, [0, 1, 2], "cuda"), 2))
     trainer.groups[0].model.parameters.flat[1].fill_(torch.nan)
     train(trainer)
-    assert trainer.replicates[1].state == DIVERGED
+    assert trainer.replicates[1].state == TrialState.DIVERGED
     for index in (0, 2):
         torch.testing.assert_close(
             torch.tensor([row["value"] for row in trainer.replicates[index].curve]),
