@@ -114,9 +114,9 @@ class Catalogue(Mapping[str, Declared], Generic[Declared]):
         if point not in self._loaded:
             try:
                 self._loaded[point] = self._checked(point, point.load())
-            except Exception as error:  # whatever a module of others raises when it is imported
-                said = f"{self._field}: '{point.name}' of {_origin(point)} cannot be used"
-                raise InputError(f"{said}: {_reason(error)}") from error
+            except Exception as error:  # importing a module of others may raise anything
+                what = f"{self._field}: '{point.name}' of {_origin(point)} cannot be used"
+                raise InputError(f"{what}: {_reason(error)}") from error
         return self._loaded[point]
 
     def _checked(self, point: EntryPoint, declared: Any) -> Declared:
@@ -124,7 +124,7 @@ class Catalogue(Mapping[str, Declared], Generic[Declared]):
             wanted = f"{self._kind.__module__}.{self._kind.__qualname__}"
             raise InputError(f"it is of type {type(declared).__name__}, not {wanted}")
         if declared.name != point.name:
-            raise InputError(f"it has the name '{declared.name}', which must be the entry point's")
+            raise InputError(f"it has the name '{declared.name}', not that of the entry point")
         self._check(declared)
         return declared
 

@@ -17,8 +17,8 @@ class Dataset:
     """Binary data in three splits, each a C-contiguous uint8 array [N, D] of 0/1.
 
     `image_shape` is (height, width), rows of pixels first, where a data point is a picture.
-    `sha256` depends on the contents alone, not on the name or the file they were stored in; it
-    stands for the arrays when two data sets are compared.
+    `sha256` depends only on the contents, not on the name or the file in which they were stored.
+    Two data sets are compared by it instead of by their arrays.
     """
 
     name: str
@@ -64,7 +64,7 @@ class Dataset:
 def binary_rows(values: ArrayLike, where: str) -> NDArray[np.uint8]:
     """`values` as a C-contiguous uint8 array [N, D], not copied if it is one already.
 
-    Raises InputError, which begins with `where`, unless it is a matrix of 0 and 1 alone.
+    Raises InputError, which begins with `where`, unless it is a matrix of 0 and 1.
     """
     array = np.asarray(values)
     if array.dtype.kind not in "biuf":

@@ -1,4 +1,4 @@
-"""Published files: found in GMM_STUDY_DATA or the cache, else downloaded; verified before use."""
+"""Published files, from GMM_STUDY_DATA, the cache or a download, verified before they are used."""
 
 import hashlib
 import os
@@ -20,11 +20,11 @@ TIMEOUT = (5.0, 30.0)
 
 
 class DownloadError(InputError):
-    """A named data set that is not at hand could not be downloaded."""
+    """A named data set is neither local nor could it be downloaded."""
 
 
 def find_origin(entry: NamedDataset) -> str:
-    """Where the files would come from now: a path in GMM_STUDY_DATA, 'cached' or 'download'."""
+    """The current source of the files: a path in GMM_STUDY_DATA, 'cached' or 'download'."""
     local = _data_folder()
     if local is not None and _holds(local, entry):
         first = local / entry.files[0].path
@@ -33,7 +33,7 @@ def find_origin(entry: NamedDataset) -> str:
 
 
 def load_files(entry: NamedDataset) -> Dataset:
-    """The data set of an entry's files, downloaded into the cache where they are not at hand.
+    """The data set of an entry's files, which are downloaded into the cache if they are missing.
 
     Raises InputError for a file that is not the published one and DownloadError for a failed
     download; a damaged file in the cache is discarded and downloaded again.
@@ -68,7 +68,7 @@ def _data_folder() -> Path | None:
     folder = Path(value).expanduser()
     if not folder.is_dir():
         raise InputError(
-            f"GMM_STUDY_DATA is '{value}', which is no folder; it must name one, or be unset"
+            f"GMM_STUDY_DATA is '{value}', which is not a folder; it must name one, or be unset"
         )
     return folder
 
@@ -91,7 +91,7 @@ def _download(entry: NamedDataset, cache: Path) -> Dataset:
     except OSError as error:
         raise InputError(
             f"cache folder '{cache}' cannot be written ({error.strerror}); "
-            "set GMM_STUDY_CACHE to one that can"
+            "set GMM_STUDY_CACHE to a folder that can"
         ) from error
     with partial:
         folder = Path(partial.name)
@@ -107,7 +107,7 @@ def _download(entry: NamedDataset, cache: Path) -> Dataset:
 def _retrieve(entry: NamedDataset, file: RemoteFile, folder: Path) -> None:
     import pooch
 
-    pooch.get_logger().setLevel("WARNING")  # else it advises to pin a hash that is checked here
+    pooch.get_logger().setLevel("WARNING")  # or it advises to pin a hash, which is checked here
     downloader = pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), timeout=TIMEOUT)
     try:
         pooch.retrieve(file.url, None, fname=file.path, path=folder, downloader=downloader)
@@ -115,8 +115,8 @@ def _retrieve(entry: NamedDataset, file: RemoteFile, folder: Path) -> None:
         response = getattr(error, "response", None)
         reason = type(error).__name__ if response is None else f"HTTP {response.status_code}"
         raise DownloadError(
-            f"data set '{entry.name}' is not at hand and its download failed: {file.url} "
-            f"({reason}); set GMM_STUDY_DATA to a folder that holds {file.path}, "
+            f"data set '{entry.name}' is not on this machine and its download failed: {file.url} "
+            f"({reason}); set GMM_STUDY_DATA to a folder that contains {file.path}, "
             "or give the path of your own data"
         ) from error
 
@@ -150,7 +150,7 @@ def _check_blob(file: RemoteFile, path: Path, name: str) -> None:
 
 
 def check_shapes(entry: NamedDataset, splits: dict[str, NDArray[np.uint8]], name: str) -> None:
-    """Raise InputError, which begins with `name`, for a split that is not of the declared shape."""
+    """Raise InputError, which begins with `name`, for a split without the declared shape."""
     for split, rows in splits.items():
         declared = (entry.sizes[SPLITS.index(split)], entry.dims)
         if rows.shape != declared:

@@ -22,9 +22,9 @@ _PYTHON_2_HEADER = r"Reading `\.npy` or `\.npz` file required additional header 
 def read_splits(path: Path, keys: Mapping[str, str], where: str) -> dict[str, NDArray[np.uint8]]:
     """The splits that a file holds, each uint8 [N, D] of 0/1.
 
-    `keys` maps a split to its array's key in an archive (.npz, .mat); of any other file, comma
-    separated text, the one split is the whole. `where` is what error lines call the file. Raises
-    InputError for a file that cannot be read, lacks a key, or holds other values.
+    `keys` maps a split to its array's key in an archive (.npz, .mat). Any other file is comma
+    separated text and has one split. Error lines call the file `where`. Raises InputError for a
+    file that cannot be read, lacks a key, or has other values.
     """
     readers: dict[str, _Reader] = {".npz": _read_npz, ".mat": _read_mat}
     arrays = readers.get(path.suffix, _read_text)(path, keys, where)
@@ -36,7 +36,7 @@ def read_splits(path: Path, keys: Mapping[str, str], where: str) -> dict[str, ND
 def load_path(name: str) -> Dataset:
     """A user's own data: an .npz file with train, valid, test, or a folder of three .csv files.
 
-    The data set bears the path as its name. Raises InputError where the path is neither.
+    The path is the data set's name. Raises InputError if the path is neither.
     """
     path = Path(name).expanduser()
     if path.is_dir():
@@ -63,7 +63,7 @@ def load_path(name: str) -> Dataset:
 
 def _read_npz(path: Path, keys: Mapping[str, str], where: str) -> dict[str, NDArray[Any]]:
     if not zipfile.is_zipfile(path):
-        raise InputError(f"{where} is cut short or no .npz archive")
+        raise InputError(f"{where} is incomplete, or not an .npz archive")
     with _one_line(where, "numeric arrays of 0/1"), warnings.catch_warnings():
         warnings.filterwarnings("ignore", _PYTHON_2_HEADER, UserWarning)
         with np.load(path, allow_pickle=False) as archive:
@@ -98,7 +98,7 @@ def _require(keys: Mapping[str, str], found: Iterable[str], where: str) -> None:
 
 @contextmanager
 def _one_line(where: str, expected: str) -> Iterator[None]:
-    """Turn whatever a parser raises on a damaged file, which can be anything, into one line."""
+    """Turn any exception of a parser, which a damaged file may cause, into one line."""
     try:
         yield
     except InputError:

@@ -1,7 +1,7 @@
 """The data sets that need no file of their own: scikit-learn's digits, and bars and stripes.
 
-Both draw from `RandomState`, whose streams numpy keeps the same in every version: a data set's
-checksum is part of the identity of what was trained on it.
+Both draw from `RandomState`, whose streams are the same in every version of numpy: a data set's
+checksum is part of the identity of the trials that use it.
 """
 
 from importlib.util import find_spec
@@ -25,7 +25,7 @@ def digits_splits() -> dict[str, NDArray[np.uint8]]:
 
 
 def _digits() -> NDArray[np.float64]:
-    """Pixels [1797, 64], from scikit-learn's file where it is known: an import takes seconds."""
+    """Pixels [1797, 64], from scikit-learn's file if possible, as importing it takes seconds."""
     package = find_spec("sklearn")
     if package is not None and package.origin is not None:
         file = Path(package.origin).parent / "datasets" / "data" / "digits.csv.gz"
@@ -46,9 +46,9 @@ def bars_splits() -> dict[str, NDArray[np.uint8]]:
 def bars_log_likelihood(x: ArrayLike) -> NDArray[np.float64]:
     """Exact log-probabilities [N] in nats of images [N, 16] under bars and stripes.
 
-    An image of whole rows, or of whole columns, has probability 1/32; all off and all on are both,
-    and have 1/16; every other image has 0, which gives -inf. Raises InputError unless x is [N, 16]
-    of 0/1.
+    An image of whole rows, or of whole columns, has probability 1/32. All off and all on are both,
+    and have 1/16. Every other image has probability 0, which gives -inf. Raises InputError unless x
+    is [N, 16] of 0/1.
     """
     rows = binary_rows(x, "bars_log_likelihood: x")
     if rows.shape[1] != BARS_SIDE**2:

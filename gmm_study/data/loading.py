@@ -15,10 +15,10 @@ from gmm_study.errors import InputError, did_you_mean
 
 @dataclass(frozen=True)
 class DatasetInfo:
-    """What is known of a named data set without reading it.
+    """A named data set, described without reading it.
 
-    `sizes` are the rows of train, valid and test. `origin` is where it would come from now:
-    'embedded', 'generated', 'package NAME', a path in GMM_STUDY_DATA, 'cached' or 'download'.
+    `sizes` are the rows of train, valid and test. `origin` is its current source: 'embedded',
+    'generated', 'package NAME', a path in GMM_STUDY_DATA, 'cached' or 'download'.
     """
 
     name: str
@@ -32,9 +32,9 @@ def load_dataset(name_or_path: str) -> Dataset:
     """A data set by its name, or a user's own by its path, read and verified.
 
     A path is an .npz file with train, valid and test, or a folder of train.csv, valid.csv and
-    test.csv (comma separated 0/1, no header). A name comes before a path; `./name` is a path.
-    Raises InputError for an unknown name, a missing path, a file that is not as declared, and a
-    download that fails.
+    test.csv (comma separated 0/1, no header). A name takes precedence over a path; `./name` is a
+    path. Raises InputError for an unknown name, a missing path, a file that differs from its
+    declaration, and a failed download.
     """
     if name_or_path in DATASETS or not _means_path(name_or_path):
         return fetch_dataset(name_or_path)
@@ -42,7 +42,7 @@ def load_dataset(name_or_path: str) -> Dataset:
 
 
 def fetch_dataset(name: str) -> Dataset:
-    """A named data set, read and verified, downloaded into the cache if it is not at hand.
+    """A named data set, read and verified, and downloaded into the cache if it is missing.
 
     Raises InputError as `load_dataset` does, and for a path.
     """
@@ -55,7 +55,7 @@ def fetch_dataset(name: str) -> Dataset:
 def find_entry(name: str) -> NamedDataset | None:
     """The declaration of a named data set, None for any other text.
 
-    Raises InputError where it is that of another package and cannot be used.
+    Raises InputError if it belongs to another package and cannot be used.
     """
     return DATASETS.get(name)
 
@@ -67,10 +67,10 @@ def image_shape_of(name: str) -> tuple[int, int] | None:
 
 
 def list_datasets() -> list[DatasetInfo]:
-    """All named data sets; looks at which files exist, reads and downloads none.
+    """All named data sets. Looks for files, but reads and downloads none.
 
-    Those of other packages come last, those that cannot be used left out: `dataset_problems` says
-    why. Raises InputError if GMM_STUDY_DATA names no folder.
+    Those of other packages come last. Those that cannot be used are left out; `dataset_problems`
+    gives the reasons. Raises InputError if GMM_STUDY_DATA does not name a folder.
     """
     return [
         DatasetInfo(
@@ -85,14 +85,14 @@ def list_datasets() -> list[DatasetInfo]:
 
 
 def dataset_problems() -> list[str]:
-    """A line on each data set that an installed package declares and that cannot be used."""
+    """A line for each data set of an installed package that cannot be used, with the reason."""
     return DATASETS.usable()[1]
 
 
 def is_downloaded_now(name: str) -> bool:
-    """Whether a data set is a named one whose files are not at hand.
+    """Whether loading a data set would download it now.
 
-    Raises InputError as `find_entry` does, and if GMM_STUDY_DATA names no folder.
+    Raises InputError as `find_entry` does, and if GMM_STUDY_DATA does not name a folder.
     """
     entry = find_entry(name)
     return entry is not None and _origin(entry) == "download"
@@ -117,6 +117,6 @@ def _built(entry: NamedDataset) -> Dataset:
 
 
 def _means_path(text: str) -> bool:
-    """Whether a text that is no name was meant as a path, rather than a misspelt name."""
+    """Whether a text that is not a name is probably a path rather than a misspelt name."""
     looks_like_path = Path(text).suffix != "" or os.sep in text or text.startswith("~")
     return Path(text).expanduser().exists() or (looks_like_path and not text.startswith("debd/"))

@@ -23,7 +23,7 @@ _SILHOUETTES = "https://people.cs.umass.edu/~marlin/data/caltech101_silhouettes_
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A published file: its place below a data folder, its address, and a split's key in it."""
+    """A published file: its path in a data folder, its address, and the key of each split in it."""
 
     path: str
     url: str
@@ -35,9 +35,9 @@ class RemoteFile:
 class NamedDataset:
     """A data set that has a name: built by `build`, or read from `files`, which are downloaded.
 
-    `build`, a function or its `module:name`, which is imported when it is called, gives the splits
-    `train`, `valid` and `test`, each `[N, dims]` of 0/1 of any numeric type. It must give the same
-    whenever it is called: the contents are part of the identity of what is trained on them.
+    `build` is a function, or its `module:name`, which is imported when it is called. It returns the
+    splits `train`, `valid` and `test`, each `[N, dims]` of 0/1 of any numeric type, and must return
+    the same at every call: the contents are part of the identity of the trials that use them.
     """
 
     name: str
@@ -46,17 +46,17 @@ class NamedDataset:
     sizes: tuple[int, int, int]
     """Rows of train, valid and test."""
     source: str
-    """Where it is from, in a line for people."""
+    """Its source, in a line for people."""
     origin: str = "download"
     build: str | Callable[[], Mapping[str, Any]] | None = None
     files: tuple[RemoteFile, ...] = ()
     sha256: str | None = None
-    """The checksum of the contents (`Dataset.sha256`), where it is known. A plan then makes no data
-    that are built, and other contents are refused."""
+    """The checksum of the contents (`Dataset.sha256`), if known. Then other contents are refused,
+    and a plan does not have to build the data."""
     image_shape: tuple[int, int] | None = None
-    """(height, width) where a datapoint is a picture, rows of pixels first."""
+    """(height, width) if a datapoint is a picture, stored row by row."""
     column_major: bool = False
-    """Whether the files store a picture by columns."""
+    """Whether the files store pictures column by column."""
 
 
 def _made_file(file: str, folder: str = _MADE, git_blob: str | None = None) -> RemoteFile:
@@ -215,8 +215,8 @@ GROUP = "gmm_study.datasets"
 
 def _check(entry: NamedDataset) -> None:
     if (entry.build is None) == (not entry.files):
-        raise InputError("it must have build or files, and not both")
+        raise InputError("it must have either build or files")
 
 
 DATASETS: Catalogue[NamedDataset] = Catalogue(GROUP, "dataset", NamedDataset, REGISTRY, _check)
-"""Every data set that has a name, those that other packages declare too."""
+"""Every data set that has a name, including those of other packages."""

@@ -1,4 +1,4 @@
-"""What a trained model is worth, in nats with standard errors, in bounded memory for any K."""
+"""Estimates for a trained model in nats, with standard errors, in bounded memory for any K."""
 
 from gmm_study.estimators.bound import estimate_bound
 from gmm_study.estimators.importance import estimate_log_p

@@ -17,7 +17,7 @@ def mean_and_standard_error(values: Tensor) -> tuple[float, float]:
 
 
 def summarise(estimates: Mapping[str, Tensor], of_p_star: bool) -> dict[str, float]:
-    """Each estimate `[1, N]` as a mean and `..._se`; those of p* only if it has one."""
+    """The mean and `..._se` of each estimate `[1, N]`; those of p* only with `of_p_star`."""
     figures: dict[str, float] = {}
     for name, values in estimates.items():
         if of_p_star or name not in OF_P_STAR:
@@ -28,10 +28,10 @@ def summarise(estimates: Mapping[str, Tensor], of_p_star: bool) -> dict[str, flo
 def with_p_star(
     figures: Mapping[str, float], log_z2: Tensor, standard_error: Tensor
 ) -> dict[str, float]:
-    """The figures with `log_z2` and `log_p_star`, log ptilde - 2 log Z, each with its `..._se`.
+    """The figures and `log_z2` and `log_p_star`, log ptilde - 2 log Z, each with its `..._se`.
 
-    `log_z2` and its error are those of `estimate_log_z2`, `[1]`; the error of log ptilde over
-    datapoints is independent of it.
+    `log_z2` and its error, each `[1]`, come from `estimate_log_z2`. The error of log ptilde, over
+    datapoints, is independent of it.
     """
     z2, error = log_z2.item(), standard_error.item()
     return {

@@ -1,4 +1,4 @@
-"""The truth about models small enough to list all their states, which estimates are held to."""
+"""Exact values of models that are small enough to list all their states."""
 
 from gmm_study.exact.gradients import (
     exact_log_p_gradient,

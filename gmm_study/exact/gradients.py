@@ -13,7 +13,7 @@ from gmm_study.exact.states import binary_states, pieces, ranges, replicates_alo
 from gmm_study.models import Model, SigmoidBeliefNetwork
 
 DREAMS = 2**12
-"""States of the data that are listed at a time."""
+"""States of the data that are listed at a time, in the sum over all of them."""
 
 
 @torch.no_grad()
@@ -21,7 +21,7 @@ def exact_log_p_gradient(model: Model, data: Tensor) -> Tensor:
     """Gradient of the mean over `data` `[N, D]` of log p(x), `[R, P]` in float64.
 
     It is the mean over x and p(h | x) of d log p(x, h); laid out as `Parameters.grad`, zero for q.
-    Raises `InputError` with the reason of `why_not_exact`, or if `data` has not D columns.
+    Raises `InputError` with the reason of `why_not_exact`, or if `data` does not have D columns.
     """
     gradients = []
     for alone in replicates_alone(enumerable(model, data)):

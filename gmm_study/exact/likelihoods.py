@@ -32,7 +32,7 @@ def exact_log_likelihoods(model: Model, data: Tensor) -> dict[str, Tensor]:
     (docs/spec.md#estimators); `ess` and `ess_star` `[R, N]`, (E_q w)^2 / E_q w^2 of
     w = p(x, h) / q(h | x) and of its square root;
     where they can be enumerated (`why_no_exact_z`), also `log_z2` `[R]` and `log_p_star` `[R, N]`.
-    Raises `InputError` with the reason of `why_not_exact`, or if `data` has not D columns.
+    Raises `InputError` with the reason of `why_not_exact`, or if `data` does not have D columns.
     """
     network = enumerable(model, data)
     powers = (LIKELIHOOD, GEOMETRIC_MEAN, SQUARED_WEIGHT)

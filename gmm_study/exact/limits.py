@@ -1,4 +1,4 @@
-"""What can be enumerated, and one line that says why the rest cannot."""
+"""Which models can be enumerated, and in one line why others cannot."""
 
 from torch import Tensor
 
@@ -6,15 +6,15 @@ from gmm_study.errors import InputError
 from gmm_study.models import Model, SigmoidBeliefNetwork
 
 MOST_STATE_BITS = 22
-"""At most 2^22 states of all latent layers together, and as many of the data."""
+"""At most 2^22 states of all latent layers together, and at most 2^22 of the data."""
 MOST_PAIR_BITS = 30
-"""At most 2^30 pairs of a state of the data and one of latent layers."""
+"""At most 2^30 pairs of a state of the data and a state of latent layers."""
 MOST_ENTRIES = 2**26
 """Numbers in an answer that lists every latent state of every datapoint: half a gigabyte."""
 
 
 def why_not_exact(model: Model) -> str | None:
-    """Why log p(x) and log ptilde(x) of a model cannot be had exactly, or None where they can."""
+    """Why log p(x) and log ptilde(x) of a model cannot be computed exactly; None if they can."""
     if not isinstance(model, SigmoidBeliefNetwork):
         return "latents are continuous: there are no states to enumerate"
     units = sum(latent_sizes(model))
@@ -24,7 +24,7 @@ def why_not_exact(model: Model) -> str | None:
 
 
 def why_no_exact_z(model: Model) -> str | None:
-    """Why log Z, and with it log p*(x), cannot be had exactly, or None where they can."""
+    """Why log Z, and with it log p*(x), cannot be computed exactly; None if they can."""
     reason = why_not_exact(model)
     if reason is not None or not isinstance(model, SigmoidBeliefNetwork):
         return reason
@@ -38,7 +38,7 @@ def why_no_exact_z(model: Model) -> str | None:
 
 
 def why_no_exact_dreams(model: SigmoidBeliefNetwork) -> str | None:
-    """Why no sum over all (x, h) can be taken state by state, or None where it can."""
+    """Why the sum over all (x, h) cannot be taken state by state; None if it can."""
     bits = data_dims(model) + sum(latent_sizes(model))
     if bits > MOST_PAIR_BITS:
         what = f"{bits} dims and latent units"
@@ -47,9 +47,9 @@ def why_no_exact_dreams(model: SigmoidBeliefNetwork) -> str | None:
 
 
 def enumerable(model: Model, data: Tensor | None = None) -> SigmoidBeliefNetwork:
-    """The model, now known to be a belief network that can be enumerated.
+    """The same model, typed as a belief network.
 
-    Raises `InputError` where it is not, or where `data` is not `[N, D]`.
+    Raises `InputError` if it cannot be enumerated, or if `data` is not `[N, D]`.
     """
     refuse(why_not_exact(model))
     assert isinstance(model, SigmoidBeliefNetwork)
@@ -60,7 +60,7 @@ def enumerable(model: Model, data: Tensor | None = None) -> SigmoidBeliefNetwork
 
 
 def refuse(reason: str | None) -> None:
-    """Raise `InputError` with the reason, where there is one."""
+    """Raise `InputError` with the reason, if there is one."""
     if reason is not None:
         raise InputError(reason)
 

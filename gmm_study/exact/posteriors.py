@@ -16,7 +16,7 @@ class Posteriors:
     """Probabilities of all H latent states given each of N datapoints."""
 
     states: list[Tensor]
-    """One a latent layer, lowest first: `[H, n_l]` of 0/1, float64."""
+    """One for each latent layer, lowest first: `[H, n_l]` of 0/1, float64."""
     posterior: Tensor
     """p(h | x), `[R, N, H]`."""
     geometric_mean: Tensor

@@ -1,4 +1,4 @@
-"""All states of binary layers, and a model's view of all its states, piece by piece."""
+"""All states of binary layers, and all states of a model with their scores, piece by piece."""
 
 from collections.abc import Iterator
 from copy import copy
@@ -12,7 +12,7 @@ from gmm_study.models import Parameters, SigmoidBeliefNetwork
 from gmm_study.models.sbn import Pass
 
 MOST_NUMBERS = 2**20
-"""Of one tensor that is in memory at a time, 8 MB; about ten of them are."""
+"""Numbers per tensor, 8 MB. About ten such tensors are in memory at a time."""
 
 
 def binary_states(
@@ -34,9 +34,9 @@ def ranges(total: int, most: int) -> Iterator[tuple[int, int]]:
 
 
 def replicates_alone(model: SigmoidBeliefNetwork) -> Iterator[SigmoidBeliefNetwork]:
-    """Each replicate as a model of its own in float64, its options kept.
+    """Each replicate as a model of its own in float64, with the same options.
 
-    One at a time, so that memory does not grow with their number.
+    They are made one at a time, so memory does not grow with their number.
     """
     for values in model.parameters.flat:
         alone = copy(model)
@@ -47,12 +47,12 @@ def replicates_alone(model: SigmoidBeliefNetwork) -> Iterator[SigmoidBeliefNetwo
 
 @dataclass
 class Piece:
-    """Some datapoints with some of the states of all latent layers, of one replicate."""
+    """Some datapoints with some states of the latent layers, scored by one replicate."""
 
     rows: slice
     latents: slice
     generative: Pass
-    """Its states are `[1, rows, latents, n]`, but for the data's `[1, rows, 1, D]`."""
+    """Its states are `[1, rows, latents, n]`, except the data, `[1, rows, 1, D]`."""
     inference: Pass
 
 

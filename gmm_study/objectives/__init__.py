@@ -17,7 +17,7 @@ class Objective(Protocol):
     """K of training."""
 
     def add_gradient(self, model: Any, data: Tensor, streams: RandomStreams) -> Tensor:
-        """Add the ascent direction, mean over the batch `[R, B, D]`; gives the bound `[R, B]`."""
+        """Add the ascent direction, mean over the batch `[R, B, D]`; returns the bound `[R, B]`."""
 
     def estimates(self, model: Any, data: Tensor, streams: RandomStreams) -> dict[str, Tensor]:
         """`bound`, `log_p` and `ess` of each datapoint with K samples, `[R, B]`."""

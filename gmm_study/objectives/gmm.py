@@ -26,7 +26,7 @@ class GeometricMeanMatching:
     def add_gradient(
         self, model: SigmoidBeliefNetwork, data: Tensor, streams: RandomStreams
     ) -> Tensor:
-        """Add the ascent direction, mean over the batch `[R, B, D]`; gives the bound `[R, B]`."""
+        """Add the ascent direction, mean over the batch `[R, B, D]`; returns the bound `[R, B]`."""
         inferred = model.infer(data, self.samples, streams)
         scored = model.score_generative(inferred.states)
         log_weights = scored.log_prob - inferred.log_prob

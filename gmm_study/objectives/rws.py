@@ -23,7 +23,7 @@ class ReweightedWakeSleep:
     def add_gradient(
         self, model: SigmoidBeliefNetwork, data: Tensor, streams: RandomStreams
     ) -> Tensor:
-        """Add the ascent direction, mean over the batch `[R, B, D]`; gives the bound `[R, B]`."""
+        """Add the ascent direction, mean over the batch `[R, B, D]`; returns the bound `[R, B]`."""
         inferred = model.infer(data, self.samples, streams)
         scored = model.score_generative(inferred.states)
         dream = model.score_inference(model.generate(data.shape[1], streams).states)

@@ -21,7 +21,7 @@ class VariationalBound:
     def add_gradient(
         self, model: VariationalAutoencoder, data: Tensor, streams: RandomStreams
     ) -> Tensor:
-        """Add the ascent direction, mean over the batch `[R, B, D]`; gives the bound `[R, B]`."""
+        """Add the ascent direction, mean over the batch `[R, B, D]`; returns the bound `[R, B]`."""
         parameters = model.parameters
         with torch.enable_grad():
             tensors = {name: parameters[name].detach().requires_grad_() for name in parameters}

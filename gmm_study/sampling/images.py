@@ -1,4 +1,4 @@
-"""Grids of pictures as PNG, and of chains as they move as GIF."""
+"""Grids of pictures as PNG, and of moving chains as GIF."""
 
 from collections.abc import Sequence
 from io import BytesIO
@@ -15,19 +15,19 @@ if TYPE_CHECKING:
 
 GAP, BACKGROUND = 2, 64
 WIDTH = 600
-"""Pixels, about, to which a small grid is enlarged."""
+"""Approximate pixels to which a small grid is enlarged."""
 FRAME_MILLISECONDS = 100
 LAST_FRAME_MILLISECONDS = 1500
 GREY_STEP = 17
-"""Of 256 levels, 16 are kept in an animation, whose file is a third as large for it."""
+"""An animation keeps 16 of 256 grey levels, which makes its file a third as large."""
 
 
 def grid(
     images: Tensor, image_shape: tuple[int, int], columns: int | None = None
 ) -> NDArray[np.uint8]:
-    """`images` `[N, D]` in [0, 1], white on black, row by row; a square if no `columns` are given.
+    """`images` `[N, D]` in [0, 1], white on black, row by row; a square without `columns`.
 
-    Gives the pixels, `[height, width]`.
+    Returns the pixels, `[height, width]`.
     """
     height, width = image_shape
     columns = columns or ceil(sqrt(len(images)))
@@ -45,9 +45,10 @@ def grid(
 def completions_grid(
     data: Tensor, occluded: Tensor, completions: Tensor, image_shape: tuple[int, int]
 ) -> NDArray[np.uint8]:
-    """A column a datapoint of `data` `[N, D]`: the original, the occluded one, its completions.
+    """A column for each datapoint of `data` `[N, D]`: the original, the occluded one, completions.
 
-    `occluded` is `[N, D]`, and grey; `completions` `[N, chains, D]` in [0, 1]. Gives the pixels.
+    Where `occluded` `[N, D]` is set, the second row is grey; `completions` are `[N, chains, D]` in
+    [0, 1]. Returns the pixels.
     """
     hidden = data.masked_fill(occluded, 0.5)
     rows = [data, hidden, *completions.unbind(1)]

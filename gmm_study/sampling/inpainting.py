@@ -1,7 +1,7 @@
-"""Inpainting: the chain of p* with the visible part of x held, so its law is p*(hidden | visible).
+"""Inpainting: the chain of p* with the visible part of x fixed, so its law is p*(hidden | visible).
 
-The chain is that of `GibbsChain`: holding some dimensions of x leaves the conditional of p* given
-them invariant, since every update is towards a conditional of the same joint distribution.
+This is `GibbsChain` with some dimensions of x fixed. It leaves the conditional of p* given them
+invariant, as every update is towards a conditional of the same joint distribution.
 """
 
 import torch
@@ -20,11 +20,11 @@ def inpainting_chain(
     streams: RandomStreams,
     candidates: int = CANDIDATES,
 ) -> GibbsChain:
-    """`chains` chains a datapoint of `data` `[R, N, D]`, whose x is `[R, N * chains, D]`.
+    """`chains` chains for each datapoint of `data` `[R, N, D]`; their x is `[R, N * chains, D]`.
 
-    Chain c of datapoint i is row i * chains + c. `occluded` `[N, D]` says which dimensions are
-    hidden; the values of `data` there are never read. They start as those of ancestral samples
-    of p, for the chain leaves noise, of which q knows nothing, only slowly.
+    Chain c of datapoint i is row i * chains + c. `occluded` `[N, D]` marks the hidden dimensions,
+    where the values of `data` are never read. They start as ancestral samples of p: the chain
+    would leave random noise only slowly, as q was never trained on it.
     """
     visible = data.repeat_interleave(chains, dim=1)
     free = occluded.repeat_interleave(chains, dim=0)

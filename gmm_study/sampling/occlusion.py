@@ -16,7 +16,7 @@ def occluded_dims(
     image_shape: tuple[int, int] | None,
     streams: RandomStreams,
 ) -> Tensor:
-    """Where each datapoint is occluded, bool `[datapoints, dims]`.
+    """The dimensions that are hidden in each datapoint, bool `[datapoints, dims]`.
 
     `how` is a half of a picture (`top`, `bottom`, `left`, `right`) or its middle (`center`); a
     fraction of the dimensions, drawn anew for each datapoint (`0.5`); or a list of dimensions,
@@ -26,7 +26,7 @@ def occluded_dims(
     if how in PARTS:
         if image_shape is None:
             raise InputError(
-                f"occlude: '{how}' is a part of a picture, and the data are none; "
+                f"occlude: '{how}' is a part of a picture, but the data are not pictures; "
                 "give a fraction as 0.5 or dimensions as 0,3,10-19"
             )
         hidden = _part(how, image_shape).expand(datapoints, -1)
@@ -77,7 +77,7 @@ def _listed(text: str, dims: int) -> list[int]:
         first, dash, last = part.strip().partition("-")
         if not first.isdigit() or (dash and not last.isdigit()):
             raise InputError(
-                f"occlude: '{text}' is no part of a picture, fraction or list of dimensions; "
+                f"occlude: '{text}' is not a part of a picture, a fraction or dimensions; "
                 + did_you_mean(text, PARTS)
             )
         start, end = int(first), int(last if dash else first)

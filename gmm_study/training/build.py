@@ -52,12 +52,12 @@ def build_objective(hyperparameters: Hyperparameters) -> Objective:
     return objective
 
 
-def _made(make: partial[Any], needed_by: str, asked: Sequence[str]) -> Any:
+def _made(make: partial[Any], needed_by: str, required: Sequence[str]) -> Any:
     try:
         made = make()
-    except TypeError as error:  # how it is called; memory that runs out is not for here
+    except TypeError as error:  # wrong arguments; other errors, such as out of memory, are not ours
         raise InputError(f"{needed_by}: {error}") from error
-    for name in asked:
+    for name in required:
         if not hasattr(made, name):
             raise InputError(f"{needed_by}: {type(made).__name__} must have '{name}'")
     return made

@@ -84,7 +84,7 @@ def cuda_graphs(device: torch.device, generators: Sequence[torch.Generator]) -> 
 
 
 class StepRunner:
-    """Runs steps, through graphs if there are any; always the same step on the same memory.
+    """Runs steps, through graphs if there are any. The step and its memory must always be the same.
 
     Every call is one training step, whether it runs without a graph, as a warm-up, or as a replay.
     """

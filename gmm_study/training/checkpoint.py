@@ -57,7 +57,7 @@ def resume_training(trainer: Trainer, content: bytes) -> None:
     try:
         trainer.resume(*_progress(tensors))
     except (LookupError, TypeError, ValueError, RuntimeError) as error:
-        raise ValueError(f"no state of this trial: {error}") from None
+        raise ValueError(f"not a state of this trial: {error}") from None
 
 
 def _progress(tensors: dict[str, Tensor]) -> tuple[list[Replicate], dict[int, dict[str, Tensor]]]:
@@ -124,7 +124,7 @@ class Checkpoint:
 def open_checkpoint(folder: str | Path) -> Checkpoint:
     """The checkpoint in a folder, or in the folder `checkpoint` of a trial's record.
 
-    Raises `InputError` if there is none or it cannot be read.
+    Raises `InputError` if there is no checkpoint or it cannot be read.
     """
     inner = Path(folder) / "checkpoint"
     chosen = inner if (inner / "meta.json").exists() else Path(folder)
@@ -151,7 +151,7 @@ def open_checkpoint(folder: str | Path) -> Checkpoint:
         _check_tensors(checkpoint)
     except (FileNotFoundError, NotADirectoryError):
         raise InputError(
-            f"checkpoint: '{folder}' is no folder with meta.json and model.safetensors; "
+            f"checkpoint: '{folder}' is not a folder with meta.json and model.safetensors; "
             "give a trial's record or its folder 'checkpoint'"
         ) from None
     except _NotInstalledError as error:

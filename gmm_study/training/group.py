@@ -75,7 +75,7 @@ class ReplicateGroup:
 
         The host does not wait for the GPU, except while a graph is captured.
         """
-        if self._runner is None or data is not self._data:  # graphs read the data of their capture
+        if self._runner is None or data is not self._data:  # a graph reads the data it captured
             generators = self.streams["noise"].generators
             self._runner = StepRunner(self._graphs_on(data.device, generators))
             self._data = data
@@ -86,7 +86,7 @@ class ReplicateGroup:
         return self._total / len(data)
 
     def validate(self, data: Tensor) -> dict[str, Tensor]:
-        """Mean of every estimate over `data` `[N, D]`, each `[R]`, with training's K."""
+        """Mean of every estimate over `data` `[N, D]`, each `[R]`, with the K of training."""
         streams = self.streams["validation"]
         estimates = estimate_bound(self.objective, self.model, data, streams)
         return {name: values.mean(1) for name, values in estimates.items()}
@@ -120,7 +120,7 @@ class ReplicateGroup:
         for purpose, streams in self.streams.items():
             for generator, state in zip(streams.generators, states, strict=True):
                 generator.set_state(state[f"stream.{purpose}"])
-        self._runner = None  # captured anew: no graph is trusted with a state that was set
+        self._runner = None  # the old graphs may not fit the new state
 
     def select(self, rows: Sequence[int], data_dims: int) -> "ReplicateGroup":
         """The group of some of its replicates, which continue where they are."""

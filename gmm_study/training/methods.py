@@ -48,7 +48,7 @@ def _check(method: Method) -> None:
     for name in method.settings:
         if name not in OPTIONAL_SETTINGS:
             hint = did_you_mean(name, OPTIONAL_SETTINGS)
-            raise InputError(f"it reads '{name}', which is no setting for a method to read; {hint}")
+            raise InputError(f"it reads '{name}', which no method can read; {hint}")
     if method.has_p_star and not method.model.belief_network:
         raise InputError("it has a p*, but only a belief network has one")
 

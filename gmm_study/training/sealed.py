@@ -10,7 +10,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 SEAL = "sha256"
-"""The entry of a safetensors file's metadata that holds the digest of its tensors."""
+"""The entry of a safetensors file's metadata with the digest of its tensors."""
 
 
 def seal(tensors: Mapping[str, Tensor]) -> bytes:
@@ -28,9 +28,9 @@ def unseal(content: bytes) -> dict[str, Tensor]:
         tensors = load(content)
         metadata = _metadata(content)
     except (SafetensorError, LookupError, RuntimeError) as error:
-        raise ValueError(f"no safetensors: {error}") from None
+        raise ValueError(f"not a safetensors file: {error}") from None
     if metadata is not None and metadata.get(SEAL) != _digest(tensors):
-        raise ValueError("the tensors are not those that were written, their digest is another")
+        raise ValueError("the tensors differ from what was written: their digest is wrong")
     return tensors
 
 

@@ -30,7 +30,7 @@ class Replicate:
     """`[P]`, of the epoch with the best validation bound."""
     seconds: float = 0.0
     curve: list[dict[str, Any]] = field(default_factory=list)
-    """Rows of epoch, split, metric, value."""
+    """Rows of epoch, split, metric and value."""
 
 
 class Trainer:
@@ -100,7 +100,7 @@ class Trainer:
     def resume(self, replicates: Sequence[Replicate], states: dict[int, dict[str, Tensor]]) -> None:
         """Continue replicates where they stopped; `states` holds those that are still running.
 
-        Replicates of this trainer that are not among them start from their first epoch.
+        Replicates of this trainer that are not among them start with their first epoch.
         """
         self.replicates |= {replicate.index: replicate for replicate in replicates}
         running = [r for r in self.replicates.values() if r.state is TrialState.RUNNING]

@@ -87,7 +87,7 @@ def convert(spec: Field[Any], value: Any) -> Any:
 
 def _whole(name: str, value: Any) -> int:
     if isinstance(value, str) and value.strip().lstrip("+-").isdigit():
-        return int(value)  # exact, where a float would round
+        return int(value)  # exact, while a float might round
     if isinstance(value, int) and not isinstance(value, bool):
         return value
     number = _number(name, value)

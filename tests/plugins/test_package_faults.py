@@ -155,7 +155,7 @@ METHOD = Method(name="a", summary="", model=KIND, objective="builtins:dict", rea
         ("declare('d', lambda: build(columns=2))", "shape (4, 2); data set 'd' has (4, 3) there"),
         ("declare('d', build, image_shape=(2, 2))", "does not fit 3 columns"),
         ("declare('d', build, sha256='0')", "expected 0"),
-        ("declare('d', None)", "it must have build or files, and not both"),
+        ("declare('d', None)", "it must have either build or files"),
         ("7", "it is of type int, not gmm_study.data.registry.NamedDataset"),
     ],
 )
