@@ -56,25 +56,25 @@ READERS_OF_A_BUCKET = 16
 class Records:
     """What a store holds of some trials.
 
-    `trials`: a row a trial: `trial_id`, `state`, `status` (the state of what it has not ended),
-    `reason` (why it failed), `git_commit`, `versions` and `machine` (of the last replicates to
-    end), `finished`, and the flat configuration.
-    `replicates`: a row a replicate that has ended: `trial_id`, `replicate`, `state`, `epochs`,
-    `best_epoch`, `seconds`, and one column a final metric (nats; NaN where it is not finite).
-    `warnings`: a line a record that could not be read; its row in `trials` is `failed`.
+    `trials`: a row per trial: `trial_id`, `state`, `status` (the state of the replicates that have
+    not ended), `reason` (why it failed), `git_commit`, `versions` and `machine` (of the replicates
+    that ended last), `finished`, and the flat configuration.
+    `replicates`: a row per ended replicate: `trial_id`, `replicate`, `state`, `epochs`,
+    `best_epoch`, `seconds`, and one column per final metric (nats; NaN if it is not finite).
+    `warnings`: a line per record that could not be read; its row in `trials` is `failed`.
     """
 
     trials: pd.DataFrame
     replicates: pd.DataFrame
     warnings: tuple[str, ...]
     read_curves: Callable[[list[str]], pd.DataFrame]
-    """Of some trials' ids, their curves, as `curves` gives them."""
+    """Reads the curves of trials by id; the frame is that of `curves`."""
 
     def curves(self, trial_ids: Iterable[str] | None = None) -> pd.DataFrame:
         """The curves of all trials, or some: trial_id, replicate, epoch, split, metric, value.
 
-        In nats, but for an effective sample size, which is a fraction. Read at every call. A file
-        that cannot be read is left out with a `UserWarning`.
+        Values are in nats, except effective sample sizes, which are fractions. Every call reads
+        the files again; one that cannot be read is left out with a `UserWarning`.
         """
         ids = self.trials["trial_id"] if trial_ids is None else trial_ids
         return self.read_curves([str(trial_id) for trial_id in ids])
@@ -88,9 +88,9 @@ def load(
     """The records in a store or at a storage address: all of them, a study's, or `trial_ids`.
 
     `study` is NAME for `studies/NAME.yaml` under the current folder, the path of such a file, or a
-    loaded study; its trials are known by the data in the records, and no data is read. A trial
-    without a record has no row. A record that cannot be read has a row, `failed`, with the reason,
-    and a line in `warnings`; it never costs the others. A folder that is not there has no records.
+    loaded study; its trials are found through the checksums in the records, without reading data.
+    A trial without a record has no row. A record that cannot be read has a row with the state
+    `failed` and the reason, and a line in `warnings`. A missing folder has no records.
     Raises `InputError` for an invalid storage address or study.
     """
     store = RecordStore(storage) if isinstance(storage, str) else storage
@@ -110,31 +110,31 @@ def load(
 
 
 def load_from_mlflow(study: str, uri: str | None = None, variant: str | None = DECLARED) -> Records:
-    """The same frames of a study from an MLflow server, for who has no records.
+    """The same frames of a study from an MLflow server, without the records.
 
     `uri` is a tracking URI; None stands for `MLFLOW_TRACKING_URI` or `mlflow.db` in the current
-    folder. `variant` is `declared`, the study as its file declares it, or another of its variants,
-    as `small` or `max_epochs=5`; None stands for all of them. The values are those of the records,
-    bit for bit, as of the last sync; what a record says that cannot be read is not there. Raises
-    `InputError` where there is no such database, experiment or variant.
+    folder. `variant` is `declared`, the study as its file declares it, or another variant such as
+    `small` or `max_epochs=5`; None stands for all variants. The values are those of the records at
+    the last sync, bit for bit; records that cannot be read are missing. Raises `InputError` if
+    there is no such database, experiment or variant.
     """
     from gmm_study.tracking.reading import read_study
 
-    told = read_study(study, uri, variant)
+    stored = read_study(study, uri, variant)
     trials = [
         row
         | {"reason": line(row["reason"]) if row["reason"] else ""}
         | {"finished": pd.Timestamp(row["finished"], unit="s", tz="UTC")}
-        for row in told.trials
+        for row in stored.trials
     ]
 
     def read_curves(trial_ids: list[str]) -> pd.DataFrame:
-        rows = told.curves(set(trial_ids))
+        rows = stored.curves(set(trial_ids))
         return pd.DataFrame(rows, columns=list(_CURVE)).astype(_CURVE)
 
     return Records(
         trials=_typed(trials, _TRIAL),
-        replicates=_typed(told.replicates, _REPLICATE),
+        replicates=_typed(stored.replicates, _REPLICATE),
         warnings=(),
         read_curves=read_curves,
     )
@@ -159,7 +159,7 @@ def _kind(column: pd.Series) -> str:
 
 
 def _read(store: RecordStore, trial_ids: list[str]) -> Iterable[Reading]:
-    """Every record once; side by side where an answer is waited for."""
+    """Every record once; records in a bucket are read concurrently."""
     if store.is_local:
         return [Reading(store, trial_id) for trial_id in trial_ids]
     with ThreadPoolExecutor(READERS_OF_A_BUCKET) as readers:

@@ -1,4 +1,4 @@
-"""A study's plan joined with its records: what was planned, whether it has a record or not."""
+"""A study's plan joined with its records: a row per planned replicate, with or without a record."""
 
 from math import nan
 from typing import Any
@@ -15,13 +15,13 @@ ENDED = [str(state) for state in TrialState if state.has_result]
 
 
 def join(plan: Plan, records: Records) -> pd.DataFrame:
-    """A row for every planned replicate, in the plan's order, whether it has a record or not.
+    """A row for every planned replicate, in the plan's order, with or without a record.
 
-    Columns: `dataset`, `method`, `x` (the value of the plan's axis, None where there is none),
-    `settings` (the other axes, `learning_rate=0.003; batch_size=100`) and one column for each of
-    them, `trial_id`, `state` and `reason` of the trial, `replicate`, `replicate_state`, `epochs`,
-    `best_epoch`, `seconds`, and one column a final metric. What has no record is `pending`.
-    Replicates of a record beyond the planned ones are left out.
+    Columns: `dataset`, `method`, `x` (the value of the plan's axis, or None), `settings` (the other
+    axes, `learning_rate=0.003; batch_size=100`) and one column for each of them, `trial_id`,
+    `state` and `reason` of the trial, `replicate`, `replicate_state`, `epochs`, `best_epoch`,
+    `seconds`, and one column per final metric. Replicates without a record are `pending`; those of
+    a record beyond the planned ones are left out.
     """
     cells = [_planned_row(plan, trial) for trial in plan.places]
     replicates = range(plan.study.replicates)
@@ -50,7 +50,7 @@ def join(plan: Plan, records: Records) -> pd.DataFrame:
 
 
 def x_values(rows: pd.DataFrame, column: str = "x") -> list[Any]:
-    """The distinct values of a column: numbers in order, others in the plan's, None last."""
+    """The distinct values of a column: numbers sorted, others in the plan's order, None last."""
     distinct = list(dict.fromkeys(rows[column]))
     known = [value for value in distinct if value is not None]
     if not any(isinstance(value, str) for value in known):
@@ -59,7 +59,7 @@ def x_values(rows: pd.DataFrame, column: str = "x") -> list[Any]:
 
 
 def is_continuous(plan: Plan) -> bool:
-    """Whether x is drawn from a range of reals, so that hardly two trials share a value of it."""
+    """Whether x is sampled from a continuous range, so that trials hardly share a value of it."""
     axis = plan.study.space.get(plan.x or "")
     return axis is not None and axis.kind in ("uniform", "log_uniform")
 
@@ -80,7 +80,7 @@ def _planned_row(plan: Plan, trial: PlannedTrial) -> dict[str, Any]:
 
 
 def _trial_states(rows: pd.DataFrame) -> pd.Series:
-    """One state of each trial from those of its planned replicates."""
+    """The state of each trial, from those of its planned replicates."""
     trial_ids, states = rows["trial_id"], rows["replicate_state"]
     unended = rows[~states.isin(ENDED)].drop_duplicates("trial_id").set_index("trial_id")
     completed = trial_ids.isin(trial_ids[states == TrialState.COMPLETE])

@@ -13,11 +13,11 @@ from gmm_study.trials.record import RecordStore
 
 
 def plan_from_records(study: Study | str, store: RecordStore) -> Plan:
-    """A study's plan, with what its searches have proposed, where no data is at hand.
+    """A study's plan without its data, including what its searches have proposed.
 
-    `study` is loaded, or NAME for `studies/NAME.yaml`, or the path of such a file. A data set that
-    neither the registry nor a record knows the checksum of has no trials. Raises `InputError` for
-    a study that cannot be used.
+    `study` is loaded, or NAME for `studies/NAME.yaml`, or the path of such a file. A data set has
+    no trials if its checksum is neither in the registry nor in a record. Raises `InputError` if the
+    study cannot be used.
     """
     study = load_study(study) if isinstance(study, str) else study
     return make_plan(study, _checksums(study, store), lambda cell: _proposals(store, cell))
@@ -33,7 +33,7 @@ def _checksums(study: Study, store: RecordStore) -> dict[str, str]:
 
 
 def _in_records(store: RecordStore) -> dict[str, str]:
-    """Of every data set that was trained on, the checksum that most records have."""
+    """The checksum of every data set in the records; if there are several, the most frequent."""
     found: dict[str, Counter[str]] = {}
     for trial_id in store.trial_ids():
         try:

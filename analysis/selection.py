@@ -17,7 +17,7 @@ from gmm_study.trials.selection import CRITERION, best_trials, selection_bound
 
 CELL = ("dataset", "method", "x")
 PROVISIONAL = "provisional"
-"""How the mark of a cell begins whose trials have not all ended."""
+"""The mark of a cell begins with this word while some of its trials have not ended."""
 _READ = ("trial_id", "settings", "state", "replicate_state", CRITERION)
 _TYPES = {
     "dataset": "string",
@@ -36,12 +36,12 @@ _TYPES = {
 def best_mean_validation_bound(rows: pd.DataFrame) -> pd.DataFrame:
     """Choose in every cell the trial with the best mean validation bound over its replicates.
 
-    `rows` are the planned replicates (`join`). Only a trial whose planned replicates are all
-    complete, each with a finite bound, is a candidate; of equal ones the first in the plan is
-    chosen. A row a cell, datasets and methods in the plan's order: `dataset`, `method`, `x`,
+    `rows` are the planned replicates (`join`). A trial is a candidate only if all its planned
+    replicates are complete with a finite bound; among equals, the first in the plan is chosen.
+    Returns a row per cell, data sets and methods in the plan's order: `dataset`, `method`, `x`,
     `complete` (whether there is a candidate), `trial_id` and `settings` of the chosen trial
-    (missing and empty where there is none), `validation_bound` (its mean, in nats), `candidates`
-    and `trials` (how many), and `mark`, which says what is missing and why.
+    (missing and empty without one), `validation_bound` (its mean, in nats), the numbers of
+    `candidates` and `trials`, and `mark`, which says what is missing and why.
     """
     order = [list(dict.fromkeys(rows[name])) for name in CELL[:2]] + [x_values(rows)]
     places = list(rows[list(CELL)].itertuples(index=False, name=None))
@@ -62,7 +62,7 @@ def best_mean_validation_bound(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def validation_bounds(rows: pd.DataFrame) -> dict[str, float | None]:
-    """Of planned replicates, each trial's `selection_bound` in nats; None of no candidate."""
+    """The `selection_bound` of each trial in nats; None if it is not a candidate."""
     once = rows.drop_duplicates(["trial_id", "replicate"])
     return {
         str(trial_id): selection_bound(zip(own["replicate_state"], own[CRITERION], strict=True))
@@ -94,7 +94,7 @@ def _chosen(
 
 
 def _what_is_missing(replicates: Sequence[Mapping[Any, Any]]) -> str:
-    """Why a trial, given its planned replicates, is no candidate."""
+    """Why a trial is not a candidate, from its planned replicates."""
     wanted = len(replicates)
     states = Counter(row["replicate_state"] for row in replicates)
     complete, diverged = states[TrialState.COMPLETE], states[TrialState.DIVERGED]

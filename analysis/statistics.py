@@ -18,8 +18,8 @@ LEVEL = 1.0 - CONFIDENCE
 class Difference:
     """A mean difference with its standard error (n - 1), in the unit of the values.
 
-    `half_width` is that of its 95% interval by Student's t, `p_value` that of no difference by the
-    same t, of either sign. Both are NaN, as the standard error is, where one value of each is all.
+    `half_width` is that of its 95% confidence interval by Student's t; `p_value` is two-sided, for
+    no difference, by the same t. Both and the standard error are NaN for single values.
     """
 
     mean: float
@@ -31,14 +31,14 @@ class Difference:
 
 
 def paired_difference(first: pd.Series, second: pd.Series) -> Difference:
-    """`first` minus `second`, value by value of the index that they share (a paired t-test)."""
+    """The mean of `first` minus `second`, matched by index (paired t-test)."""
     differences = first - second
     mean, error = mean_and_standard_error(differences)
     return _difference(mean, error, len(differences) - 1, len(differences), paired=True)
 
 
 def unpaired_difference(first: pd.Series, second: pd.Series) -> Difference:
-    """The mean of `first` minus that of `second`, of independent values (Welch's t-test)."""
+    """The mean of `first` minus that of `second` for independent values (Welch's t-test)."""
     squares = [mean_and_standard_error(values)[1] ** 2 for values in (first, second)]
     counts = (len(first), len(second))
     mean, error = float(first.mean() - second.mean()), sum(squares) ** 0.5
@@ -46,16 +46,16 @@ def unpaired_difference(first: pd.Series, second: pd.Series) -> Difference:
 
 
 def errors_to_tell(n: int) -> float:
-    """How many standard errors from 0 the mean of n differences must be to be told from it."""
+    """The number of standard errors that a significant mean of n differences exceeds."""
     from scipy.special import stdtrit  # type: ignore[import-untyped]
 
     return float(stdtrit(n - 1, (1 + CONFIDENCE) / 2))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """p-values adjusted for their number (Holm, 1979), in the order given; NaN is no comparison.
+    """p-values adjusted for their number (Holm, 1979), in the same order; NaN stays NaN.
 
-    Rejecting those at most some level keeps the chance of any false rejection below that level.
+    Rejecting all adjusted values up to a level keeps the chance of any false rejection below it.
     """
     order = sorted((i for i, p in enumerate(p_values) if p == p), key=lambda i: p_values[i])
     adjusted, running = [nan] * len(p_values), 0.0
@@ -79,7 +79,7 @@ def _difference(mean: float, error: float, freedom: float, n: int, paired: bool)
 
 
 def _welch(squares: list[float], counts: tuple[int, int]) -> float:
-    """Welch and Satterthwaite's degrees of freedom, of two squared standard errors."""
+    """The Welch-Satterthwaite degrees of freedom of two squared standard errors."""
     if min(counts) < 2:
         return nan
     shares = sum(square**2 / (n - 1) for square, n in zip(squares, counts, strict=True))
