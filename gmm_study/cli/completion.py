@@ -13,8 +13,8 @@ from typing import Any, get_args
 
 import rich_click as click
 from click.shell_completion import (
-    BashComplete,
     CompletionItem,
+    ShellComplete,
     add_completion_class,
     get_completion_class,
     split_arg_string,
@@ -110,16 +110,35 @@ def _path(incomplete: str) -> list[CompletionItem]:
     return [CompletionItem(incomplete, type="file")]
 
 
-class _Bash(BashComplete):
-    """Bash, which takes `=` for a word of its own and ends what it completes with a blank."""
+BASH_SCRIPT = r"""
+%(complete_func)s() {
+    local IFS=$'\n' type value
+    COMPREPLY=()
+    while IFS=',' read -r type value; do
+        case $type in
+            dir) compopt -o dirnames ;;
+            file) compopt -o default ;;
+            plain) COMPREPLY+=("$value") ;;
+        esac
+    done < <(COMP_WORDS="${COMP_WORDS[*]}" COMP_CWORD=$COMP_CWORD \
+        %(complete_var)s=bash_complete "$1")
+    [[ ${COMPREPLY[0]} == *= ]] && compopt -o nospace
+    return 0
+}
+complete -o nosort -F %(complete_func)s %(prog_name)s
+"""
+"""Adds no blank after a word that ends with `=`, unlike click's own script for bash."""
 
-    source_template = BashComplete.source_template.replace(
-        "    return 0\n", "    [[ ${COMPREPLY[0]} == *= ]] && compopt -o nospace\n    return 0\n"
-    )
+
+class _Bash(ShellComplete):
+    """Completion for bash, which treats `=` as a word of its own."""
+
+    name = "bash"
+    source_template = BASH_SCRIPT
     _before_equals = ""
 
     def get_completion_args(self) -> tuple[list[str], str]:
-        """The words before the one to complete, and what of it is there."""
+        """The complete words, and the beginning of the one to complete."""
         words, place = split_arg_string(os.environ["COMP_WORDS"]), int(os.environ["COMP_CWORD"])
         joined: list[str] = []
         for word in words[1 : place + 1]:
@@ -132,7 +151,7 @@ class _Bash(BashComplete):
         return joined, incomplete
 
     def format_completion(self, item: CompletionItem) -> str:
-        """What the script reads, without what bash takes for words before this one."""
+        """A line for the script, without the words that bash has before this one."""
         return f"{item.type},{item.value.removeprefix(self._before_equals)}"
 
 
