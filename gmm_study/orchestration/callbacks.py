@@ -9,6 +9,7 @@ from ray.tune.experiment import Trial
 
 from gmm_study.addresses import redact
 from gmm_study.orchestration.live_view import LiveView
+from gmm_study.orchestration.ray_internals import forget_moving_averages
 from gmm_study.search.searches import Searches
 from gmm_study.training.state import TrialState
 from gmm_study.trials.record import RecordStore
@@ -59,9 +60,8 @@ class TrialReports(StaysInTheDriver, Callback):
     def on_trial_complete(
         self, iteration: int, trials: list[Trial], trial: Trial, **info: Any
     ) -> None:
-        """Drop the moving averages that Tune keeps of every trial, tens of KiB each."""
-        trial.metric_analysis.clear()
-        trial.metric_n_steps.clear()
+        """A trial has ended."""
+        forget_moving_averages(trial)
 
     def on_trial_recover(
         self, iteration: int, trials: list[Trial], trial: Trial, **info: Any

@@ -2,17 +2,12 @@
 
 On a cluster, the code is sent along in Ray's runtime environment, so that the nodes run what the
 driver runs. The storage is tested from every node first, because a folder that is not really shared
-would lose records silently. An address is tried in a separate process, because Ray waits long and
-reports the reason only on stderr. The driver watches the head itself; Ray would end the driver with
-a page of C++ output. When Ray reports that a worker is dead, its trial is released, because another
-host cannot check whether the owner is alive.
-
-A local Ray listens on 127.0.0.1 through a setting that Ray intends for other operating systems. The
-documented `_node_ip_address` does not work, because Ray replaces it by the machine's address.
+would lose records silently. An address is tried in a separate process (`knock.py`). The driver
+watches the head itself; Ray would end the driver with a page of C++ output. When Ray reports that a
+worker is dead, its trial is released, because another host cannot check whether the owner is alive.
 """
 
 import gc
-import json
 import logging
 import os
 import socket
@@ -27,6 +22,7 @@ from typing import Any
 
 import gmm_study
 from gmm_study.errors import InputError
+from gmm_study.orchestration import knock, ray_internals
 from gmm_study.study.schema import Resources
 from gmm_study.trials.folder import Folder
 from gmm_study.trials.provenance import COMMIT_VARIABLE, git_commit
@@ -35,14 +31,12 @@ from gmm_study.trials.record import RecordStore
 SETTINGS = {
     "RAY_AIR_NEW_OUTPUT": "0",
     "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_prestart_worker_first_driver": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # else Ray listens on all interfaces, even if private
-    "RAY_OVERRIDE_JOB_RUNTIME_ENV": "1",  # what a job's environment says of the same is replaced
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "TUNE_DISABLE_SIGINT_HANDLER": "1",
     "TUNE_GLOBAL_CHECKPOINT_S": "3600",
     "TUNE_WARN_INSUFFICENT_RESOURCE_THRESHOLD_S": "600",
+    **ray_internals.SETTINGS,
 }
 """Environment variables of Ray, unless the user has set them; they must be set before Ray is
 imported."""
@@ -55,22 +49,6 @@ NODE_ANSWERS_IN = 300.0
 LOOK_EVERY, LOST_AFTER = 2.0, 30.0
 """Seconds between two checks of the head, and seconds of silence after which it counts as lost.
 After 60 seconds Ray itself would end the driver, with a page of C++ output."""
-JOB_VARIABLE = "RAY_JOB_CONFIG_JSON_ENV_VAR"
-"""Set by Ray for a driver that was started by `ray job submit`."""
-KNOCK = """
-import sys
-from ray._private import services
-from ray._private.authentication import authentication_token_setup as token
-from ray._raylet import GcsClient
-if sys.argv[1] == "auto":
-    token.maybe_enable_token_auth_if_token_available(warn_if_disabled=False)
-head = services.canonicalize_bootstrap_address(sys.argv[1])
-client = GcsClient(address=head)
-print(head, flush=True)
-services.get_node_to_connect_for_driver(client, timeout_seconds=15)
-"""
-"""A program that finds a cluster's head and its node on this machine. It is a process of its own
-because Ray waits long and reports errors from C++ on stderr."""
 
 
 def prepare_ray() -> None:
@@ -135,35 +113,39 @@ def _head_of(address: str) -> str:
         )
     if address != "auto":
         _connect(address)
-    environment = os.environ | {"RAY_py_gcs_connect_timeout_s": str(round(HEAD_ANSWERS_IN))}
-    command = [sys.executable, "-c", KNOCK, address]
+    seconds = str(round(HEAD_ANSWERS_IN))
+    timeouts = (ray_internals.CONNECT_TIMEOUT, ray_internals.NODE_TIMEOUT)
+    environment = os.environ | dict.fromkeys(timeouts, seconds)
+    environment.pop(ray_internals.JOB_CONFIG, None)  # only this process is the job's driver
+    command = [sys.executable, "-P", "-m", knock.__name__, address]
     try:
         answer = subprocess.run(
-            command, env=environment, capture_output=True, text=True, timeout=4 * HEAD_ANSWERS_IN
+            command, env=environment, capture_output=True, text=True, timeout=6 * HEAD_ANSWERS_IN
         )
     except subprocess.TimeoutExpired:
         raise InputError(f"address: '{address}' answers, but not as the head of Ray") from None
     if answer.returncode == 0:
         return answer.stdout.split()[-1]
-    raise InputError(f"address: '{address}' {_why_not(answer)}")
+    raise InputError(f"address: '{address}' {_why_not(address, answer)}")
 
 
-def _why_not(answer: subprocess.CompletedProcess[str]) -> str:
-    """The reason that a cluster's head gave."""
-    said = answer.stderr
-    if "AuthenticationError" in said:
+def _why_not(address: str, answer: subprocess.CompletedProcess[str]) -> str:
+    """Why a cluster could not be joined, from the exit status of `knock`."""
+    if answer.returncode == knock.NEEDS_TOKEN:
         return (
             "asks for a token, or for another one: set RAY_AUTH_MODE=token, with the cluster's "
             "token in ~/.ray/auth_token or in the file that RAY_AUTH_TOKEN_PATH names"
         )
-    if answer.stdout:
+    if answer.returncode == knock.NO_NODE and address == "auto":
+        return "finds no cluster on this machine: give HOST:PORT of its head"
+    if answer.returncode == knock.NO_NODE:
         return (
             "has no node on this machine: join with `ray start --address=HOST:PORT`, or send the "
             "study there with `ray job submit`"
         )
-    if "Could not find any running Ray instance" in said:
-        return "finds no cluster on this machine: give HOST:PORT of its head"
-    reason = (said.strip().splitlines() or [f"exit status {answer.returncode}"])[-1]
+    reason = (answer.stderr.strip().splitlines() or [f"exit status {answer.returncode}"])[-1]
+    if answer.returncode != knock.NO_HEAD:
+        return f"cannot be joined: {reason}"
     return (
         "does not answer as the head of a Ray cluster; `ray start --head` opens one at HOST:6379 "
         f"({reason})"
@@ -234,8 +216,7 @@ def at_a_time(asked: Resources, gpu_share: float) -> int:
 
 def _refuse_lost_storage(store: RecordStore) -> None:
     """Raise `InputError` for a storage in the working folder of a Ray job, which Ray deletes."""
-    job = json.loads(os.environ.get(JOB_VARIABLE, "{}")).get("runtime_env") or {}
-    if job.get("working_dir") and Path(store.root).is_relative_to(Path.cwd()):
+    if ray_internals.working_folder_of_job() and Path(store.root).is_relative_to(Path.cwd()):
         raise InputError(
             f"storage: '{store.root}' ends with the Ray job, whose working folder is a copy; "
             "give a shared folder's full path or the address of a bucket"

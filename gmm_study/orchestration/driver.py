@@ -9,7 +9,7 @@ import signal
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from types import FrameType
@@ -21,6 +21,7 @@ from gmm_study.data import Dataset
 from gmm_study.orchestration.cluster import at_a_time, prepare_ray, ray_at
 from gmm_study.orchestration.gpus import share_of_a_gpu
 from gmm_study.orchestration.live_view import LiveView
+from gmm_study.orchestration.ray_internals import count_no_callbacks
 from gmm_study.search.searches import Searches
 from gmm_study.study import Plan, PlannedTrial, Study
 from gmm_study.trials.record import RecordStore
@@ -98,7 +99,7 @@ def _tune(
     from gmm_study.orchestration.callbacks import StopTrials, TrialReports
     from gmm_study.orchestration.queue import Queue
 
-    _count_no_callbacks()
+    count_no_callbacks()
     study = plan.study
     resources = study.resources
 
@@ -151,11 +152,3 @@ def _trainable(
         time_limit_seconds=resources.time_limit_seconds,
     )
     return tune.with_resources(trainable, {"cpu": resources.cpus, "gpu": gpu_share})
-
-
-def _count_no_callbacks() -> None:
-    """Keep Tune from importing MLflow just to count callbacks, which takes two seconds."""
-    with suppress(ImportError):  # a detail of Ray's, which may move
-        from ray.air._internal import usage
-
-        usage.tag_callbacks = lambda callbacks: False

@@ -60,7 +60,9 @@ def undisturbed(bench: Workbench, record: Record) -> dict:
 class Node:
     """One node, with one CPU; `prefix` are words before its command, such as unshare's."""
 
-    def __init__(self, folder: Path, head: str = "", prefix: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, folder: Path, head: str = "", prefix: tuple[str, ...] = (), **environment: str
+    ) -> None:
         self.process = subprocess.Popen(
             [
                 *prefix,
@@ -71,7 +73,7 @@ class Node:
                 *([head] if head else []),
             ],
             cwd=ROOT,
-            env=os.environ | ENVIRONMENT,
+            env=os.environ | ENVIRONMENT | environment,
             text=True,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -96,9 +98,9 @@ class Cluster:
     def __enter__(self) -> "Cluster":
         return self
 
-    def add(self, *prefix: str) -> Node:
+    def add(self, *prefix: str, **environment: str) -> Node:
         """Start one more node."""
-        node = Node(self.folder, self.address if self.nodes else "", prefix)
+        node = Node(self.folder, self.address if self.nodes else "", prefix, **environment)
         self._closing.callback(node.close)
         self.nodes.append(node)
         return node

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 import gmm_study
-from gmm_study.orchestration.cluster import COMMIT_VARIABLE, JOB_VARIABLE
+from gmm_study.orchestration.ray_internals import JOB_CONFIG
 from gmm_study.trials.config import TrialConfig
+from gmm_study.trials.provenance import COMMIT_VARIABLE
 from gmm_study.trials.record import RecordStore
 from gmm_study.trials.run import TrialRun
 from tests.cluster.nodes import ENVIRONMENT, Cluster, isolated, undisturbed
@@ -74,7 +75,7 @@ def test_a_study_in_a_job_runs_on_all_nodes_with_its_code_and_data_and_the_same_
     store = RecordStore(str(place / "shared"))
     monkeypatch.setenv("RAY_ADDRESS", cluster.address)
     said_by_the_job = {"env_vars": {COMMIT_VARIABLE: "0ther"}, "py_modules": ["gcs://other.zip"]}
-    monkeypatch.setenv(JOB_VARIABLE, json.dumps({"runtime_env": said_by_the_job, "metadata": {}}))
+    monkeypatch.setenv(JOB_CONFIG, json.dumps({"runtime_env": said_by_the_job, "metadata": {}}))
     driver = bench.start("run", "tiny", "--storage", store.storage)
     raylets = {node.pids["raylet"][0] for node in cluster.nodes}
     seen = set()
@@ -136,7 +137,7 @@ def test_a_trial_that_fits_on_no_single_node_is_refused(bench, cluster):
 def test_records_in_the_working_folder_of_a_ray_job_are_refused(bench, cluster, monkeypatch):
     monkeypatch.setenv("RAY_ADDRESS", cluster.address)
     job = {"runtime_env": {"working_dir": "gcs://_ray_pkg_0123.zip"}, "metadata": {}}
-    monkeypatch.setenv(JOB_VARIABLE, json.dumps(job))
+    monkeypatch.setenv(JOB_CONFIG, json.dumps(job))
     error = bench.run("run", "tiny", status=2).stderr
     assert error.count("\n") == 1
     assert "ends with the Ray job" in error
@@ -193,6 +194,22 @@ def test_something_else_that_listens_at_the_address_costs_one_line(tmp_path, sil
     error = bench.call("run", "tiny", "--address", silent, status=2).stderr
     assert error.count("\n") == 1
     assert "as the head of a Ray cluster" in error
+
+
+def test_a_cluster_that_wants_a_token_or_has_no_node_here_is_refused_in_one_line(tmp_path):
+    bench = Workbench(tmp_path)
+    with Cluster(tmp_path / "ray") as guarded:
+        node = guarded.add(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN="the right one")
+        bench.environment = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "another"}
+        error = bench.run("run", "tiny", "--address", guarded.address, status=2).stderr
+        assert error.count("\n") == 1
+        assert "asks for a token, or for another one: set RAY_AUTH_MODE=token" in error
+        os.kill(node.pids["raylet"][0], signal.SIGKILL)
+        bench.environment["RAY_AUTH_TOKEN"] = "the right one"
+        error = bench.run("run", "tiny", "--address", guarded.address, status=2).stderr
+        assert error.count("\n") == 1
+        assert "has no node on this machine: join with `ray start" in error
+    assert not bench.results()
 
 
 def descendants(pid):

@@ -1,0 +1,49 @@
+"""Tries an address of a Ray cluster: `python -m gmm_study.orchestration.knock ADDRESS`.
+
+In a process of its own, because Ray waits for long and writes to stderr from C++. `ray.init` alone
+takes nine minutes to give up on something that is not Ray, and reports a wrong token as the same;
+so `ray status` asks the head first, except for `auto`, where it would not find the token.
+
+Prints the head as HOST:PORT, or ends with one of the exit statuses below, or with an error.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+NEEDS_TOKEN, NO_HEAD, NO_NODE = 3, 4, 5
+"""The cluster wants another token; no head of a cluster answers; no node runs on this machine."""
+
+
+def knock(address: str) -> int:
+    """Join the cluster for a moment and print its head; gives the exit status."""
+    import ray
+    from ray.exceptions import AuthenticationError, RayError
+    from ray.scripts.scripts import status
+
+    if _lacks_token():  # `ray status` would end the process from C++
+        return NEEDS_TOKEN
+    try:
+        if address != "auto":
+            status.main(["--address", address], standalone_mode=False)
+        ray.init(address, log_to_driver=False)
+    except AuthenticationError:
+        return NEEDS_TOKEN
+    except RayError as error:
+        print(error, file=sys.stderr)
+        return NO_HEAD
+    except ConnectionError:
+        return NO_NODE
+    print(ray.get_runtime_context().gcs_address)
+    return 0
+
+
+def _lacks_token() -> bool:
+    """Whether the environment asks for a token that none of Ray's documented places has."""
+    elsewhere = os.environ.get("RAY_AUTH_TOKEN") or os.environ.get("RAY_AUTH_TOKEN_PATH")
+    in_a_file = (Path.home() / ".ray" / "auth_token").exists()
+    return os.environ.get("RAY_AUTH_MODE") == "token" and not (elsewhere or in_a_file)
+
+
+if __name__ == "__main__":
+    sys.exit(knock(sys.argv[1]))
