@@ -114,6 +114,22 @@ def test_a_heavy_package_is_imported_in_one_place_alone(package, allowed):
     assert all(path.startswith(allowed) for path in importers)
 
 
+MAY_BE_PRIVATE = {
+    "ray": "gmm_study/orchestration/ray_internals.py",
+    "mlflow": "gmm_study/tracking/mlflow_internals.py",
+    "optuna": None,
+    "click": None,
+}
+
+
+@pytest.mark.parametrize("path", [*files_of("gmm_study"), *files_of("analysis")], ids=str)
+def test_private_modules_of_other_packages_are_imported_in_marked_places_alone(path):
+    for module in imported_by(path):
+        package, *parts = module.split(".")
+        if package in MAY_BE_PRIVATE and any(part.startswith("_") for part in parts):
+            assert path.relative_to(ROOT).as_posix() == MAY_BE_PRIVATE[package], module
+
+
 ANALYSIS = ["labels", "statistics", "files", "reading", "plans", "frames", "planned", "selection"]
 ANALYSIS += ["published", "differences", "ranking", "cells", "comparison", "costs", "curves"]
 ANALYSIS += ["searched", "verdict", "tables", "findings", "figures", "gallery", "pages", "report"]

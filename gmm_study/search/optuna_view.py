@@ -68,7 +68,7 @@ class _Shown:
             elif store.record(proposal.trial_id).status().state is TrialState.RUNNING:
                 self._show(number, proposal, shown, OptunaState.RUNNING)
             elif shown is not None and shown.state == OptunaState.RUNNING:
-                self.storage.set_trial_state_values(shown._trial_id, OptunaState.FAIL)
+                self.storage.set_trial_state_values(self._id_of(shown), OptunaState.FAIL)
 
     def _show(
         self, number: int, proposal: Proposal, shown: FrozenTrial | None, state: OptunaState
@@ -90,11 +90,15 @@ class _Shown:
             )
             return
         for epoch in proposal.reports.keys() - shown.intermediate_values.keys():
-            self.storage.set_trial_intermediate_value(
-                shown._trial_id, epoch, proposal.reports[epoch]
-            )
+            bound = proposal.reports[epoch]
+            self.storage.set_trial_intermediate_value(self._id_of(shown), epoch, bound)
         if shown.state != state:
-            self.storage.set_trial_state_values(shown._trial_id, state, values)
+            self.storage.set_trial_state_values(self._id_of(shown), state, values)
+
+    def _id_of(self, shown: FrozenTrial) -> int:
+        """The trial's id in the storage."""
+        study_id = self.storage.get_study_id_from_name(self.study.study_name)
+        return self.storage.get_trial_id_from_study_id_trial_number(study_id, shown.number)
 
 
 def _says(shown: FrozenTrial) -> tuple[OptunaState, list[float] | None]:

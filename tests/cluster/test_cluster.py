@@ -196,16 +196,18 @@ def test_something_else_that_listens_at_the_address_costs_one_line(tmp_path, sil
     assert "as the head of a Ray cluster" in error
 
 
-def test_a_cluster_that_wants_a_token_or_has_no_node_here_is_refused_in_one_line(tmp_path):
+def test_a_cluster_that_wants_a_token_or_has_no_node_here_is_refused_in_one_line(
+    tmp_path, tmp_path_factory
+):
     bench = Workbench(tmp_path)
-    with Cluster(tmp_path / "ray") as guarded:
-        node = guarded.add(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN="the right one")
+    with Cluster(tmp_path_factory.mktemp("ray")) as guarded:  # a short path, for its sockets
+        node = guarded.add(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN="right")
         bench.environment = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "another"}
         error = bench.run("run", "tiny", "--address", guarded.address, status=2).stderr
         assert error.count("\n") == 1
         assert "asks for a token, or for another one: set RAY_AUTH_MODE=token" in error
         os.kill(node.pids["raylet"][0], signal.SIGKILL)
-        bench.environment["RAY_AUTH_TOKEN"] = "the right one"
+        bench.environment["RAY_AUTH_TOKEN"] = "right"
         error = bench.run("run", "tiny", "--address", guarded.address, status=2).stderr
         assert error.count("\n") == 1
         assert "has no node on this machine: join with `ray start" in error

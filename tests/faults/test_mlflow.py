@@ -206,7 +206,9 @@ def test_answers_that_are_cut_off_on_the_way(bench, proxy, server, fault, which)
 
     proxy.cuts = cuts
     proxy.start()
-    says_so_shortly(bench.run("run", study), "its server broke off an answer")
+    ended = bench.run("run", study)
+    if lines_on_mlflow(ended):  # unless one more look has added the rest
+        says_so_shortly(ended, "its server broke off an answer")
     assert cut
     is_completed_by_a_sync(bench, study, server)
     fault(f"answers of the MLflow server cut off on their way ({which})", len(cut))
