@@ -9,9 +9,9 @@ HEAD = """# Names in MLflow
 MLflow is a view of the records; `make ui` opens it. There is one experiment per study, one run per
 trial, and one nested run per replicate. The run of a trial has the name that `gmm-study plan`
 shows. The default store is `sqlite:///mlflow.db`, with artifacts in `mlartifacts/STUDY`;
-`MLFLOW_TRACKING_URI` names another one. `gmm-study sync NAME` adds whatever is missing and never
-duplicates a run. The variants of a study (`--set`, `--dataset`, `--small`) are runs of the same
-experiment.
+`MLFLOW_TRACKING_URI` names another one. `gmm-study run NAME` keeps it up to date, and `gmm-study
+sync NAME` adds whatever is missing; neither duplicates a run. The variants of a study (`--set`,
+`--dataset`, `--small`) are runs of the same experiment.
 """
 METRICS_HEAD = """The final metrics of a replicate are those of its best epoch; the final metrics of
 a trial are the means over its replicates. `test/NAME` stands for [the test metrics of a
