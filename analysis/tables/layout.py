@@ -106,7 +106,7 @@ def table(
 
 
 def published_entry(dataset: str, method: str, metric: str = LOG_P, sign: int = -1) -> Entry | None:
-    """A published figure with its source as a footnote; None where there is none.
+    """A published figure with its source as a footnote, or None.
 
     As a log-likelihood, or with `sign` 1 as the negative one that papers print.
     """

@@ -35,7 +35,7 @@ def gallery(lab):
 
 @pytest.fixture
 def searched(lab):
-    """Twelve trials over two axes; the bound hangs on the learning rate alone. One is stopped."""
+    """Twelve trials over two axes; the bound depends on the learning rate only. One is stopped."""
     plan = lab.plan(
         space={
             **DEPTHS,

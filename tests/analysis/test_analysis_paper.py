@@ -21,7 +21,7 @@ def rws(log_p):
 
 @pytest.fixture
 def uci(lab):
-    """gmm and rws on dna, three replicates each; adult could not be had."""
+    """gmm and rws on dna, three replicates each; adult is not available."""
     plan = lab.plan("uci_table", datasets=SETS, without=["adult"], methods=["gmm", "rws"])
     ours, other = plan.trials
     lab.write(ours.config, gmm(-86.0, -85.0), gmm(-87.0, -86.0), gmm(-88.0, -87.0))
