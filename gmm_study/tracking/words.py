@@ -9,50 +9,50 @@ MEAN_CURVES = ("train/bound", "valid/bound")
 
 TAGS = {
     "study": "name of the study",
-    "trial_id": "id of the trial, which names its record",
+    "trial_id": "id of the trial, which is the name of its record",
     KIND: f"`{TRIAL}` or `{REPLICATE}`",
-    "replicate": "number of the replicate, on a replicate's run alone",
+    "replicate": "number of the replicate; only on the run of a replicate",
     "state": "`pending`, `running`, `complete`, `diverged`, `failed` or `stopped`",
-    "rest": "where a trial's wanted replicates have ended, the state of others, if there are any",
+    "rest": "the state of additional replicates, if the requested ones have ended",
     "error": "why a trial failed",
     "replicates": "the replicates that have ended, as `0,1,2`",
-    VARIANTS: f"the variants of the study that have the trial, as `|{DECLARED}|small|`; "
-    f"`{DECLARED}` is the file as it is, and a blank stands for each `_` in a name",
+    VARIANTS: f"the variants of the study that include the trial, such as `|{DECLARED}|small|`; "
+    f"`{DECLARED}` is the unchanged study file, and each `_` in a name is written as a blank",
     BEST_OF_CELL: "the variants in which it is the best trial of its data set, method and x",
     BEST_OF_METHOD: "the variants in which it is the best trial of its data set and method; "
-    "of none where `samples` or `bound` is swept, as bounds do not compare then",
+    "none if `samples` or `bound` is swept, because bounds are not comparable then",
     "dataset_sha256": "checksum of the data",
-    "git_commit": "commit of the code that made the figures",
-    "versions": "of Python and the packages that made the figures",
-    "machine": "the kind of machine that made the figures",
-    "finished": "when the last replicates ended, in seconds since 1970",
-    "mlflow.note.content": "of a trial's run, what it is and found, with its pictures",
+    "git_commit": "git commit of the code that computed the metrics",
+    "versions": "versions of Python and the packages that computed the metrics",
+    "machine": "type of machine that computed the metrics",
+    "finished": "time when the last replicates ended, in seconds since 1970",
+    "mlflow.note.content": "description of a trial and its results, with images (trials)",
 }
 """Tags of runs."""
 
 METRICS = {
-    "train/bound": "bound on the training data against the epoch, nats (replicates)",
-    "valid/bound": "bound on the validation data, nats: against the epoch (replicates); "
-    "mean over complete replicates of each one's best (trials), by which trials are selected",
-    "valid/log_p": "log p of the validation data against the epoch, nats (replicates)",
-    "valid/ess": "effective sample size on the validation data against the epoch (replicates)",
-    BEST_BOUND: "bound on the validation data at the best epoch, nats (replicates)",
-    "test/NAME": "final figures on the test data (replicates); their mean (trials)",
-    "NAME_se": "standard error: over datapoints (replicates), over replicates (trials)",
-    "mean_of_R/train_bound": "`train/bound` against the epoch, its mean over the R complete "
-    "replicates as long as all of them were trained (trials)",
-    "mean_of_R/valid_bound": "the same of `valid/bound` (trials)",
-    "epochs": "epochs trained (replicates)",
-    "best_epoch": "epoch of the parameters that were kept (replicates)",
-    "seconds": "time trained (replicates)",
+    "train/bound": "bound on the training data by epoch, in nats (replicates)",
+    "valid/bound": "bound on the validation data, in nats: by epoch (replicates); the mean over "
+    "complete replicates of their best bounds, which is used for selection (trials)",
+    "valid/log_p": "log p of the validation data by epoch, in nats (replicates)",
+    "valid/ess": "effective sample size on the validation data by epoch (replicates)",
+    BEST_BOUND: "bound on the validation data at the best epoch, in nats (replicates)",
+    "test/NAME": "final metrics on the test data (replicates); their means (trials)",
+    "NAME_se": "standard error: over datapoints (replicates) or over replicates (trials)",
+    "mean_of_R/train_bound": "mean of `train/bound` over the R complete replicates, by epoch, "
+    "up to the last epoch that all of them reached (trials)",
+    "mean_of_R/valid_bound": "the same for `valid/bound` (trials)",
+    "epochs": "number of epochs trained (replicates)",
+    "best_epoch": "epoch whose parameters were kept (replicates)",
+    "seconds": "training time (replicates)",
 }
 """Metrics of runs; brackets say whether replicates or trials have them."""
 
 PARAMS = {
     "dataset": "name of the data set",
     "depth": "number of latent layers",
-    "layers": "their units from the data up, as `48,24,12`",
-    "SETTING": "every other setting that the configuration reads, defaults resolved",
+    "layers": "sizes of the latent layers from the data up, such as `48,24,12`",
+    "SETTING": "every other setting that the method uses, including defaults",
 }
 """Params of runs, equal for a trial and its replicates."""
 

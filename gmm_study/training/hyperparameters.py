@@ -32,19 +32,19 @@ class Hyperparameters:
 
     method: str = setting(
         "gmm",
-        "What is trained: gmm, rws, vae or another of `gmm-study methods`.",
+        "Method: gmm, rws, vae or another one that `gmm-study methods` lists.",
         group="Model",
         choices=METHODS,
     )
     layers: tuple[int, ...] = setting(
         (100, 50, 25),
-        "Units of the latent layers from the data up, as 48,24,12 or as a geometric rule "
-        "depth=12,first=300,last=10. vae: the last is the Gaussian z, the others relu layers.",
+        "Sizes of the latent layers from the data up, such as 48,24,12, or a geometric rule "
+        "depth=12,first=300,last=10. vae: the last is the Gaussian z, the others are ReLU layers.",
         group="Model",
         at_least=1,
     )
     deterministic_layers: int = setting(
-        0, "tanh layers inside each conditional.", group="Model", at_least=0
+        0, "Number of tanh layers inside each conditional.", group="Model", at_least=0
     )
     initialisation: str = setting(
         "authors",
@@ -56,7 +56,7 @@ class Hyperparameters:
     )
     initial_bias: float = setting(
         -1.0,
-        "Initial bias of every unit, the top prior's logits included.",
+        "Initial bias of every unit, including the logits of the top prior.",
         group="Model",
         in_identity_at_default=False,
     )
@@ -69,7 +69,7 @@ class Hyperparameters:
     )
     probability_clip: float = setting(
         0.0,
-        "Probabilities of units are kept in [clip, 1 - clip]; the authors' code has 1e-6.",
+        "Clips the probabilities of units to [clip, 1 - clip]; the authors' code uses 1e-6.",
         group="Model",
         at_least=0,
         below=0.5,
@@ -83,7 +83,7 @@ class Hyperparameters:
     )
     bound: str = setting(
         "elbo",
-        "The bound that vae ascends.",
+        "The bound that the vae maximises.",
         group="Objective",
         choices=("elbo", "iwae"),
     )
@@ -106,9 +106,9 @@ class Hyperparameters:
         at_least=0,
     )
     optimizer: str = setting(
-        "adam", "Gradient ascent rule.", group="Training", choices=("adam", "sgd", "rmsprop")
+        "adam", "Optimiser.", group="Training", choices=("adam", "sgd", "rmsprop")
     )
-    learning_rate: float = setting(1e-3, "Step size.", group="Training", above=0)
+    learning_rate: float = setting(1e-3, "Learning rate.", group="Training", above=0)
     momentum: float = setting(
         0.95, "Momentum.", group="Training", at_least=0, below=1, read_by={"optimizer": ("sgd",)}
     )
