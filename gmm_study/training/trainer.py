@@ -54,7 +54,7 @@ class Trainer:
         self.train_data = torch.from_numpy(dataset.train).to(self.device)
         self.valid_data = torch.from_numpy(dataset.valid).to(self.device)
         self.replicates = {index: Replicate(index) for index in replicates}
-        self.groups = [self._new_group(indices) for indices in self._side_by_side(replicates)]
+        self.groups = [self.new_group(indices) for indices in self.side_by_side(replicates)]
 
     @property
     def finished(self) -> bool:
@@ -107,18 +107,20 @@ class Trainer:
         self.groups = []
         for epoch in sorted({replicate.epoch for replicate in running}):
             peers = [replicate.index for replicate in running if replicate.epoch == epoch]
-            for indices in self._side_by_side(peers):
-                group = self._new_group(indices)
+            for indices in self.side_by_side(peers):
+                group = self.new_group(indices)
                 if epoch > 0:
                     group.restore([states[index] for index in indices])
                 self.groups.append(group)
 
-    def _side_by_side(self, replicates: Sequence[int]) -> list[list[int]]:
+    def side_by_side(self, replicates: Sequence[int]) -> list[list[int]]:
+        """The replicates in groups that are trained together on this device."""
         if self.device.type == "cpu":
             return [[index] for index in replicates]
         return [list(replicates)] if replicates else []
 
-    def _new_group(self, indices: Sequence[int]) -> ReplicateGroup:
+    def new_group(self, indices: Sequence[int]) -> ReplicateGroup:
+        """Some replicates as a group at their first epoch."""
         return ReplicateGroup(self.hyperparameters, self.dataset.dims, indices, self.device)
 
     def _close_epoch(

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from scipy.stats import chi2
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from gmm_study.models import RandomStreams, SigmoidBeliefNetwork, fused
 from gmm_study.models.bernoulli import Bernoulli, Scored
@@ -232,18 +233,28 @@ def test_weighted_residuals_and_their_sums_are_those_of_double_precision():
     torch.testing.assert_close(sums.double(), expected.sum((1, 2)), rtol=1e-5, atol=1e-4)
 
 
-def test_a_pass_draws_all_its_numbers_at_once_where_they_are_drawn_in_turn(monkeypatch):
-    drawn, draw = [], RandomStreams._draw
-    monkeypatch.setattr(
-        RandomStreams, "_draw", lambda self, count: drawn.append(count) or draw(self, count)
-    )
+class UniformDraws(TorchDispatchMode):
+    """The sizes of all tensors that a generator of torch fills with uniform numbers."""
+
+    def __init__(self):
+        super().__init__()
+        self.sizes = []
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        if "uniform_" in str(function) and args[0].numel():
+            self.sizes.append(args[0].numel())
+        return function(*args, **(kwargs or {}))
+
+
+def test_a_pass_draws_all_numbers_of_a_replicate_at_once_where_torch_draws_them():
     model = SigmoidBeliefNetwork(6, [5, 3], 2, dtype=torch.float64)
     streams = RandomStreams(0, [0, 1], "noise", dtype=torch.float64)
-    model.infer(torch.ones(2, 9, 6, dtype=torch.float64), 4, streams)
-    assert [count for count in drawn if count] == [9 * 4 * (5 + 3)]
-    drawn.clear()
-    model.generate(7, streams)
-    assert [count for count in drawn if count] == [7 * (6 + 5 + 3)]
+    with UniformDraws() as draws:
+        model.infer(torch.ones(2, 9, 6, dtype=torch.float64), 4, streams)
+    assert draws.sizes == 2 * [9 * 4 * (5 + 3)]
+    with UniformDraws() as draws:
+        model.generate(7, streams)
+    assert draws.sizes == 2 * [7 * (6 + 5 + 3)]
 
 
 TRAIN = """

@@ -48,7 +48,7 @@ def train(trainer: Trainer, epochs: int | None = None) -> Trainer:
 class SideBySide(Trainer):
     """All replicates in one batched group, as on a GPU."""
 
-    def _side_by_side(self, replicates):
+    def side_by_side(self, replicates):
         return [list(replicates)] if replicates else []
 
 

@@ -34,7 +34,7 @@ class Captured(SideBySide):
 
     log: list[str]
 
-    def _new_group(self, indices):
+    def new_group(self, indices):
         self.log = vars(self).get("log", [])
         graphs = RecordedGraphs(self.log)
         device, dims = torch.device("cpu"), self.dataset.dims
