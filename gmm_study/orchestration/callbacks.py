@@ -55,7 +55,7 @@ class TrialReports(StaysInTheDriver, Callback):
             self._release(result["trial"])
         elif result["state"] not in (TrialState.RUNNING, TrialState.STOPPED):
             self.searches.ended(result["trial"])
-        self._pass_on(result)
+        self.view.update(result)
 
     def on_trial_complete(
         self, iteration: int, trials: list[Trial], trial: Trial, **info: Any
@@ -78,19 +78,16 @@ class TrialReports(StaysInTheDriver, Callback):
         error = redact(str(trial.get_error())).strip()
         *_, reason = error.splitlines() or ["the worker died"]
         if monotonic() - self.heard_at.get(trial.trial_id, monotonic()) > self.heartbeat_seconds:
-            reason = (  # the watchdog ended the worker; nothing else lives so long and is silent
-                f"it hung: no step further in {self.heartbeat_seconds:g} s, "
-                "resources.heartbeat_seconds; taken up again as often as a worker may die"
+            reason = (  # only a worker that the watchdog has ended was silent for so long
+                f"it hung: no progress in {self.heartbeat_seconds:g} s, "
+                "resources.heartbeat_seconds, each time it was resumed"
             )
         record = self.store.record(trial_id)
         record.log(error)
         with suppress(OSError):
             record.write_status(TrialState.FAILED, error=reason)
         self.searches.ended(trial_id)
-        self._pass_on({"trial": trial_id, "state": TrialState.FAILED, "error": reason})
-
-    def _pass_on(self, report: dict[str, Any]) -> None:
-        self.view.update(report)
+        self.view.update({"trial": trial_id, "state": TrialState.FAILED, "error": reason})
 
     def _release(self, trial_id: str) -> None:
         """Release a trial whose worker is dead, for another worker that waits for it.
@@ -108,7 +105,7 @@ class TrialReports(StaysInTheDriver, Callback):
 
 
 class Interruptible(Protocol):
-    """Something that can be asked to stop."""
+    """Knows whether the user has asked to stop."""
 
     pressed: bool
 

@@ -41,7 +41,7 @@ class SyncProcess:
 
     def start(self) -> None:
         """Start the process; the calling process must already be the driver of the study."""
-        # It ends with the run, and so need not hear a SIGTERM that a batch system sends to all.
+        # A batch system may send SIGTERM to all processes; this one must outlast the driver's end.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
         try:
             self._process = subprocess.Popen(
@@ -49,7 +49,7 @@ class SyncProcess:
                 stdin=subprocess.DEVNULL,
                 stdout=self._output,
                 stderr=subprocess.STDOUT,
-                # A password in an address must not be in a command line, which all users see.
+                # Not in the command line, which all users can see, as it may contain a password.
                 env=os.environ | {"GMM_STUDY_STORAGE": self._storage},
                 start_new_session=True,  # Ctrl-C is the driver's to handle
             )

@@ -65,7 +65,7 @@ class TrialTrainable(tune.Trainable):
         self.datasets = datasets
         self.store = RecordStore(storage)
         self.device = "cuda" if gpu_share else "cpu"
-        if 0 < gpu_share < 1:  # a share that Ray counts limits nothing by itself
+        if 0 < gpu_share < 1:  # Ray only counts the share and does not enforce it
             torch.cuda.set_per_process_memory_fraction(gpu_share)
         self.study_chunk_rows = chunk_rows
         self.checkpoint_seconds = checkpoint_seconds
@@ -91,7 +91,7 @@ class TrialTrainable(tune.Trainable):
         except Exception as error:
             if not self._may_try_with_less_memory(error):
                 return self._fail(error)
-        # Here the error is forgotten, and with it the tensors of the calls that it came from.
+        # The error is freed by now, and with it the tensors in the frames of its traceback.
         self._give_memory_back()
         self.tried_with_less = True
         self.chunk_rows = max(1, self.chunk_rows // LESS)

@@ -62,7 +62,7 @@ class Views:
             stamps = self._stamps(plan, last)
             declined = self._copy(plan, stamps, last) if stamps or last else None
         except Exception as error:
-            # What MLflow has of a request that failed is read from it again.
+            # A request that failed may have succeeded in part, so MLflow is read again.
             self._runs = None
             self._copied.clear()
             self._ended.clear()

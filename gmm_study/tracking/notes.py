@@ -54,7 +54,7 @@ class Facts:
     x: str | None = None
     """The x-axis of its report."""
     axes: tuple[str, ...] = ()
-    """The params in which its trials differ."""
+    """The names of the params in which its trials differ."""
     replicates: int = 1
 
     @property
@@ -70,7 +70,7 @@ class Facts:
 
     @property
     def report(self) -> str:
-        """The folder of its report."""
+        """The folder of the report."""
         return "/".join(filter(None, ("reports", self.name, self.variant)))
 
 
@@ -124,10 +124,10 @@ def asked(facts: Facts) -> str:
 
 
 def trial_note(
-    label: str, trial_id: str, record: str, run_id: str, told: Account, pictures: Sequence[str]
+    label: str, trial_id: str, record: str, run_id: str, account: Account, pictures: Sequence[str]
 ) -> str:
     """The note on the run of a trial that has ended; `record` is the place of its record."""
-    means = told.means()
+    means = account.means()
     figures = [
         f"`{name}` {_with_error(means, name)}"
         for name in ("valid/bound", "test/log_p", "test/bound")
@@ -135,12 +135,12 @@ def trial_note(
     ]
     ended = [
         f"replicate {number}: {each.state}, best epoch {each.best_epoch} of {each.epochs}"
-        for number, each in told.ended.items()
+        for number, each in account.ended.items()
     ]
-    count = len(told.complete)
+    count = len(account.complete)
     lines = [
-        f"**{_escaped(label)}**, trial `{trial_id}`, {told.state}: "
-        f"{count} of {len(told.ended)} replicates complete.",
+        f"**{_escaped(label)}**, trial `{trial_id}`, {account.state}: "
+        f"{count} of {len(account.ended)} replicates complete.",
         f"{'; '.join(figures)} (nats, mean ± standard error over replicates)." if figures else "",
         " ".join(f"![{PICTURES[name]}]({artifact_link(run_id, name)})" for name in pictures),
         f"Pictures: {', '.join(PICTURES[name] for name in pictures)}." if pictures else "",

@@ -87,10 +87,10 @@ class _Run:
         """Whether MLflow has the complete run; runs from before the tag `kind` are incomplete."""
         return self.state.has_result and KIND in self.tags
 
-    def says(self, told: Account) -> bool:
+    def says(self, account: Account) -> bool:
         """Whether MLflow already has everything about an ended trial."""
         known = (self.state, self.tags.get("replicates"), self.tags.get("rest"))
-        return self.has_ended and known == (told.state, told.averaged, told.rest)
+        return self.has_ended and known == (account.state, account.averaged, account.rest)
 
     def metric(self, name: str, value: float, step: int) -> Metric:
         """A value whose timestamp depends only on its step; logged twice, it is stored once."""
@@ -130,18 +130,18 @@ class StudyRuns:
         be read, before anything is added.
         """
         self._bounds.pop(config.trial_id, None)
-        told = account_of(record, replicates)
-        self._bounds[config.trial_id] = told.selection_bound(replicates)
+        account = account_of(record, replicates)
+        self._bounds[config.trial_id] = account.selection_bound(replicates)
         known = self.trials.get(config.trial_id)
-        if told.state.has_result and known and known.parent.says(told):
+        if account.state.has_result and known and known.parent.says(account):
             self._list(known.parent, VARIANTS, True)
             return True
-        indices = sorted({*range(replicates), *told.ended})
+        indices = sorted({*range(replicates), *account.ended})
         known = self._runs_of(label, config, indices)
         for index in indices:
-            self._sync_replicate(known.replicates[index], index, told)
-        self._sync_parent(known.parent, label, config.trial_id, record, told)
-        return told.state.has_result
+            self._sync_replicate(known.replicates[index], index, account)
+        self._sync_parent(known.parent, label, config.trial_id, record, account)
+        return account.state.has_result
 
     def conclude(self, places: Sequence[tuple[ReportCell, str]]) -> None:
         """Tag the best of the synced trials, and remove such tags from the others.
@@ -181,11 +181,11 @@ class StudyRuns:
             self.client.delete_tag(run.run_id, tag)
             del run.tags[tag]
 
-    def _sync_replicate(self, run: _Run, index: int, told: Account) -> None:
+    def _sync_replicate(self, run: _Run, index: int, account: Account) -> None:
         if run.has_ended:
             return
-        curve = told.curves[index] if not run.state.has_result else []
-        ended = told.ended.get(index)
+        curve = account.curves[index] if not run.state.has_result else []
+        ended = account.ended.get(index)
         metrics = [
             run.metric(f"{row['split']}/{row['metric']}", row["value"], row["epoch"])
             for row in curve
@@ -194,7 +194,7 @@ class StudyRuns:
         last_epoch = max([row["epoch"] for row in curve], default=run.last_epoch)
         tags = {KIND: REPLICATE}
         if ended is None:
-            self._move(run, told.state, tags, metrics)
+            self._move(run, account.state, tags, metrics)
         else:
             metrics += [
                 run.metric(name, value, ended.best_epoch)
@@ -205,27 +205,27 @@ class StudyRuns:
         run.last_epoch = last_epoch
 
     def _sync_parent(
-        self, run: _Run, label: str, trial_id: str, record: Record, told: Account
+        self, run: _Run, label: str, trial_id: str, record: Record, account: Account
     ) -> None:
         metrics: list[Metric] = []
-        error = redact(told.error) if told.error else None
-        tags = {KIND: TRIAL, "rest": told.rest, "error": error, **told.made_with}
+        error = redact(account.error) if account.error else None
+        tags = {KIND: TRIAL, "rest": account.rest, "error": error, **account.made_with}
         tags[VARIANTS] = as_tag({*from_tag(run.tags.get(VARIANTS)), self.facts.variant_name})
-        if told.state.has_result:
+        if account.state.has_result:
             artifacts = self._log_artifacts(run, record)
-            count = len(told.ended)
+            count = len(account.ended)
             # The step counts replicates, so that of two averages the later one is shown.
-            metrics = [run.metric(name, value, count) for name, value in told.means().items()]
+            metrics = [run.metric(name, value, count) for name, value in account.means().items()]
             metrics += [
-                run.metric(mean_curve_name(name, len(told.complete)), value, epoch)
-                for name, curve in told.mean_curves().items()
+                run.metric(mean_curve_name(name, len(account.complete)), value, epoch)
+                for name, curve in account.mean_curves().items()
                 for epoch, value in curve.items()
             ]
             pictures = [name for name in PICTURES if name in artifacts]
             place = _shown(record)
-            note = trial_note(label, trial_id, place, run.run_id, told, pictures)
-            tags |= {"replicates": told.averaged, NOTE: note}
-        self._move(run, told.state, tags, metrics)
+            note = trial_note(label, trial_id, place, run.run_id, account, pictures)
+            tags |= {"replicates": account.averaged, NOTE: note}
+        self._move(run, account.state, tags, metrics)
 
     def _move(
         self,
@@ -311,7 +311,7 @@ class StudyRuns:
             "state": str(TrialState.RUNNING),
             MLFLOW_RUN_NAME: name,
         }
-        # A second request would make a second run if the answer to the first was lost.
+        # If a response was lost, a second request would create a second run.
         with environment({"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}):
             run = self.client.create_run(self.experiment_id, tags=common | tags)
         return _Run(run.info.run_id, run.info.start_time, common | tags, lacks_params=True)
@@ -323,7 +323,7 @@ class StudyRuns:
         kept.
         """
         kept: dict[str, _TrialRuns] = {}
-        # A trial's own run is made before those of its replicates.
+        # A trial's own run is created before those of its replicates.
         for run in self._all_runs(trial_id):
             tags, trial = run.data.tags, run.data.tags.get("trial_id")
             if trial is None:

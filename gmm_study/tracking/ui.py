@@ -28,17 +28,17 @@ _SCRIPT = "".join(
 def serve(host: str, port: int) -> None:
     """Serve the MLflow UI until interrupted, and the current folder's reports under `/reports`."""
     Path(DEFAULT_ARTIFACTS).mkdir(exist_ok=True)
-    # In the environment, where no other user sees it, and not in a command line.
+    # In the environment, because other users can see a command line.
     os.environ["MLFLOW_BACKEND_STORE_URI"] = tracking_uri()
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    if host not in ("127.0.0.1", "localhost", "0.0.0.0"):  # which MLflow knows what to do with
+    if host not in ("127.0.0.1", "localhost", "0.0.0.0"):  # which MLflow allows by itself
         hosts = [name for own in ("localhost", "127.0.0.1", host) for name in (own, f"{own}:*")]
         os.environ.setdefault("MLFLOW_SERVER_ALLOWED_HOSTS", ",".join(hosts))
         os.environ.setdefault("MLFLOW_SERVER_CORS_ALLOWED_ORIGINS", f"http://{host}:{port}")
     from mlflow.cli import cli
 
     words = ["ui", "--host", host, "--port", str(port), "--workers", "1"]
-    if entry_points(group="mlflow.app", name=APP):  # which an older installation lacks
+    if entry_points(group="mlflow.app", name=APP):  # missing in an older installation
         words += ["--app-name", APP]
     cli.main(words, standalone_mode=False)
 
