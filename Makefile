@@ -46,7 +46,7 @@ lock: ## Write the versions and hashes that setup installs: ARGS=--upgrade
 	$(LOCK) requirements.lock
 	$(LOCK) requirements-dev.lock --all-extras --constraint requirements.lock $(WITHOUT_THOSE)
 
-study: $(STAMP) ## Train what is missing of a study, then report: NAME=...
+study: $(STAMP) ## Train the missing trials of a study, then report: NAME=...
 	@$(NEEDS_NAME)$(GMM_STUDY) run $(STUDY_ARGS) $(if $(ADDRESS),--address '$(ADDRESS)')
 
 plan: $(STAMP) ## Show what a study would train: NAME=...
@@ -67,7 +67,7 @@ reproduction: $(STAMP) ## Write docs/reproduction.md, our figures beside the pub
 ui: $(STAMP) ## Serve the MLflow UI on 127.0.0.1
 	@$(GMM_STUDY) ui $(ARGS)
 
-docs: $(STAMP) ## Write the pages of docs/reference that the code itself says
+docs: $(STAMP) ## Generate the pages of docs/reference from the code
 	@$(BIN)/python -m docs.generate
 
 docs-site: $(STAMP) ## Build the documentation into site/, and check its links
@@ -82,10 +82,10 @@ test: $(STAMP) ## Run the tests that every change must pass
 test-slow: $(STAMP) ## Run the long statistical tests
 	$(PYTEST) -m slow $(ARGS)
 
-test-docs: $(STAMP) ## Type every command of the pages as a reader would: ARGS="--short -k tutorial"
+test-docs: $(STAMP) ## Run every command in the documentation: ARGS="--short -k tutorial"
 	$(PYTEST) tests/readers $(ARGS)
 
-test-faults: $(STAMP) ## Make every fault happen and print what was lost; ARGS=--short for each once
+test-faults: $(STAMP) ## Cause every kind of fault and print what was lost; ARGS=--short for each once
 	$(PYTEST) --dist loadfile tests/faults tests/cluster $(ARGS)
 
 lint: $(STAMP) ## Check style and types
