@@ -165,9 +165,9 @@ def _check_counts(evaluation_samples: Sequence[int], z_samples: int) -> None:
         if not isinstance(count, int) or count < 1:
             raise InputError(f"evaluation_samples: {count!r} must be a whole number of at least 1")
     if not evaluation_samples:
-        raise InputError("evaluation_samples: empty; give one K at least, such as 1000")
+        raise InputError("evaluation_samples: empty; give at least one K, such as 1000")
     if z_samples == 1 or z_samples < 0:
-        raise InputError(f"z-samples: {z_samples} has no standard error; at least 2, or 0 for none")
+        raise InputError(f"z-samples: {z_samples} must be at least 2, or 0 to omit 2 log Z")
 
 
 def _figures(asked: "Assessment", exact: bool, bar: Bar) -> tuple[list[dict[str, Any]], str | None]:
@@ -214,7 +214,7 @@ def dataset_of(
     if name is None and loaded.sha256 != checkpoint.dataset_sha256:
         raise InputError(
             f"dataset: '{loaded.name}' has changed since the model was trained on it; "
-            "--dataset accepts it all the same"
+            "to use it anyway, name it with --dataset"
         )
     return loaded
 

@@ -33,7 +33,7 @@ class StudyData:
                 unavailable[name] = error
         self.missing = tuple(f"no data: {error}" for error in unavailable.values())
         if not self.checksums:
-            several = "none of the study's data sets can be had: " if len(names) > 1 else ""
+            several = "none of the study's data sets is available: " if len(names) > 1 else ""
             raise InputError(f"{several}{unavailable[names[0]]}")
 
     def by_checksum(self, needed: Mapping[str, str]) -> "dict[str, Dataset]":

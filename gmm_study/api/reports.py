@@ -30,7 +30,7 @@ def write_study_report(planned: PlannedStudy) -> "WrittenReport":
 
     study = planned.study
     if not planned.plan.trials:
-        raise InputError(f"{study.name}: its search has proposed no trial yet; run it first")
+        raise InputError(f"{study.name}: its search has no trials yet; run the study first")
     folder = _folder(study.name) / study.variant
     with _unwritable_in_one_line():
         report = write_report(planned.plan, planned.store, folder, planned.command)

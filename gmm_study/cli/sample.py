@@ -93,7 +93,7 @@ def sample(
         chain_only = {"sweeps": sweeps, "candidates": candidates, "animate": animate}
         for name, value in chain_only.items():
             if value is not None:
-                raise InputError(f"{name}: '{value}' would not be read; it needs --from p_star")
+                raise InputError(f"{name}: '{value}' would have no effect; it needs --from p_star")
         from gmm_study.sampling import sample_p
 
         data, means = sample_p(opened.model, count, opened.streams("samples"))

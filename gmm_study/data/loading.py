@@ -110,7 +110,7 @@ def _built(entry: NamedDataset) -> Dataset:
     build = resolved(entry.build or "", where)
     splits = called(build, f"{where}: its build failed")
     if not isinstance(splits, Mapping) or not {*SPLITS} <= {*splits}:
-        raise InputError(f"{where}: its build must give a mapping of {', '.join(SPLITS)}")
+        raise InputError(f"{where}: its build must return a mapping of {', '.join(SPLITS)}")
     dataset = Dataset.from_splits(entry.name, splits, entry.image_shape)
     check_shapes(entry, {split: getattr(dataset, split) for split in SPLITS}, entry.source)
     return check_contents(entry, dataset, entry.source)

@@ -107,8 +107,8 @@ def _head_of(address: str) -> str:
     """`HOST:PORT` of the head of a cluster that answers and has a node on this machine."""
     if "://" in address:
         raise InputError(
-            f"address: '{address}' is of Ray's client or its dashboard; give HOST:PORT of the head "
-            "on a machine of the cluster, or send the study there: ray job submit "
+            f"address: '{address}' is for Ray's client or dashboard; on a machine of the cluster, "
+            "give HOST:PORT of the head, or submit the study from here: ray job submit "
             "--address http://HOST:8265 --working-dir . -- gmm-study run ..."
         )
     if address != "auto":
@@ -123,7 +123,7 @@ def _head_of(address: str) -> str:
             command, env=environment, capture_output=True, text=True, timeout=6 * HEAD_ANSWERS_IN
         )
     except subprocess.TimeoutExpired:
-        raise InputError(f"address: '{address}' answers, but not as the head of Ray") from None
+        raise InputError(f"address: '{address}' answers, but is not a Ray head") from None
     if answer.returncode == 0:
         return answer.stdout.split()[-1]
     raise InputError(f"address: '{address}' {_why_not(address, answer)}")
@@ -133,21 +133,21 @@ def _why_not(address: str, answer: subprocess.CompletedProcess[str]) -> str:
     """Why a cluster could not be joined, from the exit status of `knock`."""
     if answer.returncode == knock.NEEDS_TOKEN:
         return (
-            "asks for a token, or for another one: set RAY_AUTH_MODE=token, with the cluster's "
+            "requires a token, or a different one: set RAY_AUTH_MODE=token, with the cluster's "
             "token in ~/.ray/auth_token or in the file that RAY_AUTH_TOKEN_PATH names"
         )
     if answer.returncode == knock.NO_NODE and address == "auto":
         return "finds no cluster on this machine: give HOST:PORT of its head"
     if answer.returncode == knock.NO_NODE:
         return (
-            "has no node on this machine: join with `ray start --address=HOST:PORT`, or send the "
-            "study there with `ray job submit`"
+            "has no node on this machine: join with `ray start --address=HOST:PORT`, or submit "
+            "the study with `ray job submit`"
         )
     reason = (answer.stderr.strip().splitlines() or [f"exit status {answer.returncode}"])[-1]
     if answer.returncode != knock.NO_HEAD:
         return f"cannot be joined: {reason}"
     return (
-        "does not answer as the head of a Ray cluster; `ray start --head` opens one at HOST:6379 "
+        "does not answer as the head of a Ray cluster; `ray start --head` starts one at HOST:6379 "
         f"({reason})"
     )
 
@@ -181,14 +181,14 @@ def _shipped_code() -> dict[str, Any]:
 def _check_resources(asked: Resources, nodes: Sequence[Mapping[str, Any]]) -> None:
     """Raise `InputError` if no node has what one trial needs."""
     if asked.gpus == "auto" and not any(node.get("GPU") for node in nodes):
-        raise InputError("resources.gpus: auto asks for a GPU, Ray has none; 0 trains on CPUs")
+        raise InputError("resources.gpus: auto needs a GPU, but Ray has none; use 0 for CPUs")
     for field_name, resource in (("cpus", "CPU"), ("gpus", "GPU")):
         wanted = _least(asked)[resource]
         most = max((node.get(resource, 0) for node in nodes), default=0)
         if wanted > most:
             raise InputError(
-                f"resources.{field_name}: a trial asks for {wanted:g}, "
-                f"Ray has {most:g} at most on one node"
+                f"resources.{field_name}: a trial needs {wanted:g}, "
+                f"but no node of Ray has more than {most:g}"
             )
 
 
@@ -218,8 +218,8 @@ def _refuse_lost_storage(store: RecordStore) -> None:
     """Raise `InputError` for a storage in the working folder of a Ray job, which Ray deletes."""
     if ray_internals.working_folder_of_job() and Path(store.root).is_relative_to(Path.cwd()):
         raise InputError(
-            f"storage: '{store.root}' ends with the Ray job, whose working folder is a copy; "
-            "give a shared folder's full path or the address of a bucket"
+            f"storage: '{store.root}' is in the working folder of a Ray job, which Ray deletes at "
+            "the end; give a shared folder's full path or the address of a bucket"
         )
 
 
@@ -277,7 +277,7 @@ def _what_is_wrong(storage: str, probe: str, methods: Sequence[str]) -> str | No
         store = RecordStore(storage)
         folder = Folder(store.file_system, store.root)
         if folder.read_file(probe) is None:
-            return "does not see what this machine writes to"
+            return "cannot see the files that this machine writes to"
         own = f"{probe}-{uuid.uuid4().hex[:8]}"
         folder.write_file(own, b"")
         store.file_system.delete_file(f"{store.root}/{own}")
@@ -307,8 +307,8 @@ def _watched(address: str, head: str) -> Iterator[None]:
                 silent += LOOK_EVERY
         cursor = "\x1b[?25h" if sys.stderr.isatty() else ""  # which the live view hides
         print(
-            f"{cursor}gmm-study: address: the Ray cluster at '{address}' no longer answers; what "
-            "was reached is kept, and the same command goes on once there is a cluster",
+            f"{cursor}gmm-study: address: the Ray cluster at '{address}' no longer answers; the "
+            "progress is kept, and the same command continues once there is a cluster",
             file=sys.stderr,
             flush=True,
         )

@@ -85,9 +85,9 @@ class SyncProcess:
         if status == 0:
             return None
         if status < 0:
-            return f"MLflow: the process that copies was killed by signal {-status}"
+            return f"MLflow: the sync process was killed by signal {-status}"
         last_line = cause_of("".join(self._lines()[-1:]))
-        ended = f"MLflow: the process that copies ended with status {status} {last_line}"
+        ended = f"MLflow: the sync process ended with status {status} {last_line}"
         return self._reported() or ended.strip()
 
     def _reported(self) -> str | None:

@@ -37,7 +37,7 @@ def occluded_dims(
         hidden[_listed(how, dims)] = True
         hidden = hidden.expand(datapoints, -1)
     if hidden.all() or not hidden.any():
-        raise InputError(f"occlude: '{how}' hides all or none of {dims} dimensions; hide some")
+        raise InputError(f"occlude: '{how}' hides all or none of {dims} dimensions; hide only some")
     return hidden
 
 

@@ -81,7 +81,7 @@ def read_study(study: str, uri: str | None = None, variant: str | None = DECLARE
     """
     uri = uri or tracking_uri()
     if is_missing(uri):
-        raise InputError(f"MLflow: {redact(uri)} is not there; `gmm-study sync {study}` makes it")
+        raise InputError(f"MLflow: no {redact(uri)}; `gmm-study sync {study}` creates it")
     client = MlflowClient(tracking_uri=uri)
     experiment = client.get_experiment_by_name(study)
     if experiment is None:

@@ -203,7 +203,7 @@ class Hyperparameters:
                     needed["method"] = methods_that_read(spec.name)
                 other = next(name for name in needed if getattr(self, name) not in needed[name])
                 raise InputError(
-                    f"{spec.name}: {names[spec.name]!r} would not be read; it needs {other} "
+                    f"{spec.name}: {names[spec.name]!r} would have no effect; it needs {other} "
                     f"{' or '.join(needed[other])}, not {getattr(self, other)}"
                 )
 

@@ -50,7 +50,7 @@ def _check(method: Method) -> None:
             hint = did_you_mean(name, OPTIONAL_SETTINGS)
             raise InputError(f"it reads '{name}', which no method can read; {hint}")
     if method.has_p_star and not method.model.belief_network:
-        raise InputError("it has a p*, but only a belief network has one")
+        raise InputError("it has a p*, but only a belief network can have one")
 
 
 METHODS: Catalogue[Method] = Catalogue(GROUP, "method", Method, BUILT_IN, _check)

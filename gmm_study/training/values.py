@@ -57,7 +57,7 @@ def parse_layers(value: Any) -> tuple[int, ...]:
             value = parts
     if isinstance(value, Mapping):
         if set(value) != {"depth", "first", "last"}:
-            raise InputError(f"layers: {dict(value)} needs depth, first and last, and no more")
+            raise InputError(f"layers: {dict(value)} must have exactly depth, first and last")
         rule = {name: _whole(f"layers.{name}", size) for name, size in value.items()}
         for name, size in rule.items():
             if size < 1:

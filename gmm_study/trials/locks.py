@@ -182,8 +182,8 @@ def _declined(study: str, driver: dict[str, Any]) -> InputError:
         since = datetime.fromtimestamp(driver["since"]).isoformat(" ", "seconds")
         who = f"process {driver['pid']:.0f} on {driver['host']} since {since}"
     return InputError(
-        f"study: '{study}' is being run by {who}; `gmm-study status {study}` looks on; "
-        "wait for it, or end it"
+        f"study: '{study}' is being run by {who}; wait for it or stop it; "
+        f"`gmm-study status {study}` shows its progress"
     )
 
 

@@ -68,7 +68,7 @@ def _check_output(record: Record, config: TrialConfig, replicates: int) -> None:
 
 
 def _busy(record: Record) -> InputError:
-    return InputError(f"output: '{record.path}' is being trained by another process; wait")
+    return InputError(f"output: '{record.path}' is being trained by another process; wait for it")
 
 
 def choose_device(name: str) -> str:
@@ -76,7 +76,7 @@ def choose_device(name: str) -> str:
     if name == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     if name not in ("cpu", "cuda"):
-        raise InputError(f"device: '{name}' is unknown; auto, cpu or cuda")
+        raise InputError(f"device: '{name}' must be auto, cpu or cuda")
     if name == "cuda" and not torch.cuda.is_available():
-        raise InputError("device: 'cuda' asks for a GPU, and none is there; use cpu or auto")
+        raise InputError("device: 'cuda' needs a GPU, but there is none; use cpu or auto")
     return name

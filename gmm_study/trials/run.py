@@ -198,7 +198,7 @@ class TrialRun:
         try:
             self.save()
         except OSError as error:
-            self.warning = f"the checkpoint of epoch {self.progress().epoch} is not kept: {error}"
+            self.warning = f"no checkpoint of epoch {self.progress().epoch} was written: {error}"
             logger.warning("trial %s: %s", self.config.trial_id, self.warning)
             self._saved_at = time.monotonic()
             with suppress(OSError):
@@ -255,7 +255,7 @@ class TrialRun:
                 epochs = self.trainer.replicates[replicate].epoch
                 write_pictures(self.record, hyperparameters, model, dataset, replicate, epochs)
         except Exception as error:
-            logger.warning("trial %s lacks pictures: %s", self.config.trial_id, error)
+            logger.warning("trial %s has no pictures: %s", self.config.trial_id, error)
 
     def _unevaluated(self) -> list[Replicate]:
         replicates = self.trainer.replicates.values()

@@ -104,7 +104,7 @@ def test_a_study_in_a_job_runs_on_all_nodes_with_its_code_and_data_and_the_same_
 def test_a_folder_that_a_node_does_not_share_is_refused_by_the_name_of_the_node(bench, cluster):
     error = bench.run("run", "tiny", "--address", cluster.address, status=2).stderr
     assert error.count("\n") == 1
-    assert error.startswith("gmm-study: storage: node 'second' does not see")
+    assert error.startswith("gmm-study: storage: node 'second' cannot see")
     assert not bench.results()
 
 
@@ -130,7 +130,7 @@ def test_a_trial_that_fits_on_no_single_node_is_refused(bench, cluster):
     more = ("--set", "resources.cpus=2", "--address", cluster.address)
     error = bench.run("run", "tiny", *more, status=2).stderr
     assert error.count("\n") == 1
-    assert "resources.cpus: a trial asks for 2, Ray has 1 at most on one node" in error
+    assert "resources.cpus: a trial needs 2, but no node of Ray has more than 1" in error
 
 
 @pytest.mark.usefixtures("_as_nodes")
@@ -140,7 +140,7 @@ def test_records_in_the_working_folder_of_a_ray_job_are_refused(bench, cluster, 
     monkeypatch.setenv(JOB_CONFIG, json.dumps(job))
     error = bench.run("run", "tiny", status=2).stderr
     assert error.count("\n") == 1
-    assert "ends with the Ray job" in error
+    assert "is in the working folder of a Ray job" in error
 
 
 def test_records_in_another_file_system_are_those_of_a_folder(tmp_path):
@@ -205,7 +205,7 @@ def test_a_cluster_that_wants_a_token_or_has_no_node_here_is_refused_in_one_line
         bench.environment = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "another"}
         error = bench.run("run", "tiny", "--address", guarded.address, status=2).stderr
         assert error.count("\n") == 1
-        assert "asks for a token, or for another one: set RAY_AUTH_MODE=token" in error
+        assert "requires a token, or a different one: set RAY_AUTH_MODE=token" in error
         os.kill(node.pids["raylet"][0], signal.SIGKILL)
         bench.environment["RAY_AUTH_TOKEN"] = "right"
         error = bench.run("run", "tiny", "--address", guarded.address, status=2).stderr

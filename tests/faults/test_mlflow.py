@@ -208,7 +208,7 @@ def test_answers_that_are_cut_off_on_the_way(bench, proxy, server, fault, which)
     proxy.start()
     ended = bench.run("run", study)
     if lines_on_mlflow(ended):  # unless one more look has added the rest
-        says_so_shortly(ended, "its server broke off an answer")
+        says_so_shortly(ended, "its server did not complete a response")
     assert cut
     is_completed_by_a_sync(bench, study, server)
     fault(f"answers of the MLflow server cut off on their way ({which})", len(cut))
@@ -230,7 +230,7 @@ def test_several_that_tell_mlflow_of_the_same_trials_at_a_time(bench, server, fa
             out, err = process.communicate(timeout=600)
             assert "Traceback" not in out + err
             lines = lines_on_mlflow(SimpleNamespace(stdout=out))  # of a machine that is too busy
-            assert all("longer" in line or "for long" in line for line in lines), lines
+            assert all("longer" in line or "for a long time" in line for line in lines), lines
         assert len(undisturbed(server, study)) <= RUNS
         is_completed_by_a_sync(bench, study, server)
     fault("two runs and two syncs telling MLflow of the same trials at a time", count)
@@ -293,7 +293,7 @@ def test_a_process_that_copies_killed_in_the_middle(bench, proxy, server, fault)
     running = bench.start("run", "killed")
     wait_until(lambda: any(path.endswith("runs/log-batch") for path in proxy.asked))
     os.kill(syncing_of(running.pid), signal.SIGKILL)
-    says_so_shortly(finish(running), "the process that copies was killed by signal 9")
+    says_so_shortly(finish(running), "the sync process was killed by signal 9")
     is_completed_by_a_sync(bench, "killed", server)
     fault("the process that copies to MLflow killed with SIGKILL in the middle", 1)
 

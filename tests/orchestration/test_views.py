@@ -166,7 +166,7 @@ def test_a_process_that_is_killed_costs_nothing_and_is_reported(bench):
     with running() as problems:
         child = child_of(os.getpid())
         os.kill(child, signal.SIGKILL)
-    assert problems == ["MLflow: the process that copies was killed by signal 9"]
+    assert problems == ["MLflow: the sync process was killed by signal 9"]
 
 
 def test_sigterm_to_all_processes_of_a_run_is_the_drivers_to_handle(bench):

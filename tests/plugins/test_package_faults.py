@@ -47,7 +47,7 @@ def line_of(action, *arguments):
         (
             f"{METHOD}METHOD = Method(name='a', summary='', model=VAE, objective='x:y', "
             "has_p_star=True)",
-            "only a belief network has",
+            "only a belief network can have",
         ),
     ],
 )
@@ -149,7 +149,7 @@ METHOD = Method(name="a", summary="", model=KIND, objective="builtins:dict", rea
     [
         ("declare('d', 'maker:nothing')", "'maker:nothing' cannot be imported: AttributeError"),
         ("declare('d', lambda: 1 / 0)", "its build failed: ZeroDivisionError: division by zero"),
-        ("declare('d', dict)", "must give a mapping of train, valid, test"),
+        ("declare('d', dict)", "must return a mapping of train, valid, test"),
         ("declare('d', lambda: build(value=2))", "value 2; every value must be 0 or 1"),
         ("declare('d', lambda: build(rows=5))", "shape (5, 3); data set 'd' has (4, 3) there"),
         ("declare('d', lambda: build(columns=2))", "shape (4, 2); data set 'd' has (4, 3) there"),

@@ -173,7 +173,7 @@ def test_a_view_from_before_there_were_kinds_is_completed_by_a_sync(told, tmp_pa
 
 
 def test_what_is_not_there_is_said_in_a_line(told, tmp_path):
-    with pytest.raises(InputError, match="is not there"):
+    with pytest.raises(InputError, match="creates it"):
         read_study(STUDY, f"sqlite:///{tmp_path}/none.db")
     assert not (tmp_path / "none.db").exists()
     with pytest.raises(InputError, match=r"other: MLflow at .* has no such experiment"):

@@ -26,7 +26,7 @@ def test_a_setting_that_is_not_read_makes_no_difference(unread):
     read = {name: value for name, value in unread.items() if name in ("method", "optimizer")}
     assert canonical(**unread) == canonical(**read)
     ignored = {name: value for name, value in unread.items() if name not in read}
-    with pytest.raises(InputError, match=f"^{next(iter(ignored))}: .*would not be read"):
+    with pytest.raises(InputError, match=f"^{next(iter(ignored))}: .*would have no effect"):
         Hyperparameters.from_mapping(unread).refuse_unread(ignored)
 
 
