@@ -86,8 +86,8 @@ class LiveView:
         if waiting:
             parts.append(f"{waiting} trained by another process")
         if self.skipped:
-            parts.append(f"{self.skipped} from before")
-        parts.append(f"{clock(time.monotonic() - self.started)} gone")
+            parts.append(f"{self.skipped} done before")
+        parts.append(f"{clock(time.monotonic() - self.started)} elapsed")
         left = self._seconds_left()
         if left is not None:
             parts.append(f"about {clock(left)} left")
