@@ -151,7 +151,7 @@ def test_what_is_installed_is_the_wheel_and_it_looks_at_no_checkout(installed):
     assert "gmm-study new NAME" in installed.run("--help").stdout
     assert json.loads(installed.run("data", "list", "--json").stdout)["datasets"]
     assert json.loads(installed.run("schema").stdout)["properties"]["question"]
-    assert "no folder studies is here" in installed.run("plan", "x", status=2).stderr
+    assert "there is no folder studies" in installed.run("plan", "x", status=2).stderr
     assert "uci_table" in installed.run("reproduction", status=2).stderr
     assert installed.files() == set()
 
