@@ -117,7 +117,7 @@ def figures(result: dict) -> dict:
     }
 
 
-def wait_until(condition: Callable[[], object], seconds: float = 120.0) -> None:
+def wait_until(condition: Callable[[], object], seconds: float = 300.0) -> None:
     """Wait for a condition; an AssertionError where it does not come true in time."""
     deadline = time.monotonic() + seconds
     while not condition():

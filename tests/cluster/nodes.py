@@ -14,6 +14,7 @@ import sys
 import threading
 from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import TracebackType
 
 import pytest
@@ -54,7 +55,7 @@ def undisturbed(bench: Workbench, record: Record) -> dict:
     dataset = load_dataset(str(bench.folder / "data.npz"))
     with switched_off():
         result = run_once(record.config(), dataset, replicates=2, device="cpu", threads=1)
-    return figures(result)
+    return figures(result.to_json())
 
 
 class Node:
@@ -90,10 +91,12 @@ class Node:
 class Cluster:
     """Nodes that are added while it is open; `nodes[0]` is the head."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self) -> None:
         self.nodes: list[Node] = []
         self._closing = ExitStack()
+        # Paths of sockets must be short, which those of pytest's folders are not.
+        temporary = TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True)
+        self.folder = Path(self._closing.enter_context(temporary))
 
     def __enter__(self) -> "Cluster":
         return self

@@ -40,9 +40,9 @@ def bench(place):
 
 
 @pytest.fixture(scope="module")
-def cluster(bench, tmp_path_factory):
+def cluster(bench):
     """Three nodes, of which one is another machine: it has its own name and no such folder."""
-    with Cluster(tmp_path_factory.mktemp("ray")) as cluster:
+    with Cluster() as cluster:
         cluster.add()
         cluster.add(*isolated("second", bench.folder))
         cluster.add()
@@ -196,11 +196,9 @@ def test_something_else_that_listens_at_the_address_costs_one_line(tmp_path, sil
     assert "as the head of a Ray cluster" in error
 
 
-def test_a_cluster_that_wants_a_token_or_has_no_node_here_is_refused_in_one_line(
-    tmp_path, tmp_path_factory
-):
+def test_a_cluster_that_wants_a_token_or_has_no_node_here_is_refused_in_one_line(tmp_path):
     bench = Workbench(tmp_path)
-    with Cluster(tmp_path_factory.mktemp("ray")) as guarded:  # a short path, for its sockets
+    with Cluster() as guarded:
         node = guarded.add(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN="right")
         bench.environment = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "another"}
         error = bench.run("run", "tiny", "--address", guarded.address, status=2).stderr

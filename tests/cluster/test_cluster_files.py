@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 import yaml
@@ -23,15 +24,17 @@ LITTLE = "--num-cpus=1 --object-store-memory=100000000"
 
 
 @pytest.fixture
-def bench(tmp_path, tmp_path_factory, monkeypatch):
+def bench(tmp_path, monkeypatch):
     """A project's folder on machines that have no Ray of their own yet, nor a token."""
     settings = {name: value for name, value in ENVIRONMENT.items() if "CLUSTER" not in name}
-    settings |= {"HOME": str(tmp_path), "RAY_TMPDIR": str(tmp_path_factory.mktemp("r"))}
-    settings |= {"RAY_AUTH_MODE": "token", "RAY_OPTIONS": LITTLE}
+    settings |= {"HOME": str(tmp_path), "RAY_AUTH_MODE": "token", "RAY_OPTIONS": LITTLE}
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
     (tmp_path / ".venv").symlink_to(Path(sys.executable).parent.parent)
-    return Workbench(tmp_path)
+    # Paths of sockets must be short, which those of pytest's folders are not.
+    with TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as folder:
+        monkeypatch.setenv("RAY_TMPDIR", folder)
+        yield Workbench(tmp_path)
 
 
 def started(bench, script, *words, **environment):
@@ -68,7 +71,7 @@ def test_plain_machines_make_a_cluster_until_they_are_told_to_end(bench):
     port = free_port()
     cluster = started(bench, "machines.sh", "127.0.0.1", "127.0.0.1", PORT=str(port))
     try:
-        assert f"127.0.0.1:{port} for 2 machines" in cluster.stdout.readline()
+        assert f"127.0.0.1:{port} on 2 machines" in cluster.stdout.readline()
         token = bench.folder / ".ray" / "auth_token"
         assert token.stat().st_mode & 0o077 == 0
         bench.run("run", "tiny", "--address", f"127.0.0.1:{port}")

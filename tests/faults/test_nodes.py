@@ -42,7 +42,7 @@ def running(bench, host):
 
 def test_a_raylet_killed_with_sigkill(bench, fault, times, tmp_path_factory):
     count = times(3, 1)
-    with Cluster(tmp_path_factory.mktemp("ray")) as cluster:
+    with Cluster() as cluster:
         cluster.add()
         nowhere = tmp_path_factory.mktemp("hidden")
         hosts = [f"host{number}" for number in range(count + 1)]
@@ -66,8 +66,8 @@ def test_a_raylet_killed_with_sigkill(bench, fault, times, tmp_path_factory):
     fault("a raylet killed with SIGKILL in a cluster, another host takes its trial up", count)
 
 
-def test_the_head_of_a_cluster_killed_with_sigkill(bench, fault, tmp_path_factory):
-    with Cluster(tmp_path_factory.mktemp("ray")) as cluster:
+def test_the_head_of_a_cluster_killed_with_sigkill(bench, fault):
+    with Cluster() as cluster:
         for _ in range(3):
             cluster.add()
         driver = bench.start("run", "tiny", "--address", cluster.address)
