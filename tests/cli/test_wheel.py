@@ -16,10 +16,13 @@ from zipfile import ZipFile
 
 import pytest
 
+from gmm_study.trials.provenance import COMMIT_VARIABLE
+
 pytestmark = pytest.mark.process
 
 ROOT = Path(__file__).parents[2]
 SOURCES = ("gmm_study", "analysis", "bench", "tests", "studies", "pyproject.toml", "README.md")
+FORGOTTEN = {"PYTHONPATH", "GMM_STUDY_DATA", "MLFLOW_TRACKING_URI", "RAY_ADDRESS", COMMIT_VARIABLE}
 STUDY = """
 question: Does it work without the checkout?
 datasets: [digits]
@@ -67,9 +70,7 @@ class Installation:
         self.bin = self.prefix / "bin"
         pip = [sys.executable, "-m", "pip", "--python", self.bin / "python", "install"]
         self.environment = {
-            name: value
-            for name, value in os.environ.items()
-            if name not in ("PYTHONPATH", "GMM_STUDY_DATA", "MLFLOW_TRACKING_URI", "RAY_ADDRESS")
+            name: value for name, value in os.environ.items() if name not in FORGOTTEN
         }
         self.environment |= {
             "COLUMNS": "200",
