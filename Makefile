@@ -5,7 +5,7 @@
 PYTHON ?= $(firstword $(foreach name,python3.13 python3.12 python3.11,$(shell $(name) -c 'import ensurepip; print("$(name)")' 2>/dev/null)))
 NAME ?=
 DATASET ?=
-STORAGE ?= results
+STORAGE ?= $(or $(GMM_STUDY_STORAGE),results)
 ADDRESS ?=
 ARGS ?=
 

@@ -1,7 +1,7 @@
 """Removes passwords and keys from addresses before they are shown.
 
 Errors, tracebacks, records, reports and tags pass through `redact` before they leave the process.
-Addresses reach other processes only through pipes and the environment, never as arguments.
+Addresses reach other processes only through the environment, never as arguments.
 """
 
 import re

@@ -63,6 +63,7 @@ def train(
     is unknown, out of range or not used by the method, for unusable data, and if the folder holds
     another trial.
     """
+    _check_least(1, replicates=replicates, threads=threads)
     settings = Hyperparameters.from_mapping(hyperparameters)
     settings.refuse_unread(hyperparameters)
     data = read_dataset(dataset, working) if isinstance(dataset, str) else dataset
@@ -133,6 +134,8 @@ def evaluate(
     if the dimensions of the data do not fit, and for a number that is out of range.
     """
     _check_counts(evaluation_samples, z_samples)
+    _check_least(1, datapoints=datapoints, chunk_rows=chunk_rows, threads=threads)
+    _check_least(0, seed=seed, replicate=replicate)
     opened, chosen = open_trained(str(checkpoint), device, threads, working)
     import torch
 
@@ -160,6 +163,13 @@ def evaluate(
     )
 
 
+def _check_least(least: int, **numbers: int | None) -> None:
+    """Raise `InputError` for a number that is smaller; None, for the default, is not."""
+    for name, number in numbers.items():
+        if number is not None and number < least:
+            raise InputError(f"{name}: {number} must be at least {least}")
+
+
 def _check_counts(evaluation_samples: Sequence[int], z_samples: int) -> None:
     for count in evaluation_samples:
         if not isinstance(count, int) or count < 1:
@@ -167,7 +177,7 @@ def _check_counts(evaluation_samples: Sequence[int], z_samples: int) -> None:
     if not evaluation_samples:
         raise InputError("evaluation_samples: empty; give at least one K, such as 1000")
     if z_samples == 1 or z_samples < 0:
-        raise InputError(f"z-samples: {z_samples} must be at least 2, or 0 to omit 2 log Z")
+        raise InputError(f"z_samples: {z_samples} must be at least 2, or 0 to omit 2 log Z")
 
 
 def _figures(asked: "Assessment", exact: bool, bar: Bar) -> tuple[list[dict[str, Any]], str | None]:

@@ -43,6 +43,10 @@ class StudyData:
                 self._load(name)
         return self._loaded
 
+    def forget(self) -> None:
+        """Release the content of all data sets; their checksums stay."""
+        self._loaded.clear()
+
     def _checksum(self, name: str) -> str:
         """The checksum. That of generated data is known in advance, without generating them."""
         from gmm_study.data import find_entry

@@ -38,7 +38,7 @@ class RunObserver:
     """
 
     def __init__(self, console: Console | None = None, working: Working = silently) -> None:
-        self.console = console or Console(quiet=True)
+        self.console = console or Console(quiet=True, force_jupyter=False)
         self.working = working
 
     def begins(self, planned: "PlannedStudy", missing: Sequence["PlannedTrial"]) -> None:

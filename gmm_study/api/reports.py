@@ -1,6 +1,6 @@
 """Reports and published tables, written from records into the folder `reports`."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,11 +59,16 @@ class AllReports:
         return {name: str(error) for name, error in errors}
 
 
-def write_all_reports(storage: str = RESULTS, working: Working = silently) -> AllReports:
+def write_all_reports(
+    storage: str = RESULTS,
+    working: Working = silently,
+    done: "Callable[[str, WrittenReport | Exception], None]" = lambda name, report: None,
+) -> AllReports:
     """Write the report of every study in `studies`, as its file declares it, and their index.
 
     Also writes the published tables. Reads only records, no data. If a study cannot be reported,
-    the others still are. Raises `InputError` if the folder is not writable.
+    the others still are. `done` is called with each study's name and its report, or why it has
+    none. Raises `InputError` if the folder is not writable.
     """
     from analysis import PUBLISHED, plan_from_records, write_index, write_report
 
@@ -80,6 +85,7 @@ def write_all_reports(storage: str = RESULTS, working: Working = silently) -> Al
                 by_study[name] = write_report(plan, store, _folder(name), f"gmm-study run {name}")
         except (InputError, OSError) as error:
             by_study[name] = error
+        done(name, by_study[name])
     published = [plans[name] for name in PUBLISHED if name in plans and plans[name].trials]
     with _unwritable_in_one_line():
         return AllReports(by_study, _published_tables(published, store), write_index(REPORTS))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from gmm_study.api.feedback import RunObserver
 from gmm_study.api.planned_study import RESULTS, PlannedStudy
 from gmm_study.api.reports import write_study_report
+from gmm_study.errors import InputError
 from gmm_study.study import Study
 from gmm_study.training.state import TrialState
 
@@ -43,7 +44,7 @@ class RunResult:
         return f"<{type(self).__name__} {self.planned.counts()}>"
 
 
-def plan(study: AnyStudy, storage: str = RESULTS) -> PlannedStudy:
+def plan(study: AnyStudy, storage: str | None = None) -> PlannedStudy:
     """The trials of a study, and the state of each of them in a storage. Trains nothing.
 
     `study` is a loaded study, the name of a file in `studies`, or the path of a study file. If it
@@ -59,7 +60,7 @@ def plan(study: AnyStudy, storage: str = RESULTS) -> PlannedStudy:
 
 def run(
     study: AnyStudy,
-    storage: str = RESULTS,
+    storage: str | None = None,
     *,
     retry_failed: bool = False,
     address: str | None = None,
@@ -72,7 +73,8 @@ def run(
     Ray cluster, or `auto`; with None, RAY_ADDRESS is used, or a local Ray if it is not set.
     `observer` is told about each step; `RunObserver(rich.console.Console())` shows the running
     trials. Raises `InputError` if another process is running the study, if the study needs more
-    resources than there are, and if the storage or the report cannot be written.
+    resources than there are, and if the storage or the report cannot be written. If the head of the
+    cluster is lost, this process ends with exit status 2, as Ray would end it.
     """
     from gmm_study.orchestration.sync_process import SyncProcess
 
@@ -90,46 +92,52 @@ def run(
         finally:
             with observer.console.status("bringing MLflow up to date"):
                 problem = _finish(planned, syncing)
-    trained = dict(outcome.states) if outcome else {}
+    counts = outcome.states.items() if outcome else ()
+    trained = {str(state): count for state, count in counts}
     return RunResult(planned, trained, interrupted, problem, written)
 
 
-def report(study: AnyStudy, storage: str = RESULTS) -> "WrittenReport":
+def report(study: AnyStudy, storage: str | None = None) -> "WrittenReport":
     """Write the report of a study from its records, to `reports/NAME/VARIANT`.
 
     The result has the data frames of the report (`.found.cells`, `.found.rows`), the sentences of
     its answer (`.found.sentences`) and the path of the page (`.page`). Raises `InputError` if the
     study's search has not proposed a trial yet, and if the folder is not writable.
     """
-    return write_study_report(_planned(study, storage))
+    planned = _planned(study, storage)
+    planned.refresh()
+    return write_study_report(planned)
 
 
 def sync(
     study: AnyStudy,
-    storage: str = RESULTS,
+    storage: str | None = None,
     *,
     follow: bool = False,
-    report: Callable[[str], None] = lambda line: None,
+    on_problem: Callable[[str], None] = lambda line: None,
 ) -> str | None:
     """Add to MLflow what is missing there; returns what went wrong, None if nothing did.
 
-    With `follow`, continue until the current run of the study has ended. `report` is then called
-    with one line when something goes wrong, and again when it works. Raises `InputError` if another
-    process is running the study and `follow` is not set.
+    With `follow`, continue until the current run of the study has ended. `on_problem` is then
+    called with one line when something goes wrong, and again when it works. Raises `InputError` if
+    another process is running the study and `follow` is not set.
     """
     from gmm_study.orchestration.views import follow_run, update_views
 
     planned = _planned(study, storage)
+    planned.data.forget()  # checksums are enough, and the data would be kept as long as the run
     if follow:
-        return follow_run(planned.plan_now, planned.store, planned.command, report)
+        return follow_run(planned.plan_now, planned.store, planned.command, on_problem)
     with planned.store.the_only_driver(planned.study.name):
         return update_views(planned.plan_now, planned.store, planned.command)
 
 
-def _planned(study: AnyStudy, storage: str) -> PlannedStudy:
+def _planned(study: AnyStudy, storage: str | None) -> PlannedStudy:
     if isinstance(study, PlannedStudy):
+        if storage not in (None, study.storage):
+            raise InputError(f"storage: '{storage}' must be '{study.storage}', where it is planned")
         return study
-    planned = PlannedStudy(study, storage)
+    planned = PlannedStudy(study, storage or RESULTS)
     for line in planned.warnings:
         warnings.warn(line, stacklevel=3)
     return planned

@@ -52,15 +52,18 @@ def tables(storage: str, as_json: bool) -> None:
     """
     from gmm_study.api.reports import NO_RECORDS, write_all_reports
 
-    written = write_all_reports(storage, working)
     console = output_console(stderr=as_json)
     say = partial(console.print, markup=False, highlight=False, soft_wrap=True)
-    for name, each in written.by_study.items():
-        if isinstance(each, Exception):
-            say(f"{name}: no report: {each}")
-            continue
-        for line in (each.summary["title"], *each.summary["sentences"], f"wrote {each.page}"):
+
+    def say_of(name: str, report: "WrittenReport | Exception") -> None:
+        if isinstance(report, Exception):
+            say(f"{name}: no report: {report}")
+            return
+        summary = report.summary
+        for line in (summary["title"], *summary["sentences"], f"wrote {report.page}"):
             say(line)
+
+    written = write_all_reports(storage, working, say_of)
     for path in (*written.published_tables, written.index):
         say(f"wrote {path}")
     if as_json:

@@ -46,7 +46,7 @@ HEAD_ANSWERS_IN = 15.0
 """Seconds that Ray may take to ask the head for its cluster; in fact it takes about ten more."""
 NODE_ANSWERS_IN = 300.0
 """Seconds in which a node must unpack this code, import it and check the storage."""
-LOOK_EVERY, LOST_AFTER = 2.0, 30.0
+HEAD_CHECK_SECONDS, LOST_AFTER = 2.0, 30.0
 """Seconds between two checks of the head, and seconds of silence after which it counts as lost.
 After 60 seconds Ray itself would end the driver, with a page of C++ output."""
 
@@ -71,6 +71,8 @@ def ray_at(
     import ray
 
     address = address or os.environ.get("RAY_ADDRESS") or "local"
+    if ray.is_initialized():
+        raise InputError("Ray: it is already running in this process; call ray.shutdown() first")
     joined = address != "local"
     head = _head_of(address) if joined else ""
     if joined:
@@ -298,13 +300,13 @@ def _watched(address: str, head: str) -> Iterator[None]:
     def watch() -> None:
         silent = 0.0
         while silent < LOST_AFTER:
-            if over.wait(LOOK_EVERY):
+            if over.wait(HEAD_CHECK_SECONDS):
                 return
             try:
                 _touch(head)
                 silent = 0.0
             except OSError:
-                silent += LOOK_EVERY
+                silent += HEAD_CHECK_SECONDS
         cursor = "\x1b[?25h" if sys.stderr.isatty() else ""  # which the live view hides
         print(
             f"{cursor}gmm-study: address: the Ray cluster at '{address}' no longer answers; the "

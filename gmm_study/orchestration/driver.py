@@ -7,6 +7,7 @@ folder. Trials report about once a second, not once per epoch.
 
 import signal
 import tempfile
+import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -49,6 +50,9 @@ class Interrupt:
     @contextmanager
     def watched(self) -> Iterator["Interrupt"]:
         """Treat the first signal as a request to stop cleanly."""
+        if threading.current_thread() is not threading.main_thread():
+            yield self  # signals reach the main thread alone
+            return
         before = {number: signal.signal(number, self._press) for number in STOP_SIGNALS}
         try:
             yield self

@@ -6,12 +6,14 @@ needs.
 """
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Self
 
 from gmm_study.orchestration.cause import cause_of
@@ -20,7 +22,9 @@ from gmm_study.orchestration.views import PROBLEMS, UP_TO_DATE
 CLOSING_WAIT = 60.0
 """The maximum time in seconds that a run waits for MLflow at its end."""
 MOST_OUTPUT = 1_000_000
-"""The maximum number of bytes of its output that are read."""
+"""The maximum number of bytes that are read, from the end of its output."""
+SCRATCH = "gmm-study-new-"
+"""How the names of its temporary folders begin, followed by its pid."""
 STOPPING_WAIT = 5.0
 """Seconds that the process has to end cleanly after it was interrupted."""
 
@@ -50,7 +54,8 @@ class SyncProcess:
                 stdout=self._output,
                 stderr=subprocess.STDOUT,
                 # Not in the command line, which all users can see, as it may contain a password.
-                env=os.environ | {"GMM_STUDY_STORAGE": self._storage},
+                # A spinner or colours would hide the lines that are read.
+                env=os.environ | {"GMM_STUDY_STORAGE": self._storage, "TTY_COMPATIBLE": "0"},
                 start_new_session=True,  # Ctrl-C is the driver's to handle
             )
         finally:
@@ -69,6 +74,8 @@ class SyncProcess:
                 self._process.wait(STOPPING_WAIT)
             self._process.kill()
             self._process.wait()
+            for folder in Path(tempfile.gettempdir()).glob(f"{SCRATCH}{self._process.pid}-*"):
+                shutil.rmtree(folder, ignore_errors=True)
 
     def close(self, within: float = CLOSING_WAIT) -> str | None:
         """Wait at most `within` seconds until MLflow is up to date; returns a problem, else None.
@@ -97,5 +104,7 @@ class SyncProcess:
 
     def _lines(self) -> list[str]:
         """What it has printed so far. The process may still be writing to the same open file."""
-        printed = os.pread(self._output.fileno(), MOST_OUTPUT, 0)
+        file = self._output.fileno()
+        start = max(0, os.fstat(file).st_size - MOST_OUTPUT)
+        printed = os.pread(file, MOST_OUTPUT, start)
         return printed.decode(errors="replace").splitlines()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow.fs
 
+from gmm_study.errors import InputError
 from gmm_study.orchestration.cause import cause_of
 from gmm_study.study import Plan, PlannedTrial
 from gmm_study.trials.record import RecordStore
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from gmm_study.tracking.notes import Facts, ReportCell
     from gmm_study.tracking.runs import StudyRuns
 
-LOOK_EVERY = 5.0
+RECORDS_CHECK_SECONDS = 5.0
 """Seconds between two checks of the records while a study runs."""
 POLL_EVERY = 0.5
 """Seconds between two checks of the lock of the run that is followed, in a local store."""
@@ -60,7 +61,8 @@ class Views:
         try:
             plan = self.plan_now()
             stamps = self._stamps(plan, last)
-            declined = self._copy(plan, stamps, last) if stamps or last else None
+            has_records = stamps or (last and self._copied)
+            declined = self._copy(plan, stamps, last) if has_records else None
         except Exception as error:
             # A request that failed may have succeeded in part, so MLflow is read again.
             self._runs = None
@@ -143,7 +145,11 @@ def follow_run(
     from gmm_study.tracking.database import prepare, short_waits
 
     study = plan_now().study.name
-    run, problem = store.driver(study), None
+    problem = None
+    try:
+        run = store.driver(study)
+    except OSError as error:
+        raise InputError(f"study: the run of '{study}' cannot be followed: {error}") from None
     views = Views(plan_now, store, command)
     with suppress(Exception):  # a view that cannot be used is reported when it is needed
         prepare()
@@ -153,7 +159,11 @@ def follow_run(
             if problem != before:
                 report(problem or UP_TO_DATE)
             _wait(run, study, store)
-        return _last_update(views)
+        try:
+            with store.the_only_driver(study):
+                return _last_update(views)
+        except InputError:  # a later run has begun, whose own process copies everything
+            return problem
 
 
 def _last_update(views: Views) -> str | None:
@@ -175,9 +185,9 @@ def _has_ended(run: dict[str, Any] | None, study: str, store: RecordStore) -> bo
 
 
 def _wait(run: dict[str, Any] | None, study: str, store: RecordStore) -> None:
-    until = time.monotonic() + LOOK_EVERY
+    until = time.monotonic() + RECORDS_CHECK_SECONDS
     while time.monotonic() < until:
-        time.sleep(POLL_EVERY if store.is_local else LOOK_EVERY)
+        time.sleep(POLL_EVERY if store.is_local else RECORDS_CHECK_SECONDS)
         if _has_ended(run, study, store):
             return
 

@@ -6,7 +6,7 @@ the effect of each is its paired difference to the first.
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     Field,
@@ -334,3 +334,8 @@ class Study(StudyFile):
     """A label of the changes to the file, usable as a folder's name; empty if there are none."""
     arguments: tuple[str, ...] = ()
     """The command line's arguments that load the same study: name or path, then options."""
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A copy. A changed one has no `arguments`, because no command line loads it."""
+        changed = {"arguments": (), **update} if update else None
+        return super().model_copy(update=changed, deep=deep)

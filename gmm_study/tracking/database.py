@@ -16,7 +16,7 @@ from mlflow.tracking import MlflowClient
 from gmm_study.trials.record import Record
 
 SQLITE = "sqlite:///"
-DEFAULT_URI = f"{SQLITE}mlflow.db"
+DEFAULT_DATABASE = "mlflow.db"
 DEFAULT_ARTIFACTS = "mlartifacts"
 LOCKED_FOR = 20.0
 """Seconds to wait for another process that has locked the database or is creating runs of the
@@ -34,8 +34,13 @@ for chatty in ("alembic", "mlflow.store.db.utils"):
 
 
 def tracking_uri() -> str:
-    """The address of MLflow: `MLFLOW_TRACKING_URI`, or a database in the current folder."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or DEFAULT_URI
+    """The address of MLflow: `MLFLOW_TRACKING_URI`, or a database in the current folder.
+
+    The path is absolute, because MLflow keeps one connection per address, and a notebook may change
+    its folder.
+    """
+    here = f"{SQLITE}{Path(DEFAULT_DATABASE).absolute()}"
+    return os.environ.get("MLFLOW_TRACKING_URI") or here
 
 
 def prepare() -> None:
@@ -83,7 +88,8 @@ def short_waits() -> AbstractContextManager[None]:
 
 @cache
 def _new_database() -> bytes:
-    with tempfile.TemporaryDirectory() as folder:
+    # The name lets `orchestration/sync_process.py` remove it if it has to kill this process.
+    with tempfile.TemporaryDirectory(prefix=f"gmm-study-new-{os.getpid()}-") as folder:
         made = Path(folder) / "mlflow.db"
         MlflowClient(tracking_uri=f"{SQLITE}{made}").search_experiments(max_results=1)
         return made.read_bytes()

@@ -11,7 +11,8 @@ instant then both train it. For a study, the driver rewrites a file every 20 s, 
 after 120 s without it; two drivers that start within the time of one request then both run.
 
 A study has one driver per store, by a lock in `.drivers/`. A second `run` or `sync` refuses to
-start, because two drivers would create MLflow's runs twice.
+start, because two would create MLflow's runs twice. `sync --follow` waits for the driver to leave,
+and then holds the lock itself while it copies what is left.
 """
 
 import json
@@ -100,7 +101,10 @@ def driver_of(file_system: pyarrow.fs.FileSystem, root: str, study: str) -> dict
     """
     sign = _sign(file_system, root, study)
     if isinstance(file_system, pyarrow.fs.LocalFileSystem):
-        return sign.read() if held_elsewhere(sign.lock_path) else None
+        held = held_elsewhere(sign.lock_path)
+        if held is None and Path(sign.lock_path).exists():
+            raise OSError(f"{sign.lock_path} cannot be locked")
+        return sign.read() if held else None
     if file_system.get_file_info(sign.path).type == pyarrow.fs.FileType.NotFound:
         return None
     driver = sign.read()
@@ -113,7 +117,7 @@ def _sign(file_system: pyarrow.fs.FileSystem, root: str, study: str) -> "_Sign":
 
 @contextmanager
 def _by_lock(sign: "_Sign", study: str) -> Iterator[None]:
-    if not take(sign.lock_path, 0.5):
+    if sign.lock_path in _held or not take(sign.lock_path, 0.5):
         raise _declined(study, sign.read())
     try:
         sign.write()

@@ -16,6 +16,7 @@ import gmm_study
 study = gmm_study.load_study("tiny", small=True)
 ended = gmm_study.run(study)
 frame = gmm_study.load("results", study=study).replicates
+print(ended.trained)
 print(frame[["replicate", "test/log_p"]].to_json(orient="records"))
 """
 SMALL = """
@@ -28,7 +29,9 @@ def test_a_cell_of_five_lines_loads_a_study_runs_its_small_variant_and_shows_the
     bench = Workbench(tmp_path)
     bench.write_study((tmp_path / "studies" / "tiny.yaml").read_text() + SMALL)
     printed = subprocess.check_output([sys.executable, "-c", CELL], cwd=tmp_path, text=True)
-    rows = json.loads(printed)
+    trained, frame = printed.splitlines()
+    assert trained == "{'complete': 1}"
+    rows = json.loads(frame)
     assert [row["replicate"] for row in rows] == [0, 1]
     (result,) = bench.results().values()
     stored = [r["metrics"]["test/log_p"] for r in result["replicates"].values()]
@@ -84,6 +87,28 @@ def test_the_command_of_a_plan_loads_the_same_study(bench):
 
 
 @pytest.mark.figure
+def test_a_planned_study_stays_in_its_storage(bench):
+    planned = gmm_study.plan("tiny", storage="here")
+    with pytest.raises(gmm_study.InputError, match="storage: 'there' must be 'here'"):
+        gmm_study.report(planned, storage="there")
+
+
+def test_a_changed_copy_of_a_study_claims_no_command_that_loads_it(bench):
+    study = gmm_study.load_study("tiny")
+    assert study.model_copy().arguments == ("tiny",)
+    changed = study.model_copy(update={"replicates": 7})
+    assert (changed.replicates, changed.arguments) == (7, ())
+
+
+def test_a_study_is_driven_once_in_a_process_too(bench):
+    planned = gmm_study.plan("tiny")
+    with (
+        planned.store.the_only_driver("tiny"),
+        pytest.raises(gmm_study.InputError, match="'tiny' is being run by"),
+    ):
+        gmm_study.sync(planned)
+
+
 def test_a_report_has_the_frames_and_the_sentences_that_the_page_shows(bench):
     train_all(bench.folder)
     report = gmm_study.report("tiny")
@@ -134,6 +159,10 @@ def test_training_and_evaluating_in_python_gives_the_figures_of_the_command_line
         (lambda: gmm_study.evaluate("nowhere"), "'nowhere'"),
         (lambda: gmm_study.evaluate("nowhere", [0]), "evaluation_samples: 0"),
         (lambda: gmm_study.evaluate("nowhere", []), "evaluation_samples: empty"),
+        (lambda: gmm_study.evaluate("nowhere", datapoints=0), "datapoints: 0 must be at least 1"),
+        (lambda: gmm_study.evaluate("nowhere", chunk_rows=0), "chunk_rows: 0 must be at least 1"),
+        (lambda: gmm_study.evaluate("nowhere", z_samples=1), "z_samples: 1 must be at least 2"),
+        (lambda: gmm_study.train("data.npz", replicates=0), "replicates: 0 must be at least 1"),
         (lambda: gmm_study.plan("tiny", storage="what://is/this"), "storage: 'what://is/this'"),
     ],
 )

@@ -100,7 +100,7 @@ def test_the_table_is_what_a_person_gets(bench):
         (("nowhere",), "'nowhere' is not a folder with meta.json"),
         (("gmm/checkpoint/meta.json",), "is not a folder with meta.json"),
         (("gmm", "--datapoints", "101"), "datapoints: 101 must be at most 100"),
-        (("gmm", "--z-samples", "1"), "z-samples: 1"),
+        (("gmm", "--z-samples", "1"), "z_samples: 1"),
         (("gmm", "--device", "tpu"), "device: 'tpu'"),
     ],
 )
