@@ -18,9 +18,10 @@ from gmm_study.cli.new import new, schema
 from gmm_study.cli.plan import plan
 from gmm_study.cli.report import report, tables
 from gmm_study.cli.reproduction import reproduction
+from gmm_study.cli.run import run
 from gmm_study.cli.sample import sample
 from gmm_study.cli.status import status
-from gmm_study.cli.study import run, sync
+from gmm_study.cli.sync import sync
 from gmm_study.cli.train import option_groups, train
 from gmm_study.cli.ui import ui
 from gmm_study.errors import InputError

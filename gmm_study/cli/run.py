@@ -1,8 +1,7 @@
-"""`gmm-study run` and `gmm-study sync`: train a study, and update MLflow."""
+"""`gmm-study run`: train what is missing of a study, then report."""
 
 import sys
 from collections.abc import Sequence
-from functools import partial
 from typing import TYPE_CHECKING
 
 import rich_click as click
@@ -87,31 +86,3 @@ class Printer(RunObserver):
     def reported(self, report: "WrittenReport") -> None:
         """Print the tables and the answer."""
         print_report(report, self.console)
-
-
-@click.command()
-@on_a_study
-@click.option("--follow", is_flag=True, help="Continue until the current run has ended.")
-@json_option("the outcome")
-def sync(planned: "PlannedStudy", follow: bool, as_json: bool) -> None:
-    """Add to MLflow what is missing of a study's records.
-
-    With --follow, it keeps adding while the records grow; `gmm-study run` does this by itself. The
-    exit status is 1 if something is still missing.
-
-    --json: {study, variant, replicates, states: {STATE: count}, to_be_proposed, without_data:
-    [dataset], mlflow}, where `mlflow` is null or the problem.
-    """
-    from gmm_study.api import studies
-
-    report = partial(print, file=sys.stderr, flush=True)
-    with working("following the run" if follow else "bringing MLflow up to date"):
-        problem = studies.sync(planned, follow=follow, on_problem=report)
-    if as_json:
-        print_json({**of_study(planned), "mlflow": problem})
-    elif problem:
-        output_console().print(problem, markup=False, soft_wrap=True)
-    else:
-        output_console().print(f"MLflow is up to date; {planned.counts()}", highlight=False)
-    if problem:
-        sys.exit(1)
