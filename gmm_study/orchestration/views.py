@@ -51,18 +51,19 @@ class Views:
         self._copied: dict[str, Stamp] = {}
         self._ended: set[str] = set()
 
-    def update(self, last: bool = False) -> str | None:
+    def update(self, last: bool = False, even_without_records: bool = False) -> str | None:
         """Copy the records that changed since the last call; returns a problem in a line, or None.
 
         The `last` update of a run also reads the records of all trials that have not ended, because
         the death of a worker changes no file, and it tags the best trials. Nothing is written to
-        MLflow while there is no record.
+        MLflow while there is no record, unless the last update is asked to, so that a server that
+        cannot be reached is reported.
         """
         try:
             plan = self.plan_now()
             stamps = self._stamps(plan, last)
-            has_records = stamps or (last and self._copied)
-            declined = self._copy(plan, stamps, last) if has_records else None
+            is_due = stamps or (last and (self._copied or even_without_records))
+            declined = self._copy(plan, stamps, last) if is_due else None
         except Exception as error:
             # A request that failed may have succeeded in part, so MLflow is read again.
             self._runs = None
@@ -128,7 +129,8 @@ def update_views(plan_now: Callable[[], Plan], store: RecordStore, command: str 
     from gmm_study.tracking.database import short_waits
 
     with short_waits():
-        return _last_update(Views(plan_now, store, command))
+        views = Views(plan_now, store, command)
+        return _last_update(views, even_without_records=True)
 
 
 def follow_run(
@@ -166,10 +168,10 @@ def follow_run(
             return problem
 
 
-def _last_update(views: Views) -> str | None:
+def _last_update(views: Views, even_without_records: bool = False) -> str | None:
     problem = None
     for _ in range(ATTEMPTS):
-        problem = views.update(last=True)
+        problem = views.update(last=True, even_without_records=even_without_records)
         if problem is None:
             break
     return problem
