@@ -13,11 +13,12 @@ from typing import IO
 
 import yaml
 
+from tests.docs.checking import MAKES_OWN
 from tests.docs.pages import ROOT, Block, Command
 
 SETUP = ("pyproject.toml", "constraints.txt", "requirements.lock", "requirements-dev.lock")
 COPIED = ("Makefile", *SETUP, "studies", "cluster", "examples")
-FORGOTTEN = ("GMM_STUDY_DATA", "MLFLOW_TRACKING_URI", "RAY_ADDRESS", "VIRTUAL_ENV", "MAKEFLAGS")
+FORGOTTEN = {"GMM_STUDY_DATA", "MLFLOW_TRACKING_URI", "RAY_ADDRESS", "VIRTUAL_ENV", *MAKES_OWN}
 FIGURE = re.compile(r"[+-]?\d[\d.,:e+-]*")
 IDENTIFIER = re.compile(r"\b[0-9a-f]{16}\b")
 
