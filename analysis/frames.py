@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from analysis.plans import plan_from_records
 from analysis.reading import UNREADABLE, Reading, line
+from gmm_study.errors import InputError
 from gmm_study.tracking.words import DECLARED
 from gmm_study.trials.record import RecordStore
 
@@ -93,6 +94,8 @@ def load(
     `failed` and the reason, and a line in `warnings`. A missing folder has no records.
     Raises `InputError` for an invalid storage address or study.
     """
+    if not (isinstance(storage, RecordStore) or (isinstance(storage, str) and storage)):
+        raise InputError(f"storage: {storage!r} must be a folder or the URL of a bucket")
     store = RecordStore(storage) if isinstance(storage, str) else storage
     if study is not None:
         plan = plan_from_records(study, store)

@@ -5,6 +5,7 @@ from the records.
 """
 
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 from analysis.reading import UNREADABLE
@@ -12,14 +13,14 @@ from gmm_study.study import Cell, Plan, Study, load_study, make_plan
 from gmm_study.trials.record import RecordStore
 
 
-def plan_from_records(study: Study | str, store: RecordStore) -> Plan:
+def plan_from_records(study: Study | str | Path, store: RecordStore) -> Plan:
     """A study's plan without its data, including what its searches have proposed.
 
     `study` is loaded, or NAME for `studies/NAME.yaml`, or the path of such a file. A data set has
     no trials if its checksum is neither in the registry nor in a record. Raises `InputError` if the
     study cannot be used.
     """
-    study = load_study(study) if isinstance(study, str) else study
+    study = study if isinstance(study, Study) else load_study(study)
     return make_plan(study, _checksums(study, store), lambda cell: _proposals(store, cell))
 
 

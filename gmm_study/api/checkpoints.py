@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from gmm_study.api.datasets import read_dataset
 from gmm_study.api.feedback import Bar, Working, silently, without_bar
-from gmm_study.data.dataset import SPLITS
+from gmm_study.data.dataset import SPLITS, Dataset
 from gmm_study.errors import InputError
 from gmm_study.training.hyperparameters import Hyperparameters
 
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from numpy import uint8
     from numpy.typing import NDArray
 
-    from gmm_study.data import Dataset
     from gmm_study.training.checkpoint import Checkpoint
     from gmm_study.trials.assessment import Assessment
     from gmm_study.trials.config import TrialConfig
@@ -66,7 +65,7 @@ def train(
     _check_least(1, replicates=replicates, threads=threads)
     settings = Hyperparameters.from_mapping(hyperparameters)
     settings.refuse_unread(hyperparameters)
-    data = read_dataset(dataset, working) if isinstance(dataset, str) else dataset
+    data = dataset if isinstance(dataset, Dataset) else read_dataset(str(dataset), working)
     with working("starting"):
         from gmm_study.trials.config import TrialConfig
         from gmm_study.trials.once import run_once

@@ -4,11 +4,13 @@ import shlex
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gmm_study.addresses import redact
 from gmm_study.api.datasets import StudyData
 from gmm_study.api.feedback import Working, silently
+from gmm_study.errors import InputError
 from gmm_study.phrases import plural
 from gmm_study.study import Cell, Plan, PlannedTrial, Study, load_study, make_plan
 from gmm_study.training.state import TrialState
@@ -34,9 +36,11 @@ class PlannedStudy:
     """
 
     def __init__(
-        self, study: Study | str, storage: str = RESULTS, working: Working = silently
+        self, study: Study | str | Path, storage: str = RESULTS, working: Working = silently
     ) -> None:
-        self.study = load_study(study) if isinstance(study, str) else study
+        self.study = study if isinstance(study, Study) else load_study(study)
+        if not (isinstance(storage, str) and storage):
+            raise InputError(f"storage: {storage!r} must be a folder or the URL of a bucket")
         self.storage = storage
         self.data = StudyData(self.study.datasets, working)
         self.store = RecordStore(storage)

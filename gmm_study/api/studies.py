@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gmm_study.api.feedback import RunObserver
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from gmm_study.orchestration.driver import Outcome
     from gmm_study.orchestration.sync_process import SyncProcess
 
-AnyStudy = Study | str | PlannedStudy
+AnyStudy = Study | str | Path | PlannedStudy
 
 
 @dataclass(frozen=True)
@@ -137,7 +138,7 @@ def _planned(study: AnyStudy, storage: str | None) -> PlannedStudy:
         if storage not in (None, study.storage):
             raise InputError(f"storage: '{storage}' must be '{study.storage}', where it is planned")
         return study
-    planned = PlannedStudy(study, storage or RESULTS)
+    planned = PlannedStudy(study, RESULTS if storage is None else storage)
     for line in planned.warnings:
         warnings.warn(line, stacklevel=3)
     return planned

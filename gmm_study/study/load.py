@@ -22,7 +22,9 @@ STUDIES = Path("studies")
 """The folder in which studies are searched by name."""
 
 
-def load_study(name_or_path: str, overrides: Sequence[str] = (), small: bool = False) -> Study:
+def load_study(
+    name_or_path: str | Path, overrides: Sequence[str] = (), small: bool = False
+) -> Study:
     """The study of a file, its small variant merged over it, and then the overrides.
 
     `name_or_path` is NAME for `studies/NAME.yaml` under the current folder, or the path of a
@@ -33,6 +35,11 @@ def load_study(name_or_path: str, overrides: Sequence[str] = (), small: bool = F
 
     Raises `InputError`, one line, for all that cannot be used.
     """
+    if not isinstance(name_or_path, str | Path):
+        raise InputError(f"study: {name_or_path!r} must be a name or the path of a .yaml file")
+    if isinstance(overrides, str) or not all(isinstance(text, str) for text in overrides):
+        raise InputError(f"overrides: {overrides!r} must be a list of texts KEY=VALUE")
+    name_or_path = str(name_or_path)
     path = _find(name_or_path)
     document = read_document(path)
     with _faults_at(f"{path}: "):

@@ -93,6 +93,11 @@ def test_a_planned_study_stays_in_its_storage(bench):
         gmm_study.report(planned, storage="there")
 
 
+def test_a_path_names_a_study_as_a_text_does(bench):
+    path = bench.folder / "studies" / "tiny.yaml"
+    assert gmm_study.plan(path).frame().equals(gmm_study.plan("tiny").frame())
+
+
 def test_a_changed_copy_of_a_study_claims_no_command_that_loads_it(bench):
     study = gmm_study.load_study("tiny")
     assert study.model_copy().arguments == ("tiny",)
@@ -163,6 +168,13 @@ def test_training_and_evaluating_in_python_gives_the_figures_of_the_command_line
         (lambda: gmm_study.evaluate("nowhere", chunk_rows=0), "chunk_rows: 0 must be at least 1"),
         (lambda: gmm_study.evaluate("nowhere", z_samples=1), "z_samples: 1 must be at least 2"),
         (lambda: gmm_study.train("data.npz", replicates=0), "replicates: 0 must be at least 1"),
+        (lambda: gmm_study.load_study(5), "study: 5 must be a name or the path"),
+        (lambda: gmm_study.load_study("tiny", "max_epochs=1"), "must be a list of texts KEY=VALUE"),
+        (lambda: gmm_study.plan(None), "study: None must be a name or the path"),
+        (lambda: gmm_study.plan("tiny", storage=""), "storage: '' must be a folder"),
+        (lambda: gmm_study.plan("tiny", storage=5), "storage: 5 must be a folder"),
+        (lambda: gmm_study.load(5), "storage: 5 must be a folder"),
+        (lambda: gmm_study.train(5), "'5'"),
         (lambda: gmm_study.plan("tiny", storage="what://is/this"), "storage: 'what://is/this'"),
     ],
 )
