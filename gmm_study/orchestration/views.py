@@ -161,11 +161,8 @@ def follow_run(
             if problem != before:
                 report(problem or UP_TO_DATE)
             _wait(run, study, store)
-        try:
-            with store.the_only_driver(study):
-                return _last_update(views)
-        except InputError:  # a later run has begun, whose own process copies everything
-            return problem
+        # Without the driver's lock, so that a run after a killed one may start at once.
+        return _last_update(views)
 
 
 def _last_update(views: Views, even_without_records: bool = False) -> str | None:

@@ -11,8 +11,9 @@ instant then both train it. For a study, the driver rewrites a file every 20 s, 
 after 120 s without it; two drivers that start within the time of one request then both run.
 
 A study has one driver per store, by a lock in `.drivers/`. A second `run` or `sync` refuses to
-start, because two would create MLflow's runs twice. `sync --follow` waits for the driver to leave,
-and then holds the lock itself while it copies what is left.
+start, because two would create MLflow's runs twice. `sync --follow` takes
+no such lock, so that a killed run can be started again at once; the runs it creates in MLflow are
+under a lock of the machine.
 """
 
 import json
