@@ -9,8 +9,8 @@ from pydantic import BeforeValidator, Field, FiniteFloat, ValidationError
 
 from analysis.labels import LOG_P, LOG_P_STAR
 from gmm_study.errors import InputError
-from gmm_study.study.axis import Section
 from gmm_study.study.explain import explain
+from gmm_study.study.section import Section
 
 FILE = Path(__file__).with_name("published.csv")
 METRICS = {LOG_P: "log_p", LOG_P_STAR: "log_p_star"}

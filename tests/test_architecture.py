@@ -51,6 +51,33 @@ def test_a_room_imports_only_rooms_below_it(room):
                 assert parts[1] not in above, f"{path} imports {module}"
 
 
+LEAVES = ("errors", "addresses", "catalogue", "phrases")
+
+
+def imports_in_the_design():
+    """The package of each row of the design page's first table, with its last column."""
+    table = (ROOT / "docs" / "design.md").read_text().partition("## Where is")[0]
+    for line in filter(lambda line: line.startswith("|"), table.splitlines()):
+        name, *_, imports = (cell.strip() for cell in line.strip("|").split("|"))
+        package = name.strip("`").removeprefix("gmm_study/")
+        if package == "analysis" or package in ORDER:
+            yield package, set(filter(None, imports.split(", ")))
+
+
+@pytest.mark.parametrize(
+    ("package", "documented"), imports_in_the_design(), ids=lambda v: v if v in ORDER else ""
+)
+def test_the_design_page_lists_the_imports_of_every_package(package, documented):
+    place = ("analysis",) if package == "analysis" else ("gmm_study", package)
+    found = set()
+    for path in files_of(*place):
+        for module in imported_by(path):
+            parts = module.split(".")
+            found |= {"analysis"} if parts[0] == "analysis" else set()
+            found |= set(parts[1:2]) if parts[0] == "gmm_study" else set()
+    assert found - {package, *LEAVES} == documented
+
+
 def modules():
     """Every module of the two packages by its full name, with its file."""
     found = {}

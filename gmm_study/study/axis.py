@@ -1,36 +1,13 @@
-"""A section of a study file, and the axis: the values of one swept setting."""
+"""An axis of a study file: the values of one swept setting."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from math import exp, log
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, StrictInt, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import Field, FiniteFloat, StrictInt, model_validator
 
-from gmm_study.errors import did_you_mean
-
-UNKNOWN_FIELD = "unknown_field"
-AtLeastOne = Annotated[StrictInt, Field(ge=1)]
-
-
-class Section(BaseModel):
-    """A section of a study file with known fields.
-
-    Validators raise `ValueError` if the error is in the field that they validate, and `InputError`
-    with a line that names the field if it is in another one.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _refuse_unknown(cls, values: Any) -> Any:
-        for name in values if isinstance(values, Mapping) else ():
-            if name not in cls.model_fields:
-                hint = did_you_mean(name, cls.model_fields)
-                raise PydanticCustomError(UNKNOWN_FIELD, "{name}", {"name": name, "hint": hint})
-        return values
+from gmm_study.study.section import Section
 
 
 class Axis(Section):

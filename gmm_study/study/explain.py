@@ -3,7 +3,7 @@
 from pydantic import ValidationError
 
 from gmm_study.errors import InputError, did_you_mean
-from gmm_study.study.axis import UNKNOWN_FIELD
+from gmm_study.study.section import UNKNOWN_FIELD
 
 PLAIN_WORDS = {
     "dict_type": "must be a mapping",

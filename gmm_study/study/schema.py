@@ -18,8 +18,9 @@ from pydantic import (
 )
 
 from gmm_study.errors import InputError, did_you_mean
-from gmm_study.study.axis import AtLeastOne, Axis, Section
+from gmm_study.study.axis import Axis
 from gmm_study.study.dotted import laid_over, leaves, overlap
+from gmm_study.study.section import AtLeastOne, Section
 from gmm_study.study.settings import (
     plain_value,
     refuse_repeated,

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StrictInt
 
-from gmm_study.study.axis import AtLeastOne, Section
+from gmm_study.study.section import AtLeastOne, Section
 
 
 class GridSearch(Section):
