@@ -41,6 +41,8 @@ _REPLICATE = {
     "epochs": "Int64",
     "best_epoch": "Int64",
     "seconds": "float64",
+    "ending": "string",
+    "kept": "string",
 }
 _CURVE = {
     "trial_id": "category",
@@ -61,7 +63,9 @@ class Records:
     not ended), `reason` (why it failed), `git_commit`, `versions` and `machine` (of the replicates
     that ended last), `finished`, and the flat configuration.
     `replicates`: a row per ended replicate: `trial_id`, `replicate`, `state`, `epochs`,
-    `best_epoch`, `seconds`, and one column per final metric (nats; NaN if it is not finite).
+    `best_epoch`, `seconds`, `ending` (why its training ended), `kept` (which parameters are its
+    model; both missing in old records), and one column per final metric (nats; NaN if it is not
+    finite).
     `warnings`: a line per record that could not be read; its row in `trials` is `failed`.
     """
 

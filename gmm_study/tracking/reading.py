@@ -21,7 +21,7 @@ from gmm_study.errors import InputError
 from gmm_study.tracking.database import is_missing, tracking_uri
 from gmm_study.tracking.lists import from_tag
 from gmm_study.tracking.mlflow_internals import bulk_history
-from gmm_study.tracking.words import BEST_BOUND, DECLARED, VARIANTS
+from gmm_study.tracking.words import BEST_BOUND, DECLARED, VARIANTS, figure_of
 from gmm_study.training.hyperparameters import Hyperparameters
 from gmm_study.training.state import TrialState
 
@@ -42,8 +42,8 @@ class StudyRows:
     and the flat configuration, typed.
 
     `replicates` has a row for each replicate that has ended: `trial_id`, `replicate`, `state`,
-    `epochs`, `best_epoch`, `seconds` (None if unknown), and its final metrics (nats; NaN if not
-    finite).
+    `epochs`, `best_epoch`, `seconds`, `ending`, `kept` (None if unknown), and its final metrics
+    (nats; NaN if not finite).
     """
 
     trials: list[dict[str, Any]]
@@ -167,13 +167,13 @@ def _trial_row(run: Run, states: set[TrialState]) -> dict[str, Any]:
 def _replicate_row(run: Run) -> dict[str, Any]:
     metrics, (trial_id, replicate) = run.data.metrics, _identity(run)
     figures = {
-        "valid/bound" if name == BEST_BOUND else name: _value(value)
+        figure: _value(value)
         for name, value in sorted(metrics.items(), key=lambda item: item[0] != BEST_BOUND)
-        if name == BEST_BOUND or name.startswith("test/")
+        if (figure := figure_of(name)) is not None
     }
     counted = {n: kind(metrics[n]) if n in metrics else None for n, kind in _COUNTED.items()}
-    state = run.data.tags["state"]
-    return {"trial_id": trial_id, "replicate": replicate, "state": state, **counted, **figures}
+    words = {name: run.data.tags.get(name) for name in ("state", "ending", "kept")}
+    return {"trial_id": trial_id, "replicate": replicate, **words, **counted, **figures}
 
 
 def _setting(name: str, text: str) -> Any:
@@ -185,7 +185,7 @@ def _setting(name: str, text: str) -> Any:
 
 
 def _is_curve(name: str) -> bool:
-    return "/" in name and name != BEST_BOUND and not name.startswith("test/")
+    return "/" in name and figure_of(name) is None
 
 
 def _histories(

@@ -36,20 +36,20 @@ from gmm_study.tracking.experiment import NOTE, StudyExperiment
 from gmm_study.tracking.lists import as_tag, from_tag
 from gmm_study.tracking.notes import PICTURES, BestRow, Facts, ReportCell, trial_note
 from gmm_study.tracking.words import (
-    BEST_BOUND,
     BEST_OF_CELL,
     BEST_OF_METHOD,
     KIND,
     REPLICATE,
     TRIAL,
     VARIANTS,
+    final_name,
     mean_curve_name,
 )
 from gmm_study.training.state import TrialState
 from gmm_study.trials.config import TrialConfig
 from gmm_study.trials.record import Record
 from gmm_study.trials.result import ReplicateResult
-from gmm_study.trials.selection import CRITERION, best_trials
+from gmm_study.trials.selection import best_trials
 
 BATCH = 800
 """Metrics per request; MLflow accepts 1,000 entries, including params and tags."""
@@ -200,8 +200,9 @@ class StudyRuns:
                 run.metric(name, value, ended.best_epoch)
                 for name, value in _final_figures(ended).items()
             ]
-            commit = {"git_commit": ended.git_commit}
-            self._move(run, ended.state, tags | commit, metrics)
+            ending = None if ended.ending is None else str(ended.ending)
+            facts = {"git_commit": ended.git_commit, "ending": ending, "kept": ended.kept}
+            self._move(run, ended.state, tags | facts, metrics)
         run.last_epoch = last_epoch
 
     def _sync_parent(
@@ -369,9 +370,9 @@ class StudyRuns:
 def _final_figures(ended: ReplicateResult) -> dict[str, float]:
     """The final metrics of a replicate, with their names in MLflow."""
     figures = {
-        BEST_BOUND if name == CRITERION else name: value
+        final_name(name): value
         for name, value in ended.metrics.items()
-        if name == CRITERION or name.startswith("test/")
+        if name.startswith(("valid/", "test/"))
     }
     counts = {"epochs": ended.epochs, "best_epoch": ended.best_epoch, "seconds": ended.seconds}
     return figures | counts

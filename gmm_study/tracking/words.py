@@ -4,6 +4,9 @@ KIND, TRIAL, REPLICATE = "kind", "trial", "replicate"
 VARIANTS, DECLARED = "variants", "declared"
 BEST_OF_CELL, BEST_OF_METHOD = "best_of_cell", "best_of_method"
 BEST_BOUND = "valid/best_bound"
+KEPT = "valid/kept_"
+"""The name of a final validation figure begins so on the run of a replicate, on which `valid/NAME`
+is a curve."""
 MEAN_CURVES = ("train/bound", "valid/bound")
 """The curves whose mean over replicates is logged to a trial's run."""
 
@@ -13,6 +16,9 @@ TAGS = {
     KIND: f"`{TRIAL}` or `{REPLICATE}`",
     "replicate": "number of the replicate; only on the run of a replicate",
     "state": "`pending`, `running`, `complete`, `diverged`, `failed` or `stopped`",
+    "ending": "why the training of a replicate ended: `converged`, `schedule`, `epochs`, `time`, "
+    "`diverged` or `collapsed`",
+    "kept": "which parameters are a replicate's model: `raw` or `averaged`",
     "rest": "the state of additional replicates, if the requested ones have ended",
     "error": "why a trial failed",
     "replicates": "the replicates that have ended, as `0,1,2`",
@@ -37,6 +43,8 @@ METRICS = {
     "valid/log_p": "log p of the validation data by epoch, in nats (replicates)",
     "valid/ess": "effective sample size on the validation data by epoch (replicates)",
     BEST_BOUND: "bound on the validation data at the best epoch, in nats (replicates)",
+    f"{KEPT}NAME": "figures of the kept model on the validation data, in nats (replicates); their "
+    "means are `valid/NAME` (trials)",
     "test/NAME": "final metrics on the test data (replicates); their means (trials)",
     "NAME_se": "standard error: over datapoints (replicates) or over replicates (trials)",
     "mean_of_R/train_bound": "mean of `train/bound` over the R complete replicates, by epoch, "
@@ -63,3 +71,19 @@ def mean_curve_name(curve: str, replicates: int) -> str:
     The number is part of the name, because a logged point cannot be changed when there are more.
     """
     return f"mean_of_{replicates}/{curve.replace('/', '_')}"
+
+
+def final_name(figure: str) -> str:
+    """The name of a replicate's final figure in MLflow, such as `valid/kept_log_p`."""
+    if figure == "valid/bound":
+        return BEST_BOUND
+    return figure.replace("valid/", KEPT, 1) if figure.startswith("valid/") else figure
+
+
+def figure_of(name: str) -> str | None:
+    """The final figure that a replicate's metric in MLflow is; None for any other metric."""
+    if name == BEST_BOUND:
+        return "valid/bound"
+    if name.startswith(KEPT):
+        return name.replace(KEPT, "valid/", 1)
+    return name if name.startswith("test/") else None

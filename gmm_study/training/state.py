@@ -31,3 +31,20 @@ class TrialState(StrEnum):
         A later run may continue a failed or stopped trial.
         """
         return self not in (TrialState.PENDING, TrialState.RUNNING)
+
+
+class Ending(StrEnum):
+    """Why the training of a replicate ended; records, tables and MLflow use the same words."""
+
+    CONVERGED = "converged"
+    """The validation criterion did not improve for `patience` epochs."""
+    SCHEDULE = "schedule"
+    """Its falling learning rate came to its end."""
+    EPOCHS = "epochs"
+    """It reached the maximum number of epochs at a constant learning rate."""
+    TIME = "time"
+    """It reached the maximum of training seconds."""
+    DIVERGED = "diverged"
+    """Its bound was not finite."""
+    COLLAPSED = "collapsed"
+    """It ended, and its model is no better than one of independent pixels."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import isfinite, nan
 from typing import Any
 
-from gmm_study.training.state import TrialState
+from gmm_study.training.state import Ending, TrialState
 from gmm_study.trials.averages import mean_and_standard_error
 from gmm_study.trials.config import SCHEMA
 from gmm_study.trials.fields import field_of, number_of, optional_field
@@ -26,9 +26,14 @@ class ReplicateResult:
     """Final metrics by name, in nats; NaN if not finite. A diverged replicate has none."""
     git_commit: str | None = None
     """The commit of the code that trained it; None if unknown."""
+    ending: Ending | None = None
+    """Why its training ended; None in records from before it was stored."""
+    kept: str | None = None
+    """Which parameters are its model: `raw`, or `averaged` over training; None if unknown."""
 
     def to_json(self) -> dict[str, Any]:
         """Its entry in `result.json`, in which a value that is not finite is null."""
+        stored = {"ending": self.ending, "kept": self.kept}
         return {
             "state": self.state,
             "epochs": self.epochs,
@@ -38,6 +43,7 @@ class ReplicateResult:
                 name: value if isfinite(value) else None for name, value in self.metrics.items()
             },
             "git_commit": self.git_commit,
+            **{name: text for name, text in stored.items() if text is not None},
         }
 
     @classmethod
@@ -54,6 +60,8 @@ class ReplicateResult:
                 for name, value in metrics.items()
             },
             optional_field(entry, "git_commit", str),
+            _ending_of(entry),
+            optional_field(entry, "kept", str),
         )
 
 
@@ -115,7 +123,7 @@ class TrialResult:
         return means
 
     def rows(self) -> list[dict[str, Any]]:
-        """A row for each replicate, for tables: its number, state, epochs, seconds and metrics."""
+        """A row for each replicate, for tables: what is known of it, and its metrics."""
         return [
             {
                 "replicate": number,
@@ -123,6 +131,8 @@ class TrialResult:
                 "epochs": each.epochs,
                 "best_epoch": each.best_epoch,
                 "seconds": each.seconds,
+                "ending": None if each.ending is None else str(each.ending),
+                "kept": each.kept,
                 **each.metrics,
             }
             for number, each in self.replicates.items()
@@ -179,3 +189,10 @@ def _state_of(fields: Mapping[str, Any]) -> TrialState:
     if name not in (TrialState.COMPLETE, TrialState.DIVERGED):
         raise ValueError(f"state: {name!r} must be 'complete' or 'diverged'")
     return TrialState(name)
+
+
+def _ending_of(fields: Mapping[str, Any]) -> Ending | None:
+    name = optional_field(fields, "ending", str)
+    if name is not None and name not in list(Ending):
+        raise ValueError(f"ending: {name!r} must be one of {', '.join(Ending)}")
+    return None if name is None else Ending(name)

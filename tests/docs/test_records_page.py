@@ -6,8 +6,10 @@ import pytest
 
 from gmm_study.data import load_dataset
 from gmm_study.training.hyperparameters import Hyperparameters
+from gmm_study.training.state import Ending, TrialState
 from gmm_study.trials.config import TrialConfig
 from gmm_study.trials.record import METRICS_SCHEMA, Record
+from gmm_study.trials.result import ReplicateResult
 from gmm_study.trials.run import TrialRun
 from tests.docs.tables import names, rows
 
@@ -43,7 +45,9 @@ def test_it_names_every_key(record, name):
 def test_it_names_every_key_and_figure_of_a_result(record):
     result, said = document(record, "result.json"), names(PAGE, "result.json")
     (replicate,) = result["replicates"].values()
-    assert said == [*result, *replicate["metrics"]]
+    keys = ReplicateResult(TrialState.COMPLETE, 1, 1, 0.5, {}, None, Ending.EPOCHS, "raw").to_json()
+    assert set(replicate) <= set(keys)
+    assert said == [*result, *keys, *replicate["metrics"]]
     text = (rows(PAGE, "result.json"))[5:7]
     for row, key in zip(text, ("versions", "machine"), strict=True):
         assert set(result[key]) <= {name.strip("`,.") for name in row[1].split()}

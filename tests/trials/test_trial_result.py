@@ -19,12 +19,13 @@ ENDED = {
     "metrics": {"valid/bound": -20.5, "test/log_p": -20.25, "test/log_p_se": None},
     "git_commit": "c0ffee",
 }
+CONVERGED = {**ENDED, "ending": "converged", "kept": "averaged"}
 LOST = {"state": "diverged", "epochs": 3, "best_epoch": 2, "seconds": 0.1, "metrics": {}}
 TODAY = {
     "schema": 1,
     "trial_id": "0123456789abcdef",
     "state": "complete",
-    "replicates": {"0": ENDED, "2": {**LOST, "git_commit": None}, "10": ENDED},
+    "replicates": {"0": ENDED, "2": {**LOST, "git_commit": None}, "10": CONVERGED},
     "finished": 1766400000.25,
     "git_commit": None,
     "versions": {"python": "3.11.9", "torch": "2.13.0", "numba": None},
@@ -59,6 +60,7 @@ def test_replicates_are_numbered_and_a_null_figure_is_nan():
     [
         pytest.param(["machine"], ["git_commit"], id="the first version"),
         pytest.param(["machine"], [], id="before the machine was noted"),
+        pytest.param([], ["ending", "kept"], id="before endings were stored"),
         pytest.param(["machine", "versions", "git_commit"], [], id="written by a benchmark"),
     ],
 )
@@ -69,12 +71,13 @@ def test_records_of_older_versions_are_read(missing, missing_of_replicate):
     old = without(TODAY, *missing) | {"replicates": replicates}
     result = TrialResult.from_json(old)
     assert result.state is TrialState.COMPLETE
-    assert result.machine is None
+    assert result.machine == (None if "machine" in missing else TODAY["machine"])
     assert not result.on_gpu
     assert result.selection_bound(1) == -20.5
     for number, replicate in result.replicates.items():
-        known = TODAY["replicates"][str(number)]["git_commit"] if not missing_of_replicate else None
-        assert replicate.git_commit == known
+        stored = without(TODAY["replicates"][str(number)], *missing_of_replicate)
+        for name in ("git_commit", "ending", "kept"):
+            assert getattr(replicate, name) == stored.get(name)
 
 
 def test_a_machine_with_a_gpu_is_known_by_it():
@@ -99,6 +102,8 @@ def test_a_machine_with_a_gpu_is_known_by_it():
         (("replicates", "0", "seconds"), None, "seconds: None must be a number"),
         (("replicates", "0", "metrics", "test/ess"), "x", "test/ess: 'x' must be a number"),
         (("replicates", "0", "metrics", "test/ess"), 10**400, "test/ess is too large"),
+        (("replicates", "0", "ending"), "bored", "ending: 'bored' must be one of converged, sched"),
+        (("replicates", "0", "kept"), 5, "kept: 5 must be a text"),
         (("finished",), "today", "finished: 'today' must be a number"),
         (("machine",), "two cores", "machine: 'two cores' must be an object"),
     ],
