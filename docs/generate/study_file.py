@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from docs.generate.markdown import code, prose, table
 from gmm_study.study import axis, schema, strategies
 from gmm_study.training.hyperparameters import Hyperparameters
+from gmm_study.training.methods import OPTIONAL_SETTINGS, method_named
 
 HEAD = """# The study file
 
@@ -145,7 +146,11 @@ def _settings() -> Iterator[str]:
 
 def _read_by(name: str, facts: Mapping[str, Any]) -> str:
     """The methods that use a setting, unless all do, and the values of others that it requires."""
-    reading = [m for m in METHODS if name in Hyperparameters(method=m, optimizer="sgd").names_read]
+    reading = [
+        method
+        for method in METHODS
+        if name not in OPTIONAL_SETTINGS or name in method_named(method).settings
+    ]
     others = {key: value for key, value in facts["read_by"].items() if key != "method"}
     methods = [", ".join(reading)] if len(reading) < len(METHODS) else []
     return "; ".join([*methods, *(f"{key} {', '.join(value)}" for key, value in others.items())])

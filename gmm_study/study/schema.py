@@ -312,9 +312,9 @@ class StudyFile(Section):
         try:
             swept = {name.partition(".")[0] for name in self.space}
             swept |= {name for settings in self.variations.values() for name in settings}
-            Hyperparameters.from_mapping(
-                {name: value for name, value in self.fixed.items() if name not in swept}
-            )
+            for name, value in self.fixed.items():
+                if name not in swept:  # alone: rules between settings are for whole configurations
+                    Hyperparameters.from_mapping({name: value})
             for method, axes in self._probes():
                 label = axes.get(VARIATION)
                 self.hyperparameters(method, axes)

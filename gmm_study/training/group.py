@@ -76,8 +76,10 @@ class ReplicateGroup:
         The host does not wait for the GPU, except while a graph is captured.
         """
         if self._runner is None or data is not self._data:  # a graph reads the data it captured
-            generators = self.streams["noise"].generators
-            self._runner = StepRunner(self._graphs_on(data.device, generators))
+            graphs = self._graphs_on(data.device, self.streams["noise"].generators)
+            if graphs is not None:
+                self.optimizer.put_rate_in_memory()
+            self._runner = StepRunner(graphs)
             self._data = data
         self._total.zero_()
         batches = orders.split(self.hyperparameters.batch_size, dim=1)

@@ -21,6 +21,8 @@ from gmm_study.training.values import check, convert, setting
 
 CHANGES_THE_BOUND = {"samples": "the K of their bound", "bound": "the kind of their bound"}
 """Settings that change the quantity that a method's bound estimates, with a description of each."""
+ENDS_AT_A_RATE = ("cosine", "linear", "exponential")
+"""The schedules that end at `final_learning_rate`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,6 +111,54 @@ class Hyperparameters:
         "adam", "Optimiser.", group="Training", choices=("adam", "sgd", "rmsprop")
     )
     learning_rate: float = setting(1e-3, "Learning rate.", group="Training", above=0)
+    schedule: str = setting(
+        "constant",
+        "How the learning rate changes: cosine, linear and exponential fall to final_learning_rate "
+        "at the last of max_epochs; step multiplies it by step_factor every step_epochs.",
+        group="Training",
+        choices=("constant", *ENDS_AT_A_RATE, "step"),
+        in_identity_at_default=False,
+    )
+    warm_up_epochs: int = setting(
+        0,
+        "Epochs over which the learning rate rises to its full value, linearly.",
+        group="Training",
+        at_least=0,
+        in_identity_at_default=False,
+    )
+    hold_epochs: int = setting(
+        0,
+        "Epochs at the full learning rate, after the warm-up, before it falls.",
+        group="Training",
+        at_least=0,
+        read_by={"schedule": (*ENDS_AT_A_RATE, "step")},
+        in_identity_at_default=False,
+    )
+    final_learning_rate: float = setting(
+        1e-5,
+        "Learning rate at the last of max_epochs.",
+        group="Training",
+        above=0,
+        read_by={"schedule": ENDS_AT_A_RATE},
+        in_identity_at_default=False,
+    )
+    step_epochs: int = setting(
+        100,
+        "Epochs between two steps of the learning rate.",
+        group="Training",
+        at_least=1,
+        read_by={"schedule": ("step",)},
+        in_identity_at_default=False,
+    )
+    step_factor: float = setting(
+        0.1,
+        "Factor of the learning rate at each step.",
+        group="Training",
+        above=0,
+        below=1,
+        read_by={"schedule": ("step",)},
+        in_identity_at_default=False,
+    )
     momentum: float = setting(
         0.95, "Momentum.", group="Training", at_least=0, below=1, read_by={"optimizer": ("sgd",)}
     )
@@ -147,6 +197,11 @@ class Hyperparameters:
         if self.samples is not None and self.samples < self.declaration.least_samples:
             least = f"{self.declaration.least_samples} for method {self.method}"
             raise InputError(f"samples: {self.samples} must be at least {least}")
+        if self.schedule in ENDS_AT_A_RATE and self.final_learning_rate > self.learning_rate:
+            raise InputError(
+                f"final_learning_rate: {self.final_learning_rate:g} must be at most the "
+                f"learning_rate, {self.learning_rate:g}"
+            )
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any]) -> "Hyperparameters":

@@ -11,11 +11,11 @@ To add an optimiser, add a class and its name here (`build_optimizer`) and to th
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from typing import cast
 
 import torch
 from torch import Tensor
 from torch.optim.adam import adam
-from torch.optim.rmsprop import rmsprop
 from torch.optim.sgd import sgd
 
 from gmm_study.models.parameters import Parameters
@@ -25,7 +25,8 @@ from gmm_study.training.hyperparameters import Hyperparameters
 class Optimizer(ABC):
     """Ascends `parameters.grad`. A step can be captured in a CUDA graph.
 
-    `state` has moments `[R, P]`, and scalars that all replicates share, under torch's names.
+    `state` has moments `[R, P]`, and scalars that all replicates share, under torch's names. The
+    learning rate is a number on a CPU, and a tensor on a GPU, where a captured step reads it.
     """
 
     def __init__(
@@ -36,14 +37,34 @@ class Optimizer(ABC):
         shared: Sequence[str],
     ) -> None:
         self.flat, self.grad = parameters.flat, parameters.grad
-        self.learning_rate = learning_rate
+        self.learning_rate: float | Tensor = learning_rate
         self.on_gpu = self.flat.device.type == "cuda"
+        if self.on_gpu:
+            self.put_rate_in_memory()
         self.state = {name: torch.zeros_like(self.flat) for name in moments}
         self.state |= {name: torch.zeros((), device=self.flat.device) for name in shared}
 
     @abstractmethod
     def step(self) -> None:
         """Change the parameters by one step."""
+
+    def put_rate_in_memory(self) -> None:
+        """Make the learning rate a tensor, which steps that are captured read at every replay.
+
+        CUDA's kernels take float32. On a CPU, where only tests capture steps, float64 gives the
+        same bits as a number.
+        """
+        if not isinstance(self.learning_rate, Tensor):
+            kind = torch.float32 if self.on_gpu else torch.float64
+            value = self.learning_rate
+            self.learning_rate = torch.full((), value, dtype=kind, device=self.flat.device)
+
+    def set_learning_rate(self, value: float) -> None:
+        """Change the learning rate of the next steps, captured or not."""
+        if isinstance(self.learning_rate, Tensor):
+            self.learning_rate.fill_(value)
+        else:
+            self.learning_rate = value
 
     def row_state(self, row: int) -> dict[str, Tensor]:
         """A copy of the state of one replicate: its row of every moment, and the shared scalars."""
@@ -89,29 +110,22 @@ class Adam(Optimizer):
 
 
 class RMSprop(Optimizer):
-    """Tieleman and Hinton's method, with torch's constants."""
+    """Tieleman and Hinton's method, with torch's constants.
+
+    Torch's function would read a learning rate in a tensor on the host.
+    """
+
+    DECAY, EPSILON = 0.99, 1e-8
 
     def __init__(self, parameters: Parameters, learning_rate: float) -> None:
         super().__init__(parameters, learning_rate, ["square_avg"], ["step"])
 
     def step(self) -> None:
         """Change the parameters by one step."""
-        rmsprop(
-            [self.flat],
-            [self.grad],
-            [self.state["square_avg"]],
-            [],
-            [],
-            [self.state["step"]],
-            maximize=True,
-            capturable=self.on_gpu,
-            lr=self.learning_rate,
-            alpha=0.99,
-            eps=1e-8,
-            weight_decay=0.0,
-            momentum=0.0,
-            centered=False,
-        )
+        self.state["step"] += 1
+        squares, grad = self.state["square_avg"], self.grad
+        squares.mul_(self.DECAY).addcmul_(grad, grad, value=1 - self.DECAY)
+        self.flat.addcdiv_(grad * self.learning_rate, squares.sqrt().add_(self.EPSILON))
 
 
 class SGD(Optimizer):
@@ -131,7 +145,7 @@ class SGD(Optimizer):
             foreach=False,
             weight_decay=0.0,
             momentum=self.momentum,
-            lr=self.learning_rate,
+            lr=cast(float, self.learning_rate),  # a tensor is taken as well
             dampening=0.0,
             nesterov=False,
             maximize=True,

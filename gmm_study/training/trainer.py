@@ -14,6 +14,7 @@ from gmm_study.models import Model
 from gmm_study.training.build import build_model
 from gmm_study.training.group import ReplicateGroup
 from gmm_study.training.hyperparameters import Hyperparameters
+from gmm_study.training.schedule import learning_rate
 from gmm_study.training.state import TrialState
 
 
@@ -67,6 +68,8 @@ class Trainer:
         remaining = []
         for group in self.groups:
             started = perf_counter()
+            epoch = self.replicates[group.replicates[0]].epoch + 1
+            group.optimizer.set_learning_rate(learning_rate(self.hyperparameters, epoch))
             train_bound = group.train_epoch(self.train_data)
             estimates = group.validate(self.valid_data)
             train, *valid = torch.stack([train_bound, *estimates.values()]).tolist()

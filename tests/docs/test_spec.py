@@ -81,10 +81,10 @@ def test_the_published_results_are_those_of_the_file_that_reports_read():
 @pytest.mark.parametrize("row", rows(PAGE, "Training"), ids=lambda row: row[0])
 def test_a_default_is_that_of_the_program(row):
     for name in re.findall(r"`(\w+)`", row[0]):
-        settings = Hyperparameters(optimizer="sgd").canonical()
-        value = {**settings, "optimizer": Hyperparameters().optimizer}[name]
+        settings = Hyperparameters()
+        value = settings.training_samples if name == "samples" else getattr(settings, name)
         said, *others = row[1].split("; ")
-        assert said == (",".join(map(str, value)) if isinstance(value, list) else str(value))
+        assert said == (",".join(map(str, value)) if isinstance(value, tuple) else str(value))
         for method, default in (other.split(": ") for other in others):
             assert default == str(Hyperparameters(method=method).canonical()[name])
 

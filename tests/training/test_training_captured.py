@@ -100,6 +100,17 @@ def test_replays_train_as_steps_do_to_the_last_bit(method, optimizer, settings):
     assert captured.log.count("replay") > 6 * steps_an_epoch // 3
 
 
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_replays_follow_a_learning_rate_that_changes(optimizer):
+    changing = {"warm_up_epochs": 2, "schedule": "linear", "max_epochs": 10, "patience": 10}
+    settings = some_hyperparameters(optimizer=optimizer, **changing)
+    plain = train(SideBySide(settings, DATA, [0, 1]))
+    captured = train(Captured(settings, DATA, [0, 1]))
+    assert_same_progress(captured, plain)
+    replays = captured.log.count("replay")
+    assert replays > captured.log.count("capture") * 5
+
+
 def test_training_that_was_stopped_goes_on_through_graphs_of_its_own():
     settings = some_hyperparameters(max_epochs=12)
     unstopped = train(SideBySide(settings, DATA, [0, 1]))

@@ -74,6 +74,31 @@ def test_steps_and_state_are_those_of_torchs_class(name):
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
+def test_a_rate_in_memory_gives_the_steps_of_the_number_and_can_be_changed(name):
+    values = torch.randn(REPLICATES, UNITS)
+    one, its_flat, *_ = ours_and_torchs(name, values)
+    other, other_flat, *_ = ours_and_torchs(name, values)
+    other.put_rate_in_memory()
+    place = other.learning_rate.data_ptr()
+    for rate in (0.01, 0.003, 0.02):
+        gradient = torch.randn(REPLICATES, UNITS)
+        for optimizer, flat in ((one, its_flat), (other, other_flat)):
+            optimizer.set_learning_rate(rate)
+            flat.grad.copy_(gradient)
+            optimizer.step()
+        assert torch.equal(its_flat.flat, other_flat.flat)
+    assert other.learning_rate.data_ptr() == place
+
+
+def test_the_steps_of_rmsprop_are_torchs_to_the_last_bit():
+    values = torch.randn(REPLICATES, UNITS)
+    ours, flat, torchs, theirs = ours_and_torchs("rmsprop", values)
+    for _ in range(STEPS):
+        step(ours, flat, torchs, theirs, torch.randn(REPLICATES, UNITS))
+        assert torch.equal(flat.flat, theirs.detach())
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
 def test_a_state_that_torchs_class_left_is_taken_up(name):
     values = torch.randn(REPLICATES, UNITS)
     _, _, torchs, theirs = ours_and_torchs(name, values)
