@@ -163,7 +163,7 @@ def _plain(default: object) -> str:
 def _range(kind: Any, facts: Mapping[str, Any]) -> str:
     if facts["choices"]:
         return ", ".join(map(code, facts["choices"]))
-    names = {int: "integer", int | None: "integer", float: "number"}
+    names = {int: "integer", int | None: "integer", float: "number", float | None: "number"}
     limits = {"at_least": ">=", "above": ">", "below": "<"}
     said = [f"{sign} {facts[name]:g}" for name, sign in limits.items() if facts[name] is not None]
     return " ".join([names.get(kind, "sizes"), ", ".join(said)]).strip()

@@ -41,7 +41,8 @@ def _hyperparameter_options(command: Callable[..., None]) -> Callable[..., None]
             spec.name == "method"
         )  # other packages add methods; help does not search for them
         choices = "METHOD" if open_ended else "|".join(spec.metadata["choices"] or ())
-        kind = getattr(spec.type, "__name__", "int").upper()
+        optional = {int | None: "int", float | None: "float"}
+        kind = (optional.get(spec.type) or spec.type.__name__).upper()
         metavar = choices or {"TUPLE": "SIZES", "STR": "TEXT", "INT": "INTEGER"}.get(kind, kind)
         option = click.option(
             _flag(spec),

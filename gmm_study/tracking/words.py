@@ -38,6 +38,8 @@ TAGS = {
 
 METRICS = {
     "train/bound": "bound on the training data by epoch, in nats (replicates)",
+    "train/learning_rate": "learning rate by epoch (replicates)",
+    "train/seconds": "training time so far by epoch (replicates)",
     "valid/bound": "bound on the validation data, in nats: by epoch (replicates); the mean over "
     "complete replicates of their best bounds, which is used for selection (trials)",
     "valid/log_p": "log p of the validation data by epoch, in nats (replicates)",

@@ -28,9 +28,10 @@ from gmm_study.models import Model
 from gmm_study.training.build import build_model
 from gmm_study.training.hyperparameters import Hyperparameters
 from gmm_study.training.methods import METHODS
+from gmm_study.training.replicate import Replicate
 from gmm_study.training.sealed import seal, unseal
-from gmm_study.training.state import TrialState
-from gmm_study.training.trainer import Replicate, Trainer
+from gmm_study.training.state import Ending, TrialState
+from gmm_study.training.trainer import Trainer
 
 FORMAT = 1
 TRAINING_FILE = "training.safetensors"
@@ -71,8 +72,10 @@ def _progress(tensors: dict[str, Tensor]) -> tuple[list[Replicate], dict[int, di
             if name.partition(".")[0] == str(index)
         }
         best = mine.pop("best_parameters", None)
-        state = TrialState(fields.pop("state"))
-        replicates.append(Replicate(**fields, state=state, best_parameters=best))
+        fields["state"] = TrialState(fields["state"])
+        if fields.get("ending"):
+            fields["ending"] = Ending(fields["ending"])
+        replicates.append(Replicate(**fields, best_parameters=best))
         states[index] = mine
     return replicates, states
 

@@ -19,7 +19,7 @@ from gmm_study.training.hyperparameters import Hyperparameters
 from gmm_study.training.optimizers import build_optimizer
 from gmm_study.training.precision import matmul_precision
 
-STREAM_PURPOSES = ("order", "noise", "validation")
+STREAM_PURPOSES = ("order", "noise")
 
 GraphsOn = Callable[[torch.device, Sequence[torch.Generator]], Graphs | None]
 
@@ -88,8 +88,14 @@ class ReplicateGroup:
         return self._total / len(data)
 
     def validate(self, data: Tensor) -> dict[str, Tensor]:
-        """Mean of every estimate over `data` `[N, D]`, each `[R]`, with the K of training."""
-        streams = self.streams["validation"]
+        """Mean of every estimate over `data` `[N, D]`, each `[R]`, with the K of training.
+
+        Every call uses the same random numbers. The best epoch is then the one with the best
+        parameters, not the one with the luckiest samples.
+        """
+        device = self.model.parameters.flat.device
+        seed = self.hyperparameters.seed
+        streams = RandomStreams(seed, self.replicates, "validation", device)
         estimates = estimate_bound(self.objective, self.model, data, streams)
         return {name: values.mean(1) for name, values in estimates.items()}
 

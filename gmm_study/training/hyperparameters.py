@@ -170,6 +170,20 @@ class Hyperparameters:
         group="Training",
         at_least=1,
     )
+    max_seconds: float | None = setting(
+        None,
+        "Seconds of training after which a replicate ends; the result then depends on the machine.",
+        group="Training",
+        above=0,
+        in_identity_at_default=False,
+    )
+    validate_every: int = setting(
+        1,
+        "Validate after every n-th epoch, and after the last.",
+        group="Training",
+        at_least=1,
+        in_identity_at_default=False,
+    )
     seed: int = setting(
         0, "Seed of all replicates; each has its own streams.", group="Training", at_least=0
     )
@@ -219,10 +233,13 @@ class Hyperparameters:
         """The settings that are used, with defaults filled in. Equal ones train the same model."""
         specs = _specs()
         values = {name: getattr(self, name) for name in self.names_read}
-        for name, value in values.items():
-            if specs[name].type is float and type(value) is not float:
+        values |= {"layers": list(self.layers), "samples": self.training_samples}
+        for name, value in list(values.items()):
+            if value is None:  # no limit
+                del values[name]
+            elif specs[name].type in (float, float | None) and type(value) is not float:
                 values[name] = float(value)
-        return values | {"layers": list(self.layers), "samples": self.training_samples}
+        return values
 
     @property
     def names_read(self) -> tuple[str, ...]:

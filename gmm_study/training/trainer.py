@@ -1,10 +1,9 @@
 """Training of all replicates, epoch by epoch: validation, early stopping, best parameters."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from functools import partial
 from math import isfinite, nan
 from time import perf_counter
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -14,24 +13,9 @@ from gmm_study.models import Model
 from gmm_study.training.build import build_model
 from gmm_study.training.group import ReplicateGroup
 from gmm_study.training.hyperparameters import Hyperparameters
+from gmm_study.training.replicate import Replicate, must_validate
 from gmm_study.training.schedule import learning_rate
 from gmm_study.training.state import TrialState
-
-
-@dataclass
-class Replicate:
-    """The progress of one seed of the trial."""
-
-    index: int
-    state: TrialState = TrialState.RUNNING
-    epoch: int = 0
-    best_epoch: int = 0
-    best_bound: float = -torch.inf
-    best_parameters: Tensor | None = None
-    """`[P]`, of the epoch with the best validation bound."""
-    seconds: float = 0.0
-    curve: list[dict[str, Any]] = field(default_factory=list)
-    """Rows of epoch, split, metric and value."""
 
 
 class Trainer:
@@ -65,31 +49,7 @@ class Trainer:
     @torch.no_grad()
     def train_epoch(self) -> None:
         """Train every running replicate for one epoch, validate it, and end those that are done."""
-        remaining = []
-        for group in self.groups:
-            started = perf_counter()
-            epoch = self.replicates[group.replicates[0]].epoch + 1
-            group.optimizer.set_learning_rate(learning_rate(self.hyperparameters, epoch))
-            train_bound = group.train_epoch(self.train_data)
-            estimates = group.validate(self.valid_data)
-            train, *valid = torch.stack([train_bound, *estimates.values()]).tolist()
-            values = dict(zip(estimates, valid, strict=True))
-            seconds = (perf_counter() - started) / len(group.replicates)
-            for row, index in enumerate(group.replicates):
-                replicate = self.replicates[index]
-                replicate.seconds += seconds
-                its_own = {name: of_all[row] for name, of_all in values.items()}
-                self._close_epoch(replicate, train[row], its_own, group, row)
-            running = [
-                row
-                for row, index in enumerate(group.replicates)
-                if self.replicates[index].state is TrialState.RUNNING
-            ]
-            if len(running) == len(group.replicates):
-                remaining.append(group)
-            elif running:
-                remaining.append(group.select(running, self.dataset.dims))
-        self.groups = remaining
+        self.groups = [rest for group in self.groups for rest in self._train_group(group)]
 
     def best_model(self, indices: Sequence[int] | None = None) -> Model:
         """The model with the parameters of the best epoch, of some or all replicates."""
@@ -126,31 +86,39 @@ class Trainer:
         """Some replicates as a group at their first epoch."""
         return ReplicateGroup(self.hyperparameters, self.dataset.dims, indices, self.device)
 
-    def _close_epoch(
-        self,
-        replicate: Replicate,
-        train_bound: float,
-        valid: dict[str, float],
-        group: ReplicateGroup,
-        row: int,
-    ) -> None:
-        replicate.epoch += 1
-        values = {"train": {"bound": train_bound}, "valid": valid}
-        replicate.curve += [
-            {"epoch": replicate.epoch, "split": split, "metric": metric, "value": value}
-            for split, metrics in values.items()
-            for metric, value in metrics.items()
+    def _train_group(self, group: ReplicateGroup) -> list[ReplicateGroup]:
+        """Train a group for one epoch; gives the group of those that go on, if any."""
+        replicates = [self.replicates[index] for index in group.replicates]
+        settings, epoch = self.hyperparameters, replicates[0].epoch + 1
+        started, rate = perf_counter(), learning_rate(settings, epoch)
+        group.optimizer.set_learning_rate(rate)
+        estimates = {"train": group.train_epoch(self.train_data)}
+        validated = must_validate(settings, epoch, max(each.seconds for each in replicates))
+        if validated:
+            estimates |= group.validate(self.valid_data)
+        values = torch.stack(list(estimates.values()), dim=1).tolist()
+        seconds = (perf_counter() - started) / len(replicates)
+        for row, (replicate, its_own) in enumerate(zip(replicates, values, strict=True)):
+            train, *valid = its_own
+            replicate.epoch = epoch
+            replicate.seconds += seconds
+            shown = {"bound": train, "learning_rate": rate, "seconds": replicate.seconds}
+            replicate.add_rows("train", shown)
+            found = dict(zip(list(estimates)[1:], valid, strict=True))
+            replicate.add_rows("valid", found)
+            finite = isfinite(train) and isfinite(found.get("bound", 0.0))
+            if validated and finite:
+                replicate.keep_if_better(found["bound"], partial(group.parameters_of, row))
+            replicate.end_if_done(settings, finite, validated)
+        return self._going_on(group)
+
+    def _going_on(self, group: ReplicateGroup) -> list[ReplicateGroup]:
+        """The group of the replicates that are still running; none if there are none."""
+        rows = [
+            row
+            for row, index in enumerate(group.replicates)
+            if self.replicates[index].state is TrialState.RUNNING
         ]
-        if not (isfinite(train_bound) and isfinite(valid["bound"])):
-            replicate.state = TrialState.DIVERGED
-            return
-        if valid["bound"] > replicate.best_bound:
-            replicate.best_bound = valid["bound"]
-            replicate.best_epoch = replicate.epoch
-            replicate.best_parameters = group.parameters_of(row)
-        waited = replicate.epoch - replicate.best_epoch
-        if (
-            waited >= self.hyperparameters.patience
-            or replicate.epoch >= self.hyperparameters.max_epochs
-        ):
-            replicate.state = TrialState.COMPLETE
+        if len(rows) == len(group.replicates):
+            return [group]
+        return [group.select(rows, self.dataset.dims)] if rows else []

@@ -78,7 +78,7 @@ def convert(spec: Field[Any], value: Any) -> Any:
     kind = spec.type
     if kind in (int, int | None):
         return _whole(spec.name, value)
-    if kind is float:
+    if kind in (float, float | None):
         return _number(spec.name, value)
     if not isinstance(value, str):
         raise InputError(f"{spec.name}: {value!r} must be one of {', '.join(_choices(spec))}")

@@ -21,9 +21,11 @@ from gmm_study.training.checkpoint import (
     checkpoint_files,
     resume_training,
 )
+from gmm_study.training.ending import rise
 from gmm_study.training.methods import METHODS
+from gmm_study.training.replicate import Replicate
 from gmm_study.training.state import TrialState
-from gmm_study.training.trainer import Replicate, Trainer
+from gmm_study.training.trainer import Trainer
 from gmm_study.trials.config import TrialConfig
 from gmm_study.trials.evaluation import evaluate_on_test
 from gmm_study.trials.pictures import write_pictures
@@ -267,7 +269,8 @@ class TrialRun:
         metrics: dict[str, float] = {}
         if replicate.state is TrialState.COMPLETE:
             model = self.trainer.best_model([replicate.index])
-            metrics = {CRITERION: replicate.best_bound} | evaluate_on_test(
+            metrics = {CRITERION: replicate.best_bound} | _rise_of(replicate)
+            metrics |= evaluate_on_test(
                 self.config.hyperparameters,
                 model,
                 self.trainer.dataset,
@@ -282,4 +285,11 @@ class TrialRun:
             round(replicate.seconds, 3),
             {name: value if isfinite(value) else nan for name, value in metrics.items()},
             provenance()["git_commit"],
+            replicate.ending,
         )
+
+
+def _rise_of(replicate: Replicate) -> dict[str, float]:
+    """The slope of the validation bound at the end, nats per epoch, if it has one."""
+    found = rise(replicate.points("bound"))
+    return dict(zip(("valid/rise", "valid/rise_se"), found, strict=True)) if found else {}

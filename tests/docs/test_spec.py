@@ -8,7 +8,7 @@ from analysis.published import load_published
 from gmm_study.data.registry import REGISTRY
 from gmm_study.estimators import INNER_SAMPLES
 from gmm_study.training.hyperparameters import Hyperparameters
-from gmm_study.training.state import TrialState
+from gmm_study.training.state import Ending, TrialState
 from gmm_study.trials.evaluation import Z_SAMPLES
 from tests.docs.pages import ROOT
 from tests.docs.tables import names, rows
@@ -95,7 +95,7 @@ def test_the_numbers_of_samples_for_z_are_those_of_a_trial():
 
 
 def test_the_states_of_a_trial_are_those_of_the_program():
-    assert names(PAGE, "Words") == list(TrialState)
+    assert names(PAGE, "Words") == [*TrialState, *Ending]
 
 
 def test_it_names_no_place_of_a_machine():

@@ -93,7 +93,7 @@ def test_the_meta_file_names_every_tensor_its_replicates_and_the_data(tmp_path, 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_a_model_read_back_is_the_one_of_the_best_epoch(tmp_path, method):
-    settings = some_hyperparameters(method=method, learning_rate=0.2, max_epochs=12, patience=12)
+    settings = some_hyperparameters(method=method, learning_rate=0.5, max_epochs=20, patience=20)
     trainer = train(Trainer(settings, DATA, [0, 1, 2]))
     write_checkpoint(tmp_path, trainer)
     model = open_checkpoint(tmp_path).model()

@@ -80,9 +80,13 @@ def test_the_curve_of_a_real_training_shows_which_epoch_was_selected():
             for row in replicate.curve
             if (row["split"], row["metric"]) == ("valid", "bound")
         ]
-        assert [row["epoch"] for row in replicate.curve if row["split"] == "train"] == list(
-            range(1, replicate.epoch + 1)
-        )
+        for metric in ("bound", "learning_rate", "seconds"):
+            epochs = [
+                row["epoch"]
+                for row in replicate.curve
+                if (row["split"], row["metric"]) == ("train", metric)
+            ]
+            assert epochs == list(range(1, replicate.epoch + 1))
         assert len(valid) == replicate.epoch
         assert replicate.best_bound == max(valid) == valid[replicate.best_epoch - 1]
         assert replicate.epoch in (replicate.best_epoch + 2, 30)

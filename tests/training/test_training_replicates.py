@@ -14,6 +14,7 @@ from tests.training.small import (
     row_states,
     some_hyperparameters,
     train,
+    without_seconds,
 )
 
 DATA = a_dataset()
@@ -91,7 +92,8 @@ def test_a_whole_training_side_by_side_ends_as_one_at_a_time(method):
             expected.epoch,
             expected.best_epoch,
         )
-        for row, expected_row in zip(found.curve, expected.curve, strict=True):
+        curves = without_seconds(found.curve), without_seconds(expected.curve)
+        for row, expected_row in zip(*curves, strict=True):
             assert row == expected_row | {"value": pytest.approx(expected_row["value"], rel=1e-3)}
     assert len({replicate.epoch for replicate in one_at_a_time.replicates.values()}) > 1
 

@@ -1,0 +1,34 @@
+"""Whether the validation criterion was still rising when a training ended."""
+
+from collections.abc import Sequence
+from math import sqrt
+
+FRACTION = 10
+"""The slope is taken over the last tenth of the epochs."""
+LEAST_POINTS = 5
+LEAST_FOR_AN_ERROR = 3
+
+
+def rise(points: Sequence[tuple[int, float]]) -> tuple[float, float] | None:
+    """The slope of a criterion at the end, nats per epoch, and its standard error.
+
+    `points` are validated epochs in order, each with the value of the criterion. The slope is that
+    of least squares over those in the last tenth of the epochs, and over at least the last five;
+    its error comes from the residuals. None if there are fewer than three points.
+    """
+    if len(points) < LEAST_FOR_AN_ERROR:
+        return None
+    first, last = points[0][0], points[-1][0]
+    after = last - (last - first + 1) / FRACTION
+    count = max(LEAST_POINTS, sum(epoch > after for epoch, _ in points))
+    return _slope(points[-count:])
+
+
+def _slope(points: Sequence[tuple[int, float]]) -> tuple[float, float]:
+    count = len(points)
+    middle = sum(epoch for epoch, _ in points) / count
+    level = sum(value for _, value in points) / count
+    spread = sum((epoch - middle) ** 2 for epoch, _ in points)
+    slope = sum((epoch - middle) * (value - level) for epoch, value in points) / spread
+    residuals = (value - level - slope * (epoch - middle) for epoch, value in points)
+    return slope, sqrt(sum(each**2 for each in residuals) / (count - 2) / spread)
