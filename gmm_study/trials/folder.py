@@ -128,6 +128,11 @@ def resolve(storage: str) -> tuple[pyarrow.fs.FileSystem, str]:
         raise InputError(f"storage: '{shown}' is not a folder or an address: {reason}") from None
     if isinstance(file_system, pyarrow.fs.LocalFileSystem) and Path(path).is_file():
         raise InputError(f"storage: '{storage}' is a file; give a folder")
+    if not path.strip("/"):
+        wanted = (
+            "it names no bucket and no folder; give one, such as results or s3://BUCKET/results"
+        )
+        raise InputError(f"storage: '{redact(storage)}' is not a folder or an address: {wanted}")
     return file_system, path.rstrip("/")
 
 

@@ -140,7 +140,12 @@ def test_a_folder_may_have_any_name(tmp_path, name):
     assert RecordStore(store.storage).trial_ids() == [CONFIG.trial_id]
 
 
-@pytest.mark.parametrize("storage", ["nosuch://bucket/results", "file://", "no scheme://here"])
+NO_BUCKET = ["s3://", "s3://?region=eu-west-1", "gs://", "file:///", "/"]
+
+
+@pytest.mark.parametrize(
+    "storage", ["nosuch://bucket/results", "file://", "no scheme://here", *NO_BUCKET]
+)
 def test_an_address_that_is_none_is_refused_in_one_line(storage):
     with pytest.raises(InputError) as refusal:
         RecordStore(storage)
