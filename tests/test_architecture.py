@@ -114,6 +114,18 @@ def modules_imported_by(path, known):
                 yield node.module
 
 
+MOST_LINES = 60
+"""The largest number of lines of a function, as CONTRIBUTING says."""
+
+
+def test_no_function_is_longer_than_the_rules_allow():
+    for path in [path for package in ("gmm_study", "analysis") for path in files_of(package)]:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.FunctionDef):
+                lines = node.end_lineno - node.lineno + 1
+                assert lines <= MOST_LINES, f"{path}: {node.name} has {lines} lines"
+
+
 def test_no_modules_import_one_another_in_a_circle():
     known = modules()
     graph = {name: {*modules_imported_by(path, known)} - {name} for name, path in known.items()}

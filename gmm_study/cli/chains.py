@@ -59,6 +59,13 @@ def chain_options(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
+def chain_settings(sweeps: int | None, candidates: int | None) -> dict[str, Any]:
+    """`sweeps` and `candidates` of the chains, with the defaults in the place of None."""
+    from gmm_study.sampling import CANDIDATES
+
+    return {"sweeps": sweeps or SWEEPS, "candidates": candidates or CANDIDATES}
+
+
 @dataclass
 class OpenedModel:
     """One replicate of a checkpoint."""

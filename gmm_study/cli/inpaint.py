@@ -10,9 +10,9 @@ import rich_click as click
 
 from gmm_study.cli.chains import (
     PICTURE,
-    SWEEPS,
     OpenedModel,
     chain_options,
+    chain_settings,
     check_animation,
     csv_lines,
     output_path,
@@ -29,8 +29,6 @@ from gmm_study.errors import InputError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
-
-    from gmm_study.data import Dataset
 
 
 @click.command()
@@ -97,32 +95,23 @@ def inpaint(
 
     Example: gmm-study inpaint results/5a7381c7aae1fcdb --occlude left --animate inpaint.gif
     """
-    from gmm_study.api.checkpoints import dataset_of
-    from gmm_study.sampling import CANDIDATES
-
     opened = OpenedModel.at(checkpoint, replicate, seed, device, threads)
-    if not opened.method.model.belief_network:
-        without = f"{opened.method.name} has no p*, which inpainting samples from"
-        raise InputError(f"checkpoint: {without}; give one of a belief network, such as gmm or rws")
-    loaded = dataset_of(opened.checkpoint, dataset, working)
-    path = output_path(output, "inpainted", loaded.image_shape, binary)
-    check_animation(animate, loaded.image_shape)
-    how = occlude or ("0.5" if loaded.image_shape is None else "top")
-    task = _Task.of(opened, loaded, split, datapoints, how)
+    task = _Task.of(opened, dataset, split, datapoints, occlude)
+    path = output_path(output, "inpainted", task.image_shape, binary)
+    check_animation(animate, task.image_shape)
     settings: dict[str, Any] = {
-        "dataset": loaded.name,
+        "dataset": task.dataset,
         "split": split,
         "datapoints": task.index.tolist(),
         "chains": chains,
-        "occlude": how,
-        "sweeps": sweeps or SWEEPS,
-        "candidates": candidates or CANDIDATES,
+        "occlude": task.occlude,
+        **chain_settings(sweeps, candidates),
     }
     completions, shown = _complete(opened, task, settings, animate, binary)
     write("output", path, task.content(path, completions, shown))
     settings["shown"] = what_is_shown(path, binary)
     sentence = (
-        f"{len(task.index)} datapoints of {loaded.name}, {split}, {how} hidden, "
+        f"{len(task.index)} datapoints of {task.dataset}, {split}, {task.occlude} hidden, "
         f"{chains} chains each after {settings['sweeps']} sweeps"
     )
     report(opened, path, animate, settings, sentence, as_json)
@@ -132,6 +121,10 @@ def inpaint(
 class _Task:
     """The datapoints, and the hidden part of each."""
 
+    dataset: str
+    """The name of the data set."""
+    occlude: str
+    """The hidden part, in words of the option `--occlude`."""
     index: "NDArray[Any]"
     """Rows in the split, `[N]`."""
     data: "Tensor"
@@ -142,20 +135,33 @@ class _Task:
 
     @classmethod
     def of(
-        cls, opened: OpenedModel, dataset: "Dataset", split: str, datapoints: int, how: str
+        cls,
+        opened: OpenedModel,
+        dataset: str | None,
+        split: str,
+        datapoints: int,
+        occlude: str | None,
     ) -> "_Task":
+        """The task of these options. Raises `InputError` for a model without p*, and for data and
+        a hidden part that do not fit."""
         import torch
 
-        from gmm_study.api.checkpoints import rows_of
+        from gmm_study.api.checkpoints import dataset_of, rows_of
         from gmm_study.sampling import occluded_dims
 
-        rows = rows_of(dataset, split, datapoints)
+        if not opened.method.model.belief_network:
+            without = f"{opened.method.name} has no p*, which inpainting samples from"
+            right = "give one of a belief network, such as gmm or rws"
+            raise InputError(f"checkpoint: {without}; {right}")
+        loaded = dataset_of(opened.checkpoint, dataset, working)
+        rows = rows_of(loaded, split, datapoints)
         flat = opened.model.parameters.flat
         streams = opened.streams("occluded datapoints")
         index = streams.permutations(len(rows))[0, :datapoints].sort().values.cpu().numpy()
         data = torch.from_numpy(rows[index]).to(flat.device, flat.dtype)
-        hidden = occluded_dims(how, datapoints, dataset.dims, dataset.image_shape, streams)
-        return cls(index, data, hidden.to(flat.device), dataset.image_shape)
+        how = occlude or ("0.5" if loaded.image_shape is None else "top")
+        hidden = occluded_dims(how, datapoints, loaded.dims, loaded.image_shape, streams)
+        return cls(loaded.name, how, index, data, hidden.to(flat.device), loaded.image_shape)
 
     def picture(self, completions: "Tensor") -> "NDArray[Any]":
         """The pixels of a grid of the completions `[N, chains, D]`."""

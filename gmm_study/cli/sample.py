@@ -8,9 +8,9 @@ import rich_click as click
 
 from gmm_study.cli.chains import (
     PICTURE,
-    SWEEPS,
     OpenedModel,
     chain_options,
+    chain_settings,
     check_animation,
     csv_lines,
     output_path,
@@ -99,9 +99,7 @@ def sample(
         data, means = sample_p(opened.model, count, opened.streams("samples"))
         samples, shown = data[0], data[0] if binary else means[0]
     else:
-        from gmm_study.sampling import CANDIDATES
-
-        settings |= {"sweeps": sweeps or SWEEPS, "candidates": candidates or CANDIDATES}
+        settings |= chain_settings(sweeps, candidates)
         samples, shown = _sample_p_star(opened, settings, animate, binary)
     write("output", path, _content(path, samples, shown, image_shape))
     settings["shown"] = what_is_shown(path, binary)
