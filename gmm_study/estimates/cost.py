@@ -21,8 +21,8 @@ CALL = 60e-6
 operations of a layer, fitted on one core. Only their ratios matter."""
 CHUNK = 4000
 """Sample rows per pass outside of training."""
-Z_ROWS = 10_000 * (1 + 10)
-"""Sample rows for estimating 2 log Z: the samples of `trials/evaluation.py` times the inner samples
+Z_ROWS = 1 + 10
+"""Sample rows for each sample of p from which 2 log Z is estimated: itself, and the inner samples
 of `estimators`."""
 
 PROCESS = 420e6
@@ -46,6 +46,8 @@ class Workload(NamedTuple):
     training_samples: int
     batch_size: int
     evaluation_samples: int
+    z_samples: int
+    decoder_order: str
     dims: int
     train: int
     valid: int
@@ -61,6 +63,8 @@ class Workload(NamedTuple):
             settings.training_samples,
             settings.batch_size,
             settings.evaluation_samples,
+            settings.z_samples,
+            settings.decoder_order,
             data.dims,
             *(len(split) for split in (data.train, data.valid, data.test)),
         )
@@ -84,7 +88,8 @@ def evaluation_work(load: Workload) -> float:
     """Nominal seconds of the final evaluation of one replicate."""
     network = _network(load)
     work = _forward(network, load.test, load.evaluation_samples + load.training_samples)
-    return work + (_forward(network, Z_ROWS, 1) if method_named(load.method).has_p_star else 0.0)
+    of_p_star = method_named(load.method).has_p_star
+    return work + (_forward(network, load.z_samples * Z_ROWS, 1) if of_p_star else 0.0)
 
 
 @lru_cache(10_000)
@@ -125,8 +130,10 @@ def _network(load: Workload) -> _Network:
         once, each = up[:1], up[1:] + [(high, low) for low, high in up]
         units_once = 0  # the first layer's logits are computed once, but it is drawn each time
     else:
-        once = list(pairwise([load.dims, *load.layers[:-1], 2 * load.layers[-1]]))
-        each = list(pairwise([*reversed(load.layers), load.dims]))
+        *hidden, z = load.layers
+        decoder = reversed(hidden) if load.decoder_order == "mirrored" else hidden
+        once = list(pairwise([load.dims, *hidden, 2 * z]))
+        each = list(pairwise([z, *decoder, load.dims]))
         units_once = sum(fan_out for _, fan_out in once)
     return _Network(
         weights_once=sum(fan_in * fan_out for fan_in, fan_out in once),

@@ -77,6 +77,37 @@ class Hyperparameters:
         below=0.5,
         in_identity_at_default=False,
     )
+    vae_initialisation: str = setting(
+        "normal",
+        "Initial weights of the vae's networks: normal is N(0, 0.1^2), as in the authors' code; "
+        "glorot is uniform in +-sqrt(6 / (fan_in + fan_out)), he in +-sqrt(6 / fan_in).",
+        group="Model",
+        choices=("normal", "glorot", "he"),
+        in_identity_at_default=False,
+    )
+    activation: str = setting(
+        "relu",
+        "Activation function of the hidden layers of the vae's networks.",
+        group="Model",
+        choices=("relu", "tanh", "logistic"),
+        in_identity_at_default=False,
+    )
+    decoder_order: str = setting(
+        "mirrored",
+        "Order of the decoder's hidden layers: mirrored reverses that of the encoder, same keeps "
+        "it, as the authors' code does.",
+        group="Model",
+        choices=("mirrored", "same"),
+        in_identity_at_default=False,
+    )
+    encoder_output: str = setting(
+        "log_variance",
+        "What the vae's encoder returns beside the mean: log_variance is log sigma^2, log_sigma is "
+        "log sigma, as in the authors' code.",
+        group="Model",
+        choices=("log_variance", "log_sigma"),
+        in_identity_at_default=False,
+    )
     samples: int | None = setting(
         None,
         "K of training: samples per datapoint in a step and in validation [10; vae: 1].",
@@ -162,6 +193,15 @@ class Hyperparameters:
     momentum: float = setting(
         0.95, "Momentum.", group="Training", at_least=0, below=1, read_by={"optimizer": ("sgd",)}
     )
+    rmsprop_decay: float = setting(
+        0.99,
+        "Decay of RMSprop's mean of squared gradients; the authors' code uses 0.9.",
+        group="Training",
+        at_least=0,
+        below=1,
+        read_by={"optimizer": ("rmsprop",)},
+        in_identity_at_default=False,
+    )
     batch_size: int = setting(100, "Datapoints per step.", group="Training", at_least=1)
     max_epochs: int = setting(1000, "Maximum number of epochs.", group="Training", at_least=1)
     patience: int = setting(
@@ -201,6 +241,13 @@ class Hyperparameters:
         "K of the evaluation: samples per datapoint of the final log p.",
         group="Evaluation",
         at_least=1,
+    )
+    z_samples: int = setting(
+        10_000,
+        "Samples of p for the final estimate of 2 log Z.",
+        group="Evaluation",
+        at_least=2,
+        in_identity_at_default=False,
     )
 
     def __post_init__(self) -> None:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from gmm_study.training.hyperparameters import Hyperparameters
 
 PENALTIES = ("l1", "l2")
+OF_P_STAR = ("z_samples",)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +74,9 @@ class Method:
     @property
     def settings(self) -> tuple[str, ...]:
         """The settings that it uses and that not every method uses."""
-        return (*self.model.reads, *(PENALTIES if self.model.penalised else ()), *self.reads)
+        penalties = PENALTIES if self.model.penalised else ()
+        of_p_star = OF_P_STAR if self.has_p_star else ()
+        return (*self.model.reads, *penalties, *self.reads, *of_p_star)
 
 
 SBN = ModelKind(
@@ -91,5 +94,9 @@ SBN = ModelKind(
 )
 """A deep sigmoid belief network p with its inference model q."""
 
-VAE = ModelKind(name="vae", build="gmm_study.models:VariationalAutoencoder")
+VAE = ModelKind(
+    name="vae",
+    build="gmm_study.models:VariationalAutoencoder",
+    reads=("vae_initialisation", "activation", "decoder_order", "encoder_output"),
+)
 """A variational autoencoder with a Gaussian z."""

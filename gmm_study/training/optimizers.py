@@ -110,21 +110,22 @@ class Adam(Optimizer):
 
 
 class RMSprop(Optimizer):
-    """Tieleman and Hinton's method, with torch's constants.
+    """Tieleman and Hinton's method, with torch's epsilon.
 
     Torch's function would read a learning rate in a tensor on the host.
     """
 
-    DECAY, EPSILON = 0.99, 1e-8
+    EPSILON = 1e-8
 
-    def __init__(self, parameters: Parameters, learning_rate: float) -> None:
+    def __init__(self, parameters: Parameters, learning_rate: float, decay: float) -> None:
         super().__init__(parameters, learning_rate, ["square_avg"], ["step"])
+        self.decay = decay
 
     def step(self) -> None:
         """Change the parameters by one step."""
         self.state["step"] += 1
         squares, grad = self.state["square_avg"], self.grad
-        squares.mul_(self.DECAY).addcmul_(grad, grad, value=1 - self.DECAY)
+        squares.mul_(self.decay).addcmul_(grad, grad, value=1 - self.decay)
         self.flat.addcdiv_(grad * self.learning_rate, squares.sqrt().add_(self.EPSILON))
 
 
@@ -159,4 +160,4 @@ def build_optimizer(hyperparameters: Hyperparameters, parameters: Parameters) ->
         return Adam(parameters, learning_rate)
     if hyperparameters.optimizer == "sgd":
         return SGD(parameters, learning_rate, hyperparameters.momentum)
-    return RMSprop(parameters, learning_rate)
+    return RMSprop(parameters, learning_rate, hyperparameters.rmsprop_decay)

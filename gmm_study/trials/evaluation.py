@@ -16,9 +16,6 @@ from gmm_study.models import Model, RandomStreams, SigmoidBeliefNetwork
 from gmm_study.training.build import build_objective
 from gmm_study.training.hyperparameters import Hyperparameters
 
-Z_SAMPLES = 10_000
-"""The number of samples of p from which 2 log Z is estimated."""
-
 
 def evaluate_on_test(
     hyperparameters: Hyperparameters,
@@ -44,6 +41,7 @@ def evaluate_on_test(
     of_p_star = hyperparameters.declaration.has_p_star
     figures = summarise(estimates, of_p_star)
     if isinstance(model, SigmoidBeliefNetwork) and of_p_star:
-        log_z2 = estimate_log_z2(model, Z_SAMPLES, streams, chunk_rows, watch)
+        draws = hyperparameters.z_samples
+        log_z2 = estimate_log_z2(model, draws, streams, chunk_rows, watch)
         figures = with_p_star(figures, *log_z2)
     return {f"test/{name}": value for name, value in figures.items()}

@@ -9,7 +9,6 @@ from gmm_study.data.registry import REGISTRY
 from gmm_study.estimators import INNER_SAMPLES
 from gmm_study.training.hyperparameters import Hyperparameters
 from gmm_study.training.state import Ending, TrialState
-from gmm_study.trials.evaluation import Z_SAMPLES
 from tests.docs.pages import ROOT
 from tests.docs.tables import names, rows
 
@@ -91,7 +90,7 @@ def test_a_default_is_that_of_the_program(row):
 
 def test_the_numbers_of_samples_for_z_are_those_of_a_trial():
     assert f"$M = {INNER_SAMPLES}$" in TEXT
-    assert f"{Z_SAMPLES:,} draws" in TEXT
+    assert f"{Hyperparameters.z_samples:,} draws" in TEXT
 
 
 def test_the_states_of_a_trial_are_those_of_the_program():

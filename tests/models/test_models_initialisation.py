@@ -16,8 +16,8 @@ def a_network(replicates=(0,), deterministic_layers=0, seed=0):
     return model
 
 
-def an_autoencoder(replicates=(0,), deterministic_layers=0, seed=0):
-    model = VariationalAutoencoder(DIMS, SIZES, len(replicates))
+def an_autoencoder(replicates=(0,), deterministic_layers=0, seed=0, **options):
+    model = VariationalAutoencoder(DIMS, SIZES, len(replicates), **options)
     model.initialise(RandomStreams(seed, replicates, "initialisation"))
     return model
 
@@ -60,6 +60,26 @@ def test_weights_of_an_autoencoder_are_normal_with_a_tenth_as_deviation_and_its_
         assert abs(weight.mean()) < 4.0 / count**0.5, name
         assert abs(weight.square().mean() - 1.0) < 4.0 * (2.0 / count) ** 0.5, name
         assert abs(weight.pow(4).mean() - 3.0) < 4.0 * (96.0 / count) ** 0.5, name
+
+
+@pytest.mark.parametrize(
+    ("rule", "limit_of"),
+    [
+        ("glorot", lambda fan_in, fan_out: (6.0 / (fan_in + fan_out)) ** 0.5),
+        ("he", lambda fan_in, fan_out: (6.0 / fan_in) ** 0.5),
+    ],
+)
+def test_weights_of_an_autoencoder_are_uniform_in_the_range_of_their_rule(rule, limit_of):
+    parameters = an_autoencoder(range(40), vae_initialisation=rule).parameters
+    for name in parameters:
+        if name.endswith(".bias"):
+            assert (parameters[name] == 0.0).all(), name
+            continue
+        weight = parameters[name].double() / limit_of(*parameters[name].shape[1:])
+        count = weight.numel()
+        assert weight.abs().max() <= 1.0 + 1e-6, name
+        assert abs(weight.mean()) < 4.0 / (3.0 * count) ** 0.5, name
+        assert abs(weight.square().mean() - 1.0 / 3.0) < 4.0 * (4.0 / 45.0 / count) ** 0.5, name
 
 
 @pytest.mark.parametrize("build", [a_network, an_autoencoder])
@@ -106,3 +126,9 @@ def test_an_autoencoder_mirrors_its_layers_around_the_gaussian_one():
     decoder = [tuple(parameters[f"decoder.{layer}.weight"].shape[1:]) for layer in range(3)]
     assert encoder == [(30, 20), (20, 12), (12, 2 * 5)]
     assert decoder == [(5, 12), (12, 20), (20, 30)]
+
+
+def test_the_decoder_can_have_its_hidden_layers_in_the_order_of_the_encoder():
+    parameters = an_autoencoder(decoder_order="same").parameters
+    decoder = [tuple(parameters[f"decoder.{layer}.weight"].shape[1:]) for layer in range(3)]
+    assert decoder == [(5, 20), (20, 12), (12, 30)]

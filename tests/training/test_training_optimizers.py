@@ -14,6 +14,10 @@ OPTIMIZERS = {
         {"optimizer": "rmsprop"},
         lambda flat: torch.optim.RMSprop(flat, 0.01, maximize=True),
     ),
+    "rmsprop with another decay": (
+        {"optimizer": "rmsprop", "rmsprop_decay": 0.9},
+        lambda flat: torch.optim.RMSprop(flat, 0.01, alpha=0.9, maximize=True),
+    ),
     "sgd": (
         {"optimizer": "sgd", "momentum": 0.0},
         lambda flat: torch.optim.SGD(flat, 0.01, maximize=True),

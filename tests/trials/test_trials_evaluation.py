@@ -17,8 +17,10 @@ ROWS = np.random.RandomState(3).randint(2, size=(60, DIMS))
 DATA = Dataset.from_splits("bits", {"train": ROWS, "valid": ROWS, "test": ROWS})
 
 
-def evaluate(model, samples, replicate=0):
-    hyperparameters = Hyperparameters(method="gmm", layers=SIZES, evaluation_samples=samples)
+def evaluate(model, samples, replicate=0, z_samples=10_000):
+    hyperparameters = Hyperparameters(
+        method="gmm", layers=SIZES, evaluation_samples=samples, z_samples=z_samples
+    )
     return evaluate_on_test(hyperparameters, model, DATA, replicate, 4000)
 
 
@@ -59,6 +61,14 @@ def test_log_z2_is_within_its_own_error_of_the_exact_one(evaluated):
     _, metrics, of_every_x = evaluated
     score = (metrics["test/log_z2"] - of_every_x.log_z2) / metrics["test/log_z2_se"]
     assert abs(score) < 4.0
+
+
+def test_with_fewer_samples_log_z2_is_right_within_a_larger_error(evaluated):
+    _, metrics, of_every_x = evaluated
+    few = evaluate(a_network(dtype=torch.float32), 1, z_samples=1000)
+    score = (few["test/log_z2"] - of_every_x.log_z2) / few["test/log_z2_se"]
+    assert abs(score) < 4.0
+    assert few["test/log_z2_se"] > metrics["test/log_z2_se"]
 
 
 def test_log_p_star_and_its_error_follow_from_its_two_parts(evaluated):

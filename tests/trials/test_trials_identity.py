@@ -31,6 +31,10 @@ def test_the_id_changes_with_every_setting_that_matters():
         {"method": "rws"},
         {"method": "vae"},
         {"method": "vae", "bound": "iwae"},
+        {"method": "vae", "vae_initialisation": "glorot"},
+        {"method": "vae", "activation": "tanh"},
+        {"method": "vae", "decoder_order": "same"},
+        {"method": "vae", "encoder_output": "log_sigma"},
         {"layers": [5, 4]},
         {"layers": [5]},
         {"layers": [3, 5]},
@@ -46,12 +50,14 @@ def test_the_id_changes_with_every_setting_that_matters():
         {"optimizer": "sgd"},
         {"optimizer": "sgd", "momentum": 0.9},
         {"optimizer": "rmsprop"},
+        {"optimizer": "rmsprop", "rmsprop_decay": 0.9},
         {"learning_rate": 0.02},
         {"batch_size": 17},
         {"max_epochs": 7},
         {"patience": 4},
         {"seed": 1},
         {"evaluation_samples": 51},
+        {"z_samples": 500},
     ]
     ids = {a_config(**change).trial_id for change in changes}
     assert len(ids) == len(changes)
@@ -92,5 +98,12 @@ def test_the_flat_row_has_plain_values_and_the_depth():
 def test_a_setting_added_later_leaves_the_ids_of_earlier_records_as_they_are():
     earlier = TrialConfig(Hyperparameters(), "digits", "0" * 64)
     assert earlier.trial_id == "5a7381c7aae1fcdb"
-    later = {"initialisation", "initial_bias", "top_prior", "probability_clip"}
+    later = {"initialisation", "initial_bias", "top_prior", "probability_clip", "z_samples"}
+    assert later <= set(earlier.flat())
+
+
+def test_new_settings_of_the_vae_leave_the_ids_of_earlier_records_as_they_are():
+    earlier = TrialConfig(Hyperparameters(method="vae"), "digits", "0" * 64)
+    assert earlier.trial_id == "0068bc798a1894bc"
+    later = {"vae_initialisation", "activation", "decoder_order", "encoder_output"}
     assert later <= set(earlier.flat())
