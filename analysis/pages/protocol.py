@@ -13,6 +13,8 @@ from gmm_study.study.axis import Axis
 from gmm_study.study.plan import Plan
 from gmm_study.study.schema import VARIATION, Study
 from gmm_study.study.strategies import DrawnSearch, Scheduler
+from gmm_study.training.hyperparameters import Hyperparameters
+from gmm_study.training.presets import preset_named
 from gmm_study.training.state import TrialState
 
 _LISTED = (
@@ -58,7 +60,10 @@ def protocol(found: Findings) -> dict[str, str]:
         "data sets": ", ".join(study.datasets),
         **{axis_label(name): _values(axis) for name, axis in study.space.items()},
         "fixed": _settings(study.fixed),
-        "at their defaults": _defaults(plan),
+        **{f"for {method}": _settings(study.per_method[method]) for method in study.per_method},
+        f"from the preset {study.preset}": _unset(plan, from_preset=True),
+        "at their defaults": _unset(plan, from_preset=False),
+        "samples for 2 log Z": _z_samples(study),
         "replicates per trial": str(study.replicates),
         "search": _search(study),
         "scheduler": _scheduler(study),
@@ -118,21 +123,26 @@ def failures(found: Findings) -> list[Failure]:
     ]
 
 
-def _defaults(plan: Plan) -> str:
-    """The settings that the study leaves alone, by the methods that read them.
+def _unset(plan: Plan, from_preset: bool) -> str:
+    """The settings that the file leaves alone, by the methods that read them.
 
-    Of variations, those of the first one.
+    They are those of the preset, or those at their defaults. Of variations, those of the first one.
     """
     study = plan.study
     first = next(iter(study.variations), "")
     set_here = {name.partition(".")[0] for name in (*study.fixed, *study.space)}
     set_here |= {"method", "evaluation_samples", *study.variations.get(first, {})}
+    if _z_samples(study):
+        set_here.add("z_samples")
+    preset = preset_named(study.preset) if study.preset else None
     readers: dict[str, dict[str, None]] = {}
     for trial in plan.trials:
         if trial.axes.get(VARIATION, "") == first:
             settings = trial.config.hyperparameters
+            set_for_it = set_here | study.per_method.get(settings.method, {}).keys()
+            given = preset.of_method(settings.method) if preset else {}
             for name, value in settings.canonical().items():
-                if name not in set_here:
+                if name not in set_for_it and (name in given) is from_preset:
                     readers.setdefault(f"{name} {plain(value)}", {})[settings.method] = None
     groups: dict[tuple[str, ...], list[str]] = {}
     for text, methods in readers.items():
@@ -142,6 +152,12 @@ def _defaults(plan: Plan) -> str:
         + _listed(texts)
         for methods, texts in sorted(groups.items(), key=lambda group: -len(group[0]))
     )
+
+
+def _z_samples(study: Study) -> str:
+    """The number of samples, if the study changes it."""
+    samples = study.evaluation.z_samples
+    return "" if samples == Hyperparameters.z_samples else f"{samples:,}"
 
 
 def _values(axis: Axis) -> str:

@@ -157,7 +157,6 @@ def _text(value: float, text: str, note: str = "") -> Entry | None:
 
 def _caption(plan: Plan) -> str:
     from gmm_study.estimators import INNER_SAMPLES
-    from gmm_study.trials.evaluation import Z_SAMPLES
 
     limit = (
         "plus that standard error"
@@ -172,8 +171,8 @@ def _caption(plan: Plan) -> str:
     )
     if any(method_named(method).has_p_star for method in plan.study.methods):
         text += (
-            f" 2 log Z: estimated from {Z_SAMPLES:,} samples of p with M = {INNER_SAMPLES} inner "
-            "samples each; ± as for log p."
+            f" 2 log Z: estimated from {plan.study.evaluation.z_samples:,} samples of p with M = "
+            f"{INNER_SAMPLES} inner samples each; ± as for log p."
         )
     return text
 

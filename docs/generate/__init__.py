@@ -9,6 +9,7 @@ from collections.abc import Callable
 from docs.generate.command_line import command_line
 from docs.generate.data import data
 from docs.generate.mlflow_names import mlflow_names
+from docs.generate.presets import presets
 from docs.generate.studies import studies
 from docs.generate.study_file import study_file
 
@@ -16,6 +17,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "docs/reference/command-line.md": command_line,
     "docs/reference/data.md": data,
     "docs/reference/mlflow.md": mlflow_names,
+    "docs/reference/presets.md": presets,
     "docs/reference/studies.md": studies,
     "docs/reference/study-file.md": study_file,
 }

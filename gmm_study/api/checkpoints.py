@@ -10,6 +10,7 @@ from gmm_study.api.feedback import Bar, Working, silently, without_bar
 from gmm_study.data.dataset import SPLITS, Dataset
 from gmm_study.errors import InputError
 from gmm_study.training.hyperparameters import Hyperparameters
+from gmm_study.training.presets import preset_named
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,6 +46,7 @@ def train(
     *,
     replicates: int = 1,
     output: Path | str | None = None,
+    preset: str | None = None,
     device: str = "auto",
     threads: int | None = None,
     watch: "Callable[[Progress], None]" = lambda progress: None,
@@ -55,7 +57,8 @@ def train(
 
     `hyperparameters` are the settings of a study file, for example `method="rws", layers=[48, 24],
     samples=10`. `samples` is the K of training, `evaluation_samples` the K of the final metrics.
-    `output` is the folder for the record and the checkpoint; if the training is interrupted, the
+    `preset` is a named set of settings that `hyperparameters` override, such as `authors`. `output`
+    is the folder for the record and the checkpoint; if the training is interrupted, the
     same call continues it from there. With None, nothing is written. `device` is `auto`, `cpu` or
     `cuda`. `threads` is the number of CPU threads, None for all. `watch` is called after every
     epoch; `working` shows other steps that take time. Raises `InputError` for a hyperparameter that
@@ -63,7 +66,9 @@ def train(
     another trial.
     """
     _check_least(1, replicates=replicates, threads=threads)
-    settings = Hyperparameters.from_mapping(hyperparameters)
+    method = str(hyperparameters.get("method", Hyperparameters.method))
+    under = {} if preset is None else preset_named(preset).of_method(method)
+    settings = Hyperparameters.from_mapping({**under, **hyperparameters})
     settings.refuse_unread(hyperparameters)
     data = dataset if isinstance(dataset, Dataset) else read_dataset(str(dataset), working)
     with working("starting"):

@@ -18,6 +18,7 @@ from gmm_study.cli.console import working
 from gmm_study.cli.data import dataset_option
 from gmm_study.cli.trained import device_option, threads_option
 from gmm_study.training.hyperparameters import Hyperparameters
+from gmm_study.training.presets import PRESETS
 
 if TYPE_CHECKING:
     from gmm_study.trials.result import TrialResult
@@ -63,7 +64,8 @@ def option_groups() -> list[OptionGroupDict]:
     groups: list[OptionGroupDict] = [
         {"name": name, "options": options} for name, options in names.items()
     ]
-    run = ["--dataset", "--replicates", "--output", "--device", "--threads", "--json", "--help"]
+    run = ["--dataset", "--replicates", "--output", "--preset", "--device", "--threads", "--json"]
+    run.append("--help")
     return [{"name": "The run", "options": run}, *groups]
 
 
@@ -78,6 +80,12 @@ def option_groups() -> list[OptionGroupDict]:
     metavar="FOLDER",
     help="Folder of the record and checkpoint; run again to continue. [default: none]",
 )
+@click.option(
+    "--preset",
+    metavar="|".join(PRESETS),
+    shell_complete=complete_among(lambda: PRESETS),
+    help="Named set of settings under all others. [default: none]",
+)
 @device_option
 @threads_option("all; a study uses 1")
 @json_option("the result")
@@ -86,6 +94,7 @@ def train(
     dataset: str,
     replicates: int,
     output: Path | None,
+    preset: str | None,
     device: str,
     threads: int | None,
     as_json: bool,
@@ -128,6 +137,7 @@ def train(
             dataset,
             replicates=replicates,
             output=output,
+            preset=preset,
             device=device,
             threads=threads,
             watch=show,

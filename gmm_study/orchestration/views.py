@@ -196,7 +196,8 @@ def facts_of(plan: Plan, command: str = "") -> "Facts":
     from gmm_study.tracking.notes import Facts
 
     study = plan.study
-    varied = [name for settings in study.variations.values() for name in settings]
+    changes = [*study.per_method.values(), *study.variations.values()]
+    varied = [name for settings in changes for name in settings]
     return Facts(
         study.name,
         study.question,

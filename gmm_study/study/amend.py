@@ -36,7 +36,9 @@ def with_small(document: Mapping[str, Any], small: Mapping[str, Any]) -> dict[st
     if "small" in small:
         raise InputError("small: a small variant must not have a small variant of its own")
     merged = deepcopy({name: value for name, value in document.items() if name != "small"})
-    for section, value in deepcopy(dict(small)).items():
+    changes = deepcopy(dict(small))
+    per_method = changes.pop("per_method", {})
+    for section, value in changes.items():
         if section == "fixed" and isinstance(value, dict):
             for name, setting in value.items():
                 _fix(merged, name, setting, _joined(_mapping(merged, "fixed").get(name), setting))
@@ -47,6 +49,12 @@ def with_small(document: Mapping[str, Any], small: Mapping[str, Any]) -> dict[st
             merged[section] = value
         else:
             merged[section] = _joined(merged.get(section), value)
+    if isinstance(per_method, dict):  # on top of the fixed settings, in any order
+        of_all = _mapping(merged, "per_method")
+        for method, settings in per_method.items():
+            of_all[method] = _joined(of_all.get(method), settings)
+    else:
+        merged["per_method"] = per_method
     return _without_dangling(merged, document)
 
 
@@ -135,21 +143,36 @@ def _refuse_unknown(name: str) -> None:
 
 
 def _fix(document: dict[str, Any], name: str, setting: Any, value: Any) -> None:
-    """Set `fixed.NAME` to `value`, and remove the axes that `setting` gives a value for."""
+    """Set `fixed.NAME` to `value`.
+
+    Remove the axes that `setting` gives a value for, and the values for single methods.
+    """
     assign(document, f"fixed.{name}", value)
     space = _mapping(document, "space")
     for leaf in leaves({name: setting}):
         for axis in [axis for axis in space if overlap(leaf, axis)]:
             del space[axis]
+        _remove_per_method(document, leaf)
 
 
 def _sweep(document: dict[str, Any], name: str, axis: Any) -> None:
-    """Set an axis, and remove the fixed settings and other axes that it overlaps."""
+    """Set an axis, and remove the settings and other axes that it overlaps."""
     space = _mapping(document, "space")
     for other in [other for other in space if other != name and overlap(other, name)]:
         del space[other]
     space[name] = axis
     remove(_mapping(document, "fixed"), name)
+    _remove_per_method(document, name)
+
+
+def _remove_per_method(document: dict[str, Any], name: str) -> None:
+    """Remove what single methods set of a setting or its parts."""
+    per_method = document.get("per_method")
+    for settings in per_method.values() if isinstance(per_method, dict) else ():
+        if isinstance(settings, dict):
+            remove(settings, name)
+            for empty in [key for key, value in settings.items() if value == {}]:
+                del settings[empty]
 
 
 def _mapping(document: dict[str, Any], section: str) -> dict[str, Any]:
@@ -169,7 +192,8 @@ def _joined(old: Any, new: Any) -> Any:
 
 
 def _without_dangling(amended: dict[str, Any], document: Mapping[str, Any]) -> dict[str, Any]:
-    """The document without references (`report.x`, points) to axes that the change removed."""
+    """The document without references to axes or methods that the change removed."""
+    _remove_dangling_methods(amended, document)
     space, report, search = (amended.get(name, {}) for name in ("space", "report", "search"))
     if not isinstance(space, dict):
         return amended
@@ -181,6 +205,14 @@ def _without_dangling(amended: dict[str, Any], document: Mapping[str, Any]) -> d
     if isinstance(points, list) and all(isinstance(point, dict) for point in points):
         search["points"] = _remaining_points(points, _drawn(document), _drawn(amended))
     return amended
+
+
+def _remove_dangling_methods(amended: dict[str, Any], document: Mapping[str, Any]) -> None:
+    before, now = document.get("methods"), amended.get("methods")
+    per_method = amended.get("per_method")
+    if isinstance(before, list) and isinstance(now, list) and isinstance(per_method, dict):
+        for method in [name for name in per_method if name in before and name not in now]:
+            del per_method[method]
 
 
 def _remaining_points(

@@ -19,7 +19,8 @@ from gmm_study.study.axis import Axis
 from gmm_study.study.schema import VARIATION, StudyFile
 from gmm_study.study.settings import SPELT_ELSEWHERE
 from gmm_study.training.hyperparameters import Hyperparameters, methods_that_read
-from gmm_study.training.methods import OPTIONAL_SETTINGS
+from gmm_study.training.methods import METHODS, OPTIONAL_SETTINGS
+from gmm_study.training.presets import PRESETS
 from gmm_study.training.values import geometric_sizes
 
 Schema = dict[str, Any]
@@ -38,7 +39,9 @@ def study_schema() -> Schema:
     )
     definitions, parts = schema.pop("$defs"), schema["properties"]
     settings = {s.name: s for s in fields(Hyperparameters) if s.name not in SPELT_ELSEWHERE}
-    definitions["Evaluation"]["properties"]["samples"] = _setting(_field("evaluation_samples"))
+    of_evaluation = definitions["Evaluation"]["properties"]
+    of_evaluation["samples"] = _setting(_field("evaluation_samples"))
+    of_evaluation["z_samples"] = _setting(_field("z_samples"))
     definitions["Settings"] = _object({name: _setting(s, True) for name, s in settings.items()})
     values = {name: (_type(s), _setting(s)) for name, s in settings.items()}
     for part in signature(geometric_sizes).parameters:
@@ -47,6 +50,9 @@ def study_schema() -> Schema:
     for name, inner in (("fixed", _ref("Settings")), ("space", _ref("Space"))):
         parts[name] = {"allOf": [inner], "description": parts[name]["description"]}
     parts["variations"]["additionalProperties"] = _ref("Settings")
+    parts["per_method"]["additionalProperties"] = _ref("Settings")
+    parts["per_method"]["propertyNames"] = {"enum": list(METHODS)}
+    parts["preset"] |= {"anyOf": [{"enum": list(PRESETS)}, {"type": "null"}]}
     parts["methods"] |= {"items": _setting(_field("method")), "uniqueItems": True}
     parts["datasets"] |= {"items": _datasets(), "uniqueItems": True}
     definitions["Point"] = _object({name: value for name, (_, value) in values.items()})

@@ -79,12 +79,13 @@ class Cell:
         start = {name: axis.at(0) for name, axis in inside.items()}
         settings = study.hyperparameters(self.method, {**self.axes, **start}).identity()
         heads = {name.partition(".")[0] for name in inside}
+        laid = study.laid(self.method, self.axes)
         drawn = {name: axis.model_dump(exclude_unset=True) for name, axis in study.drawn.items()}
         content = {
             "study": study.name,
             "dataset_sha256": self.dataset_sha256,
             "settings": {name: v for name, v in settings.items() if name not in heads},
-            "parts": {name: v for name, v in study.laid(self.axes).items() if name in heads},
+            "parts": {name: value for name, value in laid.items() if name in heads},
             "drawn": drawn,
             "search": study.search.model_dump(exclude={"trials", "points"}),
             "scheduler": study.scheduler.model_dump(),

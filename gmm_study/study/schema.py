@@ -1,7 +1,9 @@
 """The schema of a study file: its fields, their defaults and their allowed values.
 
-A variation is a named set of settings on top of the fixed ones. The variations form an axis, and
-the effect of each is its paired difference to the first.
+The settings of a trial are laid over each other in this order: those of the preset, the fixed ones,
+those of its method, those of its variation, and its values on the axes of the space. A variation is
+a named set of settings. The variations form an axis, and the effect of each is its paired
+difference to the first.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,6 +14,7 @@ from pydantic import (
     Field,
     FiniteFloat,
     StrictStr,
+    ValidationInfo,
     WithJsonSchema,
     field_validator,
     model_validator,
@@ -40,6 +43,7 @@ from gmm_study.study.strategies import (
 )
 from gmm_study.training.hyperparameters import Hyperparameters
 from gmm_study.training.methods import method_named
+from gmm_study.training.presets import preset_named
 
 VARIATION = "variation"
 """The name of the axis that the variations form; its values are their labels."""
@@ -55,16 +59,20 @@ class Evaluation(Section):
 
     samples: int = Hyperparameters.evaluation_samples
     """K of the evaluation: samples per datapoint of the final log p."""
+    z_samples: int = Hyperparameters.z_samples
+    """Samples of p for the final estimate of 2 log Z."""
     chunk_rows: AtLeastOne = 4000
     """Rows (datapoints times samples) in memory at a time; no part of a trial's identity."""
 
-    @field_validator("samples", mode="before")
+    @field_validator("samples", "z_samples", mode="before")
     @classmethod
-    def _check_samples(cls, value: Any) -> int:
+    def _check_samples(cls, value: Any, info: ValidationInfo) -> int:
+        name = "evaluation_samples" if info.field_name == "samples" else "z_samples"
         try:
-            return Hyperparameters.from_mapping({"evaluation_samples": value}).evaluation_samples
+            samples: int = getattr(Hyperparameters.from_mapping({name: value}), name)
         except InputError as error:
             raise ValueError(without_name(error)) from error
+        return samples
 
 
 class Resources(Section):
@@ -111,8 +119,12 @@ class StudyFile(Section):
     """Methods: names that `gmm-study methods` shows."""
     replicates: AtLeastOne = 1
     """Number of seeds of every trial; at least two are needed for error bars."""
+    preset: StrictStr | None = None
+    """A named set of settings under all others, such as `authors`; null: the defaults alone."""
     fixed: dict[str, Any] = Field(default_factory=dict)
     """Settings of all trials."""
+    per_method: dict[Text, dict[str, Any]] = Field(default_factory=dict)
+    """Settings of the trials of one method, on top of the fixed ones, by the method's name."""
     variations: dict[Text, dict[str, Any]] = Field(default_factory=dict)
     """Sets of settings on top of the fixed ones, by label; each is compared with the first."""
     space: dict[str, Axis] = Field(default_factory=dict)
@@ -151,11 +163,30 @@ class StudyFile(Section):
                 raise ValueError(without_name(error)) from error
         return methods
 
+    @field_validator("preset")
+    @classmethod
+    def _check_preset(cls, preset: str | None) -> str | None:
+        try:
+            return None if preset is None else preset_named(preset).name
+        except InputError as error:
+            raise ValueError(without_name(error)) from error
+
     @field_validator("fixed")
     @classmethod
     def _check_fixed(cls, fixed: dict[str, Any]) -> dict[str, Any]:
         refuse_unknown_settings("fixed", fixed)
         return fixed
+
+    @field_validator("per_method")
+    @classmethod
+    def _check_per_method(cls, per_method: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        for method, settings in per_method.items():
+            try:
+                method_named(method)
+            except InputError as error:
+                raise InputError(f"per_method.{method}: {without_name(error)}") from error
+            refuse_unknown_settings(f"per_method.{method}", settings)
+        return per_method
 
     @field_validator("variations")
     @classmethod
@@ -177,11 +208,18 @@ class StudyFile(Section):
 
     @model_validator(mode="after")
     def _check(self) -> "StudyFile":
+        for method in self.per_method:
+            if method not in self.methods:
+                hint = f"add it to methods ({', '.join(self.methods)}) or remove it here"
+                raise InputError(f"per_method.{method}: is not a method of the study; {hint}")
         self._refuse_overlaps()
         self._check_search()
         self._check_settings()
         for name in self.space:
             self.refuse_unread("space.", name)
+        for method, settings in self.per_method.items():
+            for name in settings:
+                self.refuse_unread(f"per_method.{method}.", name, method=method)
         for label, settings in self.variations.items():
             for name in settings:
                 self.refuse_unread(f"variations.{label}.", name, label)
@@ -250,17 +288,22 @@ class StudyFile(Section):
         """The x-axis of the report: `report.x` if given, else the first grid."""
         return self.report.x or next(iter(self.grids), None)
 
-    def laid(self, axes: Mapping[str, Any]) -> dict[str, Any]:
-        """The fixed settings, updated by those of the variation among the axes."""
+    def laid(self, method: str, axes: Mapping[str, Any]) -> dict[str, Any]:
+        """The settings of a method and a variation, without those that are swept."""
+        preset = preset_named(self.preset).of_method(method) if self.preset else {}
+        settings = laid_over(preset, self.fixed)
+        if method in self.per_method:
+            settings = laid_over(settings, self.per_method[method])
         variation = self.variations[axes[VARIATION]] if VARIATION in axes else {}
-        return laid_over(self.fixed, variation)
+        return laid_over(settings, variation)
 
     def hyperparameters(self, method: str, axes: Mapping[str, Any]) -> Hyperparameters:
         """The configuration of a method at one value of each axis."""
         settings = {
-            **self.laid(axes),
+            **self.laid(method, axes),
             "method": method,
             "evaluation_samples": self.evaluation.samples,
+            "z_samples": self.evaluation.z_samples,
         }
         for name, value in axes.items():
             if name == VARIATION:
@@ -269,13 +312,18 @@ class StudyFile(Section):
             settings[head] = {**settings.get(head, {}), part: value} if part else value
         return Hyperparameters.from_mapping(settings)
 
-    def refuse_unread(self, section: str, name: str, variation: str | None = None) -> None:
-        """Raise `InputError` for a setting that no method uses, in all variations or one."""
+    def refuse_unread(
+        self, section: str, name: str, variation: str | None = None, method: str | None = None
+    ) -> None:
+        """Raise `InputError` for a setting that is never used, in all variations or one.
+
+        It must be used by the given method, or by any.
+        """
         head = name.partition(".")[0]
-        for method, axes in self._probes():
-            if variation is not None and axes[VARIATION] != variation:
+        for user, axes in self._probes():
+            if method not in (None, user) or variation not in (None, axes.get(VARIATION)):
                 continue
-            configuration = self.hyperparameters(method, axes)
+            configuration = self.hyperparameters(user, axes)
             try:
                 configuration.refuse_unread({head: getattr(configuration, head)})
                 return
@@ -296,6 +344,8 @@ class StudyFile(Section):
 
     def _refuse_overlaps(self) -> None:
         names = [("fixed", name) for name in leaves(self.fixed)]
+        for method, settings in self.per_method.items():
+            names += [(f"per_method.{method}", name) for name in leaves(settings)]
         for name in self.space:
             for section, other in names:
                 if overlap(name, other):
@@ -309,9 +359,11 @@ class StudyFile(Section):
 
     def _check_settings(self) -> None:
         label: str | None = None
+        method = ""
         try:
             swept = {name.partition(".")[0] for name in self.space}
-            swept |= {name for settings in self.variations.values() for name in settings}
+            for changed in (*self.variations.values(), *self.per_method.values()):
+                swept |= changed.keys()
             for name, value in self.fixed.items():
                 if name not in swept:  # alone: rules between settings are for whole configurations
                     Hyperparameters.from_mapping({name: value})
@@ -320,9 +372,12 @@ class StudyFile(Section):
                 self.hyperparameters(method, axes)
         except InputError as error:
             name = str(error).partition(":")[0]
+            head = name.partition(".")[0]
             section = "space" if name in self.space else "fixed"
-            if label is not None and name.partition(".")[0] in self.variations[label]:
+            if label is not None and head in self.variations[label]:
                 section = f"variations.{label}"
+            elif section == "fixed" and head in self.per_method.get(method, {}):
+                section = f"per_method.{method}"
             raise InputError(f"{section}.{error}") from error
 
 

@@ -17,6 +17,7 @@ SPELT_ELSEWHERE = {
     "dataset": "datasets",
     "datasets": "datasets",
     "evaluation_samples": "evaluation.samples",
+    "z_samples": "evaluation.z_samples",
     "variation": "variations",
 }
 """Names that `fixed`, `space` and `variations` reject, with the field to use instead."""

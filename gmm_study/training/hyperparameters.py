@@ -41,7 +41,7 @@ class Hyperparameters:
     layers: tuple[int, ...] = setting(
         (100, 50, 25),
         "Sizes of the latent layers from the data up, such as 48,24,12, or a geometric rule "
-        "depth=12,first=300,last=10. vae: the last is the Gaussian z, the others are ReLU layers.",
+        "depth=12,first=300,last=10. vae: the last is the Gaussian z, the others are hidden layers.",
         group="Model",
         at_least=1,
     )

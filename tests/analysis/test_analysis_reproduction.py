@@ -293,7 +293,7 @@ def test_the_page_says_how_was_searched_and_what_was_left_alone(lab):
     )
     assert "- learning rate: log_uniform from 0.001 to 0.01\n" in text
     (defaults,) = re.findall("- at their defaults: (.*)", text)
-    for words in ("optimizer adam", "batch_size 100", "for vae: samples 1, bound elbo"):
+    for words in ("optimizer adam", "batch_size 100", "for vae:", "samples 1, bound elbo"):
         assert words in defaults
     for name in ("patience", "learning_rate", "method"):
         assert name not in defaults
@@ -301,6 +301,31 @@ def test_the_page_says_how_was_searched_and_what_was_left_alone(lab):
     write_reproduction([plan], lab.store, output)
     assert "- layers: 8; 8,4\n" in output.read_text()
     assert "- search: grid, every combination once\n" in output.read_text()
+
+
+def test_the_page_says_which_settings_come_from_a_preset_or_are_those_of_one_method(lab):
+    plan = lab.plan(
+        "p",
+        methods=["gmm", "rws"],
+        preset="authors",
+        fixed={"patience": 7},
+        per_method={"gmm": {"l2": 0.1}},
+        evaluation={"z_samples": 500},
+    )
+    output = lab.folder / "page.md"
+    write_reproduction([plan], lab.store, output)
+    text = output.read_text()
+    assert "- for gmm: l2 0.1\n" in text
+    assert "- samples for 2 log Z: 500\n" in text
+    (preset,) = re.findall("- from the preset authors: (.*)", text)
+    (defaults,) = re.findall("- at their defaults: (.*)", text)
+    for words in ("learning_rate 0.001", "for gmm: q_baseline uniform", "for rws: q_baseline none"):
+        assert words in preset
+    for name in ("patience", "z_samples"):
+        assert name not in preset + defaults
+    assert "l2 0.1" not in preset + defaults
+    assert "learning_rate" not in defaults
+    assert "seed 0" in defaults
 
 
 def test_figures_come_with_the_errors_that_a_reader_needs(lab):

@@ -42,7 +42,7 @@ def test_every_command_and_option_has_a_help_and_equal_options_look_alike(words,
 
 
 LOOKS: dict[str, tuple] = {}
-OF_THEIR_OWN = {"--output", "--samples", "--seed"}
+OF_THEIR_OWN = {"--output", "--samples", "--seed", "--z-samples"}
 """A folder or a file; one K or several; `train` reads its hyperparameters itself."""
 
 

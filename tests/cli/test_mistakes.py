@@ -67,6 +67,7 @@ def test_a_negative_learning_rate_of_a_study_is_refused_before_anything_runs(ben
         ("--method", "rsw", "rws"),
         ("--device", "gpu", "cuda"),
         ("--bound", "iwae", "method vae"),
+        ("--preset", "author", "'authors'"),
     ],
 )
 def test_a_wrong_hyperparameter_is_named_with_its_value_and_what_would_be_right(

@@ -36,6 +36,14 @@ def test_the_same_command_again_gives_the_stored_result(tmp_path):
     assert set(more["replicates"]) == {"0", "1"}
 
 
+def test_a_preset_lies_under_the_settings_that_are_given(tmp_path):
+    given = ("--preset", "authors", "--method", "rws", "--learning-rate", "0.01")
+    output = Workbench(tmp_path).call(*TINY, *given, "--evaluation-samples", "5", "--json").stdout
+    settings = json.loads(output.splitlines()[-1])["hyperparameters"]
+    assert (settings["q_baseline"], settings["probability_clip"]) == ("none", 1e-6)
+    assert (settings["learning_rate"], settings["max_epochs"]) == (0.01, 3)
+
+
 def test_without_an_output_folder_nothing_is_left_behind(tmp_path):
     bench = Workbench(tmp_path)
     before = bench.files()

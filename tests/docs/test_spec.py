@@ -1,6 +1,7 @@
 """The specification agrees with the code: its numbers, its names, and the references to it."""
 
 import re
+from itertools import product
 
 import pytest
 
@@ -8,6 +9,7 @@ from analysis.published import load_published
 from gmm_study.data.registry import REGISTRY
 from gmm_study.estimators import INNER_SAMPLES
 from gmm_study.training.hyperparameters import Hyperparameters
+from gmm_study.training.presets import PRESETS
 from gmm_study.training.state import Ending, TrialState
 from tests.docs.pages import ROOT
 from tests.docs.tables import names, rows
@@ -86,6 +88,21 @@ def test_a_default_is_that_of_the_program(row):
         assert said == (",".join(map(str, value)) if isinstance(value, tuple) else str(value))
         for method, default in (other.split(": ") for other in others):
             assert default == str(Hyperparameters(method=method).canonical()[name])
+
+
+def test_the_preset_of_the_authors_differs_from_the_defaults_in_the_settings_that_are_named():
+    sentence = re.search(r"It differs from the defaults in([^.]*(?:\.\d[^.]*)*)\.\n", TEXT)
+    assert sentence
+    named = set(re.findall(r"`(\w+)`", sentence[1]))
+    methods, optimizers = ("gmm", "rws", "vae"), ("adam", "sgd", "rmsprop")
+    differing = set()
+    for method, optimizer in product(methods, optimizers):
+        basis = {"method": method, "optimizer": optimizer}
+        default = Hyperparameters.from_mapping(basis).canonical()
+        settings = {**PRESETS["authors"].of_method(method), **basis}
+        preset = Hyperparameters.from_mapping(settings).canonical()
+        differing |= {name for name, value in preset.items() if value != default[name]}
+    assert named == differing
 
 
 def test_the_numbers_of_samples_for_z_are_those_of_a_trial():
