@@ -86,7 +86,10 @@ class Evaluation:
 
     Each row of `figures` has `replicate`, `samples` (K, or `exact`) and the metrics, each with its
     standard error over datapoints as `..._se`. They are in nats, except `ess` and `ess_star`, which
-    are fractions of K; a value that is not finite is None.
+    are fractions of K; a value that is not finite is None. With K of at least 4, `log_p_gap` is
+    what `log_p` gains from half of the samples to all of them, and `log_p_bias_lower` and
+    `log_p_bias_upper` are the 95 percent interval of what it is still too low by (None if there is
+    no upper limit).
     """
 
     checkpoint: str

@@ -1,8 +1,9 @@
 """`gmm-study evaluate`: the likelihood of a checkpoint, estimated or, if it is small, exact."""
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 import rich_click as click
@@ -79,12 +80,15 @@ def evaluate(
     """Estimate log p, log ptilde, log p*, 2 log Z and effective sample sizes of a trained model.
 
     CHECKPOINT is a trial's record, or its folder `checkpoint`. All estimates are means over
-    datapoints, in nats; effective sample sizes are fractions of K. --exact sums over all states,
-    at most 2^22; if there are more, it explains why it cannot.
+    datapoints, in nats; effective sample sizes are fractions of K. The gap is what log p gains from
+    half of the samples to all of them, and the bias what it is still too low by. --exact sums over
+    all states, at most 2^22; if there are more, it explains why it cannot.
 
     --json: {checkpoint, method, dataset, split, datapoints, z_samples, seed, diverged: [index],
     figures: [{replicate, samples, FIGURE, FIGURE_se}], not_exact}, where a row has the figures of
-    its method, and `samples` is K or `exact`. `not_exact` is included with --exact: null or the
+    its method, and `samples` is K or `exact`. Of K >= 4 it also has log_p_gap, log_p_gap_before
+    (from a quarter to half of the samples), log_p_bias_lower and log_p_bias_upper (null if there is
+    no limit). `not_exact` is included with --exact: null or the
     reason.
 
     Example: gmm-study evaluate results/5a7381c7aae1fcdb --samples 1,10,100 --json
@@ -127,21 +131,49 @@ def _print(document: Mapping[str, Any]) -> None:
         "standard error over datapoints, in nats; ess as a fraction of K, exact: of large K",
         highlight=False,
     )
+    if any("log_p_gap" in row for row in document["figures"]):
+        console.print(
+            "gap: what log_p gains from half of the samples to all; bias: what it is still too low "
+            "by (95% interval)",
+            highlight=False,
+        )
     for index in document["diverged"]:
         console.print(f"replicate {index}: diverged, left out")
     for index in dict.fromkeys(row["replicate"] for row in document["figures"]):
         own = [row for row in document["figures"] if row["replicate"] == index]
-        names = [name for name in (*NATS, *SHARES) if any(name in row for row in own)]
-        table = Table(box=None, pad_edge=False, header_style="bold")
-        table.add_column("K", justify="right", no_wrap=True)
-        for name in names:
-            table.add_column(name, justify="right", no_wrap=True)
-        for row in own:
-            count = row["samples"]
-            label = count if isinstance(count, str) else f"{count:,}"
-            table.add_row(label, *(_shown(row, name) for name in names))
         console.print(f"replicate {index}{_z_of(own)}", highlight=False)
-        console.print(table)
+        console.print(_table(own))
+
+
+def _table(rows: Sequence[Mapping[str, Any]]) -> Table:
+    """A row for every K; columns that no row has are left out."""
+    figures: dict[str, Callable[[Mapping[str, Any]], str]] = {
+        name: partial(_shown, name=name) for name in (*NATS, *SHARES)
+    }
+    first, *others = figures.items()
+    columns = dict([first, ("gap", _gap), ("bias", _bias), *others])
+    shown = {name: [show(row) for row in rows] for name, show in columns.items()}
+    shown = {name: texts for name, texts in shown.items() if any(texts)}
+    counts = [row["samples"] for row in rows]
+    labels = [count if isinstance(count, str) else f"{count:,}" for count in counts]
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("K", *shown):
+        table.add_column(name, justify="right", no_wrap=True)
+    for texts in zip(labels, *shown.values(), strict=True):
+        table.add_row(*texts)
+    return table
+
+
+def _gap(row: Mapping[str, Any]) -> str:
+    gap = row.get("log_p_gap")
+    return "" if gap is None else f"{gap:.3f}"
+
+
+def _bias(row: Mapping[str, Any]) -> str:
+    if "log_p_bias_lower" not in row:
+        return ""
+    upper = row["log_p_bias_upper"]
+    return f"{row['log_p_bias_lower']:.3f}-{'any' if upper is None else f'{upper:.3f}'}"
 
 
 def _z_of(rows: Sequence[Mapping[str, Any]]) -> str:

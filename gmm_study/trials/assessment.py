@@ -9,6 +9,7 @@ from torch import Tensor
 
 from gmm_study.estimators import (
     INNER_SAMPLES,
+    bias_interval,
     estimate_log_p,
     estimate_log_z2,
     summarise,
@@ -29,7 +30,9 @@ class Assessment:
 
     Each row has `replicate`, `samples` (the K of the evaluation) and the metrics, each with its
     standard error over datapoints as `..._se`. They are in nats, except `ess` and `ess_star`, which
-    are fractions of K; a value that is not finite is None.
+    are fractions of K; a value that is not finite is None. With K of at least 4 a row also has
+    `log_p_bias_lower` and `log_p_bias_upper`, the 95 percent interval of what `log_p` is too low
+    by (`bias_interval`); an upper end of None means that there is no limit.
     """
 
     checkpoint: Checkpoint
@@ -84,7 +87,7 @@ class Assessment:
         for count in self.evaluation_samples:
             streams = self._streams(index, str(count))
             values = estimate_log_p(model, self.data, count, streams, self.chunk_rows, watch)
-            figures = summarise(values, self.has_p_star)
+            figures = _with_bias(summarise(values, self.has_p_star))
             if z:
                 figures = with_p_star(figures, *z)
             found.append({"replicate": index, "samples": count, **_finite(figures)})
@@ -92,6 +95,19 @@ class Assessment:
 
     def _streams(self, replicate: int, purpose: str) -> RandomStreams:
         return RandomStreams(self.seed, [replicate], f"evaluate {purpose}", self.data.device)
+
+
+def _with_bias(figures: Mapping[str, float]) -> dict[str, float]:
+    """The figures and the interval of the bias of `log_p`, if the gaps are among them."""
+    gaps = ("log_p_gap", "log_p_gap_se", "log_p_gap_before", "log_p_gap_before_se")
+    if not set(gaps) <= set(figures):
+        return dict(figures)
+    interval = bias_interval(*(figures[name] for name in gaps))
+    return {
+        **figures,
+        "log_p_bias_lower": interval.lower,
+        "log_p_bias_upper": interval.upper,
+    }
 
 
 def _finite(figures: Mapping[str, float]) -> dict[str, float | None]:

@@ -88,6 +88,18 @@ def test_the_table_is_what_a_person_gets(bench):
     text = bench.call("evaluate", "gmm/checkpoint", "--samples", "1,10", "--exact").stdout
     for word in ("log_p_tilde", "log_p_star", "ess_star", "exact", "replicate 1", "2 log Z"):
         assert word in text
+    assert all(word in text for word in ("gap", "bias", "95% interval"))
+    few = bench.call("evaluate", "gmm", "--samples", "1,3", "--z-samples", "0").stdout
+    assert "gap" not in few
+
+
+def test_the_gap_and_the_interval_of_the_bias_are_there_from_four_samples_on(bench):
+    document, _ = evaluated(bench, "gmm", "--samples", "3,4,40", "--z-samples", "0", "--exact")
+    for row in document["figures"]:
+        names = {"log_p_gap", "log_p_gap_se", "log_p_gap_before", "log_p_gap_before_se"}
+        limits = {"log_p_bias_lower", "log_p_bias_upper"}
+        assert (names | limits <= set(row)) == (row["samples"] in (4, 40))
+        assert names.isdisjoint(row) == (row["samples"] in (3, "exact"))
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ def record(tmp_path_factory):
     """The folder of a trial of gmm on pictures."""
     folder = tmp_path_factory.mktemp("record")
     data = load_dataset("digits")
-    settings = Hyperparameters(layers=(4,), max_epochs=3, evaluation_samples=2)
+    settings = Hyperparameters(layers=(4,), max_epochs=3, evaluation_samples=4)
     run = TrialRun(TrialConfig(settings, data.name, data.sha256), data, [0], Record.at(str(folder)))
     while not run.finished:
         run.advance()

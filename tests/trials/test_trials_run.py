@@ -64,7 +64,7 @@ def test_a_finished_record_holds_all_its_files_and_figures(tmp_path, method):
     result = json.loads((tmp_path / "result.json").read_text())
     assert (result["trial_id"], result["state"]) == (config.trial_id, "complete")
     assert set(result["replicates"]) == {"0", "1"}
-    names = {"bound", "log_p", "ess"}
+    names = {"bound", "log_p", "log_p_gap", "log_p_gap_before", "ess"}
     if method == "gmm":
         names |= {"log_p_tilde", "ess_star", "log_z2", "log_p_star"}
     for replicate in result["replicates"].values():
