@@ -1,6 +1,6 @@
 """The objectives of the methods: an estimate of a bound in nats, and its gradient."""
 
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor
 
@@ -23,4 +23,22 @@ class Objective(Protocol):
         """`bound`, `log_p` and `ess` of each datapoint with K samples, `[R, B]`."""
 
 
-__all__ = ["GeometricMeanMatching", "Objective", "ReweightedWakeSleep", "VariationalBound"]
+@runtime_checkable
+class FollowsEpochs(Protocol):
+    """An objective that changes from epoch to epoch."""
+
+    def begin_epoch(self, epoch: int) -> None:
+        """Called before the steps of an epoch, the first of which is 1.
+
+        The change must be a function of the epoch alone, so that a training resumes without more
+        state, and must be in memory that a captured step reads.
+        """
+
+
+__all__ = [
+    "FollowsEpochs",
+    "GeometricMeanMatching",
+    "Objective",
+    "ReweightedWakeSleep",
+    "VariationalBound",
+]

@@ -1,5 +1,7 @@
 """The evidence lower bound of a variational autoencoder, or its importance-weighted bound."""
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 
@@ -11,12 +13,23 @@ from gmm_study.objectives.log_weights import effective_sample_size, log_p
 class VariationalBound:
     """Ascends `elbo`, with analytic KL and K reparametrised samples, or `iwae`, the K-sample bound.
 
-    Kingma and Welling, arXiv 1312.6114; Burda et al., arXiv 1509.00519. Gradients by autograd.
+    Kingma and Welling, arXiv 1312.6114; Burda et al., arXiv 1509.00519. Gradients by autograd. With
+    `kl_warm_up_epochs`, the gradient of `elbo` is that of E log p(x | z) - weight * KL, where the
+    weight rises linearly from 0 in the first epoch to 1 after as many epochs (Bowman et al., arXiv
+    1511.06349). All returned bounds have the weight 1.
     """
 
-    def __init__(self, samples: int, bound: str = "elbo") -> None:
+    def __init__(self, samples: int, bound: str = "elbo", kl_warm_up_epochs: int = 0) -> None:
         self.samples = samples
         self.importance_weighted = bound == "iwae"
+        self.warm_up_epochs = 0 if self.importance_weighted else kl_warm_up_epochs
+        self._kl_weight = torch.ones(())
+        self.begin_epoch(1)
+
+    def begin_epoch(self, epoch: int) -> None:
+        """Set the weight of the KL divergence in the steps of an epoch, the first of which is 1."""
+        if self.warm_up_epochs:
+            self._kl_weight.fill_(min(1.0, (epoch - 1) / self.warm_up_epochs))
 
     def add_gradient(
         self, model: VariationalAutoencoder, data: Tensor, streams: RandomStreams
@@ -25,8 +38,10 @@ class VariationalBound:
         parameters = model.parameters
         with torch.enable_grad():
             tensors = {name: parameters[name].detach().requires_grad_() for name in parameters}
-            bound = self._estimates(model, data, streams, tensors)["bound"]
-            gradients = torch.autograd.grad(bound.mean(1).sum(), list(tensors.values()))
+            terms = self._terms(model, data, streams, tensors)
+            bound = self._bound(terms)
+            ascended = self._warmed_up(terms) if self.warm_up_epochs else bound
+            gradients = torch.autograd.grad(ascended.mean(1).sum(), list(tensors.values()))
         for name, gradient in zip(tensors, gradients, strict=True):
             parameters.gradient(name).add_(gradient)
         return bound.detach()
@@ -35,22 +50,42 @@ class VariationalBound:
         self, model: VariationalAutoencoder, data: Tensor, streams: RandomStreams
     ) -> dict[str, Tensor]:
         """`bound`, `log_p` and `ess` of each datapoint with K samples, `[R, B]`."""
-        tensors = model.parameters.views_of(model.parameters.flat)
-        return self._estimates(model, data, streams, tensors)
+        terms = self._terms(model, data, streams, model.parameters.views_of(model.parameters.flat))
+        return {
+            "bound": self._bound(terms),
+            "log_p": log_p(terms.log_weights),
+            "ess": effective_sample_size(terms.log_weights),
+        }
 
-    def _estimates(
+    def _terms(
         self,
         model: VariationalAutoencoder,
         data: Tensor,
         streams: RandomStreams,
         tensors: dict[str, Tensor],
-    ) -> dict[str, Tensor]:
+    ) -> "_Terms":
         encoding = model.encode(data, self.samples, streams, tensors)
         log_likelihood = model.log_likelihood(data, encoding.z, tensors)
         log_weights = log_likelihood + log_prior_ratio(encoding)
-        estimate = log_p(log_weights)
+        return _Terms(log_likelihood.mean(2), kl_divergence(encoding), log_weights)
+
+    def _bound(self, terms: "_Terms") -> Tensor:
         if self.importance_weighted:
-            bound = estimate
-        else:
-            bound = log_likelihood.mean(2) - kl_divergence(encoding)
-        return {"bound": bound, "log_p": estimate, "ess": effective_sample_size(log_weights)}
+            return log_p(terms.log_weights)
+        return terms.log_likelihood - terms.kl
+
+    def _warmed_up(self, terms: "_Terms") -> Tensor:
+        # In the device's memory from the first step on, which is not captured.
+        self._kl_weight = self._kl_weight.to(terms.kl.device)
+        return terms.log_likelihood - self._kl_weight * terms.kl
+
+
+class _Terms(NamedTuple):
+    """The parts of the bounds, in nats."""
+
+    log_likelihood: Tensor
+    """Mean of log p(x | z_k) over the samples, `[R, B]`."""
+    kl: Tensor
+    """KL(q(z | x) || p(z)), `[R, B]`."""
+    log_weights: Tensor
+    """log p(x, z_k) - log q(z_k | x), `[R, B, K]`."""

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from gmm_study.estimators import estimate_bound
 from gmm_study.models import RandomStreams
+from gmm_study.objectives import FollowsEpochs
 from gmm_study.training.build import build_model, build_objective
 from gmm_study.training.captured import Graphs, StepRunner, cuda_graphs
 from gmm_study.training.hyperparameters import Hyperparameters
@@ -62,6 +63,11 @@ class ReplicateGroup:
         self._graphs_on = graphs_on
         self._data: Tensor | None = None
         self._runner: StepRunner | None = None
+
+    def begin_epoch(self, epoch: int) -> None:
+        """Tell the objective which epoch is next, if it depends on that."""
+        if isinstance(self.objective, FollowsEpochs):
+            self.objective.begin_epoch(epoch)
 
     def train_epoch(self, data: Tensor) -> Tensor:
         """One pass over `data` `[N, D]` in a new order; returns the mean bound `[R]` in nats."""

@@ -41,7 +41,7 @@ class Hyperparameters:
     layers: tuple[int, ...] = setting(
         (100, 50, 25),
         "Sizes of the latent layers from the data up, such as 48,24,12, or a geometric rule "
-        "depth=12,first=300,last=10. vae: the last is the Gaussian z, the others are hidden layers.",
+        "depth=12,first=300,last=10. vae: the last is that of z, the others are hidden layers.",
         group="Model",
         at_least=1,
     )
@@ -119,6 +119,15 @@ class Hyperparameters:
         "The bound that the vae maximises.",
         group="Objective",
         choices=("elbo", "iwae"),
+    )
+    kl_warm_up_epochs: int = setting(
+        0,
+        "Epochs over which the weight of the KL divergence in the vae's elbo rises from 0 to 1, "
+        "linearly. The reported bounds have the weight 1.",
+        group="Objective",
+        at_least=0,
+        read_by={"bound": ("elbo",)},
+        in_identity_at_default=False,
     )
     q_baseline: str = setting(
         "uniform",

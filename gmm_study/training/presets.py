@@ -93,6 +93,7 @@ AUTHORS = Preset(
         PresetSetting("l1", 0.0, f"{_TRAIN} `--l1reg`; rws has none", _BELIEF_NETWORKS),
         PresetSetting("l2", 0.0, f"{_TRAIN} `--l2reg`; rws has none", _BELIEF_NETWORKS),
         PresetSetting("bound", "elbo", f"{_VAE} `VAE.log_likelihood_bound`", ("vae",)),
+        PresetSetting("kl_warm_up_epochs", 0, f"{_VAE} `VAE.log_likelihood_bound`", ("vae",)),
         PresetSetting("vae_initialisation", "normal", f"{_VAE} `VAE.__init__`", ("vae",)),
         PresetSetting("activation", "relu", f"{_TRAIN} `--activation`", ("vae",)),
         PresetSetting("decoder_order", "same", f"{_VAE} `VAE.__init__`", ("vae",)),

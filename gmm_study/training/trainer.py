@@ -92,6 +92,7 @@ class Trainer:
         settings, epoch = self.hyperparameters, replicates[0].epoch + 1
         started, rate = perf_counter(), learning_rate(settings, epoch)
         group.optimizer.set_learning_rate(rate)
+        group.begin_epoch(epoch)
         estimates = {"train": group.train_epoch(self.train_data)}
         validated = must_validate(settings, epoch, max(each.seconds for each in replicates))
         if validated:

@@ -100,6 +100,14 @@ def test_replays_train_as_steps_do_to_the_last_bit(method, optimizer, settings):
     assert captured.log.count("replay") > 6 * steps_an_epoch // 3
 
 
+def test_replays_follow_the_weight_of_a_kl_divergence_that_warms_up():
+    settings = some_hyperparameters(method="vae", kl_warm_up_epochs=7, max_epochs=10, patience=10)
+    plain = train(SideBySide(settings, DATA, [0, 1]))
+    captured = train(Captured(settings, DATA, [0, 1]))
+    assert_same_progress(captured, plain)
+    assert captured.log.count("replay") > captured.log.count("capture")
+
+
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_replays_follow_a_learning_rate_that_changes(optimizer):
     changing = {"warm_up_epochs": 2, "schedule": "linear", "max_epochs": 10, "patience": 10}

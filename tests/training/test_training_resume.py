@@ -60,6 +60,18 @@ def test_other_settings_resume_bit_for_bit(settings):
     assert_same_progress(train(resumed), unstopped)
 
 
+@pytest.mark.parametrize("kind", [Trainer, SideBySide])
+@pytest.mark.parametrize("epochs", [1, 2, 5])
+def test_a_kl_divergence_that_warms_up_resumes_bit_for_bit(kind, epochs):
+    settings = some_hyperparameters(method="vae", kl_warm_up_epochs=4)
+    unstopped = train(kind(settings, DATA, [0, 1]))
+    resumed = stopped_and_resumed(train(kind(settings, DATA, [0, 1]), epochs))
+    assert_same_progress(train(resumed), unstopped)
+    sudden = some_hyperparameters(method="vae")
+    with pytest.raises(AssertionError):
+        assert_same_progress(train(kind(sudden, DATA, [0, 1])), unstopped)
+
+
 @pytest.mark.sampled
 @pytest.mark.parametrize("stops", [[0], [1], [6], [1, 1, 1], [2, 0, 3]])
 def test_it_does_not_matter_when_or_how_often_training_was_stopped(stops):
