@@ -16,6 +16,8 @@ from gmm_study.addresses import redact
 from gmm_study.errors import InputError
 
 PARTIAL = ".partial"
+SET_ASIDE = ".folder"
+"""How the new name of a folder ends that had the name of a file."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ class Folder:
             raise InputError(f"storage: '{self.path}' cannot be written: {reason}") from None
 
     def read_file(self, name: str) -> bytes | None:
-        """The content of a file, None if there is no such file."""
+        """The content of a file, None if there is no such file. `ValueError` for a folder."""
         path = f"{self.path}/{name}"
         try:
             if self.is_local:
@@ -58,11 +60,14 @@ class Folder:
                 return bytes(stream.read())
         except FileNotFoundError:
             return None
+        except IsADirectoryError:
+            raise ValueError(f"{path} cannot be read: it is a folder, not a file") from None
 
     def write_file(self, name: str, content: bytes, kept_as: str | None = None) -> None:
         """Replace a file atomically: readers see the old content or the new, never a part.
 
-        With `kept_as`, the old content is kept under that name. For a moment it is there alone.
+        With `kept_as`, the old content is kept under that name. For a moment it is there alone. A
+        folder in the place of the file is renamed, with all that it holds.
         """
         target = f"{self.path}/{name}"
         self.file_system.create_dir(target.rpartition("/")[0], recursive=True)
@@ -78,7 +83,7 @@ class Folder:
                 file.flush()
                 os.fsync(file.fileno())
             self._keep(name, kept_as)
-            os.replace(partial, target)
+            _put(partial, target)
         finally:
             Path(partial).unlink(missing_ok=True)
 
@@ -117,6 +122,15 @@ class Folder:
         if kept_as is not None:
             with suppress(FileNotFoundError):
                 self.file_system.move(f"{self.path}/{name}", f"{self.path}/{kept_as}")
+
+
+def _put(partial: str, target: str) -> None:
+    """Rename a file, and before it a folder that has the name."""
+    try:
+        os.replace(partial, target)
+    except IsADirectoryError:
+        os.replace(target, f"{target}.{uuid.uuid4().hex[:8]}{SET_ASIDE}")
+        os.replace(partial, target)
 
 
 def resolve(storage: str) -> tuple[pyarrow.fs.FileSystem, str]:

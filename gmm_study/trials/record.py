@@ -14,16 +14,17 @@ reports are derived from it.
 
 Unreadable files are never trusted. If `result.json` is unreadable, the trial counts as failed, and
 `--retry-failed` evaluates it again from its checkpoint; if both checkpoints are unreadable, it is
-trained again. An unreadable `status.json` is ignored.
+trained again. An unreadable `status.json` is ignored. A folder that has the name of a file is
+unreadable too.
 """
 
 import os
 import re
 import socket
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, suppress
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.fs
@@ -51,6 +52,8 @@ METRICS_SCHEMA = pa.schema(
 TRIAL_SILENT_SECONDS = 600.0
 """Seconds without a sign of life after which a trial on another host counts as abandoned."""
 LOG = "log.txt"
+
+T = TypeVar("T")
 
 
 class RecordStore:
@@ -103,11 +106,7 @@ class Record(Folder):
 
     def config(self) -> TrialConfig | None:
         """The configuration, None if there is no record. Raises `ValueError` if unreadable."""
-        document = self.read_json("config.json")
-        try:
-            return None if document is None else TrialConfig.from_json(document)
-        except (LookupError, TypeError, AttributeError, InputError) as error:
-            raise ValueError(f"{self.path}/config.json cannot be read: {error}") from None
+        return self._parsed("config.json", TrialConfig.from_json)
 
     def mend_config(self, config: TrialConfig) -> None:
         """Rewrite the configuration if it is missing or unreadable."""
@@ -131,8 +130,7 @@ class Record(Folder):
     def status(self) -> TrialStatus:
         """The last status; an empty one if there is none or it is unreadable."""
         try:
-            document = self.read_json("status.json")
-            return TrialStatus.from_json(document) if document else TrialStatus()
+            return self._parsed("status.json", TrialStatus.from_json) or TrialStatus()
         except ValueError:
             return TrialStatus()
 
@@ -192,11 +190,7 @@ class Record(Folder):
 
     def result(self) -> TrialResult | None:
         """The result, None if no replicate has one yet. Raises `ValueError` if unreadable."""
-        document = self.read_json("result.json")
-        try:
-            return None if document is None else TrialResult.from_json(document)
-        except ValueError as error:
-            raise ValueError(f"{self.path}/result.json cannot be read: {error}") from None
+        return self._parsed("result.json", TrialResult.from_json)
 
     def standing(self, replicates: int) -> Standing:
         """The standing of the trial, given the number of wanted replicates."""
@@ -248,6 +242,14 @@ class Record(Folder):
         for name, content in files.items():
             former = (kept_as or {}).get(name)
             self.write_file(f"checkpoint/{name}", content, former and f"checkpoint/{former}")
+
+    def _parsed(self, name: str, parse: Callable[[dict[str, Any]], T]) -> T | None:
+        """What a file says, None if there is no such file. Raises `ValueError` if unreadable."""
+        document = self.read_json(name)
+        try:
+            return None if document is None else parse(document)
+        except (LookupError, TypeError, AttributeError, ValueError) as error:
+            raise ValueError(f"{self.path}/{name} cannot be read: {error}") from None
 
     @property
     def _lock_path(self) -> str:

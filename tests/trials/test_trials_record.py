@@ -19,6 +19,7 @@ from gmm_study.training.state import TrialState
 from gmm_study.trials.config import TrialConfig
 from gmm_study.trials.record import Record, RecordStore
 from gmm_study.trials.status import TrialStatus
+from gmm_study.trials.survey import survey
 from tests.training.small import a_dataset, some_hyperparameters
 from tests.trials.results import result_of
 
@@ -373,6 +374,46 @@ def test_a_configuration_and_curves_that_cannot_be_read_are_said_to_be(tmp_path,
             read()
     record.mend_config(CONFIG)
     assert record.config().trial_id == CONFIG.trial_id
+
+
+FILES = ("config.json", "status.json", "result.json", "metrics.parquet")
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_folder_with_the_name_of_a_file_is_unreadable_and_costs_no_other_trial(tmp_path, name):
+    store = RecordStore(str(tmp_path))
+    for trial_id in ("bad", "good"):
+        store.record(trial_id).write_config(CONFIG)
+        store.record(trial_id).write_status(TrialState.COMPLETE)
+        store.record(trial_id).write_metrics(ROWS)
+        store.record(trial_id).write_result(RESULT)
+    (tmp_path / "bad" / name).unlink()
+    (tmp_path / "bad" / name / "mine").mkdir(parents=True)
+    expected = TrialState.FAILED if name == "result.json" else TrialState.COMPLETE
+    standings = survey(store, ["bad", "good"], 1)
+    assert (standings["bad"].state, standings["good"].state) == (expected, TrialState.COMPLETE)
+    bad = store.record("bad")
+    assert (bad.status() == TrialStatus()) is (name == "status.json")
+    for other, read in (
+        ("config.json", bad.config),
+        ("result.json", bad.result),
+        ("metrics.parquet", bad.metrics),
+    ):
+        if name == other:
+            with pytest.raises(ValueError, match=rf"{name} cannot be read: it is a folder"):
+                read()
+        else:
+            assert read() is not None
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_takes_the_place_of_a_folder_of_its_name_which_is_kept(tmp_path, name):
+    record = Record.at(str(tmp_path))
+    (tmp_path / name / "mine").mkdir(parents=True)
+    record.write_file(name, b"{}")
+    assert record.read_file(name) == b"{}"
+    (kept,) = tmp_path.glob(f"{name}.*")
+    assert [path.name for path in kept.iterdir()] == ["mine"]
 
 
 def test_a_folder_that_cannot_be_written_is_refused_before_anything_is_trained(tmp_path):

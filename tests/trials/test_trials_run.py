@@ -332,6 +332,15 @@ def test_what_cannot_be_read_is_made_again(tmp_path, name):
     assert final_figures(record) == before
 
 
+def test_a_trial_runs_although_folders_have_the_names_of_its_files(tmp_path):
+    config, record = a_config(), Record.at(str(tmp_path))
+    for name in ("config.json", "status.json", "result.json", "metrics.parquet"):
+        (tmp_path / name).mkdir()
+    finish(TrialRun(config, DATA, range(2), record))
+    assert record.state(2) is TrialState.COMPLETE
+    assert record.config().trial_id == config.trial_id
+
+
 def test_a_device_that_is_not_there_is_refused(monkeypatch):
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     assert choose_device("auto") == choose_device("cpu") == "cpu"
