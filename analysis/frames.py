@@ -66,7 +66,8 @@ class Records:
     `best_epoch`, `seconds`, `ending` (why its training ended), `kept` (which parameters are its
     model; both missing in old records), and one column per final metric (nats; NaN if it is not
     finite).
-    `warnings`: a line per record that could not be read; its row in `trials` is `failed`.
+    `warnings`: a line per file that could not be read. Without its `result.json`, a trial is
+    `failed`; without its `config.json`, it has no settings.
     """
 
     trials: pd.DataFrame
@@ -94,8 +95,9 @@ def load(
 
     `study` is NAME for `studies/NAME.yaml` under the current folder, the path of such a file, or a
     loaded study; its trials are found through the checksums in the records, without reading data.
-    A trial without a record has no row. A record that cannot be read has a row with the state
-    `failed` and the reason, and a line in `warnings`. A missing folder has no records.
+    A trial without a record has no row. A trial whose result cannot be read has a row with the
+    state `failed` and the reason. Every file that cannot be read has a line in `warnings`. A
+    missing folder has no records.
     Raises `InputError` for an invalid storage address or study.
     """
     if not (isinstance(storage, RecordStore) or (isinstance(storage, str) and storage)):
@@ -111,7 +113,7 @@ def load(
     return Records(
         trials=_typed([reading.trial for reading in read], _TRIAL),
         replicates=_typed([row for reading in read for row in reading.replicates], _REPLICATE),
-        warnings=tuple(reading.warning for reading in read if reading.warning),
+        warnings=tuple(warning for reading in read for warning in reading.warnings),
         read_curves=lambda ids: _curves(store, ids),
     )
 

@@ -19,39 +19,50 @@ UNREADABLE = (ValueError, OSError, ArrowException)
 class Reading:
     """What was read of a record: the row of its `trial`, and the rows of its `replicates`.
 
-    `exists` is false of a trial that has no record. `warning` is a line on what cannot be read; the
-    trial then counts as failed and has no replicates.
+    `exists` is false of a trial that has no record. `warnings` has a line for each file that cannot
+    be read. Without its `config.json`, the trial keeps its state and its replicates, as in a plan,
+    but has no settings; without its `result.json`, it counts as failed and has no replicates.
     """
 
     def __init__(self, store: RecordStore, trial_id: str) -> None:
         self.trial: dict[str, Any] = {"trial_id": trial_id, "reason": ""}
         self.replicates: list[dict[str, Any]] = []
-        self.warning = ""
+        self.warnings: list[str] = []
         self.exists = True
-        self._file = "config.json"
         try:
-            self._read(store.record(trial_id))
+            record = store.record(trial_id)
+            configured = self._read_config(record)
+            self._read_standing(record, configured)
         except UNREADABLE as error:
-            why = line(error).rpartition("cannot be read: ")[2]
-            reason, failed = f"{self._file} cannot be read: {why}", str(TrialState.FAILED)
+            reason, failed = self._warn("result.json", error), str(TrialState.FAILED)
             self.trial |= {"state": failed, "status": failed, "reason": reason}
-            self.warning = f"{trial_id}: {reason}"
-            self.replicates = []
 
-    def _read(self, record: Record) -> None:
-        config = record.config()
+    def _warn(self, file: str, error: Exception) -> str:
+        why = line(error).rpartition("cannot be read: ")[2]
+        reason = f"{file} cannot be read: {why}"
+        self.warnings.append(f"{self.trial['trial_id']}: {reason}")
+        return reason
+
+    def _read_config(self, record: Record) -> bool:
+        """Take the settings; whether there is a configuration, readable or not."""
+        try:
+            config = record.config()
+        except UNREADABLE as error:
+            self._warn("config.json", error)
+            return True
         if config is not None:
             self.trial |= config.flat()
-        self._file = "result.json"
+        return config is not None
+
+    def _read_standing(self, record: Record, configured: bool) -> None:
         standing = record.standing(replicates=0)
         if standing.problem:
             raise ValueError(standing.problem)
+        self.exists = bool(configured or standing.result or standing.status != TrialStatus())
+        if self.exists and not configured:
+            self._warn("config.json", FileNotFoundError("it is missing"))
         if standing.result:
             self._take_result(standing.result)
-        self.exists = bool(config or standing.result or standing.status != TrialStatus())
-        if config is None and self.exists:
-            self._file = "config.json"
-            raise FileNotFoundError("it is missing")
         self.trial |= {"state": str(standing.state), "status": str(standing.rest)}
         if standing.rest is TrialState.FAILED:
             self.trial["reason"] = line(standing.status.error or "no reason was recorded")

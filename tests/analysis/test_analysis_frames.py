@@ -6,6 +6,7 @@ import pytest
 
 from analysis import join, load
 from gmm_study.training.state import TrialState
+from gmm_study.trials.survey import survey
 
 DEPTHS = {"layers.depth": {"grid": [1, 2]}}
 SIZES = {"layers": {"first": 8, "last": 4}}
@@ -61,8 +62,9 @@ def test_a_broken_result_is_reported_and_costs_no_other_record(lab, figures, con
     assert "result.json" in joined.loc[joined["x"] == 2, "reason"].iloc[0]
 
 
-def test_a_configuration_that_cannot_be_read_or_is_missing_is_reported(lab, figures):
-    first, second = (t.config for t in lab.plan(space=DEPTHS, fixed=SIZES).trials)
+def test_a_configuration_that_cannot_be_read_or_is_missing_costs_the_settings_alone(lab, figures):
+    plan = lab.plan(space=DEPTHS, fixed=SIZES)
+    first, second = (t.config for t in plan.trials)
     for config in (first, second):
         lab.write(config, figures(-21.0, -20.0))
     folder = lab.folder / "results"
@@ -71,7 +73,11 @@ def test_a_configuration_that_cannot_be_read_or_is_missing_is_reported(lab, figu
 
     records = load(lab.store)
 
-    assert list(records.trials["state"]) == ["failed", "failed"]
+    standings = survey(lab.store, records.trials["trial_id"], 1)
+    assert list(records.trials["state"]) == [standing.state for standing in standings.values()]
+    assert list(records.trials["state"]) == ["complete", "complete"]
+    assert set(records.replicates["trial_id"]) == {first.trial_id, second.trial_id}
+    assert "layers" not in records.trials
     assert len(records.warnings) == 2
     assert all("config.json" in warning for warning in records.warnings)
 
