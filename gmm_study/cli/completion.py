@@ -22,6 +22,7 @@ from click.shell_completion import (
 
 from gmm_study.errors import InputError
 from gmm_study.training.hyperparameters import Hyperparameters
+from gmm_study.training.presets import PRESETS
 
 SHELLS = ("bash", "zsh", "fish")
 VARIABLE = "_GMM_STUDY_COMPLETE"
@@ -99,6 +100,8 @@ def choices_of(name: str) -> tuple[str, ...]:
 
 
 def _values_of(key: str) -> Iterable[str]:
+    if key == "preset":
+        return PRESETS
     return dataset_names() if key == "dataset" else choices_of(key)
 
 

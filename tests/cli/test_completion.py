@@ -37,6 +37,8 @@ def _in_its_folder(bench, monkeypatch):
         (["plan", "tiny", "--set", "replic"], ["replicates="]),
         (["plan", "tiny", "--set", "method="], ["method=gmm", "method=rws", "method=vae"]),
         (["plan", "tiny", "--set", "dataset=mush"], ["dataset=mushrooms"]),
+        (["plan", "tiny", "--set", "preset="], ["preset=authors"]),
+        (["train", "--preset", "a"], ["authors"]),
         (["train", "--method", "r"], ["rws"]),
         (["train", "--optimizer", "a"], ["adam"]),
         (["new", "mine", "--method", "v"], ["vae"]),
