@@ -63,7 +63,7 @@ def train(
     `cuda`. `threads` is the number of CPU threads, None for all. `watch` is called after every
     epoch; `working` shows other steps that take time. Raises `InputError` for a hyperparameter that
     is unknown, out of range or not used by the method, for unusable data, and if the folder holds
-    another trial.
+    another trial or the folders of trials, as the storage of a study does.
     """
     _check_least(1, replicates=replicates, threads=threads)
     method = str(hyperparameters.get("method", Hyperparameters.method))

@@ -27,7 +27,8 @@ def run_once(
 
     The record is kept in `output`; if the folder already holds this trial, training continues from
     there. `threads` is the number of CPU threads; it changes the results only by rounding. Raises
-    `InputError` if `output` holds another trial, or if the device is not available.
+    `InputError` if `output` holds another trial or the folders of trials, or if the device is not
+    available.
     """
     chosen = choose_device(device)
     if threads is not None:
@@ -61,10 +62,22 @@ def _check_output(record: Record, config: TrialConfig, replicates: int) -> None:
             f"output: '{record.path}' holds trial {held.trial_id} of another configuration; "
             "give another folder"
         )
+    if held is None and (other := _trial_inside(Path(record.path))):
+        raise InputError(
+            f"output: '{record.path}' is a folder of trials, such as '{other}'; "
+            f"give the trial a folder of its own, such as '{record.path}/{config.trial_id}'"
+        )
     if busy:
         raise _busy(record)
     if not record.state(replicates).has_result:
         record.check_writable()
+
+
+def _trial_inside(folder: Path) -> str | None:
+    """The name of a folder inside that is the record of a trial; None if there is none."""
+    configs = folder.glob("*/config.json")
+    names = (file.parent.name for file in configs if (file.parent / "status.json").exists())
+    return min(names, default=None)
 
 
 def _busy(record: Record) -> InputError:

@@ -111,6 +111,14 @@ def test_an_output_folder_of_another_trial_is_left_alone(bench):
     assert "out" in line
 
 
+def test_a_storage_is_no_output_folder_of_a_trial(bench):
+    tiny = ("train", "--dataset", "data.npz", "--layers", "6", "--evaluation-samples", "10")
+    bench.call(*tiny, "--max-epochs", "1", "--output", "results/first")
+    line = complaint(bench, *tiny, "--max-epochs", "2", "--output", "results")
+    for part in ("output: ", "results'", "'first'", "a folder of its own"):
+        assert part in line
+
+
 @pytest.mark.figure
 def test_a_place_where_no_report_can_be_written_is_told_in_one_line(bench):
     (bench.folder / "reports").write_text("a file")

@@ -298,6 +298,29 @@ def test_a_folder_with_another_trial_is_refused_and_left_alone(tmp_path):
     assert after == before
 
 
+def test_a_folder_of_trials_is_no_place_for_one_and_left_alone(tmp_path):
+    store = tmp_path / "results"
+    run_once(a_config(), DATA, 1, store / "first trial", device="cpu")
+    before = sorted(store.rglob("*"))
+    with pytest.raises(InputError) as refusal:
+        run_once(a_config(seed=1), DATA, 1, store, device="cpu")
+    right = f"{store}/{a_config(seed=1).trial_id}"
+    for part in ("output: ", f"'{store}'", "'first trial'", right):
+        assert part in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+    assert sorted(store.rglob("*")) == before
+    run_once(a_config(seed=1), DATA, 1, right, device="cpu")
+
+
+def test_a_folder_with_something_else_takes_a_trial_which_goes_on_there(tmp_path):
+    (tmp_path / "a project").mkdir()
+    (tmp_path / "a project" / "config.json").write_text("{}")
+    for replicates in (1, 2):
+        result = run_once(a_config(), DATA, replicates, tmp_path, device="cpu")
+        assert len(result.replicates) == replicates
+        run_once(a_config(seed=1), DATA, 1, tmp_path / "inside", device="cpu")
+
+
 @pytest.mark.process
 def test_a_folder_that_another_process_trains_into_is_refused(tmp_path, another_process):
     with another_process(tmp_path), pytest.raises(InputError, match=r"^output: .*another process"):
