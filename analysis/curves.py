@@ -92,8 +92,9 @@ def stopped_early(plan: Plan, ended: pd.DataFrame) -> pd.Series:
     trials = (trial.config for trial in plan.trials if trial.config.trial_id in needed)
     settings = {config.trial_id: config.hyperparameters for config in trials}
     of_row = [settings[trial_id] for trial_id in ended["trial_id"]]
-    before = ended["epochs"] < [own.max_epochs for own in of_row]
-    waited = ended["epochs"] - ended["best_epoch"] >= [own.patience for own in of_row]
+    before = ended["epochs"] < [own.total_epochs for own in of_row]
+    patience = [own.stage_list[-1].patience for own in of_row]
+    waited = ended["epochs"] - ended["best_epoch"] >= patience
     return (ended["replicate_state"] == TrialState.COMPLETE) & (before | waited).fillna(True)
 
 

@@ -142,7 +142,8 @@ def _settings() -> Iterator[str]:
         default: Any = spec.default
         if isinstance(default, tuple):
             default = ",".join(map(str, default))
-        takes, read_by = _range(spec.type, facts), _read_by(spec.name, facts)
+        kind = list if spec.name == "stages" else spec.type
+        takes, read_by = _range(kind, facts), _read_by(spec.name, facts)
         row = code(spec.name), takes, code(_plain(default)), read_by, facts["help"]
         groups.setdefault(facts["group"], []).append(row)
     for group, rows in groups.items():
@@ -169,7 +170,13 @@ def _plain(default: object) -> str:
 def _range(kind: Any, facts: Mapping[str, Any]) -> str:
     if facts["choices"]:
         return ", ".join(map(code, facts["choices"]))
-    names = {int: "integer", int | None: "integer", float: "number", float | None: "number"}
+    names = {
+        list: "list of mappings",
+        int: "integer",
+        int | None: "integer",
+        float: "number",
+        float | None: "number",
+    }
     limits = {"at_least": ">=", "above": ">", "below": "<"}
     said = [f"{sign} {facts[name]:g}" for name, sign in limits.items() if facts[name] is not None]
     return " ".join([names.get(kind, "sizes"), ", ".join(said)]).strip()

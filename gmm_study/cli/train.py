@@ -17,6 +17,7 @@ from gmm_study.cli.completion import choices_of, complete_among
 from gmm_study.cli.console import working
 from gmm_study.cli.data import dataset_option
 from gmm_study.cli.trained import device_option, threads_option
+from gmm_study.errors import InputError
 from gmm_study.training.hyperparameters import Hyperparameters
 from gmm_study.training.presets import PRESETS
 
@@ -44,6 +45,8 @@ def _hyperparameter_options(command: Callable[..., None]) -> Callable[..., None]
         choices = "METHOD" if open_ended else "|".join(spec.metadata["choices"] or ())
         optional = {int | None: "int", float | None: "float"}
         kind = (optional.get(spec.type) or spec.type.__name__).upper()
+        if spec.name == "stages":
+            kind, shown = "LIST", ""
         metavar = choices or {"TUPLE": "SIZES", "STR": "TEXT", "INT": "INTEGER"}.get(kind, kind)
         option = click.option(
             _flag(spec),
@@ -110,7 +113,9 @@ def train(
     """
     from gmm_study.api import checkpoints
 
-    given = {name: value for name, value in settings.items() if value is not None}
+    given: dict[str, Any] = {name: text for name, text in settings.items() if text is not None}
+    if "stages" in given:
+        given["stages"] = _parsed("stages", given["stages"])
     console = Console(stderr=True)
     columns = (
         TextColumn("{task.description}"),
@@ -150,6 +155,16 @@ def train(
         print_json({**trained.config.to_json(), **trained.result.to_json()})
     else:
         _print_result(trained.result)
+
+
+def _parsed(name: str, text: str) -> Any:
+    """The value of an option that is written as YAML."""
+    from gmm_study.study.read import parse_yaml
+
+    try:
+        return parse_yaml(text)
+    except InputError as error:
+        raise InputError(f"{name}: {error}") from None
 
 
 def _print_result(result: "TrialResult") -> None:

@@ -24,7 +24,8 @@ def calibrate(
     """For each method, train the configuration of median work for a moment, on the CPU."""
 
     def work(config: TrialConfig) -> float:
-        return epoch_work(Workload.of(config.hyperparameters, datasets[config.dataset_sha256]))
+        first = config.hyperparameters.stage_list[0]
+        return epoch_work(Workload.of(first, datasets[config.dataset_sha256]))
 
     by_method: dict[str, list[TrialConfig]] = {}
     for config in sorted(configs, key=work):
@@ -40,7 +41,7 @@ def calibrate(
 
 @torch.no_grad()
 def _observe(config: TrialConfig, dataset: Dataset) -> Observation:
-    settings = config.hyperparameters
+    settings = config.hyperparameters.stage_list[0]
     group = ReplicateGroup(settings, dataset.dims, [0], torch.device("cpu"))
     train = torch.from_numpy(dataset.train)
     batches = cycle(torch.arange(len(train)).split(settings.batch_size))

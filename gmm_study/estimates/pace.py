@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from gmm_study.data import Dataset
-from gmm_study.estimates.cost import Workload, epoch_work
+from gmm_study.estimates.training import training_work
 from gmm_study.training.state import TrialState
 from gmm_study.trials.config import TrialConfig
 from gmm_study.trials.standing import Standing
@@ -36,12 +36,14 @@ def observations(
     """
     found = []
     for config, standing in trials:
-        epochs, seconds = _epochs_and_seconds(standing, on_gpu, replicates)
+        spans, seconds = _spans_and_seconds(standing, on_gpu, replicates)
         dataset = datasets.get(config.dataset_sha256)
-        if dataset is not None and epochs > 0 and seconds > 0:
-            work = epochs * epoch_work(Workload.of(config.hyperparameters, dataset))
-            method = config.hyperparameters.method
-            found.append(Observation(method, config.dataset_sha256, work, seconds))
+        if dataset is not None and seconds > 0:
+            settings = config.hyperparameters
+            work = sum(training_work(settings, dataset, *span) for span in spans)
+            if work > 0:
+                observed = Observation(settings.method, config.dataset_sha256, work, seconds)
+                found.append(observed)
     return found
 
 
@@ -63,12 +65,12 @@ class Pace:
 
 
 def fractions_trained(trials: Iterable[tuple[TrialConfig, Standing]]) -> dict[str, float]:
-    """By method, the mean fraction of `max_epochs` after which replicates ended."""
+    """By method, the mean fraction of the limit of epochs after which replicates ended."""
     fractions: dict[str, list[float]] = {}
     for config, standing in trials:
         settings = config.hyperparameters
         fractions.setdefault(settings.method, []).extend(
-            min(1.0, each.epochs / settings.max_epochs) for each in standing.ended.values()
+            min(1.0, each.epochs / settings.total_epochs) for each in standing.ended.values()
         )
     return {method: sum(each) / len(each) for method, each in fractions.items() if each}
 
@@ -78,14 +80,19 @@ def _kinds(method: str, dataset_sha256: str) -> tuple[tuple[str, ...], ...]:
     return (method, dataset_sha256), (method,), ()
 
 
-def _epochs_and_seconds(standing: Standing, on_gpu: bool, replicates: int) -> tuple[float, float]:
-    """For ended replicates, what they took; for a running trial, what it still expects to take."""
+def _spans_and_seconds(
+    standing: Standing, on_gpu: bool, replicates: int
+) -> tuple[list[tuple[int, int]], float]:
+    """First and last epochs, and the seconds that they took or will take.
+
+    They are those of the ended replicates, or of a running trial those that it still has to train.
+    """
     status, ended = standing.status, standing.ended.values()
     if standing.state is TrialState.RUNNING:
         if status.max_epochs is None or status.epoch is None or status.seconds_left is None:
-            return 0.0, 0.0
-        epochs = (status.max_epochs - status.epoch) * standing.unended(replicates)
-        return epochs, status.seconds_left
+            return [], 0.0
+        span = (status.epoch, status.max_epochs)
+        return [span] * standing.unended(replicates), status.seconds_left
     if standing.on_gpu != on_gpu:
-        return 0.0, 0.0
-    return sum(each.epochs for each in ended), sum(each.seconds for each in ended)
+        return [], 0.0
+    return [(0, each.epochs) for each in ended], sum(each.seconds for each in ended)

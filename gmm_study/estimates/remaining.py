@@ -13,8 +13,9 @@ from heapq import heapreplace
 from pathlib import Path
 
 from gmm_study.data import Dataset
-from gmm_study.estimates.cost import Workload, epoch_work, evaluation_work, memory
+from gmm_study.estimates.cost import Workload, evaluation_work, memory
 from gmm_study.estimates.pace import Observation, Pace, fractions_trained, observations
+from gmm_study.estimates.training import training_work
 from gmm_study.study import Plan, PlannedTrial, Study
 from gmm_study.trials.config import TrialConfig
 from gmm_study.trials.record import RecordStore
@@ -78,16 +79,20 @@ def estimate(
     def seconds_left(trial: PlannedTrial) -> float:
         settings = trial.config.hyperparameters
         standing = standings.get(trial.config.trial_id, Standing())
-        load = Workload.of(settings, datasets[trial.config.dataset_sha256])
-        expected = settings.max_epochs * fractions.get(settings.method, 1.0)
-        epochs = max(0.0, study.scheduler.expected_epochs(expected) - standing.epoch)
-        work = epochs * epoch_work(load) + evaluation_work(load)
-        return TRIAL_SECONDS + standing.unended(study.replicates) * work * pace.of(trial.config)
+        data, unit = datasets[trial.config.dataset_sha256], pace.of(trial.config)
+        expected = settings.total_epochs * fractions.get(settings.method, 1.0)
+        end = study.scheduler.expected_epochs(expected)
+        training = unit * training_work(settings, data, standing.epoch, end)
+        if settings.max_seconds is not None:
+            training = min(training, settings.max_seconds)
+        evaluating = unit * evaluation_work(Workload.of(settings.stage_list[-1], data))
+        return TRIAL_SECONDS + standing.unended(study.replicates) * (training + evaluating)
 
     taken = [seconds_left(trial) for trial in missing]
     at_most = study.scheduler.kind != "none" or any(
-        settings.patience < settings.max_epochs and settings.method not in fractions
-        for settings in (trial.config.hyperparameters for trial in missing)
+        stage.patience < stage.max_epochs and stage.method not in fractions
+        for trial in missing
+        for stage in trial.config.hyperparameters.stage_list
     )
     seconds = START_SECONDS + _makespan(taken, workers)
     return Estimate(seconds, at_most, sum(taken), workers, needed, on_gpu, source)
@@ -98,8 +103,11 @@ def memory_of_a_trial(
 ) -> float:
     """Bytes of GPU memory, or else of main memory, for the trial that needs the most."""
     chunk_rows = study.evaluation.chunk_rows
-    configs = (trial.config for trial in trials)
-    loads = {Workload.of(each.hyperparameters, datasets[each.dataset_sha256]) for each in configs}
+    loads = {
+        Workload.of(stage, datasets[trial.config.dataset_sha256])
+        for trial in trials
+        for stage in trial.config.hyperparameters.stage_list
+    }
     return max(memory(load, study.replicates, chunk_rows, on_gpu) for load in loads)
 
 

@@ -75,7 +75,7 @@ class Searches:
         scheduler = self.study.scheduler
         if not isinstance(scheduler, Scheduler):
             return []
-        return scheduler.milestones(trial.config.hyperparameters.max_epochs)
+        return scheduler.milestones(trial.config.hyperparameters.total_epochs)
 
     def falls_behind(self, trial_id: str, epoch: int, bound: float) -> bool:
         """Whether to stop a trial that has reached a bound (nats) at an epoch.

@@ -101,6 +101,8 @@ def _setting(spec: Field[Any], partly: bool = False) -> Schema:
         schema["default"] = list(spec.default) if kind is tuple else spec.default
     if facts["choices"]:
         return {**schema, "enum": list(facts["choices"])}
+    if spec.name == "stages":
+        return {**schema, "anyOf": [_stages(), {"type": "string", "pattern": r"^\s*\["}]}
     if kind is tuple:
         return {**schema, "anyOf": _layers(partly)}
     if kind is str:
@@ -135,6 +137,12 @@ def _layers(partly: bool) -> list[Schema]:
     sizes = {"type": "array", "items": size, "minItems": 1}
     text = {"type": "string", "pattern": r"^[\[{]?\s*(\w+\s*=)?\s*\d"}
     return [{"type": "integer", "minimum": 1}, sizes, text, rule]
+
+
+def _stages() -> Schema:
+    """A list of mappings with the settings that a stage may change."""
+    changed = {s.name: _setting(s) for s in fields(Hyperparameters) if s.metadata["by_stage"]}
+    return {"type": "array", "items": _object(changed)}
 
 
 def _axis(kind: type, value: Schema) -> Schema:

@@ -1,5 +1,6 @@
 """Settings in a study file: which names are allowed where, and their values in plain form."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from inspect import signature
@@ -62,7 +63,7 @@ def with_plain_values(name: str, axis: Axis) -> Axis:
 
 
 def plain_value(section: str, name: str, value: Any) -> Any:
-    """A value of an axis in plain form: a number even if written as text, and layers as text."""
+    """A value of an axis in plain form: a number even if written as text; a list as text."""
     if value is None:
         raise InputError(f"{section}.{name}: null is not allowed; give a value")
     try:
@@ -71,6 +72,8 @@ def plain_value(section: str, name: str, value: Any) -> Any:
         value = getattr(Hyperparameters.from_mapping({name: value}), name)
     except InputError as error:
         raise InputError(f"{section}.{name}: {without_name(error)}") from error
+    if name == "stages":
+        return json.dumps([dict(stage) for stage in value])
     return ",".join(map(str, value)) if isinstance(value, tuple) else value
 
 

@@ -19,6 +19,7 @@ from gmm_study.training.captured import Graphs, StepRunner, cuda_graphs
 from gmm_study.training.hyperparameters import Hyperparameters
 from gmm_study.training.optimizers import build_optimizer
 from gmm_study.training.precision import matmul_precision
+from gmm_study.training.schedule import learning_rate
 
 STREAM_PURPOSES = ("order", "noise")
 
@@ -64,10 +65,13 @@ class ReplicateGroup:
         self._data: Tensor | None = None
         self._runner: StepRunner | None = None
 
-    def begin_epoch(self, epoch: int) -> None:
-        """Tell the objective which epoch is next, if it depends on that."""
+    def begin_epoch(self, epoch: int) -> float:
+        """Set what depends on the epoch of the stage, from 1; returns the learning rate."""
+        rate = learning_rate(self.hyperparameters, epoch)
+        self.optimizer.set_learning_rate(rate)
         if isinstance(self.objective, FollowsEpochs):
             self.objective.begin_epoch(epoch)
+        return rate
 
     def train_epoch(self, data: Tensor) -> Tensor:
         """One pass over `data` `[N, D]` in a new order; returns the mean bound `[R]` in nats."""
@@ -131,10 +135,23 @@ class ReplicateGroup:
             for state in states
         ]
         self.optimizer.restore(moments)
+        self._restore_streams(states)
+        self._runner = None  # the old graphs may not fit the new state
+
+    def begin_stage(
+        self, parameters: Sequence[Tensor], states: Sequence[Mapping[str, Tensor]]
+    ) -> None:
+        """Start a new group from given parameters `[P]` of each row, with streams that go on.
+
+        `states` are the `row_state` of the rows in the stage before.
+        """
+        self.model.parameters.flat.copy_(torch.stack(list(parameters)))
+        self._restore_streams(states)
+
+    def _restore_streams(self, states: Sequence[Mapping[str, Tensor]]) -> None:
         for purpose, streams in self.streams.items():
             for generator, state in zip(streams.generators, states, strict=True):
                 generator.set_state(state[f"stream.{purpose}"])
-        self._runner = None  # the old graphs may not fit the new state
 
     def select(self, rows: Sequence[int], data_dims: int) -> "ReplicateGroup":
         """The group of some of its replicates, which continue where they are."""

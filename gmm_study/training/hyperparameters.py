@@ -10,16 +10,21 @@ factor, so it only rescales `l1` and `l2`, or with SGD the learning rate.
 """
 
 from collections.abc import Mapping
-from dataclasses import Field, dataclass, fields
-from functools import cache
+from dataclasses import Field, dataclass, fields, replace
+from functools import cache, cached_property
 from typing import Any
 
 from gmm_study.errors import InputError, did_you_mean
 from gmm_study.training.method import Method
 from gmm_study.training.methods import METHODS, OPTIONAL_SETTINGS, method_named
+from gmm_study.training.stages import EXAMPLE, Stage, parse_stages
 from gmm_study.training.values import check, convert, setting
 
-CHANGES_THE_BOUND = {"samples": "the K of their bound", "bound": "the kind of their bound"}
+CHANGES_THE_BOUND = {
+    "samples": "the K of their bound",
+    "bound": "the kind of their bound",
+    "stages": "the stages of their training",
+}
 """Settings that change the quantity that a method's bound estimates, with a description of each."""
 ENDS_AT_A_RATE = ("cosine", "linear", "exponential")
 """The schedules that end at `final_learning_rate`."""
@@ -113,12 +118,14 @@ class Hyperparameters:
         "K of training: samples per datapoint in a step and in validation [10; vae: 1].",
         group="Objective",
         at_least=1,
+        by_stage=True,
     )
     bound: str = setting(
         "elbo",
         "The bound that the vae maximises.",
         group="Objective",
         choices=("elbo", "iwae"),
+        by_stage=True,
     )
     kl_warm_up_epochs: int = setting(
         0,
@@ -128,6 +135,7 @@ class Hyperparameters:
         at_least=0,
         read_by={"bound": ("elbo",)},
         in_identity_at_default=False,
+        by_stage=True,
     )
     q_baseline: str = setting(
         "uniform",
@@ -140,17 +148,19 @@ class Hyperparameters:
         "Factor of the sum of |weight|, a penalty on the bound.",
         group="Objective",
         at_least=0,
+        by_stage=True,
     )
     l2: float = setting(
         0.0,
         "Factor of the sum of weight^2, a penalty on the bound.",
         group="Objective",
         at_least=0,
+        by_stage=True,
     )
     optimizer: str = setting(
-        "adam", "Optimiser.", group="Training", choices=("adam", "sgd", "rmsprop")
+        "adam", "Optimiser.", group="Training", choices=("adam", "sgd", "rmsprop"), by_stage=True
     )
-    learning_rate: float = setting(1e-3, "Learning rate.", group="Training", above=0)
+    learning_rate: float = setting(1e-3, "Learning rate.", group="Training", above=0, by_stage=True)
     schedule: str = setting(
         "constant",
         "How the learning rate changes: cosine, linear and exponential fall to final_learning_rate "
@@ -158,6 +168,7 @@ class Hyperparameters:
         group="Training",
         choices=("constant", *ENDS_AT_A_RATE, "step"),
         in_identity_at_default=False,
+        by_stage=True,
     )
     warm_up_epochs: int = setting(
         0,
@@ -165,6 +176,7 @@ class Hyperparameters:
         group="Training",
         at_least=0,
         in_identity_at_default=False,
+        by_stage=True,
     )
     hold_epochs: int = setting(
         0,
@@ -173,6 +185,7 @@ class Hyperparameters:
         at_least=0,
         read_by={"schedule": (*ENDS_AT_A_RATE, "step")},
         in_identity_at_default=False,
+        by_stage=True,
     )
     final_learning_rate: float = setting(
         1e-5,
@@ -181,6 +194,7 @@ class Hyperparameters:
         above=0,
         read_by={"schedule": ENDS_AT_A_RATE},
         in_identity_at_default=False,
+        by_stage=True,
     )
     step_epochs: int = setting(
         100,
@@ -189,6 +203,7 @@ class Hyperparameters:
         at_least=1,
         read_by={"schedule": ("step",)},
         in_identity_at_default=False,
+        by_stage=True,
     )
     step_factor: float = setting(
         0.1,
@@ -198,9 +213,16 @@ class Hyperparameters:
         below=1,
         read_by={"schedule": ("step",)},
         in_identity_at_default=False,
+        by_stage=True,
     )
     momentum: float = setting(
-        0.95, "Momentum.", group="Training", at_least=0, below=1, read_by={"optimizer": ("sgd",)}
+        0.95,
+        "Momentum.",
+        group="Training",
+        at_least=0,
+        below=1,
+        read_by={"optimizer": ("sgd",)},
+        by_stage=True,
     )
     rmsprop_decay: float = setting(
         0.99,
@@ -210,14 +232,28 @@ class Hyperparameters:
         below=1,
         read_by={"optimizer": ("rmsprop",)},
         in_identity_at_default=False,
+        by_stage=True,
     )
-    batch_size: int = setting(100, "Datapoints per step.", group="Training", at_least=1)
-    max_epochs: int = setting(1000, "Maximum number of epochs.", group="Training", at_least=1)
+    batch_size: int = setting(
+        100, "Datapoints per step.", group="Training", at_least=1, by_stage=True
+    )
+    max_epochs: int = setting(
+        1000, "Maximum number of epochs.", group="Training", at_least=1, by_stage=True
+    )
     patience: int = setting(
         10,
         "Stop when the validation bound has not improved for this number of epochs.",
         group="Training",
         at_least=1,
+        by_stage=True,
+    )
+    stages: tuple[Stage, ...] = setting(
+        (),
+        "Stages of the training, one after the other: a list of mappings such as "
+        f"{EXAMPLE}. Each begins with the parameters that the one before kept; what it does not "
+        "set is set beside it.",
+        group="Training",
+        in_identity_at_default=False,
     )
     max_seconds: float | None = setting(
         None,
@@ -264,6 +300,17 @@ class Hyperparameters:
             value = getattr(self, spec.name)
             if value is not spec.default:
                 check(spec, value)
+        if not self.stages:
+            self._check_together()
+        for number, stage in enumerate(self.stages):
+            try:
+                replace(self, stages=(), **dict(stage))
+            except InputError as error:
+                inside = str(error).partition(":")[0] in dict(stage)
+                raise InputError(f"stages.{number}.{error}" if inside else str(error)) from None
+
+    def _check_together(self) -> None:
+        """Raise `InputError` if settings do not fit each other."""
         if self.samples is not None and self.samples < self.declaration.least_samples:
             least = f"{self.declaration.least_samples} for method {self.method}"
             raise InputError(f"samples: {self.samples} must be at least {least}")
@@ -283,24 +330,51 @@ class Hyperparameters:
         for name in values:
             if name not in specs:
                 raise InputError(f"{name}: no such setting; {did_you_mean(name, specs)}")
-        return cls(**{name: convert(specs[name], value) for name, value in values.items()})
+        plain: dict[str, Any] = {
+            name: parse_stages(value, specs) if name == "stages" else convert(specs[name], value)
+            for name, value in values.items()
+        }
+        return cls(**plain)
 
     def canonical(self) -> dict[str, Any]:
         """The settings that are used, with defaults filled in. Equal ones train the same model."""
         specs = _specs()
         values = {name: getattr(self, name) for name in self.names_read}
-        values |= {"layers": list(self.layers), "samples": self.training_samples}
         for name, value in list(values.items()):
-            if value is None:  # no limit
+            if value is None and name != "samples":  # no limit
                 del values[name]
             elif specs[name].type in (float, float | None) and type(value) is not float:
                 values[name] = float(value)
+        values["layers"] = list(self.layers)
+        if "samples" in values:
+            values["samples"] = self.training_samples
+        if self.stages:
+            values["stages"] = [
+                {name: value for name, value in stage if name in settings.names_read}
+                for stage, settings in zip(self.stages, self.stage_list, strict=True)
+            ]
+        else:
+            del values["stages"]
         return values
 
     @property
     def names_read(self) -> tuple[str, ...]:
         """The settings that have an effect in this configuration."""
-        return _read_where(self.method, *[getattr(self, name) for name in _deciding()])
+        if not self.stages:
+            return _read_where(self.method, *[getattr(self, name) for name in _deciding()])
+        read = {name for stage in self.stage_list for name in stage.names_read}
+        everywhere = set.intersection(*[{name for name, _ in stage} for stage in self.stages])
+        return tuple(name for name in _specs() if name in read - everywhere)
+
+    @cached_property
+    def stage_list(self) -> "tuple[Hyperparameters, ...]":
+        """The configuration of every stage; this one alone if there are no stages."""
+        return tuple(replace(self, stages=(), **dict(each)) for each in self.stages) or (self,)
+
+    @property
+    def total_epochs(self) -> int:
+        """The limit of epochs over all stages."""
+        return sum(stage.max_epochs for stage in self.stage_list)
 
     @property
     def declaration(self) -> Method:
@@ -324,8 +398,18 @@ class Hyperparameters:
 
     def refuse_unread(self, names: Mapping[str, Any]) -> None:
         """Raise `InputError` for the first of `names` that has no effect in this configuration."""
+        for number, stage in enumerate(self.stages if "stages" in names else ()):
+            try:
+                self.stage_list[number].refuse_unread(dict(stage))
+            except InputError as error:
+                raise InputError(f"stages.{number}.{error}") from None
         for spec in _specs().values():
             if spec.name in names and spec.name not in self.names_read:
+                if self.stages and all(spec.name in dict(stage) for stage in self.stages):
+                    raise InputError(
+                        f"{spec.name}: {names[spec.name]!r} would have no effect; every stage has "
+                        "its own"
+                    )
                 needed = dict(spec.metadata["read_by"])
                 if spec.name in OPTIONAL_SETTINGS:
                     needed["method"] = methods_that_read(spec.name)

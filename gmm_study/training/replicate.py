@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import Any
 
 import torch
@@ -18,9 +19,14 @@ class Replicate:
 
     index: int
     state: TrialState = TrialState.RUNNING
+    stage: int = 0
+    stage_start: int = 0
+    """The number of epochs before its stage."""
     epoch: int = 0
+    """The number of epochs so far, over all stages."""
     best_epoch: int = 0
     best_bound: float = -torch.inf
+    """The validation bound of the kept parameters, under the objective of the stage."""
     best_parameters: Tensor | None = None
     """`[P]`, of the epoch with the best validation bound."""
     seconds: float = 0.0
@@ -30,6 +36,16 @@ class Replicate:
     ending: Ending | None = None
     """Why it ended; None while it is trained."""
 
+    @property
+    def place(self) -> tuple[int, int, int]:
+        """Where it is in its training; replicates at the same place can train in one group."""
+        return self.stage, self.stage_start, self.epoch
+
+    @property
+    def epoch_in_stage(self) -> int:
+        """The number of epochs of its stage so far."""
+        return self.epoch - self.stage_start
+
     def add_rows(self, split: str, metrics: Mapping[str, float]) -> None:
         """Add this epoch's values of some metrics to the curve."""
         self.curve += [
@@ -38,11 +54,12 @@ class Replicate:
         ]
 
     def points(self, metric: str) -> list[tuple[int, float]]:
-        """The validated epochs, each with its value of a metric."""
+        """The validated epochs of its last stage, each with its value of a metric."""
         return [
             (row["epoch"], row["value"])
             for row in self.curve
             if (row["split"], row["metric"]) == ("valid", metric)
+            and row["epoch"] > self.stage_start
         ]
 
     def keep_if_better(self, bound: float, parameters: Callable[[], Tensor]) -> None:
@@ -51,26 +68,33 @@ class Replicate:
             self.best_bound, self.best_epoch = bound, self.epoch
             self.best_parameters = parameters()
 
-    def end_if_done(self, settings: Hyperparameters, finite: bool, validated: bool) -> None:
-        """End it if it diverged, no longer improves, or has reached a limit."""
-        if not finite:
-            self.state, self.ending = TrialState.DIVERGED, Ending.DIVERGED
-            return
-        if not validated:
-            return
-        most = settings.max_seconds
-        if self.epoch - self.best_epoch >= settings.patience:
-            self.ending = Ending.CONVERGED
-        elif self.epoch >= settings.max_epochs:
-            self.ending = Ending.SCHEDULE if ends_fallen(settings) else Ending.EPOCHS
-        elif most is not None and self.seconds >= most:
-            self.ending = Ending.TIME
-        if self.ending is not None:
-            self.state = TrialState.COMPLETE
+    def begin_stage(self, bound: float) -> None:
+        """Begin the next stage, in which the kept parameters have this validation bound."""
+        self.stage, self.stage_start = self.stage + 1, self.epoch
+        self.best_bound = bound
+        if not isfinite(bound):
+            self.end(Ending.DIVERGED)
+
+    def end(self, ending: Ending) -> None:
+        """End its training."""
+        self.ending = ending
+        diverged = ending is Ending.DIVERGED
+        self.state = TrialState.DIVERGED if diverged else TrialState.COMPLETE
+
+    def why_to_end(self, settings: Hyperparameters) -> Ending | None:
+        """Why its stage ends after an epoch that was validated; None if it goes on."""
+        waited = self.epoch - max(self.best_epoch, self.stage_start)
+        if waited >= settings.patience:
+            return Ending.CONVERGED
+        if self.epoch_in_stage >= settings.max_epochs:
+            return Ending.SCHEDULE if ends_fallen(settings) else Ending.EPOCHS
+        if settings.max_seconds is not None and self.seconds >= settings.max_seconds:
+            return Ending.TIME
+        return None
 
 
 def must_validate(settings: Hyperparameters, epoch: int, seconds: float) -> bool:
-    """Whether to validate after an epoch that begins after so many seconds of training."""
+    """Whether to validate after an epoch of a stage, before which so many seconds were trained."""
     most = settings.max_seconds
     return (
         epoch % settings.validate_every == 0

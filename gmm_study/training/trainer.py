@@ -1,6 +1,6 @@
-"""Training of all replicates, epoch by epoch: validation, early stopping, best parameters."""
+"""Training of all replicates, epoch by epoch and stage by stage: validation, best parameters."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from math import isfinite, nan
 from time import perf_counter
@@ -14,8 +14,7 @@ from gmm_study.training.build import build_model
 from gmm_study.training.group import ReplicateGroup
 from gmm_study.training.hyperparameters import Hyperparameters
 from gmm_study.training.replicate import Replicate, must_validate
-from gmm_study.training.schedule import learning_rate
-from gmm_study.training.state import TrialState
+from gmm_study.training.state import Ending, TrialState
 
 
 class Trainer:
@@ -34,6 +33,7 @@ class Trainer:
         device: torch.device | str = "cpu",
     ) -> None:
         self.hyperparameters = hyperparameters
+        self.stages = hyperparameters.stage_list
         self.dataset = dataset
         self.device = torch.device(device)
         self.train_data = torch.from_numpy(dataset.train).to(self.device)
@@ -50,6 +50,10 @@ class Trainer:
     def train_epoch(self) -> None:
         """Train every running replicate for one epoch, validate it, and end those that are done."""
         self.groups = [rest for group in self.groups for rest in self._train_group(group)]
+
+    def settings_of(self, index: int) -> Hyperparameters:
+        """The settings of the stage that a replicate has reached."""
+        return self.stages[self.replicates[index].stage]
 
     def best_model(self, indices: Sequence[int] | None = None) -> Model:
         """The model with the parameters of the best epoch, of some or all replicates."""
@@ -68,11 +72,11 @@ class Trainer:
         self.replicates |= {replicate.index: replicate for replicate in replicates}
         running = [r for r in self.replicates.values() if r.state is TrialState.RUNNING]
         self.groups = []
-        for epoch in sorted({replicate.epoch for replicate in running}):
-            peers = [replicate.index for replicate in running if replicate.epoch == epoch]
+        for place in sorted({replicate.place for replicate in running}):
+            peers = [replicate.index for replicate in running if replicate.place == place]
             for indices in self.side_by_side(peers):
-                group = self.new_group(indices)
-                if epoch > 0:
+                group = self.new_group(indices, self.replicates[indices[0]].stage)
+                if self.replicates[indices[0]].epoch > 0:
                     group.restore([states[index] for index in indices])
                 self.groups.append(group)
 
@@ -82,44 +86,80 @@ class Trainer:
             return [[index] for index in replicates]
         return [list(replicates)] if replicates else []
 
-    def new_group(self, indices: Sequence[int]) -> ReplicateGroup:
-        """Some replicates as a group at their first epoch."""
-        return ReplicateGroup(self.hyperparameters, self.dataset.dims, indices, self.device)
+    def new_group(self, indices: Sequence[int], stage: int = 0) -> ReplicateGroup:
+        """Some replicates as a group at the first epoch of a stage."""
+        return ReplicateGroup(self.stages[stage], self.dataset.dims, indices, self.device)
 
     def _train_group(self, group: ReplicateGroup) -> list[ReplicateGroup]:
-        """Train a group for one epoch; gives the group of those that go on, if any."""
+        """Train a group for one epoch; gives the groups of those that go on, if any."""
         replicates = [self.replicates[index] for index in group.replicates]
-        settings, epoch = self.hyperparameters, replicates[0].epoch + 1
-        started, rate = perf_counter(), learning_rate(settings, epoch)
-        group.optimizer.set_learning_rate(rate)
-        group.begin_epoch(epoch)
+        settings, epoch = group.hyperparameters, replicates[0].epoch_in_stage + 1
+        started, rate = perf_counter(), group.begin_epoch(epoch)
         estimates = {"train": group.train_epoch(self.train_data)}
         validated = must_validate(settings, epoch, max(each.seconds for each in replicates))
         if validated:
             estimates |= group.validate(self.valid_data)
-        values = torch.stack(list(estimates.values()), dim=1).tolist()
+        values = _by_replicate(estimates)
         seconds = (perf_counter() - started) / len(replicates)
-        for row, (replicate, its_own) in enumerate(zip(replicates, values, strict=True)):
-            train, *valid = its_own
-            replicate.epoch = epoch
+        moving = []
+        for row, (replicate, found) in enumerate(zip(replicates, values, strict=True)):
+            train = found.pop("train")
+            replicate.epoch += 1
             replicate.seconds += seconds
             shown = {"bound": train, "learning_rate": rate, "seconds": replicate.seconds}
             replicate.add_rows("train", shown)
-            found = dict(zip(list(estimates)[1:], valid, strict=True))
             replicate.add_rows("valid", found)
-            finite = isfinite(train) and isfinite(found.get("bound", 0.0))
-            if validated and finite:
+            if not (isfinite(train) and isfinite(found.get("bound", 0.0))):
+                replicate.end(Ending.DIVERGED)
+            elif validated:
                 replicate.keep_if_better(found["bound"], partial(group.parameters_of, row))
-            replicate.end_if_done(settings, finite, validated)
-        return self._going_on(group)
+                if self._ends_its_stage(replicate, settings):
+                    moving.append(row)
+        return [*self._staying(group, moving), *self._next_stage(group, moving)]
 
-    def _going_on(self, group: ReplicateGroup) -> list[ReplicateGroup]:
-        """The group of the replicates that are still running; none if there are none."""
+    def _ends_its_stage(self, replicate: Replicate, settings: Hyperparameters) -> bool:
+        """End a replicate that is done; gives whether it goes on to a further stage instead."""
+        ending = replicate.why_to_end(settings)
+        if ending is None:
+            return False
+        if ending is not Ending.TIME and replicate.stage + 1 < len(self.stages):
+            return True
+        replicate.end(ending)
+        return False
+
+    def _staying(self, group: ReplicateGroup, moving: Sequence[int]) -> list[ReplicateGroup]:
+        """The group of the replicates that go on in their stage; none if there are none."""
         rows = [
             row
             for row, index in enumerate(group.replicates)
-            if self.replicates[index].state is TrialState.RUNNING
+            if self.replicates[index].state is TrialState.RUNNING and row not in moving
         ]
         if len(rows) == len(group.replicates):
             return [group]
         return [group.select(rows, self.dataset.dims)] if rows else []
+
+    def _next_stage(self, group: ReplicateGroup, rows: Sequence[int]) -> list[ReplicateGroup]:
+        """Some replicates of a group at the start of their next stage; none if none is left.
+
+        They begin with the parameters that they kept. These are validated first, so that a stage
+        that only makes them worse leaves them as they were.
+        """
+        if not rows:
+            return []
+        started = perf_counter()
+        replicates = [self.replicates[group.replicates[row]] for row in rows]
+        following = self.new_group([each.index for each in replicates], replicates[0].stage + 1)
+        kept = [each.best_parameters for each in replicates if each.best_parameters is not None]
+        following.begin_stage(kept, [group.row_state(row) for row in rows])
+        values = _by_replicate(following.validate(self.valid_data))
+        seconds = (perf_counter() - started) / len(replicates)
+        for replicate, found in zip(replicates, values, strict=True):
+            replicate.seconds += seconds
+            replicate.begin_stage(found["bound"])
+        return self._staying(following, [])
+
+
+def _by_replicate(estimates: Mapping[str, Tensor]) -> list[dict[str, float]]:
+    """The estimates, `[R]` each, as numbers for each replicate; the host waits for them once."""
+    rows: list[list[float]] = torch.stack(list(estimates.values()), dim=1).tolist()
+    return [dict(zip(estimates, row, strict=True)) for row in rows]

@@ -19,12 +19,14 @@ def setting(
     below: float | None = None,
     read_by: Mapping[str, tuple[str, ...]] | None = None,
     in_identity_at_default: bool = True,
+    by_stage: bool = False,
 ) -> Any:
     """A field of `Hyperparameters` with its help and its allowed values.
 
     `read_by` names another setting and those of its values for which this one has an effect. Use
     `in_identity_at_default=False` for a setting that is added to a released version: it is left out
-    of a trial's id at its default, so that the ids of older records stay the same.
+    of a trial's id at its default, so that the ids of older records stay the same. `by_stage` says
+    that a stage of a training may change it.
     """
     facts = {
         "help": help,
@@ -35,6 +37,7 @@ def setting(
         "below": below,
         "read_by": read_by or {},
         "in_identity_at_default": in_identity_at_default,
+        "by_stage": by_stage,
     }
     return field(default=default, metadata=facts)
 

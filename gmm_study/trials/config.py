@@ -66,6 +66,8 @@ class TrialConfig:
         """One row of names and plain values, for tables and MLflow; `layers` also gives `depth`."""
         settings = self.hyperparameters.canonical()
         layers = settings.pop("layers")
+        if "stages" in settings:
+            settings["stages"] = _CANONICAL.encode(settings["stages"])
         return {
             "dataset": self.dataset,
             "depth": len(layers),

@@ -93,7 +93,8 @@ class TrialRun:
         self.trainer = self._new_trainer()
         self.ended = self._resume()
         self._saved_at = time.monotonic()
-        self._epochs_here, self._seconds_here = 0, 0.0
+        # The time of an epoch is taken as proportional to its K, which may change with the stage.
+        self._sampled_here, self._seconds_here = 0, 0.0
         if self.finished:
             self._close()
         else:
@@ -113,8 +114,9 @@ class TrialRun:
         """
         started = time.monotonic()
         if not self.trainer.finished:
+            groups = self.trainer.groups
+            self._sampled_here += max(group.hyperparameters.training_samples for group in groups)
             self.trainer.train_epoch()
-            self._epochs_here += 1
             self._live()
             self._seconds_here += time.monotonic() - started
         elif self._unevaluated():
@@ -170,16 +172,26 @@ class TrialRun:
         ]
         epoch = min(running) if running else max(replicate.epoch for replicate in replicates)
         bounds = [r.best_bound for r in replicates if isfinite(r.best_bound)]
-        max_epochs = self.config.hyperparameters.max_epochs
-        pace = self._seconds_here / max(1, self._epochs_here)
+        pace = self._seconds_here / max(1, self._sampled_here)
         ended = Phase.COMPLETE if self.finished else Phase.EVALUATING
         return Progress(
             Phase.TRAINING if running else ended,
             epoch,
-            max_epochs,
+            self.config.hyperparameters.total_epochs,
             sum(bounds) / len(bounds) if bounds else nan,
-            pace * (max_epochs - epoch) if running else 0.0,
+            pace * self._samples_left() if running else 0.0,
         )
+
+    def _samples_left(self) -> int:
+        """Of the replicate with most of its training left, the K of every epoch left, summed."""
+        left = []
+        for replicate in self.trainer.replicates.values():
+            if replicate.state is TrialState.RUNNING:
+                now, *later = self.trainer.stages[replicate.stage :]
+                epochs = now.max_epochs - replicate.epoch_in_stage
+                after = sum(stage.max_epochs * stage.training_samples for stage in later)
+                left.append(epochs * now.training_samples + after)
+        return max(left)
 
     def result(self) -> TrialResult:
         """The results of the replicates that have ended."""
@@ -271,7 +283,7 @@ class TrialRun:
             model = self.trainer.best_model([replicate.index])
             metrics = {CRITERION: replicate.best_bound} | _rise_of(replicate)
             metrics |= evaluate_on_test(
-                self.config.hyperparameters,
+                self.trainer.settings_of(replicate.index),
                 model,
                 self.trainer.dataset,
                 replicate.index,

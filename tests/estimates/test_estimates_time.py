@@ -8,6 +8,7 @@ import pytest
 from gmm_study.data import Dataset
 from gmm_study.estimates import estimate
 from gmm_study.estimates.cost import Workload, epoch_work, evaluation_work
+from gmm_study.estimates.training import training_work
 from gmm_study.study import load_study, make_plan
 from gmm_study.training.hyperparameters import Hyperparameters
 from gmm_study.training.state import TrialState
@@ -167,3 +168,21 @@ def test_more_work_is_counted_for_more_data_and_for_more_samples_of_the_evaluati
     assert epoch_work(Workload.of(few, bits(9000))) > epoch_work(Workload.of(few, bits()))
     assert epoch_work(Workload.of(few, bits(dims=90))) > epoch_work(Workload.of(few, bits()))
     assert evaluation_work(Workload.of(many, bits())) > evaluation_work(Workload.of(few, bits()))
+
+
+def test_the_work_of_stages_is_counted_with_the_samples_and_batches_of_each():
+    stages = [{"max_epochs": 100}, {"max_epochs": 20, "samples": 50}, {"batch_size": 1}]
+    settings = Hyperparameters.from_mapping({"layers": [6], "max_epochs": 5, "stages": stages})
+    of_one = [epoch_work(Workload.of(stage, bits())) for stage in settings.stage_list]
+    assert of_one[1] > 2 * of_one[0] < of_one[2]
+    expected = 100 * of_one[0] + 20 * of_one[1] + 5 * of_one[2]
+    assert training_work(settings, bits(), 0, 125) == pytest.approx(expected)
+    expected = 10 * of_one[0] + 5.5 * of_one[1]
+    assert training_work(settings, bits(), 90, 105.5) == pytest.approx(expected)
+    assert training_work(settings, bits(), 125, 125) == 0
+
+
+def test_a_limit_of_training_time_limits_the_estimate(planned):
+    free, limited = (planned("methods=[gmm]", *more) for more in ((), ("max_seconds=5",)))
+    seconds = [study.estimate(ended(LONG)).worker_seconds for study in (free, limited)]
+    assert seconds[0] - seconds[1] == close(2 * 2 * LONG)

@@ -34,11 +34,11 @@ class Captured(SideBySide):
 
     log: list[str]
 
-    def new_group(self, indices):
+    def new_group(self, indices, stage=0):
         self.log = vars(self).get("log", [])
         graphs = RecordedGraphs(self.log)
         device, dims = torch.device("cpu"), self.dataset.dims
-        return ReplicateGroup(self.hyperparameters, dims, indices, device, lambda *_: graphs)
+        return ReplicateGroup(self.stages[stage], dims, indices, device, lambda *_: graphs)
 
 
 def epochs_of(batches_an_epoch, epochs):

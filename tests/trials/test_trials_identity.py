@@ -58,6 +58,13 @@ def test_the_id_changes_with_every_setting_that_matters():
         {"patience": 4},
         {"seed": 1},
         {"evaluation_samples": 51},
+        {"stages": [{"max_epochs": 3}, {"max_epochs": 3}]},
+        {"stages": [{"max_epochs": 3}, {"max_epochs": 3, "samples": 9}]},
+        {"max_seconds": 60},
+        {"validate_every": 2},
+        {"schedule": "cosine"},
+        {"schedule": "linear"},
+        {"warm_up_epochs": 1},
         {"z_samples": 500},
     ]
     ids = {a_config(**change).trial_id for change in changes}
@@ -74,15 +81,22 @@ def test_the_id_changes_with_every_setting_that_matters():
         {"momentum": 0.3},
         {"bound": "iwae"},
         {"l1": 0},
+        {"stages": []},
+        {"max_seconds": None},
+        {"hold_epochs": 2},
     ],
 )
 def test_the_id_does_not_change_with_another_spelling_or_what_is_not_read(same):
     assert a_config(**same).trial_id == a_config().trial_id
 
 
+STAGES = [{"max_epochs": 3}, {"learning_rate": 1e-3, "optimizer": "sgd", "bound": "iwae"}]
+
+
+@pytest.mark.parametrize("more", [{}, {"stages": STAGES}])
 @pytest.mark.parametrize("method", ["gmm", "rws", "vae"])
-def test_a_configuration_read_back_is_the_same_trial(method):
-    config = a_config(method=method)
+def test_a_configuration_read_back_is_the_same_trial(method, more):
+    config = a_config(method=method, **more)
     document = json.loads(json.dumps(config.to_json()))
     again = TrialConfig.from_json(document)
     assert again.trial_id == config.trial_id == document["trial_id"]
@@ -91,7 +105,8 @@ def test_a_configuration_read_back_is_the_same_trial(method):
 
 
 def test_the_flat_row_has_plain_values_and_the_depth():
-    row = a_config(layers=[8, 4, 2]).flat()
+    row = a_config(layers=[8, 4, 2], stages=[{"max_epochs": 3, "samples": 9}]).flat()
+    assert row["stages"] == '[{"max_epochs":3,"samples":9}]'
     assert (row["dataset"], row["depth"], row["layers"]) == (DATA.name, 3, "8,4,2")
     assert all(isinstance(value, str | int | float) for value in row.values())
 
