@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.labels import BOUND, METRICS, axis_label, value_label
+from analysis.differences import LogP
+from analysis.labels import BOUND, LOG_P, METRICS, axis_label, value_label
 from analysis.planned import x_values
 from analysis.ranking import rank
 from analysis.selection import CELL, PROVISIONAL, best_mean_validation_bound
+from analysis.statistics import Estimate, mean_of
 from gmm_study.study.plan import Plan
 from gmm_study.training.hyperparameters import Hyperparameters
-from gmm_study.trials.averages import mean_and_standard_error
 
 NO_DATA = "no data"
 """The mark of a cell whose data set is not available."""
@@ -27,6 +28,10 @@ _TYPES = {
     "metric": "string",
     "mean": "float64",
     "standard_error": "float64",
+    "error_data": "float64",
+    "error_both": "float64",
+    "low": "float64",
+    "high": "float64",
     "n": "int64",
     "samples": "Int64",
     "trial_id": "string",
@@ -39,17 +44,30 @@ _TYPES = {
 }
 
 
-def summarise(plan: Plan, rows: pd.DataFrame, metrics: Mapping[str, str] = METRICS) -> pd.DataFrame:
+_ERRORS = ("standard_error", "error_data", "error_both", "low", "high")
+_NO_AVERAGE = {"mean": nan, **dict.fromkeys(_ERRORS, nan), "n": 0}
+
+
+def summarise(
+    plan: Plan,
+    rows: pd.DataFrame,
+    metrics: Mapping[str, str] = METRICS,
+    log_p: LogP | None = None,
+) -> pd.DataFrame:
     """The cells of all tables: a row per data set, method, x and metric.
 
-    `rows` are the planned replicates (`join`), `metrics` the metrics with their names for readers.
-    Columns: `study`, `dataset`, `method`, `axis`, `x`, `metric`, `mean` and `standard_error` (nats;
-    over the replicates of the chosen trial, n - 1; NaN for one replicate), `n` (the number of
-    replicates averaged, 0 without an average), `samples` (the K of the estimate), `trial_id`,
-    `settings` and `validation_bound` of the chosen trial, `complete`, `mark` (why there is no
-    average, which candidates were missing, or which cell has the same trial), and those of `rank`.
-    Incomplete cells and those of unavailable data sets have no average.
+    `rows` are the planned replicates (`join`), `metrics` the metrics with their names for readers,
+    `log_p` has the values of datapoints, without which errors are over seeds alone.
+    Columns: `study`, `dataset`, `method`, `axis`, `x`, `metric`, `mean` (nats; over the replicates
+    of the chosen trial), `standard_error` over seeds (n - 1; NaN for one replicate), `error_data`
+    over test datapoints (NaN if not known), `error_both` over both (over seeds alone if that over
+    data is not known), `low` and `high` (the ends of the 95% interval by `error_both`), `n` (the
+    number of replicates averaged, 0 without an average), `samples` (the K of the estimate),
+    `trial_id`, `settings` and `validation_bound` of the chosen trial, `complete`, `mark` (why there
+    is no average, which candidates were missing, or which cell has the same trial), and those of
+    `rank`. Incomplete cells and those of unavailable data sets have no average.
     """
+    log_p = log_p or LogP(plan, rows)
     settings = {trial.config.trial_id: trial.config.hyperparameters for trial in plan.trials}
     chosen = best_mean_validation_bound(rows).to_dict("records")
     _mark_shared(plan, chosen)
@@ -66,9 +84,9 @@ def summarise(plan: Plan, rows: pd.DataFrame, metrics: Mapping[str, str] = METRI
         for metric, name in metrics.items():
             known = {"study": plan.study.name, "axis": plan.x or "", "metric": metric}
             samples = _samples(settings[cell["trial_id"]], metric) if cell["complete"] else None
-            average = _average(own, metric, name, cell)
+            average = _average(log_p, own, metric, name, cell)
             cells.append(known | cell | {"samples": samples} | average)
-    return rank(plan, rows, pd.DataFrame(cells, columns=list(_TYPES), dtype=object).astype(_TYPES))
+    return rank(log_p, pd.DataFrame(cells, columns=list(_TYPES), dtype=object).astype(_TYPES))
 
 
 def trials_of_cells(rows: pd.DataFrame) -> dict[tuple[Any, ...], list[str]]:
@@ -83,17 +101,33 @@ def _samples(settings: Hyperparameters, metric: str) -> int:
     return settings.training_samples if metric == BOUND else settings.evaluation_samples
 
 
-def _average(own: pd.DataFrame, metric: str, name: str, cell: Mapping[Any, Any]) -> dict[str, Any]:
+def _average(
+    log_p: LogP, own: pd.DataFrame, metric: str, name: str, cell: Mapping[Any, Any]
+) -> dict[str, Any]:
     if not cell["complete"]:
-        return {"mean": nan, "standard_error": nan, "n": 0}
+        return _NO_AVERAGE
     values = own[metric] if metric in own else pd.Series(nan, index=own.index)
     lost = int((~np.isfinite(values)).sum())
     if lost:
         mark = f"{name} not finite in {lost} of {len(own)} replicates"
         marks = "; ".join(filter(None, (mark, cell["mark"])))
-        return {"mean": nan, "standard_error": nan, "n": 0, "complete": False, "mark": marks}
-    mean, error = mean_and_standard_error(values)
-    return {"mean": mean, "standard_error": error, "n": len(own)}
+        return _NO_AVERAGE | {"complete": False, "mark": marks}
+    if metric == LOG_P:
+        return _figures(log_p.mean(cell["trial_id"]))
+    return _figures(mean_of(values.to_numpy(np.float64), None))
+
+
+def _figures(estimate: Estimate) -> dict[str, Any]:
+    low, high = estimate.interval()
+    return {
+        "mean": estimate.mean,
+        "standard_error": estimate.over_seeds,
+        "error_data": estimate.over_data,
+        "error_both": estimate.standard_error,
+        "low": low,
+        "high": high,
+        "n": estimate.n,
+    }
 
 
 def _mark_shared(plan: Plan, cells: list[dict[Any, Any]]) -> None:

@@ -12,7 +12,7 @@ from analysis.selection import CELL
 from gmm_study.study.plan import Plan
 from gmm_study.training.methods import method_named
 
-_COPIED = ("study", *CELL, "metric", "standard_error", "n", "samples", "mark", "rank", "paired")
+_COPIED = ("study", *CELL, "metric", "standard_error", "n", "samples", "mark", "rank")
 _TYPES = {
     "study": "string",
     "dataset": "string",
@@ -33,7 +33,6 @@ _TYPES = {
     "reached": "boolean",
     "mark": "string",
     "rank": "string",
-    "paired": "bool",
 }
 
 

@@ -1,19 +1,39 @@
-"""Differences of test log p between two trials of a study, paired by replicate if possible."""
+"""Test log p of the trials of a study: means and differences, with errors over seeds and data.
 
-from collections.abc import Mapping
+Values of datapoints are read when a mean or a difference needs them, so a report reads those of
+the trials behind its cells and no others.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from analysis.labels import LOG_P
-from analysis.statistics import Difference, paired_difference, unpaired_difference
+from analysis.pooling import pool_of
+from analysis.simultaneous import ONE, Family
+from analysis.statistics import Estimate, mean_of, paired_difference, unpaired_difference
+from analysis.two_way import Values
 from gmm_study.study.plan import Plan
+
+Reader = Callable[[str], Mapping[int, Values]]
+"""Reads the values of a trial's datapoints, float32 `[N]` in nats by replicate."""
+
+
+def _nothing(trial_id: str) -> Mapping[int, Values]:
+    return {}
 
 
 class LogP:
-    """The test log p of the planned replicates (`join`) by trial, in nats."""
+    """The test log p of the planned replicates (`join`) by trial, in nats.
 
-    def __init__(self, plan: Plan, rows: pd.DataFrame) -> None:
+    `read` gives the values of datapoints (`Records.datapoints`); without it, and for records from
+    before these were stored, errors are over seeds alone.
+    """
+
+    def __init__(self, plan: Plan, rows: pd.DataFrame, read: Reader = _nothing) -> None:
+        self.margin = plan.study.report.margin
         self._seeds = {t.config.trial_id: t.config.hyperparameters.seed for t in plan.trials}
         once = rows.drop_duplicates(["trial_id", "replicate"])
         columns = (once[name].tolist() for name in ("trial_id", "replicate", LOG_P))
@@ -21,20 +41,74 @@ class LogP:
         for trial_id, replicate, value in zip(*columns, strict=True):
             by_trial.setdefault(trial_id, {})[int(replicate)] = float(value)
         self._of_trial = by_trial
+        self._read = read
+        self._values: dict[str, Values | None] = {}
 
-    def of(self, trial_id: str) -> pd.Series:
-        """The values of a trial, indexed by replicate."""
-        return pd.Series(self._of_trial[trial_id])
+    def of(self, trial_id: str) -> Values:
+        """The `[R]` means of the trial's replicates, in their order."""
+        return np.array(list(self._of_trial[trial_id].values()))
 
-    def difference(self, first: Mapping[Any, Any], second: Mapping[Any, Any]) -> Difference:
+    def values(self, trial_id: str) -> Values | None:
+        """The `[R, N]` values of the planned replicates; None if any of them is not known."""
+        if trial_id not in self._values:
+            found, wanted = self._read(trial_id), list(self._of_trial[trial_id])
+            sizes = {len(found[replicate]) for replicate in wanted if replicate in found}
+            whole = len(sizes) == 1 and all(replicate in found for replicate in wanted)
+            self._values[trial_id] = np.stack([found[each] for each in wanted]) if whole else None
+        return self._values[trial_id]
+
+    def mean(self, trial_id: str) -> Estimate:
+        """The mean of a complete trial."""
+        return mean_of(self.of(trial_id), self.values(trial_id))
+
+    def difference(self, first: Mapping[Any, Any], second: Mapping[Any, Any]) -> Estimate:
         """The trial of the first complete cell minus that of the second.
 
-        Paired if both trials have the same replicates of one seed, which share data order and
-        noise; otherwise Welch's.
+        Paired over seeds if both trials have the same replicates of one seed, which share data
+        order and noise; paired over datapoints in any case.
         """
-        ids = first["trial_id"], second["trial_id"]
-        ours, others = map(self.of, ids)
-        one_seed = self._seeds[ids[0]] == self._seeds[ids[1]]
-        if one_seed and set(ours.index) == set(others.index):
-            return paired_difference(ours, others)
-        return unpaired_difference(ours, others)
+        return self._difference((first["trial_id"], second["trial_id"]), ONE)
+
+    def against(self, reference: str, others: Sequence[str]) -> dict[str, Estimate]:
+        """The reference trial minus each of the other trials, with Dunnett's intervals."""
+        family = Family("reference", len(others))
+        return dict(zip(others, self._from_first([reference, *others], family), strict=True))
+
+    def below_best(self, cells: Sequence[Mapping[Any, Any]]) -> list[Estimate]:
+        """The first complete cell minus each of the others, where the first is the best of them.
+
+        Which one is the best depends on the figures, so with three trials or more the intervals
+        are those of all pairs (Tukey), of which these are some. Of two it is `difference`.
+        """
+        trials = [cell["trial_id"] for cell in cells]
+        return self._from_first(trials, Family("pairs", len(trials)))
+
+    def _from_first(self, trials: Sequence[str], family: Family) -> list[Estimate]:
+        """The first trial minus each of the others, their variance over seeds pooled if paired."""
+        first, *others = trials
+        paired = [trial for trial in trials if self._share_seeds(first, trial)]
+        means = {trial: self.of(trial) for trial in paired}
+        pool = pool_of(means)
+        return [
+            pool.difference((first, other), means, self._both(first, other), family)
+            if other in means
+            else self._difference((first, other), family)
+            for other in others
+        ]
+
+    def _difference(self, trials: tuple[str, str], family: Family) -> Estimate:
+        compare = paired_difference if self._share_seeds(*trials) else unpaired_difference
+        first, second = trials
+        return compare(self.of(first), self.of(second), self._both(first, second), family)
+
+    def _share_seeds(self, first: str, second: str) -> bool:
+        """Whether two trials have the same replicates of one seed."""
+        one_seed = self._seeds[first] == self._seeds[second]
+        return one_seed and list(self._of_trial[first]) == list(self._of_trial[second])
+
+    def _both(self, first: str, second: str) -> tuple[Values, Values] | None:
+        """The values of two trials on the same datapoints, if they are known."""
+        ours, others = self.values(first), self.values(second)
+        if ours is None or others is None or ours.shape[1] != others.shape[1]:
+            return None
+        return ours, others

@@ -1,17 +1,22 @@
 """What the records of a study show, before any of it is written: frames, tables, verdict."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import partial
 
 import pandas as pd
 
 from analysis.cells import summarise
 from analysis.comparison import compare
 from analysis.costs import costs_of_variations
+from analysis.differences import LogP
 from analysis.frames import Records, load
 from analysis.labels import ALL_METRICS, METRICS
 from analysis.planned import join
+from analysis.reading import UNREADABLE, line
 from analysis.tables.costs import lay_out_costs
 from analysis.tables.layout import Table, lay_out
+from analysis.two_way import Values
 from analysis.verdict import verdict
 from gmm_study.study.plan import Plan
 from gmm_study.trials.record import RecordStore
@@ -44,17 +49,29 @@ def find(plan: Plan, store: RecordStore | str) -> Findings:
     """
     records = load(store, trial_ids=[trial.config.trial_id for trial in plan.trials])
     rows = join(plan, records)
-    all_cells = summarise(plan, rows, ALL_METRICS)
+    problems: list[str] = []
+    log_p = LogP(plan, rows, partial(_datapoints, records, problems))
+    all_cells = summarise(plan, rows, ALL_METRICS, log_p)
     cells = all_cells[all_cells["metric"].isin(METRICS)].reset_index(drop=True)
-    costs = costs_of_variations(plan, rows, cells)
+    costs = costs_of_variations(plan, rows, cells, log_p)
+    sentences = tuple(verdict(plan, rows, cells, log_p))
     return Findings(
         plan=plan,
-        records=records,
+        records=replace(records, warnings=(*records.warnings, *problems)),
         rows=rows,
         cells=cells,
         all_cells=all_cells,
         costs=costs,
         compared=compare(plan, rows, all_cells),
         tables=(*lay_out_costs(plan, costs), *lay_out(plan, cells)),
-        sentences=tuple(verdict(plan, rows, cells)),
+        sentences=sentences,
     )
+
+
+def _datapoints(records: Records, problems: list[str], trial_id: str) -> Mapping[int, Values]:
+    """The values of a trial's datapoints; none and a line in `problems` if they are unreadable."""
+    try:
+        return records.read_datapoints(trial_id)
+    except UNREADABLE as error:
+        problems.append(f"{trial_id}: datapoints.parquet: {line(error)}")
+        return {}

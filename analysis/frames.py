@@ -6,12 +6,13 @@ records = load("results", study="depth_sweep")
 records.trials, records.replicates, records.curves()
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from warnings import warn
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 
@@ -75,6 +76,8 @@ class Records:
     warnings: tuple[str, ...]
     read_curves: Callable[[list[str]], pd.DataFrame]
     """Reads the curves of trials by id; the frame is that of `curves`."""
+    read_datapoints: Callable[[str], Mapping[int, np.ndarray]] = lambda trial_id: {}
+    """Reads the values of a trial's test datapoints; see `datapoints`."""
 
     def curves(self, trial_ids: Iterable[str] | None = None) -> pd.DataFrame:
         """The curves of all trials, or some: trial_id, replicate, epoch, split, metric, value.
@@ -84,6 +87,18 @@ class Records:
         """
         ids = self.trials["trial_id"] if trial_ids is None else trial_ids
         return self.read_curves([str(trial_id) for trial_id in ids])
+
+    def datapoints(self, trial_id: str) -> Mapping[int, np.ndarray]:
+        """Test log p in nats of every datapoint of a trial: float32 `[N]` by replicate.
+
+        Empty if the record is from before they were stored, or comes from an MLflow server. Every
+        call reads the file again; one that cannot be read counts as empty, with a `UserWarning`.
+        """
+        try:
+            return self.read_datapoints(str(trial_id))
+        except UNREADABLE as error:
+            warn(f"{trial_id}: datapoints.parquet: {line(error)}", stacklevel=2)
+            return {}
 
 
 def load(

@@ -1,9 +1,8 @@
-"""The best methods in each column of a table: the highest mean, and those not significantly worse.
+"""The best methods in each column of a table: the highest mean, and those equivalent to it.
 
-The best method is bold, and so is every method that a paired t-test does not distinguish from it.
-The test is paired because replicates with the same seed share data order and noise. It is not
-adjusted for the number of methods, which would give more ties. With three replicates it requires
-4.3 standard errors, as the captions state. The verdict uses the same test.
+The best is bold. A method is marked as equivalent only if that is shown: the 90% interval of its
+difference from the best lies within the margin of the study (two one-sided tests at 5%). One that
+is neither may be worse, or its difference may not be resolved; the table says nothing about it.
 """
 
 from math import nan
@@ -11,25 +10,26 @@ from typing import Any
 
 import pandas as pd
 
+from analysis.decisions import is_equivalent
 from analysis.differences import LogP
 from analysis.labels import LOG_P
-from analysis.statistics import LEVEL
-from gmm_study.study.plan import Plan
 
-BEST, TIED = "best", "tied"
+BEST, EQUIVALENT = "best", "equivalent"
+_DIFFERENCE = ("behind", "behind_seeds", "behind_data", "behind_both", "behind_low", "behind_high")
 
 
-def rank(plan: Plan, rows: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
-    """The cells of a study with three more columns, which compare log p of the methods.
+def rank(log_p: LogP, cells: pd.DataFrame) -> pd.DataFrame:
+    """The cells of a study with more columns, which compare log p of the methods.
 
     `rank`: `best` has the highest mean of the complete cells of a data set and value of the axis;
-    `tied` does not differ from it significantly at the 5% level, by a paired t-test over replicates
-    (`LogP`) that is not adjusted for the number of methods; empty otherwise, and without a rival.
-    `p_value` is that of the test; NaN without one, as for one replicate. `paired` is false for
-    Welch's test, of trials with different seeds. A method that does not read the axis has no rival.
+    `equivalent` differs from it by less than the margin of the study (`is_equivalent`); empty
+    otherwise, and without a rival. `behind` is the mean of the best minus that of the cell, in
+    nats, with its standard errors over seeds, over data and over both (`behind_seeds`,
+    `behind_data`, `behind_both`) and the ends of its 95% interval (`behind_low`, `behind_high`;
+    `LogP.below_best`); NaN of the best. A method that does not read the axis has no rival.
     """
-    log_p = LogP(plan, rows)
-    ranks, p_values, paired = [""] * len(cells), [nan] * len(cells), [True] * len(cells)
+    ranks = [""] * len(cells)
+    behind: dict[str, list[float]] = {name: [nan] * len(cells) for name in _DIFFERENCE}
     columns: dict[tuple[Any, Any], list[tuple[int, dict[Any, Any]]]] = {}
     for place, cell in enumerate(cells.to_dict("records")):
         if cell["metric"] == LOG_P and cell["n"]:
@@ -37,12 +37,14 @@ def rank(plan: Plan, rows: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
     for column in columns.values():
         if len(column) < 2:
             continue
-        first, best = max(column, key=lambda entry: entry[1]["mean"])
-        ranks[first] = BEST
-        for place, cell in column:
-            if place != first:
-                difference = log_p.difference(best, cell)
-                p_values[place], paired[place] = difference.p_value, difference.paired
-                ranks[place] = TIED if p_values[place] > LEVEL else ""
-    rank = pd.Series(ranks, cells.index, "string")
-    return cells.assign(rank=rank, p_value=p_values, paired=paired)
+        column.sort(key=lambda entry: -entry[1]["mean"])
+        ranks[column[0][0]] = BEST
+        differences = log_p.below_best([cell for _, cell in column])
+        for (place, _), found in zip(column[1:], differences, strict=True):
+            ranks[place] = EQUIVALENT if is_equivalent(found, log_p.margin) else ""
+            errors = found.over_seeds, found.over_data, found.standard_error
+            for name, value in zip(
+                _DIFFERENCE, (found.mean, *errors, *found.interval()), strict=True
+            ):
+                behind[name][place] = value
+    return cells.assign(rank=pd.Series(ranks, cells.index, "string"), **behind)

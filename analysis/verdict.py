@@ -5,30 +5,34 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.costs import cost_sentences, costs_of_variations
+from analysis.cost_sentences import cost_sentences
+from analysis.costs import costs_of_variations, estimates_of_costs
+from analysis.decisions import in_words
 from analysis.differences import LogP
 from analysis.labels import LOG_P, axis_label, decimals, error_label, value_label
 from analysis.planned import is_continuous
-from analysis.statistics import LEVEL, Difference
 from gmm_study.study.plan import Plan
 from gmm_study.study.schema import VARIATION
 from gmm_study.training.hyperparameters import CHANGES_THE_BOUND
 
 
-def verdict(plan: Plan, rows: pd.DataFrame, cells: pd.DataFrame) -> list[str]:
+def verdict(
+    plan: Plan, rows: pd.DataFrame, cells: pd.DataFrame, log_p: LogP | None = None
+) -> list[str]:
     """How test log p changes along the plan's axis, or without one how the methods compare.
 
-    `rows` are the planned replicates (`join`), `cells` their summary (`summarise`). A difference
-    is the mean over replicates of the difference within a replicate, ± its standard error (n - 1);
-    it is called a gain or a loss if it is significant at the 5% level (`LogP.difference`). If an
-    end of the axis is incomplete, there is no number. Along an axis sampled from a continuous range
-    there is no verdict, since its ends are random. Variations are compared with the first one.
+    `rows` are the planned replicates (`join`), `cells` their summary (`summarise`), `log_p` has the
+    values of datapoints. A difference is ± its standard error over seeds and test data
+    (`LogP.difference`), and `in_words` says what it shows. If an end of the axis is incomplete,
+    there is no number. Along an axis sampled from a continuous range there is no verdict, since its
+    ends are random. Variations are compared with the first one.
     """
     if is_continuous(plan):
         return []
+    log_p, figures = log_p or LogP(plan, rows), cells[cells["metric"] == LOG_P]
     if plan.x == VARIATION:
-        return cost_sentences(costs_of_variations(plan, rows, cells))
-    log_p, figures = LogP(plan, rows), cells[cells["metric"] == LOG_P]
+        costs = costs_of_variations(plan, rows, cells, log_p)
+        return cost_sentences(costs, estimates_of_costs(plan, log_p, cells), log_p.margin)
     datasets = list(dict.fromkeys(figures["dataset"]))
     sentences = []
     for dataset in datasets:
@@ -41,14 +45,6 @@ def verdict(plan: Plan, rows: pd.DataFrame, cells: pd.DataFrame) -> list[str]:
 
 def _lower(text: str) -> str:
     return text[0].lower() + text[1:]
-
-
-def in_words(difference: Difference) -> str:
-    """`gains 1.24 ± 0.16`, or `+0.4 ± 0.3 (not significant, p = 0.31)`, in nats."""
-    if not difference.p_value <= LEVEL:
-        return _signed(difference)
-    verb = "gains" if difference.mean > 0 else "loses"
-    return f"{verb} {_signed(difference)[1:]}"
 
 
 def _along_axis(plan: Plan, log_p: LogP, cells: list[dict[Any, Any]]) -> list[str]:
@@ -66,7 +62,7 @@ def _along_axis(plan: Plan, log_p: LogP, cells: list[dict[Any, Any]]) -> list[st
         if missing:
             unknown.append(f"{method}: no verdict {_lower(span)} ({'; '.join(missing)})")
         else:
-            gain = in_words(log_p.difference(last, first))
+            gain = in_words(log_p.difference(last, first), log_p.margin, "gains", "loses")
             gains.setdefault(span, []).append(f"{method} {gain}")
             best += _best_value(plan, own)
     texts = [f"{span}, in nats of test log p: {'; '.join(own)}" for span, own in gains.items()]
@@ -99,23 +95,11 @@ def _best_value(plan: Plan, cells: Sequence[Mapping[Any, Any]]) -> list[str]:
 
 
 def _between_methods(log_p: LogP, cells: list[dict[Any, Any]]) -> list[str]:
-    known = [cell for cell in cells if cell["n"]]
+    known = sorted((cell for cell in cells if cell["n"]), key=lambda cell: -cell["mean"])
     if len(known) < 2:
         return []
-    best, *others = sorted(known, key=lambda cell: -cell["mean"])
-    leads = [f"{_signed(log_p.difference(best, cell))} over {cell['method']}" for cell in others]
-    return [f"{best['method']} has the highest test log p, in nats: {'; '.join(leads)}"]
-
-
-def _signed(difference: Difference) -> str:
-    """`+1.24 ± 0.16`, with a remark if it is not paired or not significant."""
-    places = decimals([difference.standard_error])
-    text = f"{difference.mean:+.{places}f}"
-    if difference.n == 1:
-        return f"{text} (one replicate, so no standard error)"
-    text = f"{text} ± {error_label(difference.standard_error, places)}"
-    if not difference.paired:
-        text += " (not paired: different seeds)"
-    if difference.p_value <= LEVEL:
-        return text
-    return f"{text} (not significant, p = {difference.p_value:.2f})"
+    leads = [
+        f"over {cell['method']} {in_words(lead, log_p.margin, 'it gains', 'it loses')}"
+        for cell, lead in zip(known[1:], log_p.below_best(known), strict=True)
+    ]
+    return [f"{known[0]['method']} has the highest test log p, in nats: {'; '.join(leads)}"]

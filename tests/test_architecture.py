@@ -169,8 +169,9 @@ def test_private_modules_of_other_packages_are_imported_in_marked_places_alone(p
             assert path.relative_to(ROOT).as_posix() == MAY_BE_PRIVATE[package], module
 
 
-ANALYSIS = ["labels", "statistics", "files", "reading", "plans", "frames", "planned", "selection"]
-ANALYSIS += ["published", "differences", "ranking", "cells", "comparison", "costs", "curves"]
+ANALYSIS = ["labels", "two_way", "simultaneous", "statistics", "pooling", "files", "reading"]
+ANALYSIS += ["plans", "frames", "planned", "selection", "published", "differences", "decisions"]
+ANALYSIS += ["ranking", "cells", "comparison", "costs", "cost_sentences", "curves"]
 ANALYSIS += ["searched", "verdict", "tables", "findings", "figures", "gallery", "pages", "report"]
 
 

@@ -60,10 +60,11 @@ def _panel(panel: "Axes", costs: pd.DataFrame, labels: list[str], methods: list[
         aside = SPREAD * (index - (len(methods) - 1) / 2)
         for cost in costs[costs["method"] == method].to_dict("records"):
             shared = cost["trial_id"] == cost["reference_trial_id"]
+            half_width = (cost["high"] - cost["low"]) / 2
             panel.errorbar(
                 cost["cost"],
                 labels.index(cost["variation"]) + aside,
-                xerr=cost["half_width"] if isfinite(cost["half_width"]) else None,
+                xerr=half_width if isfinite(half_width) else None,
                 linestyle="none",
                 capsize=2,
                 elinewidth=0.9,
@@ -92,8 +93,8 @@ def what_intervals_are(plan: Plan) -> str:
     if plan.study.replicates == 1:
         return " One replicate (n = 1), so there are no intervals."
     return (
-        f" Bars: 95% confidence intervals (Student's t, n = {plan.study.replicates} replicates), "
-        "not adjusted for the number of comparisons."
+        f" Bars: simultaneous 95% intervals for the variations of a method on a data set (Dunnett, "
+        f"n = {plan.study.replicates} replicates)."
     )
 
 

@@ -5,7 +5,8 @@ from math import isfinite
 import pandas as pd
 
 from analysis.labels import axis_label, value_label
-from analysis.statistics import errors_to_tell
+from analysis.simultaneous import ONE
+from analysis.statistics import CONFIDENCE
 from gmm_study.study.plan import Plan
 from gmm_study.training.hyperparameters import CHANGES_THE_BOUND
 
@@ -47,19 +48,27 @@ def choices(plan: Plan, cells: pd.DataFrame) -> dict[str, list[str]]:
 
 
 def how_compared(plan: Plan) -> str:
-    """What a difference of two cells is, and what its test can show."""
-    n = plan.study.replicates
-    text = "A difference is the mean over replicates of the difference within a replicate"
+    """What a difference of two cells is, and what its interval can show."""
+    n, margin = plan.study.replicates, plan.study.report.margin
+    text = "A difference is paired over seeds and over test datapoints"
     if len({trial.config.hyperparameters.seed for trial in plan.trials}) > 1:
-        text += ", or the difference of the means if the seeds differ (then tested by Welch's test)"
+        text += ", or over datapoints alone if the seeds differ"
     if n == 1:
-        return f"{text}; with one replicate there is no test."
+        return f"{text}; with one replicate there is no error over seeds."
     text += (
-        ", ± its standard error (n - 1). A two-sided paired t-test at the 5% level, not adjusted "
-        "for the number of comparisons, decides whether it is significant. With "
-        f"n = {n} significance takes more than {errors_to_tell(n):.1f} standard errors, so a "
-        "difference that is not significant may still exist."
+        ", ± its standard error over both (over seeds alone where the record has no values of "
+        "datapoints). It counts as a gain or a loss if its 95% interval excludes 0, as no "
+        f"difference if its 90% interval lies within ±{margin:g} nats (the margin of the study), "
+        f"and else as not resolved. With n = {n} the interval over seeds alone is "
+        f"{ONE.critical(n - 1, CONFIDENCE):.1f} standard errors wide to each side."
     )
+    if plan.x is None and len(plan.study.methods) > 2:
+        text += (
+            " Intervals of the differences from the best of several methods hold for all pairs "
+            "(Tukey), with the variance over seeds pooled."
+        )
+    elif len(plan.study.methods) * len(plan.study.datasets) > 1:
+        text += " Every interval holds for one difference alone."
     if _searched(plan):
         text += (
             " Each cell shows the best trial of its search, so a difference may also come from "

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from analysis.findings import Findings
 from analysis.pages.protocol import summary, title, unproposed
-from analysis.tables.formats import corner, number, superscript
+from analysis.tables.formats import corner, number, sign, superscript
 from analysis.tables.layout import Entry, Table
 
 if TYPE_CHECKING:
@@ -50,5 +50,5 @@ def _terminal_entry(table: Table, entry: Entry | None) -> "Text":
 
     if entry is None:
         return Text()
-    text = number(entry, table.places) + superscript(table.letter(entry))
+    text = number(entry, table.places) + sign(entry) + superscript(table.letter(entry))
     return Text(text, style="bold" if entry.best else "")

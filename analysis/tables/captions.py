@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import pandas as pd
 
 from analysis.labels import LOG_P, axis_label, bound_label, value_range
-from analysis.statistics import errors_to_tell
+from analysis.ranking import BEST
 from gmm_study.study.plan import Plan
 from gmm_study.training.hyperparameters import Hyperparameters
 
@@ -37,23 +37,19 @@ def caption(plan: Plan, cells: pd.DataFrame, metric: str) -> str:
 
 
 def what_is_bold(plan: Plan, cells: pd.DataFrame, best: str = "the highest mean") -> str:
-    """What bold entries are and by which test; empty if no cell is bold."""
-    if not cells["rank"].astype(bool).any():
+    """What bold entries and those with the mark ≈ are; empty if no cell is bold."""
+    if not (cells["rank"] == BEST).any():
         return ""
-    n, text = plan.study.replicates, f" Bold: {best} among methods with complete cells"
+    text = f" Bold: {best} among methods with complete cells"
     if plan.x and cells["x"].isna().any():
         text += f" that read {axis_label(plan.x)}"
-    if n == 1:
-        return f"{text}; with one replicate its significance cannot be tested."
-    text += (
-        f", and all that do not differ from it significantly by a paired t-test over the n = {n} "
-        f"replicates (two-sided, 5%, not adjusted for the number of methods). With n = {n} a "
-        f"significant difference exceeds {errors_to_tell(n):.1f} standard errors, so a tie does "
-        "not show equality."
+    if plan.study.replicates == 1:
+        return f"{text}; with one replicate nothing can be said of the differences from it."
+    return (
+        f"{text}. ≈: equivalent to it, as the 90% interval of the difference lies within "
+        f"±{plan.study.report.margin:g} nats (two one-sided tests at 5%). An entry with neither is "
+        "worse, or its difference from the best is not resolved."
     )
-    if not cells["paired"].all():
-        text += " Trials with different seeds are compared by Welch's test, which is not paired."
-    return text
 
 
 def spread(plan: Plan) -> str:

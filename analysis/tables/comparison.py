@@ -10,6 +10,7 @@ import pandas as pd
 from analysis.labels import LOG_P, LOG_P_STAR, decimals, error_label, short_label, value_label
 from analysis.planned import x_values
 from analysis.published import published
+from analysis.ranking import BEST, EQUIVALENT
 from analysis.tables.captions import spread, what_is_bold
 from analysis.tables.layout import Entry, Table, published_entry, table
 from gmm_study.study.plan import Plan
@@ -80,7 +81,8 @@ def lay_out_paper(plan: Plan, compared: pd.DataFrame, name: str, title: str) -> 
     known: dict[tuple[Any, ...], dict[str, Entry | None]] = {}
     for row in compared.to_dict("records"):
         entries = _figures(row, decimals([row["log_z2_error"]]))
-        entries["ours"] = replace(entries["ours"] or Entry(), best=bool(row["rank"]))
+        best, equivalent = row["rank"] == BEST, row["rank"] == EQUIVALENT
+        entries["ours"] = replace(entries["ours"] or Entry(), best=best, equivalent=equivalent)
         known[row["method"], row["metric"], row[by]] = entries
     rows: list[tuple[str, list[Entry | None]]] = []
     for method in dict.fromkeys(compared["method"]):

@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from analysis.costs import EQUIVALENT
 from analysis.labels import decimals
 from analysis.tables.captions import evaluation_samples
 from analysis.tables.layout import Entry, Table, table
@@ -9,7 +10,7 @@ from gmm_study.study.plan import Plan
 
 
 def lay_out_costs(plan: Plan, costs: pd.DataFrame) -> list[Table]:
-    """A table per data set; significant costs are bold."""
+    """A table per data set; bold where the interval excludes 0, ≈ where there is no effect."""
     datasets = dict.fromkeys(costs["dataset"])
     return [_table(plan, dataset, costs[costs["dataset"] == dataset]) for dataset in datasets]
 
@@ -20,14 +21,15 @@ def _table(plan: Plan, dataset: str, costs: pd.DataFrame) -> Table:
     entries = {
         (row["method"], row["variation"]): Entry(
             row["cost"],
-            row["standard_error"],
+            row["error_both"],
             row["mark"],
             best=row["matters"],
+            equivalent=row["finding"] == EQUIVALENT,
             signed=True,
         )
         for row in costs.to_dict("records")
     }
-    errors = costs.loc[costs["trial_id"] != costs["reference_trial_id"], "standard_error"]
+    errors = costs.loc[costs["trial_id"] != costs["reference_trial_id"], "error_both"]
     return table(
         key=f"{plan.study.name} {dataset} costs",
         title=f"Cost of each variation on {dataset} in nats",
@@ -51,10 +53,11 @@ def _caption(plan: Plan, dataset: str, costs: pd.DataFrame) -> str:
     n = plan.study.replicates
     if n == 1:
         return f"{text} One replicate per trial (n = 1): no standard error (n/a), nothing is bold."
+    over_both = costs["error_data"].notna().any()
+    over = "and test datapoints (paired)" if over_both else "alone: no values of datapoints"
     return (
-        f"{text} ± standard error over n = {n} replicates (standard deviation with n - 1, divided "
-        "by √n) of the differences within a replicate, whose trials share data order and noise, "
-        "unless a footnote says that they are not paired. Bold: significantly different from 0 by "
-        "Student's t at the 5% level, adjusted by Holm for the variations of a method on a data "
-        "set."
+        f"{text} ± standard error over seeds {over}; the variance over the n = {n} seeds is paired "
+        "and pooled over the variations of a method. Bold: the simultaneous 95% interval (Dunnett, "
+        "for the variations of a method on a data set) excludes 0. ≈: no effect, as the 90% "
+        f"interval lies within ±{plan.study.report.margin:g} nats. Neither: not resolved."
     )

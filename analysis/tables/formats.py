@@ -59,6 +59,11 @@ def number(entry: Entry, places: int) -> str:
     return f"{mean} ± {error_label(entry.standard_error, places)}"
 
 
+def sign(entry: Entry) -> str:
+    """The mark of an entry that is equivalent to the best one."""
+    return " ≈" if entry.equivalent else ""
+
+
 def superscript(letters: str) -> str:
     """A footnote's letters, raised."""
     return letters.translate(str.maketrans("abcdefghijklmnop", "ᵃᵇᶜᵈᵉᶠᵍʰⁱʲᵏˡᵐⁿᵒᵖ"))
@@ -72,7 +77,8 @@ def _markdown_entry(table: Table, entry: Entry | None) -> str:
     if entry is None:
         return ""
     text = number(entry, table.places)
-    return (f"**{text}**" if entry.best else text) + superscript(table.letter(entry))
+    bold = f"**{text}**" if entry.best else text
+    return bold + sign(entry) + superscript(table.letter(entry))
 
 
 def _latex_table(table: Table) -> str:
@@ -108,7 +114,9 @@ def _latex_entry(table: Table, entry: Entry | None) -> str:
     text = number(entry, table.places)
     if isfinite(entry.mean) or text[0] in "+-":
         mathematics = text.replace("±", r"\pm").replace("n/a", r"\mathrm{n/a}")
-        text = rf"$\mathbf{{{mathematics}}}$" if entry.best else f"${mathematics}$"
+        mathematics = rf"\mathbf{{{mathematics}}}" if entry.best else mathematics
+        raised = r"^{\approx}" if entry.equivalent else ""
+        text = f"${mathematics}{raised}$"
     else:
         text = _latex(text)
     letter = table.letter(entry)
@@ -134,6 +142,7 @@ _LATEX = str.maketrans(
         "±": r"$\pm$",
         "—": "---",
         "√": r"$\surd$",
+        "≈": r"$\approx$",
         "…": r"\dots{}",
     }
 )

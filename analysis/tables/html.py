@@ -2,7 +2,7 @@
 
 from markupsafe import Markup
 
-from analysis.tables.formats import corner, number
+from analysis.tables.formats import corner, number, sign
 from analysis.tables.layout import Entry, Table
 
 _NOTE = Markup("<sup>{}</sup>")
@@ -36,4 +36,5 @@ def _cell(table: Table, entry: Entry | None) -> Markup:
     best = Markup(' class="best"') if entry.best else ""
     letter = table.letter(entry)
     note = _NOTE.format(letter) if letter else ""
-    return Markup("<td{}>{}{}</td>").format(best, number(entry, table.places), note)
+    text = number(entry, table.places) + sign(entry)
+    return Markup("<td{}>{}{}</td>").format(best, text, note)

@@ -16,6 +16,7 @@ import pandas as pd
 from analysis.labels import LOG_P, METRICS, axis_label, decimals, value_label
 from analysis.planned import x_values
 from analysis.published import published
+from analysis.ranking import BEST, EQUIVALENT
 from analysis.tables.captions import BLANK, caption
 from gmm_study.study.plan import Plan
 from gmm_study.study.schema import VARIATION
@@ -28,14 +29,15 @@ MOST_COLUMNS = 8
 class Entry:
     """What a table shows of one cell: a mean ± its standard error in nats, or a text.
 
-    `note` is the text of its footnote, `best` makes it bold, `signed` shows the plus of a positive
-    mean. A `text` is shown in place of both numbers.
+    `note` is the text of its footnote, `best` makes it bold, `equivalent` gives it the mark ≈,
+    `signed` shows the plus of a positive mean. A `text` is shown in place of both numbers.
     """
 
     mean: float = nan
     standard_error: float = nan
     note: str = ""
     best: bool = False
+    equivalent: bool = False
     signed: bool = False
     text: str = ""
 
@@ -70,8 +72,9 @@ def lay_out(plan: Plan, cells: pd.DataFrame) -> list[Table]:
     """The tables of a study: log p on every dataset, then the other metrics in `cells`.
 
     Along an axis there is one table per dataset, otherwise one table for all datasets. The best
-    mean of a column is bold for log p alone, and only where it has a rival: bounds of different
-    methods are different quantities. Published figures stand beside log p.
+    mean of a column is bold for log p alone, and only where it has a rival, and what is equivalent
+    to it has the mark ≈: bounds of different methods are different quantities. Published figures
+    stand beside log p.
     """
     datasets = list(dict.fromkeys(cells["dataset"]))
     groups = [[dataset] for dataset in datasets] if plan.x else [datasets]
@@ -168,7 +171,11 @@ def _entries(cells: pd.DataFrame, by: str) -> dict[tuple[str, Any], Entry]:
     """The entries by method and column."""
     return {
         (cell["method"], cell[by]): Entry(
-            cell["mean"], cell["standard_error"], cell["mark"], best=bool(cell["rank"])
+            cell["mean"],
+            cell["standard_error"],
+            cell["mark"],
+            best=cell["rank"] == BEST,
+            equivalent=cell["rank"] == EQUIVALENT,
         )
         for cell in cells.to_dict("records")
     }

@@ -106,6 +106,8 @@ class Report(Section):
 
     x: StrictStr | None = None
     """The axis of the table's columns and the figure's x; the report selects over all others."""
+    margin: Annotated[FiniteFloat, Field(gt=0)] = 0.2
+    """Difference of test log p in nats below which two methods count as equivalent."""
 
 
 class StudyFile(Section):

@@ -3,13 +3,13 @@
 import math
 import re
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from analysis import find, join, load, summarise, verdict
 from analysis.costs import costs_of_variations
 from analysis.figures.costs import draw_costs
-from analysis.statistics import holm
 from analysis.tables.costs import lay_out_costs
 from analysis.tables.formats import latex, markdown
 from analysis.tables.layout import lay_out
@@ -53,9 +53,9 @@ def test_a_cost_is_the_mean_difference_within_a_replicate(costs):
     # differences 1, 1.5, 2: mean 1.5, standard deviation 0.5, standard error 0.5 / sqrt(3)
     assert row["cost"] == pytest.approx(1.5)
     assert row["standard_error"] == pytest.approx(0.288675135)
-    # Student's t with 2 degrees of freedom: 4.302653 standard errors
-    assert row["half_width"] == pytest.approx(1.242069, abs=1e-6)
-    assert (row["n"], row["paired"], row["matters"]) == (3, True, True)
+    # alone in its family, so Student's t with 2 degrees of freedom: 4.302653 standard errors
+    assert (row["low"], row["high"]) == pytest.approx((1.5 - 1.242069, 1.5 + 1.242069), abs=1e-6)
+    assert (row["n"], row["finding"], row["matters"]) == (3, "costs", True)
     assert (row["reference"], row["mark"]) == ("authors", "")
 
 
@@ -69,7 +69,7 @@ def test_a_cost_within_its_interval_does_not_matter(costs):
     row = one(found, "K=1")
     # differences 0, 1, 2: mean 1, standard error 1 / sqrt(3), 4.302653 of which are 2.48
     assert (row["cost"], row["standard_error"]) == pytest.approx((1.0, 0.577350269))
-    assert not row["matters"]
+    assert (row["finding"], row["matters"]) == ("not resolved", False)
 
 
 def test_trials_of_different_seeds_are_not_paired(lab, figures):
@@ -82,9 +82,7 @@ def test_trials_of_different_seeds_are_not_paired(lab, figures):
     # variances 1 and 2.25 over 3 replicates each: sqrt(1 / 3 + 0.75)
     assert (row["cost"], row["standard_error"]) == pytest.approx((1.5, 1.040833))
     # Welch: (1 / 3 + 0.75)^2 / ((1 / 3)^2 / 2 + 0.75^2 / 2) = 3.4845 degrees of freedom
-    assert row["half_width"] / row["standard_error"] == pytest.approx(2.9447, abs=2e-3)
-    assert not row["paired"]
-    assert "not paired" in markdown(lay_out_costs(plan, found)[0])
+    assert (row["high"] - row["cost"]) / row["standard_error"] == pytest.approx(2.9447, abs=2e-3)
 
 
 @pytest.mark.parametrize(
@@ -129,12 +127,16 @@ def test_the_verdict_names_what_matters_dearest_first(costs):
     )
     # costs 10, 10, 10.1 and 0.5, 0.5, 0.6
     assert verdict(plan, rows, cells) == [
-        "gmm: against authors, K=1 costs 10.03 ± 0.03 nats, no baseline costs 0.53 ± 0.03 nats; "
-        "not known (pending): clipped."
+        "gmm: against authors, in nats with simultaneous 95% intervals by Dunnett, over seeds "
+        "alone, K=1 costs 10.03 ± 0.03 (95% interval 9.85 to 10.21), no baseline costs 0.53 ± 0.03 "
+        "(95% interval 0.35 to 0.71); not known (pending): clipped."
     ]
     plan, rows, cells, _ = costs({"authors": REFERENCE, "K=1": (-20.0, -22.0, -21.0)})
     (sentence,) = verdict(plan, rows, cells)
-    assert "not significant at 5% by Student's t with n = 3, adjusted by Holm: K=1;" in sentence
+    assert "not resolved, with simultaneous 95% intervals by Dunnett, over seeds alone" in sentence
+    # costs 0, 1, -1: mean 0, standard error 1 / sqrt(3); it stands out beside no baseline, so
+    # Dunnett's with two comparisons and its own two degrees of freedom: 5.418, which is 3.13
+    assert "K=1 +0.00 ± 0.58 (95% interval -3.13 to 3.13; about 95 seeds would decide)" in sentence
 
 
 def test_one_replicate_has_a_cost_and_no_error(costs):
@@ -146,7 +148,7 @@ def test_one_replicate_has_a_cost_and_no_error(costs):
     assert math.isnan(row["standard_error"])
     assert not row["matters"]
     (sentence,) = verdict(plan, rows, cells)
-    assert "K=1 costs most, 5.50 nats (one replicate, so no standard error)" in sentence
+    assert "K=1 costs most, 5.50 nats (one replicate, so no error over seeds)" in sentence
     assert "n/a" in markdown(lay_out_costs(plan, found)[0])
 
 
@@ -157,13 +159,13 @@ def test_all_formats_of_a_report_show_the_same_costs(report_of, costs):
     )
     report = report_of(plan)
     table = pd.read_csv(report.paths["costs.csv"])
-    shown = [(f"{row['cost']:+.2f}", f"{row['standard_error']:.2f}") for _, row in table.iterrows()]
-    assert shown[:2] == [("+1.50", "0.06"), ("-0.13", "0.03")]
+    shown = [(f"{row['cost']:+.2f}", f"{row['error_both']:.2f}") for _, row in table.iterrows()]
+    assert shown[:2] == [("+1.50", "0.08"), ("-0.13", "0.07")]
     page, tex = (report.paths[name].read_text() for name in ("table.md", "table.tex"))
     for cost, error in shown[:2]:
         assert f"{cost} ± {error}" in page
         assert rf"{cost} \pm {error}" in tex
-    assert "**+1.50 ± 0.06**" in page
+    assert "**+1.50 ± 0.08**" in page
     assert "paired" in page
     assert "K=1 (samples 1)" in page
     assert tex.count(r"\begin{table}") == 3
@@ -183,8 +185,8 @@ def test_the_figure_has_a_row_a_variation_and_a_panel_a_dataset(costs):
         drawn = [container.lines[0].get_xdata()[0] for container in panel.containers]
         assert drawn[0] == pytest.approx(1.5)
         (bar,) = panel.containers[0].lines[2][0].get_segments()
-        # Student's t with 2 degrees of freedom: 4.302653 standard errors of 0.288675
-        assert [end[0] for end in bar] == pytest.approx([1.5 - 1.242069, 1.5 + 1.242069])
+        row = one(found, "K=1", dataset=panel.get_title())
+        assert [end[0] for end in bar] == pytest.approx([row["low"], row["high"]])
         assert math.isnan(drawn[1])
         assert panel.get_xscale() == "linear"
 
@@ -214,16 +216,59 @@ def test_a_study_whose_report_runs_along_another_axis_has_no_costs(lab):
     assert "variation=" in " ".join(t.label for t in plan.trials)
 
 
-def test_p_values_are_adjusted_for_their_number_as_by_hand():
-    adjusted = holm([0.01, 0.04, 0.03, float("nan"), 0.005])
-    assert adjusted == pytest.approx([0.03, 0.06, 0.06, float("nan"), 0.02], nan_ok=True)
-    assert holm([0.6, 0.7]) == [1.0, 1.0]
+def test_the_interval_of_many_is_that_of_dunnett_for_blocks(costs):
+    values = {"authors": (-20.0, -21.0, -22.0), "K=1": (-21.0, -22.5, -23.6)}
+    values |= {"no baseline": (-20.1, -21.0, -21.9)}
+    *_, found = costs(values)
+    table = np.array(list(values.values()))
+    left = table - table.mean(1, keepdims=True) - table.mean(0) + table.mean()
+    pooled = (left**2).sum() / 4  # (3 - 1) trials times (3 - 1) replicates
+    row = one(found, "no baseline")
+    # the variance of this trial is the smaller one
+    assert row["standard_error"] >= (2 * pooled / 3) ** 0.5 * (1 - 1e-12)
+    # Dunnett (1955), two-sided, 5%, two comparisons, four degrees of freedom
+    half_width = (row["high"] - row["low"]) / 2
+    assert half_width / row["standard_error"] == pytest.approx(3.31, abs=0.005)
 
 
 def test_one_of_many_comparisons_needs_to_be_clearer_than_one_alone(costs):
-    doubtful = (-21.0, -22.5, -24.0)  # costs 1.5 +- 0.29, t = 5.2, p = 0.035 alone
+    doubtful = (-21.0, -22.5, -24.0)  # costs 1.5 +- 0.29, 5.2 standard errors
     *_, alone = costs({"authors": REFERENCE, "K=1": doubtful})
-    *_, among = costs({"authors": REFERENCE, "K=1": doubtful, "no baseline": (-20.1, -21.0, -21.9)})
-    first = [frame[frame["variation"] == "K=1"].iloc[0] for frame in (alone, among)]
-    assert [row["p_value"] for row in first] == pytest.approx([0.035098, 0.070196], abs=1e-5)
-    assert [row["matters"] for row in first] == [True, False]
+    others = {"no baseline": (-20.1, -21.6, -21.5), "clipped": (-20.5, -20.6, -22.1)}
+    *_, among = costs({"authors": REFERENCE, "K=1": doubtful} | others)
+    widths = [
+        (row["high"] - row["low"]) / 2 / row["standard_error"]
+        for row in (one(alone, "K=1"), one(among, "K=1"))
+    ]
+    # Student's t with 2 degrees of freedom; Dunnett's with three comparisons and 6 of them
+    assert widths == pytest.approx([4.302653, 3.10], abs=0.01)
+    assert one(alone, "K=1")["matters"]
+
+
+def test_effects_of_ten_standard_errors_are_found_among_eight_at_three_seeds(costs_of_eight):
+    found = costs_of_eight(effect=0.5, spread=0.05 / (2 / 3) ** 0.5)
+    assert (found["finding"] == "costs").sum() == 8
+
+
+def test_a_variation_that_collapses_does_not_hide_the_costs_of_the_others(costs_of_eight):
+    found = costs_of_eight(effect=0.5, spread=0.05 / (2 / 3) ** 0.5, collapsed=True)
+    assert (found["finding"] == "costs").sum() >= 7
+
+
+@pytest.fixture
+def costs_of_eight(lab, figures):
+    """The costs of eight variations with one effect, in which each seed has an effect as well."""
+
+    def _costs_of_eight(effect, spread, collapsed=False):
+        labels = {"authors": {}} | {f"rate {i}": {"learning_rate": 1e-3 * i} for i in range(2, 10)}
+        plan, random = lab.plan(variations=labels), np.random.default_rng(3)
+        for place in plan.trials:
+            noise = spread * random.standard_normal(3)
+            start = -20.0 if place.axes["variation"] == "authors" else -20.0 - effect
+            if collapsed and place.axes["variation"] == "rate 9":
+                noise = np.array([-7.0, 0.0, -7.0])
+            lab.write(place.config, *(figures(-21.0, start + each) for each in noise))
+        rows = join(plan, load(lab.store))
+        return costs_of_variations(plan, rows, summarise(plan, rows))
+
+    return _costs_of_eight

@@ -54,10 +54,11 @@ def test_effective_sample_sizes_and_2_log_z_have_rows(rows):
     assert "rws, 2 log Z" not in rows
 
 
-def test_the_best_and_what_a_paired_test_does_not_tell_from_it_are_bold(rows):
+def test_the_best_is_bold_and_what_is_neither_worse_nor_equivalent_is_not(rows):
     # gmm 87; rws 87.33: differences 0.5, -0.5, 1: mean 1/3, t = 0.76 with two degrees of freedom
     assert rows["gmm, -log p"][1].best
-    assert rows["rws, -log p"][1].best
+    assert not rows["rws, -log p"][1].best
+    assert not rows["rws, -log p"][1].equivalent
 
 
 def test_a_data_set_that_cannot_be_had_is_a_marked_gap_beside_the_published_figure(rows, lab, uci):

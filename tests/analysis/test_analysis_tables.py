@@ -116,10 +116,10 @@ def test_the_verdict_is_the_paired_difference_between_the_ends_of_the_axis(lab, 
         lab.write(
             trial.config, *(figures(-21.0, value) for value in values[trial.axes["layers.depth"]])
         )
-    # differences 2, 1.5, 1: mean 1.5, standard error 0.5 / sqrt(3), so t = 5.2 with two degrees of
-    # freedom, where p = 1 - t / sqrt(t^2 + 2) = 0.035
+    # differences 2, 1.5, 1: mean 1.5, standard error 0.5 / sqrt(3), 4.302653 of which are 1.24
     assert verdict(plan, *summary(plan)) == [
-        "From depth 1 to 5, in nats of test log p: gmm gains 1.50 ± 0.29.",
+        "From depth 1 to 5, in nats of test log p: gmm gains 1.50 ± 0.29 over seeds alone "
+        "(95% interval 0.26 to 2.74).",
         "The best depth by the validation bound: gmm 1.",
     ]
 
@@ -130,15 +130,18 @@ def test_a_difference_that_may_be_chance_is_no_gain(lab, figures, summary):
     for trial in plan.trials:
         own = values[trial.axes["layers.depth"]]
         lab.write(trial.config, *(figures(-21.0, value) for value in own))
-    # differences 2, 1, 0: mean 1, standard error 1 / sqrt(3), t = sqrt(3), p = 1 - sqrt(3 / 5)
+    # differences 2, 1, 0: mean 1, standard error 1 / sqrt(3), 4.302653 of which are 2.48; with
+    # n = 7, t would be sqrt(7) = 2.646 against 2.447, with n = 6 2.449 against 2.571
     assert verdict(plan, *summary(plan)) == [
-        "From depth 1 to 5, in nats of test log p: gmm +1.00 ± 0.58 (not significant, p = 0.23)."
+        "From depth 1 to 5, in nats of test log p: gmm +1.00 ± 0.58 over seeds alone "
+        "(not resolved: 95% interval -1.48 to 3.48; about 7 seeds would decide)."
     ]
 
 
 def test_there_is_no_verdict_where_an_end_is_incomplete(study, summary):
     gmm, _, rws = verdict(study, *summary(study))
-    assert gmm == "From depth 1 to 5, in nats of test log p: gmm gains 4.00 ± 0.00."
+    gain = "gmm gains 4.00 ± 0.00 over seeds alone (95% interval 4.00 to 4.00)."
+    assert gmm == f"From depth 1 to 5, in nats of test log p: {gain}"
     assert rws == "rws: no verdict from depth 1 to 5 (depth 5: pending)."
 
 
@@ -146,8 +149,7 @@ def test_without_an_axis_the_verdict_compares_methods(lab, figures, summary):
     plan = lab.plan(methods=["gmm", "rws"], replicates=2)
     for trial, values in zip(plan.trials, [(-21.0, -20.0), (-20.0, -18.0)], strict=True):
         lab.write(trial.config, *(figures(-21.0, value) for value in values))
-    # rws over gmm: 1 and 2, mean 1.5, standard error sqrt(0.5 / 2), so t = 3 with one degree of
-    # freedom, where p = 1 - 2 atan(t) / pi
+    # rws over gmm: 1 and 2, mean 1.5, standard error sqrt(0.5 / 2); t with one degree: 12.7062
     (sentence,) = verdict(plan, *summary(plan))
-    assert sentence.startswith("rws has the highest test log p, in nats: +1.50 ± 0.50 ")
-    assert sentence.endswith("(not significant, p = 0.20) over gmm.")
+    assert sentence.startswith("rws has the highest test log p, in nats: over gmm +1.50 ± 0.50 ")
+    assert "(not resolved: 95% interval -4.85 to 7.85; about 4 seeds would decide)." in sentence

@@ -1,0 +1,77 @@
+"""What a difference shows: an effect, no effect beyond the margin, or neither, in words."""
+
+from bisect import bisect_left
+from math import isfinite
+
+from analysis.labels import ROUNDING, decimals, error_label
+from analysis.statistics import CONFIDENCE, EQUIVALENCE, Estimate
+
+MOST_SEEDS = 1000
+"""Of more seeds than this, a sentence does not give the number."""
+
+
+def differs(difference: Estimate) -> bool:
+    """Whether the 95% interval excludes 0."""
+    low, high = difference.interval(CONFIDENCE)
+    return low > ROUNDING or high < -ROUNDING
+
+
+def is_equivalent(difference: Estimate, margin: float) -> bool:
+    """Whether the 90% interval lies within ± margin: two one-sided tests at 5% (TOST)."""
+    low, high = difference.interval(EQUIVALENCE)
+    return -margin < low and high < margin
+
+
+def in_words(difference: Estimate, margin: float, up: str, down: str) -> str:
+    """Such as `gains 1.24 ± 0.16 (95% interval 0.9 to 1.6)`, in nats.
+
+    `up` and `down` are the verbs for a positive and a negative effect. Without an effect, the words
+    say either that there is none beyond the margin, or that it is not resolved and what would be
+    needed.
+    """
+    places = decimals([difference.standard_error])
+    if difference.n == 1:
+        return f"{difference.mean:+.{places}f} ({_one_replicate(difference, places)})"
+    error = f"± {error_label(difference.standard_error, places)}"
+    if not difference.knows_data:
+        error += " over seeds alone"
+    if differs(difference):
+        verb = up if difference.mean > 0 else down
+        size = f"{abs(difference.mean):.{places}f}"
+        text = f"{verb} {size} {error} ({interval_in_words(difference, places)})"
+        within = is_equivalent(difference, margin)
+        return f"{text}, within the margin of {margin:g}" if within else text
+    text = f"{difference.mean:+.{places}f} {error}"
+    if is_equivalent(difference, margin):
+        shown = interval_in_words(difference, places, EQUIVALENCE)
+        return f"{text} (no difference beyond the margin of {margin:g}: {shown})"
+    needed = what_would_decide(difference, margin)
+    return f"{text} (not resolved: {interval_in_words(difference, places)}; {needed})"
+
+
+def what_would_decide(difference: Estimate, margin: float) -> str:
+    """What a difference that is not resolved needs, if its size and its spreads stay the same."""
+    if not _is_decided(difference.with_seeds(100 * MOST_SEEDS), margin):
+        return "more seeds would not decide, more test data might"
+    if not _is_decided(difference.with_seeds(MOST_SEEDS), margin):
+        return f"it takes more than {MOST_SEEDS:,} seeds to decide"
+    wanted = range(difference.n, MOST_SEEDS + 1)
+    first = bisect_left(wanted, True, key=lambda n: _is_decided(difference.with_seeds(n), margin))
+    return f"about {wanted[first]} seeds would decide"
+
+
+def _is_decided(difference: Estimate, margin: float) -> bool:
+    return differs(difference) or is_equivalent(difference, margin)
+
+
+def interval_in_words(difference: Estimate, places: int, confidence: float = CONFIDENCE) -> str:
+    """`95% interval 0.9 to 1.6`."""
+    low, high = difference.interval(confidence)
+    return f"{confidence:.0%} interval {low:.{places}f} to {high:.{places}f}"
+
+
+def _one_replicate(difference: Estimate, places: int) -> str:
+    text = "one replicate, so no error over seeds"
+    if isfinite(difference.over_data):
+        return f"{text}; ± {error_label(difference.over_data, places)} over test data"
+    return text
