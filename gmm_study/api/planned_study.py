@@ -32,7 +32,8 @@ class PlannedStudy:
     """The trials of a study, and the state of each of them in a storage.
 
     Reads the data sets whose checksum is not known in advance. Raises `InputError` if the storage
-    is not a valid address, and if none of the study's data sets is available.
+    is not a valid address, if none of the study's data sets is available, and for the relative path
+    of a data set if the current folder has changed since the study was loaded.
     """
 
     def __init__(
@@ -41,7 +42,9 @@ class PlannedStudy:
         self.study = study if isinstance(study, Study) else load_study(study)
         if not (isinstance(storage, str) and storage):
             raise InputError(f"storage: {storage!r} must be a folder or the URL of a bucket")
+        check_data_paths(self.study)
         self.storage = storage
+        self._folder = Path.cwd()
         self.data = StudyData(self.study.datasets, working)
         self.store = RecordStore(storage)
         self.search_problems: dict[str, None] = {}
@@ -54,9 +57,15 @@ class PlannedStudy:
     @property
     def command(self) -> str:
         """The command line that runs the same study."""
-        words = ["gmm-study", "run", *(self.study.arguments or (self.study.name,))]
-        words += ["--storage", redact(self.storage)] if self.storage != RESULTS else []
+        words = ["gmm-study", "run", *(self.study.words or (self.study.name,))]
+        storage = redact(self.storage_from_here)
+        words += ["--storage", storage] if storage != RESULTS else []
         return shlex.join(words)
+
+    @property
+    def storage_from_here(self) -> str:
+        """The storage as given, or its full address if the current folder has changed since."""
+        return self.storage if Path.cwd() == self._folder else self.store.storage
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -186,3 +195,18 @@ class PlannedStudy:
         history = History(self.store, cell)
         self.search_problems |= {history.problem: None} if history.problem else {}
         return history.proposals()
+
+
+def check_data_paths(study: Study) -> None:
+    """Raise `InputError` if the path of a data set leads from another folder than the current."""
+    from gmm_study.data.registry import DATASETS
+
+    if study.was_loaded_here:
+        return
+    for name in study.datasets:
+        if name not in DATASETS and not Path(name).expanduser().is_absolute():
+            raise InputError(
+                f"datasets: '{name}' is a path from '{study.folder}', in which the study was "
+                f"loaded, and the current folder is '{Path.cwd()}'; load the study again here, or "
+                "give the full path of the data"
+            )

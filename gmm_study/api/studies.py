@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gmm_study.api.feedback import RunObserver
-from gmm_study.api.planned_study import RESULTS, PlannedStudy
+from gmm_study.api.planned_study import RESULTS, PlannedStudy, check_data_paths
 from gmm_study.api.reports import write_study_report
 from gmm_study.errors import InputError
 from gmm_study.study import Study
@@ -80,7 +80,8 @@ def run(
     from gmm_study.orchestration.sync_process import SyncProcess
 
     planned, observer = _planned(study, storage), observer or RunObserver()
-    with SyncProcess(planned.study.arguments, planned.storage) as syncing:
+    check_data_paths(planned.study)
+    with SyncProcess(planned.study.words, planned.storage_from_here) as syncing:
         with planned.store.the_only_driver(planned.study.name):
             outcome = _train(planned, retry_failed, address, syncing, observer)
         planned.refresh()

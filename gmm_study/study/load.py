@@ -64,6 +64,8 @@ def load_study(
         name=path.stem,
         variant=label(small, overrides),
         arguments=_arguments(name_or_path, overrides, small),
+        folder=str(Path.cwd()),
+        file=str(path.absolute()),
         **dict(content),
     )
 

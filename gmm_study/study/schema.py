@@ -8,6 +8,7 @@ difference to the first.
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -392,6 +393,21 @@ class Study(StudyFile):
     """A label of the changes to the file, usable as a folder's name; empty if there are none."""
     arguments: tuple[str, ...] = ()
     """The command line's arguments that load the same study: name or path, then options."""
+    folder: str = ""
+    """The folder that was the current one when it was loaded; relative paths start there."""
+    file: str = ""
+    """The path of its file."""
+
+    @property
+    def was_loaded_here(self) -> bool:
+        """Whether the current folder is still the one in which it was loaded."""
+        return not self.folder or Path.cwd() == Path(self.folder)
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The arguments that load the same study from what is now the current folder."""
+        moved = bool(self.arguments) and not self.was_loaded_here
+        return (self.file, *self.arguments[1:]) if moved else self.arguments
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """A copy. A changed one has no `arguments`, because no command line loads it."""

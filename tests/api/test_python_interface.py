@@ -1,6 +1,7 @@
 """`import gmm_study` does what the command line does, and returns what it found."""
 
 import json
+import shlex
 import subprocess
 import sys
 from contextlib import chdir
@@ -91,6 +92,55 @@ def test_a_planned_study_stays_in_its_storage(bench):
     planned = gmm_study.plan("tiny", storage="here")
     with pytest.raises(gmm_study.InputError, match="storage: 'there' must be 'here'"):
         gmm_study.report(planned, storage="there")
+
+
+def test_a_command_names_the_study_and_the_storage_from_the_current_folder(bench, tmp_path):
+    study = gmm_study.load_study("tiny", [f"dataset={tmp_path}/data.npz"])
+    planned = gmm_study.plan(study, storage="here")
+    (tmp_path / "elsewhere").mkdir()
+    with chdir(tmp_path / "elsewhere"):
+        words = shlex.split(planned.command)
+        assert words[:4] == ["gmm-study", "run", str(tmp_path / "studies" / "tiny.yaml"), "--set"]
+        assert words[-1] == (tmp_path / "here").as_uri()
+        again = gmm_study.plan(gmm_study.load_study(words[2], [words[4]]), storage=words[-1])
+        assert again.frame().equals(gmm_study.plan(study, storage=words[-1]).frame())
+    assert planned.command.startswith("gmm-study run tiny --set ")
+
+
+def test_data_by_a_relative_path_are_refused_after_a_change_of_the_folder(bench, tmp_path):
+    study = gmm_study.load_study("tiny")
+    planned = gmm_study.plan(study)
+    (tmp_path / "elsewhere").mkdir()
+    with chdir(tmp_path / "elsewhere"):
+        for call, given in (
+            (gmm_study.plan, study),
+            (gmm_study.run, study),
+            (gmm_study.run, planned),
+        ):
+            with pytest.raises(gmm_study.InputError) as error:
+                call(given)
+            assert str(error.value).startswith(f"datasets: 'data.npz' is a path from '{tmp_path}'")
+            assert "\n" not in str(error.value)
+    assert not any((tmp_path / "elsewhere").iterdir())
+    assert len(gmm_study.plan(study).missing()) == 4
+
+
+MOVED = """
+import os, gmm_study
+study = gmm_study.load_study("tiny", ["methods=[gmm]", f"dataset={os.getcwd()}/data.npz"])
+planned = gmm_study.plan(study)
+os.chdir("elsewhere")
+ended = gmm_study.run(planned)
+print(ended.trained, ended.mlflow_problem, os.path.exists("results"))
+"""
+
+
+@pytest.mark.process
+def test_a_study_runs_the_same_after_a_change_of_the_folder(bench, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    printed = subprocess.check_output([sys.executable, "-c", MOVED], cwd=tmp_path, text=True)
+    assert printed.splitlines()[-1] == "{'complete': 2} None False"
+    assert len(bench.results()) == 2
 
 
 def test_a_path_names_a_study_as_a_text_does(bench):
