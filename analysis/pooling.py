@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from analysis.labels import ROUNDING
 from analysis.simultaneous import Family
 from analysis.statistics import Estimate, paired_difference
 from analysis.two_way import Parts, Values
@@ -59,37 +60,45 @@ def pool_of(means: Mapping[str, Values]) -> Pool:
     """
     inside, replicates = list(means), len(next(iter(means.values()), ()))
     while len(inside) > 2 and replicates > 1:
-        rest = {out: _squares(means, [each for each in inside if each != out]) for out in inside}
-        largest = min(rest, key=lambda trial: rest[trial].sum())
-        every = _squares(means, inside)
+        squares = _squares([means[trial] for trial in inside])
         freedom = (len(inside) - 1) * (replicates - 1)
-        added, left = every.sum() - rest[largest].sum(), rest[largest].sum()
-        if not _stands_out(added, left, replicates - 1, freedom, len(inside)):
-            return Pool(_variances(inside, every, freedom), freedom)
-        inside.remove(largest)
+        largest = int(squares.argmax())
+        if not _stands_out(squares, largest, replicates - 1, freedom):
+            own = _variances(squares, freedom)
+            return Pool(dict(zip(inside, own, strict=True)), freedom)
+        del inside[largest]
     return Pool({}, 0.0)
 
 
-def _squares(means: Mapping[str, Values], trials: list[str]) -> Values:
+def _squares(means: list[Values]) -> Values:
     """The sum over replicates of each trial's squared residuals; effects of seeds are removed."""
-    table = np.array([means[trial] for trial in trials], np.float64)
+    table = np.array(means, np.float64)
     table = table - table.mean(1, keepdims=True)
     return np.asarray(((table - table.mean(0)) ** 2).sum(1))
 
 
-def _variances(trials: list[str], squares: Values, freedom: float) -> dict[str, float]:
-    """The pooled variance, or an unbiased estimate of the trial's own where that is larger."""
-    count, pooled = len(trials), float(squares.sum() / freedom)
-    replicates = freedom / (count - 1)
-    own = (count * squares / replicates - pooled) / (count - 2)
-    return {trial: max(pooled, float(each)) for trial, each in zip(trials, own, strict=True)}
+def _variances(squares: Values, freedom: float) -> list[float]:
+    """The pooled variance, or an unbiased estimate of the trial's own where that is larger.
+
+    A residual has the mean of all trials in it: its square sums, over replicates, to R - 1 times
+    (1 - 2/A) of the trial's own variance and 1/A of the mean variance, for A trials.
+    """
+    count, pooled = len(squares), float(squares.sum() / freedom)
+    own = (count * squares * (count - 1) / freedom - pooled) / (count - 2)
+    return [float(each) for each in np.maximum(own, pooled)]
 
 
-def _stands_out(added: float, left: float, of_one: int, freedom: int, count: int) -> bool:
-    """Whether one trial adds more to the sum of squares than the others explain."""
+def _stands_out(squares: Values, largest: int, of_one: int, freedom: int) -> bool:
+    """Whether one trial adds more to the sum of squares than the others explain (F test).
+
+    Without it, the sum is less by its own squares times A / (A - 1), for A trials.
+    """
     from scipy.special import fdtrc  # type: ignore[import-untyped]
 
-    if left <= 0:
-        return bool(added > 0)
+    count = len(squares)
+    added = float(squares[largest]) * count / (count - 1)
+    left = float(squares.sum()) - added
+    if left <= ROUNDING * added:
+        return added > ROUNDING**2
     ratio = (added / of_one) / (left / (freedom - of_one))
     return bool(fdtrc(of_one, freedom - of_one, ratio) < STANDS_OUT / count)

@@ -97,8 +97,9 @@ def paired_difference(
     `values` are the `[R, N]` values of the same datapoints, if they are known.
     """
     differences, n = np.asarray(first, np.float64) - np.asarray(second, np.float64), len(first)
-    parts = parts_over_seeds(differences)
-    if values is not None:
+    if values is None:
+        parts = parts_over_seeds(differences)
+    else:
         parts = parts_of(np.asarray(values[0], np.float64) - np.asarray(values[1], np.float64))
     return Estimate(float(differences.mean()), parts, n, family=family)
 

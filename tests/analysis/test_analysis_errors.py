@@ -1,0 +1,157 @@
+"""Errors over seeds and over test data in the cells, the costs and the answer of a study."""
+
+import numpy as np
+import pytest
+
+from analysis import join, load, summarise, verdict
+from analysis.costs import costs_of_variations
+from analysis.differences import LogP
+from analysis.statistics import mean_of
+
+DATAPOINTS = 200
+
+
+class Values:
+    """Values of datapoints by trial, which counts what is read."""
+
+    def __init__(self):
+        self.of = {}
+        self.read = []
+
+    def __call__(self, trial_id):
+        self.read.append(trial_id)
+        return self.of.get(trial_id, {})
+
+
+@pytest.fixture
+def study_of(lab, figures):
+    """A study whose trials have values of datapoints: one array `[R, N]` per trial of the plan."""
+
+    def _study_of(arrays, **content):
+        plan, values = lab.plan(**content), Values()
+        for trial, array in zip(plan.trials, arrays, strict=True):
+            lab.write(trial.config, *(figures(-21.0, float(row.mean())) for row in array))
+            values.of[trial.config.trial_id] = dict(enumerate(array.astype(np.float32)))
+        rows = join(plan, load(lab.store))
+        return plan, rows, values
+
+    return _study_of
+
+
+def hard(scale=10.0):
+    return -20.0 + scale * np.random.default_rng(0).standard_normal(DATAPOINTS)
+
+
+def near(array, seeds=0.05, data=0.3, seed=1):
+    """Three replicates that differ from the values of datapoints a little."""
+    random = np.random.default_rng(seed)
+    rows = seeds * random.standard_normal((3, 1))
+    return array + rows + data * random.standard_normal((3, DATAPOINTS))
+
+
+def test_a_mean_has_both_errors_and_its_interval_includes_both(study_of):
+    array = near(hard())
+    plan, rows, values = study_of([array])
+    cells = summarise(plan, rows, log_p=LogP(plan, rows, values))
+    (cell,) = cells[cells["metric"] == "test/log_p"].to_dict("records")
+    expected = mean_of(array.mean(1), array)
+    assert cell["standard_error"] == pytest.approx(array.mean(1).std(ddof=1) / 3**0.5, rel=1e-4)
+    assert cell["error_data"] == pytest.approx(array.mean(0).std(ddof=1) / 200**0.5, rel=1e-4)
+    assert cell["error_both"] == pytest.approx(expected.standard_error, rel=1e-4)
+    assert (cell["low"], cell["high"]) == pytest.approx(expected.interval(), rel=1e-4)
+    bound = cells[cells["metric"] == "test/bound"].iloc[0]
+    assert np.isnan(bound["error_data"])
+    assert bound["error_both"] == bound["standard_error"]
+
+
+def test_the_values_of_the_chosen_trials_alone_are_read_and_each_once(study_of):
+    space = {"learning_rate": {"grid": [1e-3, 2e-3, 4e-3]}, "batch_size": {"grid": [50, 100]}}
+    plan, rows, values = study_of(
+        [near(hard(), seed=index) for index in range(6)],
+        space=space,
+        report={"x": "batch_size"},
+    )
+    log_p = LogP(plan, rows, values)
+    cells = summarise(plan, rows, log_p=log_p)
+    verdict(plan, rows, cells, log_p)
+    chosen = set(cells["trial_id"])
+    assert sorted(values.read) == sorted(chosen)
+    assert len(chosen) == 2
+
+
+def test_a_difference_of_methods_is_paired_over_datapoints(study_of):
+    shared = hard()
+    arrays = [near(shared + 0.5, seed=1), near(shared, seed=2)]
+    plan, rows, values = study_of(arrays, methods=["gmm", "rws"])
+    log_p = LogP(plan, rows, values)
+    cells = summarise(plan, rows, log_p=log_p)
+    gmm, rws = cells[cells["metric"] == "test/log_p"].to_dict("records")
+    # each mean is uncertain by 10 / sqrt(200) = 0.7 nats, their difference by a tenth of that
+    assert gmm["error_data"] > 0.6
+    assert rws["behind_data"] < 0.05
+    each = arrays[0] - arrays[1]
+    assert rws["behind_data"] == pytest.approx(each.mean(0).std(ddof=1) / 200**0.5, rel=1e-3)
+    (sentence,) = verdict(plan, rows, cells, log_p)
+    assert "over gmm" not in sentence
+    assert "over seeds alone" not in sentence
+
+
+def test_a_swapped_pair_of_datapoints_in_one_record_shows_in_the_paired_error(study_of):
+    shared = hard()
+    exact = np.stack([shared] * 3)
+    arrays = [exact + 0.5, exact]
+    plan, rows, values = study_of(arrays, methods=["gmm", "rws"])
+    first, second = ({"trial_id": trial.config.trial_id} for trial in plan.trials)
+    right = LogP(plan, rows, values).difference(first, second)
+    assert right.over_data < 1e-5  # the values are float32
+    swapped = arrays[1][:, [1, 0, *range(2, DATAPOINTS)]].astype(np.float32)
+    values.of[second["trial_id"]] = dict(enumerate(swapped))
+    assert LogP(plan, rows, values).difference(first, second).over_data > 0.01
+
+
+@pytest.mark.parametrize("lost", ["a replicate", "datapoints", "everything"])
+def test_where_values_are_missing_errors_are_over_seeds_alone_and_the_answer_says_so(
+    study_of, lost
+):
+    plan, rows, values = study_of(
+        [near(hard() + 0.5, seed=1), near(hard(), seed=2)], methods=["gmm", "rws"]
+    )
+    second = values.of[plan.trials[1].config.trial_id]
+    if lost == "a replicate":
+        second.pop(1)
+    elif lost == "datapoints":
+        second[1] = second[1][:-1]
+    else:
+        second.clear()
+    log_p = LogP(plan, rows, values)
+    cells = summarise(plan, rows, log_p=log_p)
+    gmm, rws = cells[cells["metric"] == "test/log_p"].to_dict("records")
+    assert np.isfinite(gmm["error_data"])
+    assert np.isnan([rws["error_data"], rws["behind_data"]]).all()
+    assert rws["behind_both"] == rws["behind_seeds"]
+    (sentence,) = verdict(plan, rows, cells, log_p)
+    assert "over seeds alone" in sentence
+
+
+def test_the_costs_of_variations_are_paired_over_datapoints(study_of):
+    shared = hard()
+    arrays = [near(shared, seed=1), near(shared - 0.5, seed=2), near(shared - 0.01, seed=3)]
+    variations = {"authors": {}, "K=1": {"samples": 1}, "no baseline": {"q_baseline": "none"}}
+    plan, rows, values = study_of(arrays, variations=variations)
+    log_p = LogP(plan, rows, values)
+    cells = summarise(plan, rows, log_p=log_p)
+    costs = costs_of_variations(plan, rows, cells, log_p).set_index("variation")
+    assert (costs["error_data"] < 0.05).all()
+    assert costs.loc["K=1", "finding"] == "costs"
+    (sentence,) = verdict(plan, rows, cells, log_p)
+    assert "over seeds alone" not in sentence
+    assert "K=1 costs 0.5" in sentence
+
+
+def test_one_replicate_has_an_error_over_data_and_the_answer_says_which(study_of):
+    arrays = [near(hard() + 0.5, seed=1)[:1], near(hard(), seed=2)[:1]]
+    plan, rows, values = study_of(arrays, methods=["gmm", "rws"], replicates=1)
+    log_p = LogP(plan, rows, values)
+    cells = summarise(plan, rows, log_p=log_p)
+    (sentence,) = verdict(plan, rows, cells, log_p)
+    assert "one replicate, so no error over seeds; ± 0.03 over test data" in sentence
