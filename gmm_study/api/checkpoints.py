@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gmm_study.api.datasets import read_dataset
+from gmm_study.api.defaults import CHUNK_ROWS, DATASET, SAMPLES, Z_SAMPLES
 from gmm_study.api.feedback import Bar, Working, silently, without_bar
 from gmm_study.data.dataset import SPLITS, Dataset
 from gmm_study.errors import InputError
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
     from gmm_study.trials.result import TrialResult
     from gmm_study.trials.run import Progress
 
-DEFAULT_SAMPLES = (1, 10, 100, 1000)
-DEFAULT_Z_SAMPLES = 100_000
-
 
 @dataclass(frozen=True)
 class TrainedTrial:
@@ -42,7 +40,7 @@ class TrainedTrial:
 
 
 def train(
-    dataset: "Dataset | str" = "digits",
+    dataset: "Dataset | str" = DATASET,
     *,
     replicates: int = 1,
     output: Path | str | None = None,
@@ -114,16 +112,16 @@ class Evaluation:
 
 def evaluate(
     checkpoint: Path | str,
-    evaluation_samples: Sequence[int] = DEFAULT_SAMPLES,
+    evaluation_samples: Sequence[int] = SAMPLES,
     *,
-    z_samples: int = DEFAULT_Z_SAMPLES,
+    z_samples: int = Z_SAMPLES,
     split: str = "test",
     dataset: str | None = None,
     datapoints: int | None = None,
     exact: bool = False,
     replicate: int | None = None,
     seed: int = 0,
-    chunk_rows: int = 4000,
+    chunk_rows: int = CHUNK_ROWS,
     device: str = "auto",
     threads: int | None = None,
     working: Working = silently,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from gmm_study.addresses import redact
 from gmm_study.api.datasets import StudyData
+from gmm_study.api.defaults import RESULTS
 from gmm_study.api.feedback import Working, silently
 from gmm_study.errors import InputError
 from gmm_study.phrases import plural
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
 
     from gmm_study.data import Dataset
     from gmm_study.estimates import Estimate
-
-RESULTS = "results"
-"""The default storage, in the current folder."""
 
 
 class PlannedStudy:

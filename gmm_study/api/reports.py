@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gmm_study.api.defaults import RESULTS
 from gmm_study.api.feedback import Working, silently
-from gmm_study.api.planned_study import RESULTS, PlannedStudy
+from gmm_study.api.planned_study import PlannedStudy
 from gmm_study.errors import InputError
 from gmm_study.study.load import STUDIES
 from gmm_study.trials.record import RecordStore

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gmm_study.api.defaults import RESULTS
 from gmm_study.api.feedback import RunObserver
-from gmm_study.api.planned_study import RESULTS, PlannedStudy, check_data_paths
+from gmm_study.api.planned_study import PlannedStudy, check_data_paths
 from gmm_study.api.reports import write_study_report
 from gmm_study.errors import InputError
 from gmm_study.study import Study

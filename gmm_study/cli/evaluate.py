@@ -9,6 +9,7 @@ from typing import Any
 import rich_click as click
 from rich.table import Table
 
+from gmm_study.api.defaults import CHUNK_ROWS, SAMPLES, Z_SAMPLES
 from gmm_study.cli.as_json import print_json
 from gmm_study.cli.console import bar, output_console, working
 from gmm_study.cli.data import dataset_option
@@ -36,14 +37,14 @@ def _counts(text: str) -> tuple[int, ...]:
     "evaluation_samples",
     type=_counts,
     metavar="K,K,...",
-    default="1,10,100,1000",
+    default=",".join(map(str, SAMPLES)),
     show_default=True,
     help="K of the evaluation: samples per datapoint; separate several by commas.",
 )
 @click.option(
     "--z-samples",
     type=click.IntRange(0),
-    default=100_000,
+    default=Z_SAMPLES,
     show_default=True,
     help="Samples of p for 2 log Z, if the method has a p* (gmm); 0 skips it.",
 )
@@ -57,7 +58,7 @@ def _counts(text: str) -> tuple[int, ...]:
 @click.option(
     "--chunk-rows",
     type=click.IntRange(1),
-    default=4000,
+    default=CHUNK_ROWS,
     show_default=True,
     help="Rows (datapoints times samples) in memory at a time.",
 )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
+from gmm_study.api.defaults import RESULTS
 from gmm_study.cli.completion import complete_override, complete_study
 from gmm_study.cli.console import working
 from gmm_study.cli.data import dataset_option
@@ -19,7 +20,7 @@ storage_option = click.option(
     "--storage",
     envvar="GMM_STUDY_STORAGE",
     show_envvar=True,
-    default="results",
+    default=RESULTS,
     show_default=True,
     metavar="FOLDER|URL",
     help="Storage of the records: a folder or the URL of a bucket.",

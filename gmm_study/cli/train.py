@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich_click.utils import OptionGroupDict
 
+from gmm_study.api.defaults import DATASET
 from gmm_study.cli.as_json import json_option, print_json
 from gmm_study.cli.completion import choices_of, complete_among
 from gmm_study.cli.console import working
@@ -73,7 +74,7 @@ def option_groups() -> list[OptionGroupDict]:
 
 
 @click.command()
-@dataset_option("Data set: a name or a path.", default="digits", show_default=True)
+@dataset_option("Data set: a name or a path.", default=DATASET, show_default=True)
 @click.option(
     "--replicates", default=1, show_default=True, type=click.IntRange(1), help="Number of seeds."
 )

@@ -1,5 +1,6 @@
 """`import gmm_study` does what the command line does, and returns what it found."""
 
+import inspect
 import json
 import shlex
 import subprocess
@@ -9,6 +10,8 @@ from contextlib import chdir
 import pytest
 
 import gmm_study
+from gmm_study.api.reports import write_all_reports
+from gmm_study.cli import cli
 from tests.cli.planned import train_all
 from tests.workbench import Workbench, figures
 
@@ -250,3 +253,22 @@ def test_a_study_outside_the_current_folder_is_loaded_by_its_path(bench, tmp_pat
         planned = gmm_study.plan(study)
     assert planned.command.startswith(f"gmm-study run {path} --set dataset=")
     assert len(planned.missing()) == 4
+
+
+@pytest.mark.parametrize(
+    ("function", "command"),
+    [
+        (gmm_study.evaluate, "evaluate"),
+        (gmm_study.train, "train"),
+        (write_all_reports, "tables"),
+    ],
+)
+def test_an_option_has_the_default_of_the_parameter_of_its_name(function, command, monkeypatch):
+    monkeypatch.delenv("GMM_STUDY_STORAGE", raising=False)
+    chosen = cli.commands[command]
+    context = chosen.make_context(command, ["x"] if command == "evaluate" else [])
+    parameters = inspect.signature(function).parameters.values()
+    shared = {each.name: each.default for each in parameters if each.name in context.params}
+    given = {name: value for name, value in shared.items() if value is not inspect.Parameter.empty}
+    assert given
+    assert {name: context.params[name] for name in given} == given

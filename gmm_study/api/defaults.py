@@ -1,0 +1,12 @@
+"""Defaults that the functions and the options of the command line share."""
+
+RESULTS = "results"
+"""The storage, in the current folder."""
+DATASET = "digits"
+"""The data set of a trial without a study."""
+SAMPLES = (1, 10, 100, 1000)
+"""The values of K in an evaluation of a checkpoint."""
+Z_SAMPLES = 100_000
+"""The samples of p for 2 log Z in such an evaluation."""
+CHUNK_ROWS = 4000
+"""The rows (datapoints times samples) in memory at a time in such an evaluation."""
