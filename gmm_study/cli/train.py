@@ -1,6 +1,7 @@
 """`gmm-study train`: one trial without a study and without Ray."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import Field, fields
 from functools import partial
 from math import isfinite, nan
@@ -117,6 +118,27 @@ def train(
     given: dict[str, Any] = {name: text for name, text in settings.items() if text is not None}
     if "stages" in given:
         given["stages"] = _parsed("stages", given["stages"])
+    with _progress() as show:
+        trained = checkpoints.train(
+            dataset,
+            replicates=replicates,
+            output=output,
+            preset=preset,
+            device=device,
+            threads=threads,
+            watch=show,
+            working=working,
+            **given,
+        )
+    if as_json:
+        print_json({**trained.config.to_json(), **trained.result.to_json()})
+    else:
+        _print_result(trained.result)
+
+
+@contextmanager
+def _progress() -> "Iterator[Callable[[TrialProgress], None]]":
+    """A function that shows the progress of a trial on a terminal, in one line that it renews."""
     console = Console(stderr=True)
     columns = (
         TextColumn("{task.description}"),
@@ -139,23 +161,9 @@ def train(
         )
 
     try:
-        trained = checkpoints.train(
-            dataset,
-            replicates=replicates,
-            output=output,
-            preset=preset,
-            device=device,
-            threads=threads,
-            watch=show,
-            working=working,
-            **given,
-        )
+        yield show
     finally:
         progress.stop()
-    if as_json:
-        print_json({**trained.config.to_json(), **trained.result.to_json()})
-    else:
-        _print_result(trained.result)
 
 
 def _parsed(name: str, text: str) -> Any:
