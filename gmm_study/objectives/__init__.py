@@ -28,7 +28,7 @@ class FollowsEpochs(Protocol):
     """An objective that changes from epoch to epoch."""
 
     def begin_epoch(self, epoch: int) -> None:
-        """Called before the steps of an epoch, the first of which is 1.
+        """Called before the steps of an epoch; the first one of every stage is 1.
 
         The change must be a function of the epoch alone, so that a training resumes without more
         state, and must be in memory that a captured step reads.

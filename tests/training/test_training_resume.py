@@ -62,12 +62,15 @@ def test_other_settings_resume_bit_for_bit(settings):
 
 @pytest.mark.parametrize("kind", [Trainer, SideBySide])
 @pytest.mark.parametrize("epochs", [1, 2, 5])
-def test_a_kl_divergence_that_warms_up_resumes_bit_for_bit(kind, epochs):
-    settings = some_hyperparameters(method="vae", kl_warm_up_epochs=4)
+@pytest.mark.parametrize("stages", [[], [{"max_epochs": 3}, {"kl_warm_up_epochs": 2}]])
+def test_a_kl_divergence_that_warms_up_resumes_bit_for_bit(kind, epochs, stages):
+    settings = some_hyperparameters(method="vae", kl_warm_up_epochs=4, stages=stages)
     unstopped = train(kind(settings, DATA, [0, 1]))
     resumed = stopped_and_resumed(train(kind(settings, DATA, [0, 1]), epochs))
     assert_same_progress(train(resumed), unstopped)
-    sudden = some_hyperparameters(method="vae")
+    sudden = some_hyperparameters(
+        method="vae", stages=[{**each, "kl_warm_up_epochs": 0} for each in stages]
+    )
     with pytest.raises(AssertionError):
         assert_same_progress(train(kind(sudden, DATA, [0, 1])), unstopped)
 
