@@ -11,6 +11,8 @@ import os
 import sys
 from pathlib import Path
 
+from gmm_study.orchestration import ray_internals
+
 NEEDS_TOKEN, NO_HEAD, NO_NODE = 3, 4, 5
 """The cluster wants another token; no head of a cluster answers; no node runs on this machine."""
 
@@ -19,13 +21,12 @@ def knock(address: str) -> int:
     """Join the cluster for a moment and print its head; gives the exit status."""
     import ray
     from ray.exceptions import AuthenticationError, RayError
-    from ray.scripts.scripts import status
 
     if _lacks_token():  # `ray status` would end the process from C++
         return NEEDS_TOKEN
     try:
         if address != "auto":
-            status.main(["--address", address], standalone_mode=False)
+            ray_internals.ask_head(address)
         ray.init(address, log_to_driver=False)
     except AuthenticationError:
         return NEEDS_TOKEN

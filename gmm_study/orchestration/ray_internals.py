@@ -38,6 +38,18 @@ def working_folder_of_job() -> str | None:
     return None if folder is None else str(folder)
 
 
+def ask_head(address: str) -> None:
+    """Ask the head of a cluster for its status, as `ray status` does, and print it.
+
+    Raises an error of Ray's if nothing answers as a head, or if the token is wrong. The documented
+    `ray.init` takes minutes for the first, and reports the second as the first. The command is
+    documented, and where Python finds it is not.
+    """
+    from ray.scripts.scripts import status
+
+    status.main(["--address", address], standalone_mode=False)
+
+
 def forget_moving_averages(trial: "Trial") -> None:
     """Free the moving averages that Tune keeps of every trial until the run ends, some 10 KiB.
 

@@ -13,6 +13,9 @@ from urllib.parse import urlencode
 from mlflow.entities.metric import MetricWithRunId
 from mlflow.tracking import MlflowClient
 
+PARENT_RUN, RUN_NAME = "mlflow.parentRunId", "mlflow.runName"
+"""The tags with the id of a nested run's parent and with a run's name. MLflow documents the tags,
+and not where Python finds their names."""
 EXPERIMENT_KIND = {"mlflow.experimentKind": "custom_model_development"}
 """The tag of an experiment whose runs train models. Without it, the UI asks what they are."""
 SAVED_VIEW = "mlflow.sharedViewState."

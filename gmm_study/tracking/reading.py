@@ -14,13 +14,12 @@ from typing import Any
 
 from mlflow.entities import Metric, Run
 from mlflow.tracking import MlflowClient
-from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
 from gmm_study.addresses import redact
 from gmm_study.errors import InputError
 from gmm_study.tracking.database import is_missing, tracking_uri
 from gmm_study.tracking.lists import from_tag
-from gmm_study.tracking.mlflow_internals import bulk_history
+from gmm_study.tracking.mlflow_internals import PARENT_RUN, bulk_history
 from gmm_study.tracking.words import BEST_BOUND, DECLARED, VARIANTS, figure_of
 from gmm_study.training.hyperparameters import Hyperparameters
 from gmm_study.training.state import TrialState
@@ -135,7 +134,7 @@ def _below(runs: list[Run], parents: dict[str, Run]) -> Iterator[Run]:
     for run in runs:
         tags = run.data.tags
         parent = parents.get(tags["trial_id"])
-        if parent and tags.get(MLFLOW_PARENT_RUN_ID) == parent.info.run_id:
+        if parent and tags.get(PARENT_RUN) == parent.info.run_id:
             yield run
 
 

@@ -21,7 +21,6 @@ from typing import Any
 from mlflow.entities import Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
-from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
 
 from gmm_study.addresses import redact
 from gmm_study.tracking.account import STATUS, Account, account_of
@@ -34,6 +33,7 @@ from gmm_study.tracking.database import (
 )
 from gmm_study.tracking.experiment import NOTE, StudyExperiment
 from gmm_study.tracking.lists import as_tag, from_tag
+from gmm_study.tracking.mlflow_internals import PARENT_RUN, RUN_NAME
 from gmm_study.tracking.notes import PICTURES, BestRow, Facts, ReportCell, trial_note
 from gmm_study.tracking.words import (
     BEST_OF_CELL,
@@ -164,7 +164,7 @@ class StudyRuns:
         for (dataset, method), trial_id in best.items():
             run, bound = self.trials[trial_id].parent, self._bounds[trial_id]
             if bound is not None:
-                label = run.tags[MLFLOW_RUN_NAME]
+                label = run.tags[RUN_NAME]
                 rows.append(BestRow(dataset, method, run.run_id, label, bound))
         return rows
 
@@ -291,7 +291,7 @@ class StudyRuns:
                 known = known or _TrialRuns(self._create_run(label, config, self._of_trial()))
                 for index in sorted(set(indices) - set(known.replicates)):
                     run_id = known.parent.run_id
-                    tags = {"replicate": str(index), MLFLOW_PARENT_RUN_ID: run_id, KIND: REPLICATE}
+                    tags = {"replicate": str(index), PARENT_RUN: run_id, KIND: REPLICATE}
                     run = self._create_run(f"replicate {index} of {label}", config, tags)
                     known.replicates[index] = run
             self.trials[config.trial_id] = known
@@ -310,7 +310,7 @@ class StudyRuns:
             "trial_id": config.trial_id,
             "dataset_sha256": config.dataset_sha256,
             "state": str(TrialState.RUNNING),
-            MLFLOW_RUN_NAME: name,
+            RUN_NAME: name,
         }
         # If a response was lost, a second request would create a second run.
         with environment({"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}):
@@ -389,7 +389,7 @@ def _when_made(run: Any) -> tuple[Any, ...]:
 
 def _belongs(run: Any, trial: _TrialRuns | None) -> bool:
     """Whether a replicate's run is the first one for this replicate below its trial's kept run."""
-    if trial is None or run.data.tags.get(MLFLOW_PARENT_RUN_ID) != trial.parent.run_id:
+    if trial is None or run.data.tags.get(PARENT_RUN) != trial.parent.run_id:
         return False
     return int(run.data.tags["replicate"]) not in trial.replicates
 

@@ -2,8 +2,11 @@
 
 import inspect
 import mmap
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
+import click
 import pytest
 import ray
 from ray import tune
@@ -61,3 +64,13 @@ def test_tune_counts_callbacks_by_a_function_that_can_be_replaced(monkeypatch):
     monkeypatch.setattr(usage, "tag_callbacks", usage.tag_callbacks)
     ray_internals.count_no_callbacks()
     assert usage.tag_callbacks([object()]) is False
+
+
+def test_the_command_that_asks_a_head_is_there(monkeypatch):
+    asked = []
+    assert find_spec("ray.scripts.scripts"), lacks("ray.scripts.scripts")
+    status = getattr(import_module("ray.scripts.scripts"), "status", None)
+    assert isinstance(status, click.Command), lacks("the command `ray status` in its scripts")
+    monkeypatch.setattr(status, "callback", lambda **options: asked.append(options))
+    ray_internals.ask_head("127.0.0.1:6379")
+    assert [options["address"] for options in asked] == ["127.0.0.1:6379"]

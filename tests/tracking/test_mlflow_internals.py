@@ -32,6 +32,8 @@ def pages():
     "word",
     [
         mlflow_internals.SAVED_VIEW.split(".")[1],
+        mlflow_internals.PARENT_RUN,
+        mlflow_internals.RUN_NAME,
         *mlflow_internals.EXPERIMENT_KIND,
         *mlflow_internals.EXPERIMENT_KIND.values(),
         *VIEW,
@@ -53,6 +55,11 @@ def test_a_database_reads_a_metric_of_many_runs_at_once(tmp_path):
     run = client.create_run("0").info.run_id
     client.log_metric(run, "valid/bound", -1.0, step=3)
     assert [(p.run_id, p.step, p.value) for p in read([run], "valid/bound")] == [(run, 3, -1.0)]
+
+
+def test_the_client_keeps_the_name_of_a_run_in_its_tag(tmp_path):
+    run = MlflowClient(f"sqlite:///{tmp_path}/mlflow.db").create_run("0", run_name="mine")
+    assert run.data.tags.get(mlflow_internals.RUN_NAME) == "mine", lacks("the tag of a run's name")
 
 
 def test_the_app_that_serves_the_pages_is_there():
