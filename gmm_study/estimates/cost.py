@@ -33,6 +33,8 @@ FLOAT = 4
 BUFFERS = 5
 """Buffers as large as the parameters: parameters, gradient, two moments, and one for the best epoch
 or a checkpoint."""
+AVERAGE_BUFFERS = 2
+"""As many more with an average: the average, and the raw parameters while it is validated."""
 ALLOCATOR = 1.2
 """The memory that torch's allocator reserves, as a multiple of the memory used."""
 
@@ -48,6 +50,8 @@ class Workload(NamedTuple):
     evaluation_samples: int
     z_samples: int
     decoder_order: str
+    validate_every: int
+    averages: bool
     dims: int
     train: int
     valid: int
@@ -65,6 +69,8 @@ class Workload(NamedTuple):
             settings.evaluation_samples,
             settings.z_samples,
             settings.decoder_order,
+            settings.validate_every,
+            settings.parameter_average != "none",
             data.dims,
             *(len(split) for split in (data.train, data.valid, data.test)),
         )
@@ -80,7 +86,8 @@ def epoch_work(load: Workload) -> float:
         forward += _forward(network, load.train, 1, steps)
     # Forward, and back to the weights; autograd goes back to the states too.
     passes = 3 if method.by_autograd else 2
-    return passes * forward + _forward(network, load.valid, load.training_samples)
+    validation = _forward(network, load.valid, load.training_samples) / load.validate_every
+    return passes * forward + (2 if load.averages else 1) * validation
 
 
 @lru_cache(10_000)
@@ -106,7 +113,8 @@ def memory(load: Workload, replicates: int, chunk_rows: int, on_gpu: bool) -> fl
     units = network.units_once + network.units_each
     parameters = network.weights_once + network.weights_each + units
     # Of every unit its state and its residual, or what autograd keeps.
-    floats = BUFFERS * replicates * parameters + 2 * rows * units
+    buffers = BUFFERS + (AVERAGE_BUFFERS if load.averages else 0)
+    floats = buffers * replicates * parameters + 2 * rows * units
     data = load.dims * (2 * load.train + 2 * load.valid + load.test)
     return (CUDA_CONTEXT if on_gpu else PROCESS) + ALLOCATOR * (FLOAT * floats + data)
 

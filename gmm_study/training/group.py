@@ -14,6 +14,7 @@ from torch import Tensor
 from gmm_study.estimators import estimate_bound
 from gmm_study.models import RandomStreams
 from gmm_study.objectives import FollowsEpochs
+from gmm_study.training.average import build_average
 from gmm_study.training.build import build_model, build_objective
 from gmm_study.training.captured import Graphs, StepRunner, cuda_graphs
 from gmm_study.training.hyperparameters import Hyperparameters
@@ -22,6 +23,8 @@ from gmm_study.training.precision import matmul_precision
 from gmm_study.training.schedule import learning_rate
 
 STREAM_PURPOSES = ("order", "noise")
+AVERAGED = "_averaged"
+"""The name of an estimate of the averaged parameters ends so."""
 
 GraphsOn = Callable[[torch.device, Sequence[torch.Generator]], Graphs | None]
 
@@ -50,6 +53,7 @@ class ReplicateGroup:
         )
         self.objective = build_objective(hyperparameters)
         self.optimizer = build_optimizer(hyperparameters, self.model.parameters)
+        self.average = build_average(hyperparameters, self.model.parameters.flat)
         self.streams = {
             purpose: RandomStreams(
                 hyperparameters.seed,
@@ -71,6 +75,8 @@ class ReplicateGroup:
         self.optimizer.set_learning_rate(rate)
         if isinstance(self.objective, FollowsEpochs):
             self.objective.begin_epoch(epoch)
+        if self.average is not None:
+            self.average.begin_epoch(epoch)
         return rate
 
     def train_epoch(self, data: Tensor) -> Tensor:
@@ -100,6 +106,17 @@ class ReplicateGroup:
     def validate(self, data: Tensor) -> dict[str, Tensor]:
         """Mean of every estimate over `data` `[N, D]`, each `[R]`, with the K of training.
 
+        `bound_averaged` is that of the averaged parameters, if there are any.
+        """
+        found = self._estimates(data)
+        if self.average is not None and self.average.begun:
+            with self.average.in_place_of_raw():
+                found[f"bound{AVERAGED}"] = self._estimates(data)["bound"]
+        return found
+
+    def _estimates(self, data: Tensor) -> dict[str, Tensor]:
+        """Mean of every estimate over `data` for the parameters as they are.
+
         Every call uses the same random numbers. The best epoch is then the one with the best
         parameters, not the one with the luckiest samples.
         """
@@ -113,11 +130,19 @@ class ReplicateGroup:
         """A copy of one replicate's parameters, `[P]`, on the CPU."""
         return self.model.parameters.flat[row].detach().cpu().clone()
 
+    def averaged_of(self, row: int) -> Tensor:
+        """A copy of one replicate's averaged parameters, `[P]`, on the CPU."""
+        assert self.average is not None
+        return self.average.value[row].detach().cpu().clone()
+
     def row_state(self, row: int) -> dict[str, Tensor]:
         """Everything that one replicate needs to continue as if it had never stopped."""
         state = {"parameters": self.parameters_of(row)}
         for name, value in self.optimizer.row_state(row).items():
             state[f"optimizer.{name}"] = value.cpu()
+        if self.average is not None:
+            for name, value in self.average.row_state(row).items():
+                state[f"average.{name}"] = value.cpu()
         for purpose, streams in self.streams.items():
             state[f"stream.{purpose}"] = streams.generators[row].get_state()
         return state
@@ -126,15 +151,9 @@ class ReplicateGroup:
         """Set the state of every row; the reverse of `row_state`."""
         parameters = self.model.parameters
         parameters.flat.copy_(torch.stack([state["parameters"] for state in states]))
-        moments = [
-            {
-                name.removeprefix("optimizer."): value
-                for name, value in state.items()
-                if name.startswith("optimizer.")
-            }
-            for state in states
-        ]
-        self.optimizer.restore(moments)
+        self.optimizer.restore([_part(state, "optimizer.") for state in states])
+        if self.average is not None:
+            self.average.restore([_part(state, "average.") for state in states])
         self._restore_streams(states)
         self._runner = None  # the old graphs may not fit the new state
 
@@ -173,6 +192,8 @@ class ReplicateGroup:
         bound = self.objective.add_gradient(self.model, batch, self.streams["noise"])
         self._add_penalty_gradient()
         self.optimizer.step()
+        if self.average is not None:
+            self.average.step()
         self._total += bound.sum(1, dtype=torch.float64)
 
     def _penalty_mask(self) -> Tensor | None:
@@ -192,3 +213,10 @@ class ReplicateGroup:
         l1, l2 = self.hyperparameters.l1, self.hyperparameters.l2
         flat = self.model.parameters.flat
         self.model.parameters.grad.sub_((l1 * flat.sign() + 2.0 * l2 * flat) * self._penalised)
+
+
+def _part(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """The tensors whose names have a prefix, by the rest of their names."""
+    return {
+        name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)
+    }

@@ -247,6 +247,34 @@ class Hyperparameters:
         at_least=1,
         by_stage=True,
     )
+    parameter_average: str = setting(
+        "none",
+        "An average of the parameters, validated beside the raw ones; the better of the two is "
+        "kept. exponential forgets old steps, uniform is the mean from an epoch on.",
+        group="Training",
+        choices=("none", "exponential", "uniform"),
+        in_identity_at_default=False,
+        by_stage=True,
+    )
+    average_decay: float = setting(
+        0.999,
+        "Decay of the exponential average per step; the weights are normalised.",
+        group="Training",
+        above=0,
+        below=1,
+        read_by={"parameter_average": ("exponential",)},
+        in_identity_at_default=False,
+        by_stage=True,
+    )
+    average_from_epoch: int = setting(
+        1,
+        "First epoch of the uniform average.",
+        group="Training",
+        at_least=1,
+        read_by={"parameter_average": ("uniform",)},
+        in_identity_at_default=False,
+        by_stage=True,
+    )
     stages: tuple[Stage, ...] = setting(
         (),
         "Stages of the training, one after the other: a list of mappings such as "

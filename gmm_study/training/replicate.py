@@ -29,6 +29,8 @@ class Replicate:
     """The validation bound of the kept parameters, under the objective of the stage."""
     best_parameters: Tensor | None = None
     """`[P]`, of the epoch with the best validation bound."""
+    kept: str | None = None
+    """Whether these are the `raw` or the `averaged` ones; None if there is no average."""
     seconds: float = 0.0
     """The time of its training so far."""
     curve: list[dict[str, Any]] = field(default_factory=list)
@@ -62,11 +64,16 @@ class Replicate:
             and row["epoch"] > self.stage_start
         ]
 
-    def keep_if_better(self, bound: float, parameters: Callable[[], Tensor]) -> None:
-        """Keep the parameters of this epoch if its validation bound is the best so far."""
-        if bound > self.best_bound:
+    def keep_if_better(
+        self, bound: float, parameters: Callable[[], Tensor], kept: str | None = None
+    ) -> None:
+        """Keep parameters of this epoch if their validation bound is the best so far.
+
+        `kept` says which ones they are, if there is an average.
+        """
+        if isfinite(bound) and bound > self.best_bound:
             self.best_bound, self.best_epoch = bound, self.epoch
-            self.best_parameters = parameters()
+            self.best_parameters, self.kept = parameters(), kept
 
     def begin_stage(self, bound: float) -> None:
         """Begin the next stage, in which the kept parameters have this validation bound."""

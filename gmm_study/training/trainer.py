@@ -11,7 +11,7 @@ from torch import Tensor
 from gmm_study.data import Dataset
 from gmm_study.models import Model
 from gmm_study.training.build import build_model
-from gmm_study.training.group import ReplicateGroup
+from gmm_study.training.group import AVERAGED, ReplicateGroup
 from gmm_study.training.hyperparameters import Hyperparameters
 from gmm_study.training.replicate import Replicate, must_validate
 from gmm_study.training.state import Ending, TrialState
@@ -112,7 +112,7 @@ class Trainer:
             if not (isfinite(train) and isfinite(found.get("bound", 0.0))):
                 replicate.end(Ending.DIVERGED)
             elif validated:
-                replicate.keep_if_better(found["bound"], partial(group.parameters_of, row))
+                _keep_the_better(replicate, found, group, row)
                 if self._ends_its_stage(replicate, settings):
                     moving.append(row)
         return [*self._staying(group, moving), *self._next_stage(group, moving)]
@@ -157,6 +157,17 @@ class Trainer:
             replicate.seconds += seconds
             replicate.begin_stage(found["bound"])
         return self._staying(following, [])
+
+
+def _keep_the_better(
+    replicate: Replicate, found: Mapping[str, float], group: ReplicateGroup, row: int
+) -> None:
+    """Keep the raw or the averaged parameters of an epoch, if one of them is the best so far."""
+    kept = None if group.average is None else "raw"
+    replicate.keep_if_better(found["bound"], partial(group.parameters_of, row), kept)
+    averaged = found.get(f"bound{AVERAGED}")
+    if averaged is not None:
+        replicate.keep_if_better(averaged, partial(group.averaged_of, row), "averaged")
 
 
 def _by_replicate(estimates: Mapping[str, Tensor]) -> list[dict[str, float]]:

@@ -298,10 +298,12 @@ class TrialRun:
             {name: value if isfinite(value) else nan for name, value in metrics.items()},
             provenance()["git_commit"],
             replicate.ending,
+            replicate.kept,
         )
 
 
 def _rise_of(replicate: Replicate) -> dict[str, float]:
     """The slope of the validation bound at the end, nats per epoch, if it has one."""
-    found = rise(replicate.points("bound"))
+    averaged = "_averaged" if replicate.kept == "averaged" else ""
+    found = rise(replicate.points(f"bound{averaged}"))
     return dict(zip(("valid/rise", "valid/rise_se"), found, strict=True)) if found else {}

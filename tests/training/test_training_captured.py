@@ -119,6 +119,23 @@ def test_replays_follow_a_learning_rate_that_changes(optimizer):
     assert replays > captured.log.count("capture") * 5
 
 
+@pytest.mark.parametrize(
+    "average",
+    [
+        {"parameter_average": "exponential", "average_decay": 0.9},
+        {"parameter_average": "uniform", "average_from_epoch": 4},
+    ],
+    ids=["exponential", "uniform"],
+)
+def test_replays_average_the_parameters_and_follow_the_stages(average):
+    stages = [{"max_epochs": 6}, {"max_epochs": 6, "learning_rate": 0.02, "batch_size": 8}]
+    settings = some_hyperparameters(stages=stages, **average)
+    plain = train(SideBySide(settings, DATA, [0, 1]))
+    captured = train(Captured(settings, DATA, [0, 1]))
+    assert_same_progress(captured, plain)
+    assert plain.replicates[0].points("bound_averaged")
+
+
 def test_training_that_was_stopped_goes_on_through_graphs_of_its_own():
     settings = some_hyperparameters(max_epochs=12)
     unstopped = train(SideBySide(settings, DATA, [0, 1]))
