@@ -51,6 +51,8 @@ class Workload(NamedTuple):
     z_samples: int
     decoder_order: str
     validate_every: int
+    criterion_samples: int
+    """0 if the criterion has no K of its own."""
     averages: bool
     dims: int
     train: int
@@ -70,6 +72,7 @@ class Workload(NamedTuple):
             settings.z_samples,
             settings.decoder_order,
             settings.validate_every,
+            settings.criterion_samples or 0,
             settings.parameter_average != "none",
             data.dims,
             *(len(split) for split in (data.train, data.valid, data.test)),
@@ -86,8 +89,10 @@ def epoch_work(load: Workload) -> float:
         forward += _forward(network, load.train, 1, steps)
     # Forward, and back to the weights; autograd goes back to the states too.
     passes = 3 if method.by_autograd else 2
-    validation = _forward(network, load.valid, load.training_samples) / load.validate_every
-    return passes * forward + (2 if load.averages else 1) * validation
+    validation = _forward(network, load.valid, load.training_samples)
+    if load.criterion_samples:
+        validation += _forward(network, load.valid, load.criterion_samples)
+    return passes * forward + (2 if load.averages else 1) * validation / load.validate_every
 
 
 @lru_cache(10_000)

@@ -73,6 +73,7 @@ def _progress(tensors: dict[str, Tensor]) -> tuple[list[Replicate], dict[int, di
         }
         best = mine.pop("best_parameters", None)
         fields["state"] = TrialState(fields["state"])
+        fields.setdefault("best_criterion", fields["best_bound"])  # which it was, before it was set
         if fields.get("ending"):
             fields["ending"] = Ending(fields["ending"])
         replicates.append(Replicate(**fields, best_parameters=best))

@@ -11,7 +11,6 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from gmm_study.estimators import estimate_bound
 from gmm_study.models import RandomStreams
 from gmm_study.objectives import FollowsEpochs
 from gmm_study.training.average import build_average
@@ -21,10 +20,9 @@ from gmm_study.training.hyperparameters import Hyperparameters
 from gmm_study.training.optimizers import build_optimizer
 from gmm_study.training.precision import matmul_precision
 from gmm_study.training.schedule import learning_rate
+from gmm_study.training.validation import AVERAGED, Validation
 
 STREAM_PURPOSES = ("order", "noise")
-AVERAGED = "_averaged"
-"""The name of an estimate of the averaged parameters ends so."""
 
 GraphsOn = Callable[[torch.device, Sequence[torch.Generator]], Graphs | None]
 
@@ -52,6 +50,7 @@ class ReplicateGroup:
             RandomStreams(hyperparameters.seed, self.replicates, "initialisation")
         )
         self.objective = build_objective(hyperparameters)
+        self._validation = Validation(hyperparameters, self.objective, replicates)
         self.optimizer = build_optimizer(hyperparameters, self.model.parameters)
         self.average = build_average(hyperparameters, self.model.parameters.flat)
         self.streams = {
@@ -106,25 +105,16 @@ class ReplicateGroup:
     def validate(self, data: Tensor) -> dict[str, Tensor]:
         """Mean of every estimate over `data` `[N, D]`, each `[R]`, with the K of training.
 
-        `bound_averaged` is that of the averaged parameters, if there are any.
+        If there is an average of the parameters, its bound and criterion have names that end in
+        `_averaged`.
         """
-        found = self._estimates(data)
+        found = self._validation.estimates(self.model, data)
         if self.average is not None and self.average.begun:
             with self.average.in_place_of_raw():
-                found[f"bound{AVERAGED}"] = self._estimates(data)["bound"]
+                averaged = self._validation.estimates(self.model, data)
+            for name in dict.fromkeys(("bound", self._validation.criterion)):
+                found[f"{name}{AVERAGED}"] = averaged[name]
         return found
-
-    def _estimates(self, data: Tensor) -> dict[str, Tensor]:
-        """Mean of every estimate over `data` for the parameters as they are.
-
-        Every call uses the same random numbers. The best epoch is then the one with the best
-        parameters, not the one with the luckiest samples.
-        """
-        device = self.model.parameters.flat.device
-        seed = self.hyperparameters.seed
-        streams = RandomStreams(seed, self.replicates, "validation", device)
-        estimates = estimate_bound(self.objective, self.model, data, streams)
-        return {name: values.mean(1) for name, values in estimates.items()}
 
     def parameters_of(self, row: int) -> Tensor:
         """A copy of one replicate's parameters, `[P]`, on the CPU."""

@@ -242,7 +242,7 @@ class Hyperparameters:
     )
     patience: int = setting(
         10,
-        "Stop when the validation bound has not improved for this number of epochs.",
+        "Stop when the criterion has not improved for this number of epochs.",
         group="Training",
         at_least=1,
         by_stage=True,
@@ -281,6 +281,21 @@ class Hyperparameters:
         f"{EXAMPLE}. Each begins with the parameters that the one before kept; what it does not "
         "set is set beside it.",
         group="Training",
+        in_identity_at_default=False,
+    )
+    criterion: str = setting(
+        "bound",
+        "What is estimated on the validation data to stop and to keep the best epoch: the bound of "
+        "the method, or log p.",
+        group="Training",
+        choices=("bound", "log_p"),
+        in_identity_at_default=False,
+    )
+    criterion_samples: int | None = setting(
+        None,
+        "K of the criterion [K of training].",
+        group="Training",
+        at_least=1,
         in_identity_at_default=False,
     )
     max_seconds: float | None = setting(
@@ -339,9 +354,11 @@ class Hyperparameters:
 
     def _check_together(self) -> None:
         """Raise `InputError` if settings do not fit each other."""
-        if self.samples is not None and self.samples < self.declaration.least_samples:
-            least = f"{self.declaration.least_samples} for method {self.method}"
-            raise InputError(f"samples: {self.samples} must be at least {least}")
+        for name in ("samples", "criterion_samples"):
+            count = getattr(self, name)
+            if count is not None and count < self.declaration.least_samples:
+                least = f"{self.declaration.least_samples} for method {self.method}"
+                raise InputError(f"{name}: {count} must be at least {least}")
         if self.schedule in ENDS_AT_A_RATE and self.final_learning_rate > self.learning_rate:
             raise InputError(
                 f"final_learning_rate: {self.final_learning_rate:g} must be at most the "

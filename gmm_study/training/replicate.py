@@ -25,10 +25,12 @@ class Replicate:
     epoch: int = 0
     """The number of epochs so far, over all stages."""
     best_epoch: int = 0
+    best_criterion: float = -torch.inf
+    """The criterion of the kept parameters, under the objective of the stage."""
     best_bound: float = -torch.inf
-    """The validation bound of the kept parameters, under the objective of the stage."""
+    """Their validation bound, likewise."""
     best_parameters: Tensor | None = None
-    """`[P]`, of the epoch with the best validation bound."""
+    """`[P]`, of the epoch with the best criterion."""
     kept: str | None = None
     """Whether these are the `raw` or the `averaged` ones; None if there is no average."""
     seconds: float = 0.0
@@ -65,21 +67,25 @@ class Replicate:
         ]
 
     def keep_if_better(
-        self, bound: float, parameters: Callable[[], Tensor], kept: str | None = None
+        self,
+        criterion: float,
+        bound: float,
+        parameters: Callable[[], Tensor],
+        kept: str | None = None,
     ) -> None:
-        """Keep parameters of this epoch if their validation bound is the best so far.
+        """Keep parameters of this epoch if their criterion is the best so far.
 
         `kept` says which ones they are, if there is an average.
         """
-        if isfinite(bound) and bound > self.best_bound:
-            self.best_bound, self.best_epoch = bound, self.epoch
-            self.best_parameters, self.kept = parameters(), kept
+        if isfinite(criterion) and criterion > self.best_criterion:
+            self.best_criterion, self.best_bound = criterion, bound
+            self.best_epoch, self.best_parameters, self.kept = self.epoch, parameters(), kept
 
-    def begin_stage(self, bound: float) -> None:
-        """Begin the next stage, in which the kept parameters have this validation bound."""
+    def begin_stage(self, criterion: float, bound: float) -> None:
+        """Begin the next stage, in which the kept parameters have this criterion and bound."""
         self.stage, self.stage_start = self.stage + 1, self.epoch
-        self.best_bound = bound
-        if not isfinite(bound):
+        self.best_criterion, self.best_bound = criterion, bound
+        if not (isfinite(criterion) and isfinite(bound)):
             self.end(Ending.DIVERGED)
 
     def end(self, ending: Ending) -> None:

@@ -11,10 +11,11 @@ from torch import Tensor
 from gmm_study.data import Dataset
 from gmm_study.models import Model
 from gmm_study.training.build import build_model
-from gmm_study.training.group import AVERAGED, ReplicateGroup
+from gmm_study.training.group import ReplicateGroup
 from gmm_study.training.hyperparameters import Hyperparameters
 from gmm_study.training.replicate import Replicate, must_validate
 from gmm_study.training.state import Ending, TrialState
+from gmm_study.training.validation import AVERAGED, criterion_of
 
 
 class Trainer:
@@ -101,7 +102,7 @@ class Trainer:
             estimates |= group.validate(self.valid_data)
         values = _by_replicate(estimates)
         seconds = (perf_counter() - started) / len(replicates)
-        moving = []
+        moving, needed = [], ("bound", criterion_of(settings))
         for row, (replicate, found) in enumerate(zip(replicates, values, strict=True)):
             train = found.pop("train")
             replicate.epoch += 1
@@ -109,7 +110,7 @@ class Trainer:
             shown = {"bound": train, "learning_rate": rate, "seconds": replicate.seconds}
             replicate.add_rows("train", shown)
             replicate.add_rows("valid", found)
-            if not (isfinite(train) and isfinite(found.get("bound", 0.0))):
+            if not all(map(isfinite, (train, *(found[name] for name in needed if found)))):
                 replicate.end(Ending.DIVERGED)
             elif validated:
                 _keep_the_better(replicate, found, group, row)
@@ -155,7 +156,7 @@ class Trainer:
         seconds = (perf_counter() - started) / len(replicates)
         for replicate, found in zip(replicates, values, strict=True):
             replicate.seconds += seconds
-            replicate.begin_stage(found["bound"])
+            replicate.begin_stage(found[criterion_of(following.hyperparameters)], found["bound"])
         return self._staying(following, [])
 
 
@@ -163,11 +164,12 @@ def _keep_the_better(
     replicate: Replicate, found: Mapping[str, float], group: ReplicateGroup, row: int
 ) -> None:
     """Keep the raw or the averaged parameters of an epoch, if one of them is the best so far."""
-    kept = None if group.average is None else "raw"
-    replicate.keep_if_better(found["bound"], partial(group.parameters_of, row), kept)
-    averaged = found.get(f"bound{AVERAGED}")
-    if averaged is not None:
-        replicate.keep_if_better(averaged, partial(group.averaged_of, row), "averaged")
+    criterion, raw = criterion_of(group.hyperparameters), None if group.average is None else "raw"
+    parameters = partial(group.parameters_of, row)
+    replicate.keep_if_better(found[criterion], found["bound"], parameters, raw)
+    if f"bound{AVERAGED}" in found:
+        values = found[f"{criterion}{AVERAGED}"], found[f"bound{AVERAGED}"]
+        replicate.keep_if_better(*values, partial(group.averaged_of, row), "averaged")
 
 
 def _by_replicate(estimates: Mapping[str, Tensor]) -> list[dict[str, float]]:

@@ -22,10 +22,12 @@ from gmm_study.training.checkpoint import (
     resume_training,
 )
 from gmm_study.training.ending import rise
+from gmm_study.training.hyperparameters import Hyperparameters
 from gmm_study.training.methods import METHODS
 from gmm_study.training.replicate import Replicate
 from gmm_study.training.state import TrialState
 from gmm_study.training.trainer import Trainer
+from gmm_study.training.validation import AVERAGED, criterion_of
 from gmm_study.trials.config import TrialConfig
 from gmm_study.trials.evaluation import evaluate_on_test
 from gmm_study.trials.pictures import write_pictures
@@ -281,7 +283,9 @@ class TrialRun:
         metrics: dict[str, float] = {}
         if replicate.state is TrialState.COMPLETE:
             model = self.trainer.best_model([replicate.index])
-            metrics = {CRITERION: replicate.best_bound} | _rise_of(replicate)
+            metrics = {CRITERION: replicate.best_bound} | _rise_of(
+                replicate, self.trainer.settings_of(replicate.index)
+            )
             metrics |= evaluate_on_test(
                 self.trainer.settings_of(replicate.index),
                 model,
@@ -302,8 +306,8 @@ class TrialRun:
         )
 
 
-def _rise_of(replicate: Replicate) -> dict[str, float]:
-    """The slope of the validation bound at the end, nats per epoch, if it has one."""
-    averaged = "_averaged" if replicate.kept == "averaged" else ""
-    found = rise(replicate.points(f"bound{averaged}"))
+def _rise_of(replicate: Replicate, settings: Hyperparameters) -> dict[str, float]:
+    """The slope of its validation criterion at the end, nats per epoch, if it has one."""
+    averaged = AVERAGED if replicate.kept == "averaged" else ""
+    found = rise(replicate.points(f"{criterion_of(settings)}{averaged}"))
     return dict(zip(("valid/rise", "valid/rise_se"), found, strict=True)) if found else {}
