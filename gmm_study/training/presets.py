@@ -47,6 +47,7 @@ def preset_named(name: str) -> Preset:
 
 
 _TRAIN = "`src/train.py`, option"
+_BEST = "`src/train.py`, `main`: TrackTheBest"
 _LAYERS = "`src/helmholtz/__init__.py`, `create_layers`"
 _PROBABILITIES = "`src/helmholtz/prob_layers.py`,"
 _VAE = "`src/helmholtz/vae.py`,"
@@ -63,11 +64,15 @@ AUTHORS = Preset(
     settings=(
         PresetSetting("optimizer", "adam", f"{_TRAIN} `--step-rule`"),
         PresetSetting("learning_rate", 1e-3, f"{_TRAIN} `--learning-rate`"),
+        PresetSetting("schedule", "constant", "`src/train.py`, `main`: step_rule"),
         PresetSetting("momentum", 0.95, "`src/train.py`, `main`: Momentum"),
         PresetSetting("rmsprop_decay", 0.9, "`src/train.py`, `main`: RMSProp, Blocks' default"),
         PresetSetting("batch_size", 100, f"{_TRAIN} `--batch-size`"),
         PresetSetting("max_epochs", 10_000, f"{_TRAIN} `--max-epochs`"),
         PresetSetting("patience", 10, f"{_TRAIN} `--early-stopping`"),
+        PresetSetting("criterion", "log_p", _BEST, _BELIEF_NETWORKS),
+        PresetSetting("criterion", "bound", _BEST, ("vae",)),
+        PresetSetting("parameter_average", "none", "`src/train.py`, `main`: Checkpoint"),
         PresetSetting("samples", 10, f"{_TRAIN} `--nsamples`", _BELIEF_NETWORKS),
         PresetSetting("samples", 1, f"{_TRAIN} `--nsamples`", ("vae",)),
         PresetSetting(
@@ -102,6 +107,8 @@ AUTHORS = Preset(
     differences=(
         "Their result is the model of the last epoch, `patience` epochs after the best one "
         "(`src/train.py`, `main`: Checkpoint); here it is the model of the best epoch.",
+        "They draw new samples for every validation; here every epoch is validated with the same "
+        "random numbers.",
         "Their gradients of gmm and rws are sums over the batch (`src/helmholtz/prob_layers.py`, "
         "`get_gradients`), here they are means. Adam and RMSprop cancel the factor, up to their "
         "epsilon; `l1` and `l2` here are theirs divided by the batch size, and with `sgd` the "

@@ -79,7 +79,7 @@ FIRST_TRIALS = {
     "depth_sweep": "79d0aa79bc8545de",
     "learning_rate_sweep": "3f4b9df50de96c6d",
     "mnist_table": "40d569193c83a7b1",
-    "reproduction_details": "201654ee82c04536",
+    "reproduction_details": "58316b2cf08fa305",
     "samples_sweep": "75e09583155b794c",
     "tuned_depth": "79d0aa79bc8545de",
     "uci_table": "53db28b3ada81d73",
