@@ -99,17 +99,16 @@ def study_note(facts: Facts, experiment_id: str, best: Sequence[BestRow]) -> str
     """The description of a study's experiment; the UI shows its first line and hides the rest."""
     first = f"{asked(facts)} {_links(facts, experiment_id, best)}"
     others = [
-        f"A run is a trial, the runs below it are its replicates, a seed each. {_along(facts)}"
+        f"A run is a trial. The runs below it are its replicates, one per seed. {_along(facts)}"
         "`valid/bound` of a trial is the mean over its replicates of the best validation bound, "
-        "in nats; trials are chosen by it alone, within a method, as each has a bound of its own. "
-        "`test/...` is for reporting.",
+        "in nats. Trials are chosen on validation data only. They are chosen within a method, "
+        "because each method has its own bound. Metrics `test/...` are for reporting.",
         f"{_how_to_find_the_best(facts)} "
-        f"Those chosen for the report: `{search_for(BEST_OF_CELL, facts.variant_name)}`. "
-        "Where a trial tops a list by `valid/bound` and is not among them, not all of its "
-        "replicates are complete, as its note says; `tags.state = 'complete'` leaves out those "
-        "that have not ended or have no complete one.",
+        f"Trials chosen for the report: `{search_for(BEST_OF_CELL, facts.variant_name)}`. "
+        "A trial is chosen only if all its replicates are complete; the note of a trial counts "
+        "them. Trials that have ended with a complete replicate: `tags.state = 'complete'`.",
         f"Report: [{_escaped(facts.report)}/index.html]({quote(facts.report)}/index.html), a file "
-        "of the study's folder; the link holds in `gmm-study ui`.",
+        "in the study's folder. The link works in `gmm-study ui`.",
         f"Run it: `{facts.command}`" if facts.command else "",
     ]
     room = LONGEST - len(_joined([first, *others]))
@@ -168,10 +167,10 @@ def _best_called(facts: Facts) -> str:
 def _how_to_find_the_best(facts: Facts) -> str:
     if facts.swept_bounds:
         return (
-            f"Trials differ in {' and '.join(facts.swept_bounds)}, so the bounds of a method's "
-            "trials do not compare, and none is called its best."
+            f"Trials differ in {' and '.join(facts.swept_bounds)}. Their bounds therefore do not "
+            "compare, and no trial is called the best of its method."
         )
-    return f"The best trial of each method: `{search_for(BEST_OF_METHOD, facts.variant_name)}`."
+    return f"Best trial of each method: `{search_for(BEST_OF_METHOD, facts.variant_name)}`."
 
 
 def _view(name: str, search: str, facts: Facts, created: int) -> str:

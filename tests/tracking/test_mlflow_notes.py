@@ -53,3 +53,13 @@ def test_the_note_points_to_the_chosen_trials_and_not_to_the_highest_bound():
     assert "`tags.best_of_cell LIKE '%|declared|%'`" in note
     assert "`tags.state = 'complete'`" in note
     assert "sort by" not in note
+
+
+@pytest.mark.parametrize("x", ["layers.depth", "samples", None])
+def test_the_sentences_of_a_note_are_short(x):
+    note = study_note(replace(FACTS, x=x), "1", [ROW])
+    prose = [part for part in note.split("\n\n")[1:] if not part.startswith("|")]
+    text = re.sub(r"`[^`]*`|\]\([^)]*\)", "code", " ".join(prose))
+    sentences = re.split(r"(?<=[.:])\s", text)
+    assert len(sentences) > 8
+    assert max(len(sentence.split()) for sentence in sentences) <= 20, sentences
