@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from analysis.collapse import mark_collapsed
 from analysis.differences import LogP
 from analysis.labels import BOUND, LOG_P, METRICS, axis_label, value_label
 from analysis.planned import x_values
@@ -64,7 +65,8 @@ def summarise(
     data is not known), `low` and `high` (the ends of the 95% interval by `error_both`), `n` (the
     number of replicates averaged, 0 without an average), `samples` (the K of the estimate),
     `trial_id`, `settings` and `validation_bound` of the chosen trial, `complete`, `mark` (why there
-    is no average, which candidates were missing, or which cell has the same trial), and those of
+    is no average, which candidates were missing, which cell has the same trial, or which
+    replicates collapsed), and those of
     `rank`. Incomplete cells and those of unavailable data sets have no average.
     """
     log_p = log_p or LogP(plan, rows)
@@ -86,7 +88,8 @@ def summarise(
             samples = _samples(settings[cell["trial_id"]], metric) if cell["complete"] else None
             average = _average(log_p, own, metric, name, cell)
             cells.append(known | cell | {"samples": samples} | average)
-    return rank(log_p, pd.DataFrame(cells, columns=list(_TYPES), dtype=object).astype(_TYPES))
+    frame = pd.DataFrame(cells, columns=list(_TYPES), dtype=object).astype(_TYPES)
+    return rank(log_p, mark_collapsed(frame, rows))
 
 
 def trials_of_cells(rows: pd.DataFrame) -> dict[tuple[Any, ...], list[str]]:

@@ -6,8 +6,11 @@ from functools import partial
 
 import pandas as pd
 
+from analysis.bias import with_bias
 from analysis.cells import summarise
+from analysis.collapse import mark_collapsed_costs
 from analysis.comparison import compare
+from analysis.conditions import conditions
 from analysis.costs import costs_of_variations
 from analysis.differences import LogP
 from analysis.frames import Records, load
@@ -28,7 +31,8 @@ class Findings:
 
     `rows` are the replicates (`join`), `all_cells` their summary (`summarise`) for all metrics and
     `cells` for log p and the bound, `costs` those of variations (`costs_of_variations`), `compared`
-    the comparison with the published figures (`compare`), `sentences` the verdict.
+    the comparison with the published figures (`compare`), `sentences` the verdict, and
+    `conditions` what it depends on.
     """
 
     plan: Plan
@@ -40,6 +44,7 @@ class Findings:
     compared: pd.DataFrame
     tables: tuple[Table, ...]
     sentences: tuple[str, ...]
+    conditions: tuple[str, ...]
 
 
 def find(plan: Plan, store: RecordStore | str) -> Findings:
@@ -51,9 +56,9 @@ def find(plan: Plan, store: RecordStore | str) -> Findings:
     rows = join(plan, records)
     problems: list[str] = []
     log_p = LogP(plan, rows, partial(_datapoints, records, problems))
-    all_cells = summarise(plan, rows, ALL_METRICS, log_p)
+    all_cells = with_bias(summarise(plan, rows, ALL_METRICS, log_p), rows)
     cells = all_cells[all_cells["metric"].isin(METRICS)].reset_index(drop=True)
-    costs = costs_of_variations(plan, rows, cells, log_p)
+    costs = mark_collapsed_costs(costs_of_variations(plan, rows, cells, log_p), rows)
     sentences = tuple(verdict(plan, rows, cells, log_p))
     return Findings(
         plan=plan,
@@ -65,6 +70,7 @@ def find(plan: Plan, store: RecordStore | str) -> Findings:
         compared=compare(plan, rows, all_cells),
         tables=(*lay_out_costs(plan, costs), *lay_out(plan, cells)),
         sentences=sentences,
+        conditions=tuple(conditions(plan, rows, all_cells, log_p)),
     )
 
 

@@ -88,6 +88,7 @@ def _summary(found: Findings, command: str) -> dict[str, Any]:
         "title": title(found.plan),
         "question": found.plan.study.question,
         "sentences": list(found.sentences),
+        "conditions": list(found.conditions),
         "summary": summary(found.rows),
         "trials": {str(state): int(count) for state, count in states.items()},
         "failures": [failure._asdict() for failure in failures(found)],

@@ -34,6 +34,7 @@ def _entry(folder: Path, path: Path) -> dict[str, Any] | None:
     try:
         summary = json.loads(path.read_text())
         entry = {name: summary[name] for name in _SHOWN}
+        entry["conditions"] = list(map(str, summary.get("conditions", ())))  # absent in old ones
         if not all(isinstance(entry[name], str) for name in _SHOWN if name != "sentences"):
             return None
     except (OSError, ValueError, LookupError, TypeError):

@@ -142,6 +142,7 @@ def _section(plan: Plan, found: Findings | None, pictures: _Pictures) -> dict[st
         "unknown_data": "",
         "protocol": protocol(found),
         "remarks": remarks(found),
+        "conditions": found.conditions,
         "provenance": provenance(found.records),
     }
     section |= {"sentences": (), "costs": None, "choice": None, "curves": None}

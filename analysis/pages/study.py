@@ -23,6 +23,7 @@ def study_pages(
         "title": title(plan),
         "question": plan.study.question,
         "sentences": found.sentences,
+        "conditions": found.conditions,
         "summary": summary(found.rows),
         # The tables of costs explain their own differences.
         "compared": how_compared(plan) if found.sentences and plan.x != VARIATION else "",

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def in_terminal(found: Findings) -> "Group":
-    """Question, counts, tables with their footnotes, answer and warnings, as a `rich` group."""
+    """Question, counts, answer, its conditions, tables and warnings, as a `rich` group."""
     from rich.console import Group
     from rich.text import Text
 
@@ -22,11 +22,12 @@ def in_terminal(found: Findings) -> "Group":
         Text(f"{title(found.plan)}: {found.plan.study.question}", style="bold"),
         Text(" ".join(filter(None, (summary(found.rows), unproposed(found.plan))))),
     ]
+    if found.sentences or found.conditions:
+        parts += [Text(), *map(Text, found.sentences)]
+        parts += [Text(f"Note: {text}", style="yellow") for text in found.conditions]
     for table in found.tables:
         parts += [Text(f"\n{table.title}, mean ± standard error"), _terminal_table(table)]
         parts += [Text(f"{superscript(letter)} {text}") for text, letter in table.letters.items()]
-    if found.sentences:
-        parts += [Text(), *map(Text, found.sentences)]
     parts += [Text(f"warning: {line}", style="yellow") for line in found.records.warnings]
     return Group(*parts)
 

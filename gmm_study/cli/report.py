@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 def report(planned: "PlannedStudy", show: bool, as_json: bool) -> None:
     """Write a study's report from its records (page, tables, figures), and print the tables.
 
-    --json: {study, variant, title, question, sentences: [text], summary, trials: {STATE: count},
-    failures: [{label, trial_id, state, reason}], warnings: [text], command, written, files: [name],
-    page}, where `files` are in the folder of `page`.
+    --json: {study, variant, title, question, sentences: [text], conditions: [text], summary,
+    trials: {STATE: count}, failures: [{label, trial_id, state, reason}], warnings: [text], command,
+    written, files: [name], page}, where `files` are in the folder of `page`.
     """
     from gmm_study.api import studies
 
@@ -60,7 +60,8 @@ def tables(storage: str, as_json: bool) -> None:
             say(f"{name}: no report: {report}")
             return
         summary = report.summary
-        for line in (summary["title"], *summary["sentences"], f"wrote {report.page}"):
+        notes = (f"Note: {text}" for text in summary["conditions"])
+        for line in (summary["title"], *summary["sentences"], *notes, f"wrote {report.page}"):
             say(line)
 
     written = write_all_reports(storage, working, say_of)
@@ -78,7 +79,7 @@ def tables(storage: str, as_json: bool) -> None:
 
 
 def print_report(written: "WrittenReport", console: Console) -> None:
-    """Print the tables, the answer, and the path of the page."""
+    """Print the answer, what it depends on, the tables, and the path of the page."""
     console.print(written)
     page = f"\nreport: {written.page}"
     console.print(page, markup=False, highlight=False, soft_wrap=True)

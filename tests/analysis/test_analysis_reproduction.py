@@ -368,12 +368,10 @@ def test_remarks_follow_from_the_numbers(lab):
         "r", methods=["gmm", "rws"], replicates=1, fixed={"max_epochs": 57, "patience": 20}
     )
     of_gmm, of_rws = (trial.config for trial in plan.trials)
-    lab.write(of_gmm, gmm(-20.0, ess=0.002))
+    lab.write(of_gmm, gmm(-20.0))
     lab.write(of_rws, rws(-20.0))
     # the records say 57 epochs, the best of them the 47th
     assert remarks(find(plan, lab.store)) == [
-        "Fewer than 10 effective samples per datapoint, so log p is a loose lower bound: "
-        "digits gmm (2.0 of 1,000).",
         "log p with the K of training and with that of the evaluation: "
         "digits rws -21.00 (K = 10), -20.00 (K = 1,000).",
         "Ended by max_epochs instead of by patience: digits gmm (1 of 1 replicates, at 57); "

@@ -1,0 +1,61 @@
+"""Collapsed replicates: counted, and marked at every mean that includes them."""
+
+from typing import Any
+
+import pandas as pd
+
+from analysis.labels import decimals
+from gmm_study.training.state import Ending
+
+
+def collapsed_replicates(rows: pd.DataFrame) -> dict[str, int]:
+    """The number of collapsed replicates of each trial that has any, by its id."""
+    once = rows.drop_duplicates(["trial_id", "replicate"])
+    found = once.loc[(once["ending"] == Ending.COLLAPSED).fillna(False), "trial_id"]
+    return {str(trial_id): int(count) for trial_id, count in found.value_counts().items()}
+
+
+def mark_collapsed(cells: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
+    """The cells (`summarise`), with collapsed replicates noted in the `mark` of their means.
+
+    The mark gives the mean of the other replicates as well.
+    """
+    collapsed = collapsed_replicates(rows)
+    if not collapsed:
+        return cells
+    others = rows[(rows["ending"] != Ending.COLLAPSED).fillna(True)]
+    others = others.drop_duplicates(["trial_id", "replicate"])
+    marks = [
+        _joined(_mark(cell, collapsed[cell["trial_id"]], others), cell["mark"])
+        if cell["n"] and cell["trial_id"] in collapsed
+        else cell["mark"]
+        for cell in cells.to_dict("records")
+    ]
+    return cells.assign(mark=pd.Series(marks, cells.index, "string"))
+
+
+def mark_collapsed_costs(costs: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
+    """The costs of variations, with collapsed replicates of either trial noted in their `mark`."""
+    collapsed = collapsed_replicates(rows)
+    marks = []
+    for cost in costs.to_dict("records"):
+        notes = [
+            f"{collapsed[cost[trial]]} replicates of {cost[name]} collapsed"
+            for name, trial in (("variation", "trial_id"), ("reference", "reference_trial_id"))
+            if cost["n"] and cost[trial] in collapsed
+        ]
+        marks.append(_joined(cost["mark"], *notes))
+    return costs.assign(mark=pd.Series(marks, costs.index, "string"))
+
+
+def _mark(cell: dict[Any, Any], count: int, others: pd.DataFrame) -> str:
+    text = f"{count} of {cell['n']} replicates collapsed: no better than independent pixels"
+    rest = others.loc[others["trial_id"] == cell["trial_id"], cell["metric"]]
+    if rest.empty:
+        return text
+    places = decimals([cell["standard_error"]])
+    return f"{text}; the mean of the others is {rest.mean():.{places}f}"
+
+
+def _joined(*texts: str) -> str:
+    return "; ".join(filter(None, texts))

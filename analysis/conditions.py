@@ -1,0 +1,141 @@
+"""On what the answer of a study depends: sentences that stand before its figures and tables.
+
+They are about the replicates behind the figures, those of the trial of each complete cell. An
+answer holds without a condition if the replicates were trained to the end, none collapsed, the
+estimates of log p have converged in K, and every choice of a trial is clearer than its noise.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from analysis.bias import bias_conditions
+from analysis.collapse import collapsed_replicates
+from analysis.differences import LogP
+from analysis.labels import LOG_P
+from analysis.places import counted, listed, place_of, size_range
+from gmm_study.study.plan import Plan
+from gmm_study.training.state import Ending
+
+VALID_LOG_P = "valid/log_p"
+
+RISE, GAP = "valid/rise", f"{LOG_P}_gap"
+ERRORS_OF_A_RISE = 2.0
+"""A slope above so many of its standard errors is a rise."""
+MORE_EPOCHS = 0.5
+"""A rise is judged by what it would add over this multiple of the epochs."""
+PART_OF_MARGIN = 0.5
+"""A rise counts if it would add more than this part of the study's margin.
+
+A curve that approaches its limit like 1/epoch gains twice as much after its end as its last slope
+adds over half as many epochs again; one that approaches it exponentially gains less. So a replicate
+that is below this floor is at most about the margin away from its limit."""
+ENDED: Mapping[str, str] = {
+    Ending.EPOCHS: "ended at the limit of epochs",
+    Ending.TIME: "ended at the limit of time",
+    Ending.SCHEDULE: "came to the end of their learning rate's schedule",
+}
+"""The endings that do not show convergence."""
+
+
+def conditions(
+    plan: Plan, rows: pd.DataFrame, cells: pd.DataFrame, log_p: LogP | None = None
+) -> list[str]:
+    """A short sentence for each condition of the answer, with counts and sizes; none if it holds.
+
+    `rows` are the planned replicates (`join`), `cells` their summary (`summarise`), `log_p` has the
+    values of datapoints.
+    """
+    shown = cells[(cells["metric"] == LOG_P) & (cells["n"] > 0)]
+    if shown.empty:
+        return []
+    behind = rows[rows["trial_id"].isin(shown["trial_id"])]
+    behind = behind.drop_duplicates(["trial_id", "replicate"])
+    return [
+        *_still_rising(plan, behind),
+        *_collapsed(plan, behind, shown),
+        *bias_conditions(plan, rows, cells),
+        *_unknown(behind, chosen=bool((shown["candidates"] > 1).any())),
+    ]
+
+
+def _still_rising(plan: Plan, behind: pd.DataFrame) -> list[str]:
+    """For each ending that does not show convergence: how many were still rising, and how fast."""
+    rise, error = _numbers(behind, RISE), _numbers(behind, f"{RISE}_se")
+    more = MORE_EPOCHS * rise * behind["epochs"].astype("float64")
+    floor = PART_OF_MARGIN * plan.study.report.margin
+    rising = (rise > ERRORS_OF_A_RISE * error) & (more > floor)
+    sentences = []
+    for ending, words in ENDED.items():
+        its = (rising & (behind["ending"] == ending)).fillna(False)
+        if its.any():
+            sentences.append(
+                f"{counted(int(its.sum()), len(behind), 'replicate')} {words} while still rising, "
+                f"by {size_range(rise[its])} nats an epoch ({size_range(more[its])} over half as "
+                f"many epochs again): {_by_method(plan, behind, its)}."
+            )
+    return sentences
+
+
+def _by_method(plan: Plan, behind: pd.DataFrame, its: pd.Series) -> str:
+    """`gmm 12 of 12, rws 3 of 12`, with the data set if there are several."""
+    by = ["dataset", "method"] if len(plan.study.datasets) > 1 else ["method"]
+    counts = its.groupby([behind[name] for name in by], sort=False).agg(["sum", "size"])
+    return listed(
+        [
+            f"{' on '.join(reversed(place)) if isinstance(place, tuple) else place} "
+            f"{count} of {total}"
+            for place, count, total in counts.itertuples(name=None)
+            if count
+        ]
+    )
+
+
+def _collapsed(plan: Plan, behind: pd.DataFrame, shown: pd.DataFrame) -> list[str]:
+    """How many collapsed, where, and that the means include them."""
+    collapsed = collapsed_replicates(behind)
+    if not collapsed:
+        return []
+    places = [
+        f"{place_of(plan, cell)} ({collapsed[cell['trial_id']]} of {cell['n']})"
+        for cell in shown.to_dict("records")
+        if cell["trial_id"] in collapsed
+    ]
+    total = counted(sum(collapsed.values()), len(behind), "replicate")
+    return [
+        f"{total} collapsed, which means no better than independent pixels, and are in the means: "
+        f"{listed(places)}."
+    ]
+
+
+def _unknown(behind: pd.DataFrame, chosen: bool) -> list[str]:
+    """How many replicates cannot be judged, and which facts are missing."""
+    may_rise = ~behind["ending"].isin([Ending.CONVERGED, Ending.COLLAPSED])
+    missing = {
+        "why training ended": behind["ending"].isna(),
+        "whether it was still rising": may_rise & _numbers(behind, RISE).isna(),
+        "how much log p gains with K": _numbers(behind, GAP).isna(),
+    }
+    if chosen:
+        missing["log p on the validation data"] = _numbers(behind, VALID_LOG_P).isna()
+    lacking = np.logical_or.reduce([each.to_numpy(bool) for each in missing.values()])
+    if not lacking.any():
+        return []
+    facts = _facts([(name, int(each.sum())) for name, each in missing.items()], len(behind))
+    count = counted(int(lacking.sum()), len(behind), "replicate")
+    return [f"{count} cannot be judged in full, as their records lack facts: {facts}."]
+
+
+def _facts(missing: Sequence[tuple[str, int]], total: int) -> str:
+    """The missing facts, each with the number of replicates that lack it unless all do."""
+    return ", ".join(
+        name if count == total else f"{name} ({count})" for name, count in missing if count
+    )
+
+
+def _numbers(rows: pd.DataFrame, name: str) -> pd.Series:
+    """A metric of the replicates; NaN where a record lacks it."""
+    if name not in rows:
+        return pd.Series(np.nan, index=rows.index)
+    return rows[name].astype("float64")

@@ -1,0 +1,233 @@
+"""The sentences on what an answer depends on, from replicates that are written by hand."""
+
+import io
+import json
+from dataclasses import replace
+
+import pytest
+from rich.console import Console
+
+from analysis import find, write_index
+from analysis.places import size_range
+from gmm_study.training.state import Ending
+from tests.trials.results import result_of
+
+DEPTHS = {"layers.depth": {"grid": [1, 2]}}
+SIZES = {"layers": {"first": 8, "last": 4}}
+SETTLED = {
+    "valid/bound": -21.0,
+    "valid/log_p": -20.5,
+    "valid/log_p_se": 0.3,
+    "valid/rise": 0.0001,
+    "valid/rise_se": 0.0002,
+    "test/bound": -21.0,
+    "test/log_p_se": 0.3,
+    "test/log_p_gap": 0.004,
+    "test/log_p_gap_se": 0.0005,
+    "test/log_p_gap_before": 0.008,
+    "test/log_p_gap_before_se": 0.001,
+    "test/ess": 0.31,
+}
+"""The figures of a replicate that needs no condition, apart from log p."""
+
+
+@pytest.fixture
+def conditions(lab):
+    """What is said of gmm at two depths, 57 epochs, three replicates each, the rest as given.
+
+    A function gives, from depth and replicate, the ending and the figures that differ.
+    """
+
+    def _conditions(of_replicate, methods=("gmm",), **content):
+        plan = lab.plan(methods=list(methods), space=DEPTHS, fixed=SIZES, **content)
+        for trial in plan.trials:
+            depth = trial.axes["layers.depth"]
+            endings, figures = [], []
+            for number in range(plan.study.replicates):
+                ending, others = of_replicate(depth, number)
+                endings.append(ending)
+                figures.append(SETTLED | {"test/log_p": -20.0 + 0.1 * number} | others)
+            write(lab, trial.config, figures, endings)
+        return plan, list(find(plan, lab.store).conditions)
+
+    return _conditions
+
+
+def write(lab, config, figures, endings):
+    record = lab.store.record(config.trial_id)
+    record.write_config(config)
+    result = result_of(config.trial_id, *figures)
+    replicates = {
+        number: replace(own, ending=ending)
+        for (number, own), ending in zip(result.replicates.items(), endings, strict=True)
+    }
+    record.write_result(replace(result, replicates=replicates))
+
+
+def test_an_answer_of_converged_replicates_has_no_conditions(conditions):
+    assert conditions(lambda depth, number: (Ending.CONVERGED, {}))[1] == []
+
+
+def test_replicates_that_a_limit_ended_while_rising_are_counted_with_the_size_of_the_rise(
+    conditions,
+):
+    def of_replicate(depth, number):
+        rise = {"valid/rise": 0.012 * (number + 1), "valid/rise_se": 0.001}
+        return (Ending.EPOCHS, rise) if depth == 2 else (Ending.CONVERGED, rise)
+
+    # over half of 57 epochs: 28.5 times the slope
+    assert conditions(of_replicate)[1] == [
+        "3 of 6 replicates ended at the limit of epochs while still rising, by 0.012 to 0.036 nats "
+        "an epoch (0.34 to 1.0 over half as many epochs again): gmm 3 of 6."
+    ]
+
+
+@pytest.mark.parametrize("ending", [Ending.TIME, Ending.SCHEDULE])
+def test_a_limit_of_time_and_a_schedule_without_a_flat_end_are_named(conditions, ending):
+    rise = {"valid/rise": 0.01, "valid/rise_se": 0.001}
+    (sentence,) = conditions(lambda depth, number: (ending, rise))[1]
+    assert sentence.startswith("6 of 6 replicates ")
+    assert ("limit of time" in sentence) == (ending is Ending.TIME)
+    assert ("learning rate's schedule" in sentence) == (ending is Ending.SCHEDULE)
+
+
+@pytest.mark.parametrize(
+    ("rise", "error", "said"),
+    [
+        (0.0040, 0.0001, True),  # 0.114 nats over half of 57 epochs, above half of the margin
+        (0.0034, 0.0001, False),  # 0.097 nats, below it
+        (0.0040, 0.0021, False),  # below twice its error
+        (-0.01, 0.001, False),
+    ],
+)
+def test_a_rise_counts_if_it_exceeds_its_error_and_would_matter(conditions, rise, error, said):
+    figures = {"valid/rise": rise, "valid/rise_se": error}
+    found = conditions(lambda depth, number: (Ending.EPOCHS, figures))[1]
+    assert bool(found) == said
+
+
+def test_what_rise_matters_follows_the_margin_of_the_study(conditions):
+    figures = {"valid/rise": 0.004, "valid/rise_se": 0.0001}
+    found = conditions(lambda *_: (Ending.EPOCHS, figures), report={"margin": 1.0})[1]
+    assert found == []
+
+
+def test_collapsed_replicates_are_counted_and_marked_at_the_means_that_include_them(
+    conditions, lab
+):
+    def of_replicate(depth, number):
+        collapsed = depth == 2 and number == 1
+        return (Ending.COLLAPSED, {"test/log_p": -25.2}) if collapsed else (Ending.CONVERGED, {})
+
+    plan, found = conditions(of_replicate, report={"margin": 50.0})
+    assert found == [
+        "1 of 6 replicates collapsed, which means no better than independent pixels, and are in "
+        "the means: gmm at depth 2 (1 of 3)."
+    ]
+    cells = find(plan, lab.store).cells
+    log_p = cells[cells["metric"] == "test/log_p"]
+    assert log_p["mark"].tolist() == [
+        "",
+        "1 of 3 replicates collapsed: no better than independent pixels; the mean of the others is "
+        "-19.9",
+    ]
+    assert log_p["mean"].iloc[1] == pytest.approx((-20.0 - 25.2 - 19.8) / 3)
+
+
+def test_a_cost_of_a_variation_that_collapsed_says_so(lab):
+    plan = lab.plan(variations={"authors": {}, "no baseline": {"q_baseline": "none"}})
+    for trial in plan.trials:
+        collapsed = trial.axes["variation"] == "no baseline"
+        endings = [Ending.COLLAPSED if collapsed else Ending.CONVERGED] * 3
+        figures = [SETTLED | {"test/log_p": -20.0 - number} for number in range(3)]
+        write(lab, trial.config, figures, endings)
+    found = find(plan, lab.store)
+    assert found.costs["mark"].tolist() == ["3 replicates of no baseline collapsed"]
+    assert "gmm with no baseline (3 of 3)" in found.conditions[0]
+
+
+def test_a_gap_above_the_error_is_named_with_the_interval_of_the_bias(conditions):
+    def of_replicate(depth, number):
+        if depth == 1:
+            return Ending.CONVERGED, {}
+        gaps = {"test/log_p_gap": 0.25, "test/log_p_gap_se": 0.01, "test/ess": 0.004}
+        before = {"test/log_p_gap_before": 0.35, "test/log_p_gap_before_se": 0.01}
+        return Ending.CONVERGED, gaps | before
+
+    (sentence,) = conditions(of_replicate)[1]
+    # standard error of -20.0, -19.9, -19.8: 0.1 / sqrt(3)
+    assert sentence.startswith(
+        "In 1 of 2 cells, log p still gains more than its error from half of its K samples to all: "
+        "gmm at depth 2 (gains 0.25, error 0.058, too low by 0.2"
+    )
+    assert sentence.endswith("nats, 4.0 of 1,000 effective).")
+
+
+def test_few_effective_samples_count_only_where_the_gap_cannot_bound_the_bias(conditions):
+    def of_replicate(depth, number):
+        few = {"test/ess": 0.002}
+        if depth == 1:  # two effective samples, but the gaps show that log p has converged
+            return Ending.CONVERGED, few
+        gaps = {"test/log_p_gap": 0.03, "test/log_p_gap_se": 0.01}
+        before = {"test/log_p_gap_before": 0.031, "test/log_p_gap_before_se": 0.01}
+        return Ending.CONVERGED, few | gaps | before
+
+    (sentence,) = conditions(of_replicate)[1]
+    assert sentence.startswith(
+        "In 1 of 2 cells, too few samples are effective to tell that log p is within 0.2 nats of "
+        "its limit: gmm at depth 2 (too low by 0.0"
+    )
+    assert sentence.endswith(" nats or more, 2.0 of 1,000 effective).")
+
+
+def test_the_interval_of_the_bias_of_every_cell_is_in_the_table_for_programs(conditions, lab):
+    plan, _ = conditions(lambda depth, number: (Ending.CONVERGED, {}))
+    cells = find(plan, lab.store).cells
+    log_p, bound = (cells[cells["metric"] == f"test/{name}"] for name in ("log_p", "bound"))
+    assert log_p["gap"].tolist() == pytest.approx([0.004, 0.004])
+    assert ((log_p["bias_low"] < 0.004) & (log_p["bias_high"] > 0.004)).all()
+    assert bound["bias_high"].isna().all()
+
+
+def test_old_records_are_reported_with_the_facts_that_they_lack(lab, figures):
+    plan = lab.plan(space=DEPTHS, fixed=SIZES)
+    for trial in plan.trials:
+        lab.write(trial.config, *[figures(-21.0, -20.0)] * 3)
+    assert list(find(plan, lab.store).conditions) == [
+        "6 of 6 replicates cannot be judged in full, as their records lack facts: why training "
+        "ended, whether it was still rising, how much log p gains with K."
+    ]
+
+
+def test_of_old_and_new_records_the_old_ones_are_counted(lab, conditions, figures):
+    plan, _ = conditions(lambda depth, number: (Ending.CONVERGED, {}))
+    lab.write(plan.trials[0].config, *[figures(-21.0, -20.0)] * 3)
+    (sentence,) = find(plan, lab.store).conditions
+    assert sentence.startswith("3 of 6 replicates cannot be judged in full")
+    assert "why training ended (3)" in sentence
+
+
+def test_replicates_that_are_in_no_figure_make_no_condition(lab, figures):
+    plan = lab.plan(space=DEPTHS, fixed=SIZES)
+    lab.write(plan.trials[0].config, figures(-21.0, -20.0), None, None)
+    assert find(plan, lab.store).conditions == ()
+
+
+@pytest.mark.figure
+def test_the_conditions_stand_before_the_tables_in_every_format(conditions, report_of, lab):
+    rise = {"valid/rise": 0.01, "valid/rise_se": 0.001}
+    plan, (sentence,) = conditions(lambda *_: (Ending.EPOCHS, rise))
+    report = report_of(plan)
+    console = Console(width=1000, record=True, file=io.StringIO())
+    console.print(report)
+    page, text = (report.paths[name].read_text() for name in ("index.html", "table.md"))
+    for shown, table in ((page, "<table>"), (text, "| method"), (console.export_text(), "method")):
+        assert -1 < shown.index(sentence) < shown.index(table)
+    assert json.loads(report.paths["report.json"].read_text())["conditions"] == [sentence]
+    assert sentence in write_index(lab.folder).read_text()
+
+
+def test_sizes_have_two_digits_and_no_exponent():
+    assert size_range([0.00421, 0.0149]) == "0.0042 to 0.015"
+    assert size_range([0.3, 0.3]) == "0.30"
+    assert size_range([1234.5, 12.0]) == "12 to 1,234"
