@@ -9,7 +9,7 @@ from analysis.pages.reproduction import write_reproduction
 from analysis.planned import join
 from analysis.plans import plan_from_records
 from analysis.report import WrittenReport, write_report
-from analysis.selection import best_mean_validation_bound
+from analysis.selection import best_on_validation
 from analysis.verdict import verdict
 
 __all__ = [
@@ -18,7 +18,7 @@ __all__ = [
     "Findings",
     "Records",
     "WrittenReport",
-    "best_mean_validation_bound",
+    "best_on_validation",
     "find",
     "join",
     "load",

@@ -12,7 +12,7 @@ from analysis.differences import LogP
 from analysis.labels import BOUND, LOG_P, METRICS, axis_label, value_label
 from analysis.planned import x_values
 from analysis.ranking import rank
-from analysis.selection import CELL, PROVISIONAL, best_mean_validation_bound
+from analysis.selection import CELL, PROVISIONAL, best_on_validation
 from analysis.statistics import Estimate, mean_of
 from gmm_study.study.plan import Plan
 from gmm_study.training.hyperparameters import Hyperparameters
@@ -37,7 +37,8 @@ _TYPES = {
     "samples": "Int64",
     "trial_id": "string",
     "settings": "string",
-    "validation_bound": "float64",
+    "validation": "float64",
+    "selected_by": "string",
     "candidates": "int64",
     "trials": "int64",
     "complete": "bool",
@@ -64,14 +65,14 @@ def summarise(
     over test datapoints (NaN if not known), `error_both` over both (over seeds alone if that over
     data is not known), `low` and `high` (the ends of the 95% interval by `error_both`), `n` (the
     number of replicates averaged, 0 without an average), `samples` (the K of the estimate),
-    `trial_id`, `settings` and `validation_bound` of the chosen trial, `complete`, `mark` (why there
-    is no average, which candidates were missing, which cell has the same trial, or which
-    replicates collapsed), and those of
-    `rank`. Incomplete cells and those of unavailable data sets have no average.
+    `trial_id`, `settings`, `validation` and `selected_by` of the chosen trial
+    (`best_on_validation`), `complete`, `mark` (why there is no average, which candidates were
+    missing, which cell has the same trial, or which replicates collapsed), and those of `rank`.
+    Incomplete cells and those of unavailable data sets have no average.
     """
     log_p = log_p or LogP(plan, rows)
     settings = {trial.config.trial_id: trial.config.hyperparameters for trial in plan.trials}
-    chosen = best_mean_validation_bound(rows).to_dict("records")
+    chosen = best_on_validation(rows).to_dict("records")
     _mark_shared(plan, chosen)
     _mark_provisional(plan, rows, chosen)
     chosen = [*chosen, *_gaps(plan, rows)]
@@ -159,8 +160,8 @@ def _mark_provisional(plan: Plan, rows: pd.DataFrame, cells: list[dict[Any, Any]
 
 def _gaps(plan: Plan, rows: pd.DataFrame) -> list[dict[Any, Any]]:
     """Empty cells of the unavailable data sets, like those of the other data sets."""
-    nothing = {"complete": False, "trial_id": None, "settings": "", "validation_bound": nan}
-    nothing |= {"candidates": 0, "trials": 0, "mark": NO_DATA}
+    nothing = {"complete": False, "trial_id": None, "settings": "", "validation": nan}
+    nothing |= {"selected_by": "", "candidates": 0, "trials": 0, "mark": NO_DATA}
     there = set(zip(rows["method"], rows["x"], strict=True))
     return [
         {"dataset": dataset, "method": method, "x": x, **nothing}

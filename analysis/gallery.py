@@ -20,7 +20,7 @@ from analysis.figures.search import draw_importance, draw_trials, shown
 from analysis.findings import Findings
 from analysis.labels import ESS, ESS_STAR, LOG_P, LOG_P_STAR, LOG_P_TILDE, axis_label
 from analysis.reading import line
-from analysis.searched import SearchedCell, searched_cells
+from analysis.searched import SearchedCell, searched_cells, selected_by
 from gmm_study.training.methods import method_named
 
 if TYPE_CHECKING:
@@ -192,24 +192,25 @@ def _searches(found: Findings) -> Iterator[Picture]:
 
 
 def _trials_caption(cells: Sequence[SearchedCell]) -> str:
-    counts = ", ".join(f"{cell.method} {len(cell.bounds)}" for cell in cells)
+    counts = ", ".join(f"{cell.method} {len(cell.values)}" for cell in cells)
     text = (
-        f"Complete trials ({counts}): each is a line over its settings to its mean validation "
-        "bound in nats over replicates. Better trials are darker, and the best one is in colour."
+        f"Complete trials ({counts}): each is a line over its settings to its mean "
+        f"{selected_by(cells)} in nats over replicates. Better trials are darker, and the best "
+        "one is in colour."
     )
     if left_out := sum(cell.left_out for cell in cells):
         text += f" Not shown: {left_out} that were stopped early, failed or have not ended."
-    if any(len(shown(cell)) < len(cell.bounds) for cell in cells):
+    if any(len(shown(cell)) < len(cell.values) for cell in cells):
         text += " Only trials of evenly spaced ranks are shown."
     return text
 
 
 def _importance_caption(cells: Sequence[SearchedCell]) -> str:
     tops = (f"{cell.method} on {cell.dataset}: {_top(cell.shares)}" for cell in cells)
-    fewest = min(len(cell.bounds) for cell in cells)
+    fewest = min(len(cell.values) for cell in cells)
     return (
-        "Share of each setting in the variance of the mean validation bound over complete trials, "
-        "by fANOVA on a random forest (Optuna). Largest: "
+        f"Share of each setting in the variance of the mean {selected_by(cells)} over complete "
+        "trials, by fANOVA on a random forest (Optuna). Largest: "
         f"{'; '.join(tops)}. Computed from {fewest} trials or more per method and data set; few "
         "trials make it imprecise, and trials that a scheduler stopped are not included."
     )

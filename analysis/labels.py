@@ -5,6 +5,7 @@ from math import isfinite
 from typing import Any
 
 from gmm_study.training.hyperparameters import Hyperparameters
+from gmm_study.trials.selection import VALID_BOUND, VALID_LOG_P
 
 LOG_P = "test/log_p"
 LOG_P_STAR, LOG_P_TILDE = "test/log_p_star", "test/log_p_tilde"
@@ -25,6 +26,9 @@ ALL_METRICS = METRICS | {
     **dict.fromkeys(ERROR_OF.values(), "standard error over test datapoints"),
 }
 """All metrics that are shown: nats, and effective sample sizes as fractions of K."""
+
+SELECTED_BY = {VALID_LOG_P: "validation log p", VALID_BOUND: "validation bound"}
+"""The figures by which trials are selected, in nats."""
 
 MOST_DECIMALS = 4
 ROUNDING = 1e-9

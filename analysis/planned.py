@@ -9,7 +9,7 @@ from analysis.frames import Records
 from analysis.labels import METRICS, plain
 from gmm_study.study.plan import Plan, PlannedTrial
 from gmm_study.training.state import TrialState
-from gmm_study.trials.selection import CRITERION
+from gmm_study.trials.selection import CRITERIA
 
 ENDED = [str(state) for state in TrialState if state.has_result]
 
@@ -39,7 +39,7 @@ def join(plan: Plan, records: Records) -> pd.DataFrame:
         )
         .merge(records.trials[["trial_id", "status", "reason"]], on="trial_id", how="left")
     )
-    for metric in (CRITERION, *METRICS):
+    for metric in (*CRITERIA, *METRICS):
         if metric not in rows:
             rows[metric] = nan
     states, pending = rows["replicate_state"].fillna(rows["status"]), str(TrialState.PENDING)

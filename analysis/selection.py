@@ -1,4 +1,4 @@
-"""Selects the trial that represents each cell of a table, by validation bounds only.
+"""Selects the trial that represents each cell of a table, by figures on the validation data only.
 
 A cell is a data set, a method and a value of the plan's axis; its trials differ in the other axes.
 Selection is separate from formatting, and never sees a test metric.
@@ -13,12 +13,12 @@ import pandas as pd
 
 from analysis.planned import x_values
 from gmm_study.training.state import TrialState
-from gmm_study.trials.selection import CRITERION, best_trials, selection_bound
+from gmm_study.trials.selection import CRITERIA, Choice, Scores, best_trials, scores
 
 CELL = ("dataset", "method", "x")
 PROVISIONAL = "provisional"
 """The mark of a cell begins with this word while some of its trials have not ended."""
-_READ = ("trial_id", "settings", "state", "replicate_state", CRITERION)
+_READ = ("trial_id", "settings", "state", "replicate_state", *CRITERIA)
 _TYPES = {
     "dataset": "string",
     "method": "string",
@@ -26,67 +26,75 @@ _TYPES = {
     "complete": "bool",
     "trial_id": "string",
     "settings": "string",
-    "validation_bound": "float64",
+    "validation": "float64",
+    "selected_by": "string",
     "candidates": "int64",
     "trials": "int64",
     "mark": "string",
 }
 
 
-def best_mean_validation_bound(rows: pd.DataFrame) -> pd.DataFrame:
-    """Choose in every cell the trial with the best mean validation bound over its replicates.
+def best_on_validation(rows: pd.DataFrame) -> pd.DataFrame:
+    """Choose in every cell the trial with the best mean over replicates on the validation data.
+
+    Trials are compared by `valid/log_p`, or by `valid/bound` if a candidate of the cell lacks it.
 
     `rows` are the planned replicates (`join`). A trial is a candidate only if all its planned
     replicates are complete with a finite bound; among equals, the first in the plan is chosen.
     Returns a row per cell, data sets and methods in the plan's order: `dataset`, `method`, `x`,
     `complete` (whether there is a candidate), `trial_id` and `settings` of the chosen trial
-    (missing and empty without one), `validation_bound` (its mean, in nats), the numbers of
-    `candidates` and `trials`, and `mark`, which says what is missing and why.
+    (missing and empty without one), `validation` (its mean, in nats), `selected_by` (the metric of
+    which that is the mean; empty without a candidate), the numbers of `candidates` and `trials`,
+    and `mark`, which says what is missing and why.
     """
     order = [list(dict.fromkeys(rows[name])) for name in CELL[:2]] + [x_values(rows)]
     places = list(rows[list(CELL)].itertuples(index=False, name=None))
     cells: dict[tuple[Any, ...], dict[str, list[dict[Any, Any]]]] = {}
     for cell, row in zip(places, rows[list(_READ)].to_dict("records"), strict=True):
         cells.setdefault(cell, {}).setdefault(row["trial_id"], []).append(row)
-    bounds = validation_bounds(rows)
-    best = best_trials(zip(places, rows["trial_id"], strict=True), bounds)
+    of_trials = validation_scores(rows)
+    best = best_trials(zip(places, rows["trial_id"], strict=True), of_trials)
     in_order = sorted(
         cells,
         key=lambda cell: [names.index(name) for names, name in zip(order, cell, strict=True)],
     )
     chosen = [
-        dict(zip(CELL, cell, strict=True)) | _chosen(cells[cell], best.get(cell), bounds)
+        dict(zip(CELL, cell, strict=True)) | _chosen(cells[cell], best.get(cell), of_trials)
         for cell in in_order
     ]
     return pd.DataFrame(chosen, dtype=object).astype(_TYPES)
 
 
-def validation_bounds(rows: pd.DataFrame) -> dict[str, float | None]:
-    """The `selection_bound` of each trial in nats; None if it is not a candidate."""
+def validation_scores(rows: pd.DataFrame) -> dict[str, Scores]:
+    """What each trial is selected by, by its id; empty if it is not a candidate."""
     once = rows.drop_duplicates(["trial_id", "replicate"])
     return {
-        str(trial_id): selection_bound(zip(own["replicate_state"], own[CRITERION], strict=True))
+        str(trial_id): scores(
+            (state, dict(zip(CRITERIA, values, strict=True)))
+            for state, *values in own[["replicate_state", *CRITERIA]].itertuples(index=False)
+        )
         for trial_id, own in once.groupby("trial_id", sort=False)
     }
 
 
 def _chosen(
     trials: Mapping[str, Sequence[Mapping[Any, Any]]],
-    best: str | None,
-    bounds: Mapping[str, float | None],
+    best: Choice | None,
+    of_trials: Mapping[str, Scores],
 ) -> dict[str, Any]:
     """The row of a cell, from its trials with their planned replicates."""
-    candidates = [trial_id for trial_id in trials if bounds[trial_id] is not None]
+    candidates = [trial_id for trial_id in trials if of_trials[trial_id]]
     missing = Counter(
         _what_is_missing(replicates)
         for trial_id, replicates in trials.items()
-        if bounds[trial_id] is None
+        if not of_trials[trial_id]
     )
     return {
         "complete": best is not None,
-        "trial_id": best,
-        "settings": "" if best is None else trials[best][0]["settings"],
-        "validation_bound": nan if best is None else bounds[best],
+        "trial_id": None if best is None else best.trial_id,
+        "settings": "" if best is None else trials[best.trial_id][0]["settings"],
+        "validation": nan if best is None else best.value,
+        "selected_by": "" if best is None else best.criterion,
         "candidates": len(candidates),
         "trials": len(trials),
         "mark": _mark(missing, len(trials), len(candidates)),
@@ -105,8 +113,8 @@ def _what_is_missing(replicates: Sequence[Mapping[Any, Any]]) -> str:
     if complete < wanted:
         ended = f", {complete} of {wanted} replicates complete" if complete else ""
         return f"{replicates[0]['state']}{ended}"
-    lost = sum(not isfinite(row[CRITERION]) for row in replicates)
-    return f"validation bound not finite in {lost} of {wanted} replicates"
+    lost = min(sum(not isfinite(row[name]) for row in replicates) for name in CRITERIA)
+    return f"validation not finite in {lost} of {wanted} replicates"
 
 
 def _mark(missing: Counter[str], trials: int, candidates: int) -> str:

@@ -14,6 +14,7 @@ from analysis.planned import is_continuous
 from gmm_study.study.plan import Plan
 from gmm_study.study.schema import VARIATION
 from gmm_study.training.hyperparameters import CHANGES_THE_BOUND
+from gmm_study.trials.selection import VALID_BOUND
 
 
 def verdict(
@@ -67,7 +68,7 @@ def _along_axis(plan: Plan, log_p: LogP, cells: list[dict[Any, Any]]) -> list[st
             best += _best_value(plan, own)
     texts = [f"{span}, in nats of test log p: {'; '.join(own)}" for span, own in gains.items()]
     if best:
-        texts.append(f"The best {axis} by the validation bound: {', '.join(best)}")
+        texts.append(f"The best {axis} by validation: {', '.join(best)}")
     return texts + unknown + _levels(axis, cells)
 
 
@@ -83,14 +84,16 @@ def _levels(axis: str, cells: list[dict[Any, Any]]) -> list[str]:
 
 
 def _best_value(plan: Plan, cells: Sequence[Mapping[Any, Any]]) -> list[str]:
-    """`gmm 3`, if all bounds along the axis are one quantity and it has more than two values.
+    """`gmm 3`, if validation is one quantity along the axis and it has more than two values.
 
     Nothing if a cell is incomplete.
     """
     swept = {axis for trial in plan.trials for axis in trial.axes}
-    if swept & set(CHANGES_THE_BOUND) or len(cells) < 3 or not all(cell["n"] for cell in cells):
+    criteria = {cell["selected_by"] for cell in cells}
+    by_bounds = VALID_BOUND in criteria and swept & set(CHANGES_THE_BOUND)
+    if by_bounds or len(criteria) > 1 or len(cells) < 3 or not all(cell["n"] for cell in cells):
         return []
-    best = max(cells, key=lambda cell: float(cell["validation_bound"]))
+    best = max(cells, key=lambda cell: float(cell["validation"]))
     return [f"{best['method']} {value_label(best['x'])}"]
 
 

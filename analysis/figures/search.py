@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from analysis.figures.style import add_grid, grid_of_panels, look, styled, words
 from analysis.labels import axis_label, is_number, short_label
 from analysis.planned import x_values
-from analysis.searched import SearchedCell
+from analysis.searched import SearchedCell, selected_by
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,7 +26,7 @@ APART = 0.09
 
 @styled()
 def draw_trials(cells: Sequence[SearchedCell]) -> "Figure":
-    """A panel per method: each trial is a line over its settings to its validation bound.
+    """A panel per method: each trial is a line over its settings to its validation figure.
 
     Better trials are darker; the best one has the method's colour.
     """
@@ -39,7 +39,7 @@ def draw_trials(cells: Sequence[SearchedCell]) -> "Figure":
 
 @styled()
 def draw_importance(cells: Sequence[SearchedCell]) -> "Figure":
-    """A panel per data set: each setting's share of the bound's variance, a bar per method."""
+    """A panel per data set: each setting's share of the variance, a bar per method."""
     from matplotlib.patches import Patch
 
     datasets = list(dict.fromkeys(cell.dataset for cell in cells))
@@ -48,7 +48,7 @@ def draw_importance(cells: Sequence[SearchedCell]) -> "Figure":
     for dataset, panel in zip(datasets, panels, strict=True):
         _draw_shares(panel, names, [cell for cell in cells if cell.dataset == dataset])
         panel.set_title(words(dataset))
-    figure.supxlabel("share of the variance of the validation bound", fontsize=8)
+    figure.supxlabel(f"share of the variance of the {selected_by(cells)}", fontsize=8)
     methods = dict.fromkeys(cell.method for cell in cells)
     handles = [Patch(color=look(method)["color"], label=method) for method in methods]
     figure.legend(handles=handles, loc="outside upper center", ncols=4, frameon=False)
@@ -57,20 +57,20 @@ def draw_importance(cells: Sequence[SearchedCell]) -> "Figure":
 
 def shown(cell: SearchedCell) -> range:
     """The ranks of the trials that a panel shows, best first."""
-    return range(0, len(cell.bounds), -(-len(cell.bounds) // MOST_LINES))
+    return range(0, len(cell.values), -(-len(cell.values) // MOST_LINES))
 
 
 def _draw_trials(panel: "Axes", cell: SearchedCell) -> None:
     from matplotlib.collections import LineCollection
 
     trials = cell.trials.iloc[list(shown(cell))]
-    bounds = [cell.bounds[rank] for rank in shown(cell)]
+    values = [cell.values[rank] for rank in shown(cell)]
     heights = [
         _coordinate(panel, trials[name].tolist(), x_values(trials, name), at, partial(_label, name))
         for at, name in enumerate(cell.settings)
     ]
     last = len(heights)
-    heights.append(_coordinate(panel, bounds, sorted(set(bounds)), last, "{:.4g}".format))
+    heights.append(_coordinate(panel, values, sorted(set(values)), last, "{:.4g}".format))
     ranks = range(len(trials))
     lines = [[(at, own[rank]) for at, own in enumerate(heights)] for rank in reversed(ranks)]
     greys = [str(0.45 + 0.42 * rank / max(len(trials) - 1, 1)) for rank in reversed(ranks)]
@@ -79,7 +79,7 @@ def _draw_trials(panel: "Axes", cell: SearchedCell) -> None:
     panel.set_xlim(-0.15, last + 0.15)
     panel.set_ylim(NOT_READ - 0.05 if cell.trials.isna().any(axis=None) else -0.05, 1.05)
     labels = [axis_label(name) for name in cell.settings]
-    panel.set_xticks(range(last + 1), [*labels, "validation bound (nats)"])
+    panel.set_xticks(range(last + 1), [*labels, f"{selected_by([cell])} (nats)"])
     panel.set_yticks([])
     for side in ("left", "bottom"):
         panel.spines[side].set_visible(False)

@@ -4,26 +4,35 @@ from math import isfinite
 
 import pandas as pd
 
-from analysis.labels import axis_label, value_label
+from analysis.labels import SELECTED_BY, axis_label, value_label
 from analysis.simultaneous import ONE
 from analysis.statistics import CONFIDENCE
 from gmm_study.study.plan import Plan
 from gmm_study.training.hyperparameters import CHANGES_THE_BOUND
+from gmm_study.trials.selection import VALID_BOUND, VALID_LOG_P
+
+VALIDATION = "validation"
 
 
-def how_chosen(plan: Plan) -> str:
+def how_chosen(plan: Plan, cells: pd.DataFrame) -> str:
     """How the trials behind the cells were chosen, and which bias the choice has."""
     searched = _searched(plan)
     if not searched:
         return "Every cell has one trial, so no trial was chosen over another."
+    used = {name for name in cells["selected_by"] if name}
+    by = " or ".join(label for name, label in SELECTED_BY.items() if name in (used or SELECTED_BY))
     text = (
-        "Each cell shows the trial with the highest mean validation bound over replicates; test "
-        "figures play no part in the choice."
+        f"Each cell shows the trial with the highest mean {by} over replicates; test figures play "
+        "no part in the choice."
     )
+    if VALID_BOUND not in used:
+        return text
+    if VALID_LOG_P in used:
+        text += " Cells with a record of an older version, which lacks log p, are chosen by bounds."
     if names := [words for name, words in CHANGES_THE_BOUND.items() if name in searched]:
         text += (
-            f" Trials of a cell may differ in {' and '.join(names)}, so the choice favours the "
-            "tighter bound."
+            f" Trials of a cell may differ in {' and '.join(names)}, so the choice by bounds "
+            "favours the tighter bound."
         )
     return text
 
@@ -36,7 +45,8 @@ def choices(plan: Plan, cells: pd.DataFrame) -> dict[str, list[str]]:
         "method": cells["method"].tolist(),
         axis_label(plan.x or ""): cells["x"].map(value_label).tolist(),
         "chosen settings": cells["settings"].tolist(),
-        "validation bound (nats)": cells["validation_bound"].map(_nats).tolist(),
+        f"{_one_criterion(cells)} (nats)": cells["validation"].map(_nats).tolist(),
+        "selected by": [SELECTED_BY.get(name, "—") for name in cells["selected_by"]],
         "candidates": [
             f"{cell['candidates']} of {cell['trials']}" if cell["trials"] else str(cell["mark"])
             for cell in cells.to_dict("records")
@@ -44,7 +54,14 @@ def choices(plan: Plan, cells: pd.DataFrame) -> dict[str, list[str]]:
         "trial": cells["trial_id"].fillna("—").tolist(),
     }
     hidden = {""} | (set() if _searched(plan) else {"chosen settings"})
+    hidden |= set() if _one_criterion(cells) == VALIDATION else {"selected by"}
     return {name: column for name, column in columns.items() if name not in hidden}
+
+
+def _one_criterion(cells: pd.DataFrame) -> str:
+    """What all trials were selected by, in words; `validation` if they differ."""
+    used = [name for name in dict.fromkeys(cells["selected_by"]) if name]
+    return SELECTED_BY[used[0]] if len(used) == 1 else VALIDATION
 
 
 def how_compared(plan: Plan) -> str:

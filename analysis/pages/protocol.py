@@ -63,6 +63,7 @@ def protocol(found: Findings) -> dict[str, str]:
         **{f"for {method}": _settings(study.per_method[method]) for method in study.per_method},
         f"from the preset {study.preset}": _unset(plan, from_preset=True),
         "at their defaults": _unset(plan, from_preset=False),
+        "samples for selection": _selection_samples(study),
         "samples for 2 log Z": _z_samples(study),
         "replicates per trial": str(study.replicates),
         "search": _search(study),
@@ -134,6 +135,8 @@ def _unset(plan: Plan, from_preset: bool) -> str:
     set_here |= {"method", "evaluation_samples", *study.variations.get(first, {})}
     if _z_samples(study):
         set_here.add("z_samples")
+    if _selection_samples(study):
+        set_here.add("selection_samples")
     preset = preset_named(study.preset) if study.preset else None
     readers: dict[str, dict[str, None]] = {}
     for trial in plan.trials:
@@ -152,6 +155,12 @@ def _unset(plan: Plan, from_preset: bool) -> str:
         + _listed(texts)
         for methods, texts in sorted(groups.items(), key=lambda group: -len(group[0]))
     )
+
+
+def _selection_samples(study: Study) -> str:
+    """The number of samples, if the study changes it."""
+    samples = study.evaluation.selection_samples
+    return "" if samples == Hyperparameters.selection_samples else f"{samples:,}"
 
 
 def _z_samples(study: Study) -> str:

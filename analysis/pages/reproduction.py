@@ -171,7 +171,7 @@ def _comparison(found: Findings, pictures: _Pictures) -> dict[str, Any]:
     if (complete := found.cells[found.cells["complete"]]).size:
         columns = choices(plan, complete)
         table = pipe_table(list(columns), list(zip(*columns.values(), strict=True)))
-        parts["choice"] = {"how": how_chosen(plan), "table": table}
+        parts["choice"] = {"how": how_chosen(plan, complete), "table": table}
     if curves := learning_curves(plan, found.records, found.rows, found.cells):
         rows = [_curve(plan, curve) for curve in curves]
         parts["curves"] = {

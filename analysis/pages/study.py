@@ -31,7 +31,7 @@ def study_pages(
         "figures": pictures,
         "failures": failures(found),
         "warnings": found.records.warnings,
-        "how_chosen": how_chosen(plan),
+        "how_chosen": how_chosen(plan, found.cells),
         "command": command,
     }
     in_markdown = {

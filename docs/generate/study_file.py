@@ -35,7 +35,7 @@ space:
 
 Every combination of a data set, a method and a value of each grid is a *cell*. In each cell, a
 search draws trials from the axes that are not grids. The x-axis of the report is the first grid, or
-`report.x`; over all other axes the report selects by the validation bound.
+`report.x`; over all other axes the report selects by log p of the validation data.
 """
 SETTINGS = """## Settings
 
@@ -44,8 +44,8 @@ These settings can be used in `fixed`, `per_method`, `variations` and `space`, a
 has no effect, such as `momentum` without `optimizer: sgd`, is an error in `per_method`, in
 `variations`, in `space` and in `gmm-study train`. `layers.depth`, `layers.first` and `layers.last`
 are the parts of the geometric rule for layer sizes. Data sets, methods and the numbers of samples
-of the evaluation have their own fields: `datasets`, `methods`, `evaluation.samples` and
-`evaluation.z_samples`.
+of the evaluation have their own fields: `datasets`, `methods`, `evaluation.samples`,
+`evaluation.selection_samples` and `evaluation.z_samples`.
 
 The later of these overrides the earlier: the defaults, the [preset](presets.md), `fixed`,
 `per_method`, `variations`, `space`. An axis of `space` must not be set in `fixed`, in `per_method`

@@ -3,6 +3,7 @@
 from gmm_study.data.dataset import Dataset
 from gmm_study.data.download import DownloadError
 from gmm_study.data.generated import bars_log_likelihood
+from gmm_study.data.independent import independent_log_likelihoods
 from gmm_study.data.loading import (
     DatasetInfo,
     dataset_problems,
@@ -26,6 +27,7 @@ __all__ = [
     "fetch_dataset",
     "find_entry",
     "image_shape_of",
+    "independent_log_likelihoods",
     "is_downloaded_now",
     "list_datasets",
     "load_dataset",

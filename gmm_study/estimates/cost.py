@@ -48,6 +48,7 @@ class Workload(NamedTuple):
     training_samples: int
     batch_size: int
     evaluation_samples: int
+    selection_samples: int
     z_samples: int
     decoder_order: str
     validate_every: int
@@ -69,6 +70,7 @@ class Workload(NamedTuple):
             settings.training_samples,
             settings.batch_size,
             settings.evaluation_samples,
+            settings.selection_samples,
             settings.z_samples,
             settings.decoder_order,
             settings.validate_every,
@@ -100,6 +102,7 @@ def evaluation_work(load: Workload) -> float:
     """Nominal seconds of the final evaluation of one replicate."""
     network = _network(load)
     work = _forward(network, load.test, load.evaluation_samples + load.training_samples)
+    work += _forward(network, load.valid, load.selection_samples)
     of_p_star = method_named(load.method).has_p_star
     return work + (_forward(network, load.z_samples * Z_ROWS, 1) if of_p_star else 0.0)
 

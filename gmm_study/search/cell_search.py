@@ -14,7 +14,7 @@ from optuna.trial import Trial, create_trial
 from optuna.trial import TrialState as OptunaState
 
 from gmm_study.search.distributions import distributions, plain_values
-from gmm_study.search.history import Event, History
+from gmm_study.search.history import Event, History, criterion_of, end_event, scores_of
 from gmm_study.study.plan import Cell, PlannedTrial
 from gmm_study.study.strategies import (
     AshaScheduler,
@@ -26,6 +26,7 @@ from gmm_study.study.strategies import (
 )
 from gmm_study.training.state import TrialState
 from gmm_study.trials.record import RecordStore
+from gmm_study.trials.selection import Scores
 
 STATES = {
     TrialState.COMPLETE: OptunaState.COMPLETE,
@@ -40,8 +41,10 @@ class CellSearch:
     """Proposes trials of a cell, and decides which of them fall behind.
 
     Its answers depend only on the cell's key and on earlier events, so replaying the events of its
-    history restores its state; no state of Optuna is stored. The objective is the best validation
-    bound, averaged over replicates.
+    history restores its state; no state of Optuna is stored. The objective is what trials are
+    selected by, averaged over replicates: log p of the validation data, or the best validation
+    bound from the first trial on that has only that. The search then starts again from its events,
+    so that Optuna never compares the two.
     """
 
     def __init__(self, store: RecordStore, cell: Cell) -> None:
@@ -49,13 +52,18 @@ class CellSearch:
         self.history = History(store, cell)
         self._axes = cell.study.drawn if cell.study.is_adaptive else {}
         self._distributions = distributions(self._axes)
+        self._replay()
+
+    def _replay(self) -> None:
+        """Start from nothing, and repeat the events."""
+        self._criterion = criterion_of(self.history.events)
         self._study = optuna.create_study(
-            direction="maximize", sampler=_sampler(cell), pruner=_pruner(cell)
+            direction="maximize", sampler=_sampler(self.cell), pruner=_pruner(self.cell)
         )
         # Optuna may propose the same values again. That is one trial here, but each proposal is a
         # trial of Optuna's, and each has to be told the result.
         self._under_way: dict[str, list[Trial]] = defaultdict(list)
-        self._ended: dict[str, tuple[TrialState, float | None]] = {}
+        self._ended: dict[str, tuple[TrialState, Scores]] = {}
         self._params: dict[str, dict[str, Any]] = {}
         self._proposed: list[dict[str, Any]] = []
         self._behind: dict[tuple[str, int], bool] = {}
@@ -107,11 +115,16 @@ class CellSearch:
             return False
         return self._add({"event": "report", "trial_id": trial_id, "epoch": epoch, "bound": bound})
 
-    def end(self, trial_id: str, state: TrialState, bound: float | None) -> None:
-        """Record the end of a trial, once; `bound` is given for a complete trial."""
-        if not self._under_way[trial_id] and self._ended.get(trial_id) == (state, bound):
+    def end(self, trial_id: str, state: TrialState, scores: Scores) -> None:
+        """Record the end of a trial, once; a complete one has `scores`."""
+        if not self._under_way[trial_id] and self._ended.get(trial_id) == (state, scores):
             return
-        self._add({"event": "end", "trial_id": trial_id, "state": state, "bound": bound})
+        event = end_event(trial_id, state, scores)
+        if scores and self._criterion not in scores:
+            self.history.add(event)
+            self._replay()
+        else:
+            self._add(event)
 
     def _add(self, event: Event) -> bool:
         behind = self._do(event)
@@ -124,7 +137,7 @@ class CellSearch:
         if event["event"] == "propose":
             self._take(trial_id, self._ask_again(event), event["axes"])
         elif event["event"] == "end":
-            self._end(trial_id, TrialState(event["state"]), event["bound"])
+            self._end(trial_id, TrialState(event["state"]), scores_of(event))
         elif self._under_way[trial_id]:
             # One of its proposals is enough: several equal ones would count as competitors.
             first = self._under_way[trial_id][0]
@@ -160,17 +173,20 @@ class CellSearch:
         if trial_id in self._ended:
             self._end(trial_id, *self._ended[trial_id])
 
-    def _end(self, trial_id: str, state: TrialState, bound: float | None) -> None:
+    def _end(self, trial_id: str, state: TrialState, scores: Scores) -> None:
         before, _ = self._ended.get(trial_id, (None, None))
-        self._ended[trial_id] = state, bound
+        self._ended[trial_id] = state, scores
         trials, verdict = self._under_way.pop(trial_id, []), STATES.get(state, OptunaState.FAIL)
+        value = scores.get(self._criterion)
+        if value is None and verdict is OptunaState.COMPLETE:
+            verdict = OptunaState.FAIL
         for trial in trials:
-            self._study.tell(trial, bound, state=verdict)
-        is_news = state is TrialState.COMPLETE and before is not TrialState.COMPLETE
+            self._study.tell(trial, value, state=verdict)
+        is_news = verdict is OptunaState.COMPLETE and before is not TrialState.COMPLETE
         if not trials and is_news:  # its proposals were told that it failed; it was retried
             params = self._params[trial_id]
             self._study.add_trial(
-                create_trial(value=bound, params=params, distributions=self._distributions)
+                create_trial(value=value, params=params, distributions=self._distributions)
             )
 
 

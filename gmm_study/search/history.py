@@ -6,16 +6,18 @@ An event is a mapping whose `event` is one of
 
     propose    `trial_id`, `axes`: a value for every axis that is drawn from
     report     `trial_id`, `epoch`, `bound`: the bound that a trial reached at a milestone
-    end        `trial_id`, `state`, `bound` (None unless the trial is complete)
+    end        `trial_id`, `state`, `bound` and `log_p`: what trials are selected by
+               (`trials/selection.py`; None or missing unless the trial is complete)
 
-Bounds are in nats. The history is the search: an event is stored before anything acts on it, and an
-interrupted search continues by replaying its events in a new Optuna study. Optuna's own storage is
-not used for this, because it contains pickles and has a lock around it. The file contains a digest;
-a file that does not match its digest is ignored.
+Bounds and log p are in nats. Histories of older versions have no `log_p`. The history is the
+search: an event is stored before anything acts on it, and an interrupted search continues by
+replaying its events in a new Optuna study. Optuna's own storage is not used for this, because it
+contains pickles and has a lock around it. The file contains a digest; a file that does not match
+its digest is ignored.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
@@ -25,8 +27,10 @@ from gmm_study.study.plan import Cell
 from gmm_study.training.state import TrialState
 from gmm_study.trials.folder import Folder
 from gmm_study.trials.record import RecordStore
+from gmm_study.trials.selection import VALID_BOUND, VALID_LOG_P, Scores, common_criterion
 
 FOLDER = ".searches"
+_CRITERIA = {"bound": VALID_BOUND, "log_p": VALID_LOG_P}
 Event = dict[str, Any]
 
 
@@ -82,7 +86,8 @@ class Proposal:
     """The bounds (nats) that it has reported at milestones, by epoch."""
     state: TrialState | None = None
     """None until it has ended."""
-    bound: float | None = None
+    value: float | None = None
+    """Of a complete trial, the figure that the search maximises, in nats."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +105,7 @@ def read_search(store: RecordStore, study: str, key: str) -> StoredSearch | None
     if not found:
         return None
     proposals: list[Proposal] = []
+    by = criterion_of(found["events"])
     ends: dict[str, Event] = {}
     for event in found["events"]:
         mine = [proposal for proposal in proposals if proposal.trial_id == event["trial_id"]]
@@ -112,9 +118,27 @@ def read_search(store: RecordStore, study: str, key: str) -> StoredSearch | None
             ends[event["trial_id"]] = event
         if end := ends.get(event["trial_id"]):
             for proposal in mine:
-                proposal.state, proposal.bound = TrialState(end["state"]), end["bound"]
+                proposal.state, proposal.value = TrialState(end["state"]), scores_of(end).get(by)
     drawn = {name: Axis.model_validate(axis) for name, axis in found["drawn"].items()}
     return StoredSearch(found["cell"], drawn, tuple(proposals))
+
+
+def end_event(trial_id: str, state: TrialState, scores: Scores) -> Event:
+    """The event of a trial's end."""
+    figures = {key: scores.get(criterion) for key, criterion in _CRITERIA.items()}
+    return {"event": "end", "trial_id": trial_id, "state": state, **figures}
+
+
+def scores_of(end: Event) -> Scores:
+    """What the trial of an end is selected by."""
+    figures = {criterion: end.get(key) for key, criterion in _CRITERIA.items()}
+    return {name: value for name, value in figures.items() if value is not None}
+
+
+def criterion_of(events: Iterable[Event]) -> str:
+    """The figure that a search with these events maximises."""
+    ends = (scores_of(event) for event in events if event["event"] == "end")
+    return common_criterion(scores for scores in ends if scores)
 
 
 def _read(store: RecordStore, study: str, key: str) -> dict[str, Any]:

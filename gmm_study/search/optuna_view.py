@@ -73,7 +73,7 @@ class _Shown:
     def _show(
         self, number: int, proposal: Proposal, shown: FrozenTrial | None, state: OptunaState
     ) -> None:
-        values = None if proposal.bound is None else [proposal.bound]
+        values = None if proposal.value is None else [proposal.value]
         if shown is None or (shown.state.is_finished() and _says(shown) != (state, values)):
             params: dict[str, Any] = {
                 name: proposal.axes[name] for name in self.distributions if name in proposal.axes

@@ -15,6 +15,7 @@ from gmm_study.study.plan import Plan, PlannedTrial
 from gmm_study.study.strategies import Scheduler
 from gmm_study.training.state import TrialState
 from gmm_study.trials.record import Record, RecordStore
+from gmm_study.trials.selection import Scores
 
 if TYPE_CHECKING:
     from gmm_study.search.cell_search import CellSearch
@@ -88,12 +89,12 @@ class Searches:
         if all(behind):
             with suppress(OSError):  # a later run then continues the trial
                 self.store.record(trial_id).write_status(TrialState.STOPPED, epoch=epoch)
-            self._end(trial_id, TrialState.STOPPED, None)
+            self._end(trial_id, TrialState.STOPPED, {})
         self._store()
         return all(behind)
 
     def ended(self, trial_id: str) -> None:
-        """Update the searches with the state and the bound in the trial's record."""
+        """Update the searches with the state and the figures in the trial's record."""
         if self._cells_of.get(trial_id):
             self._catch_up(trial_id)
             self._store()
@@ -109,19 +110,19 @@ class Searches:
 
         A study without a scheduler continues a stopped trial.
         """
-        state, bound = objective(self.store.record(trial_id), self.study.replicates)
+        state, scores = objective(self.store.record(trial_id), self.study.replicates)
         is_over = state.is_over and (state is not TrialState.STOPPED or self._may_stop)
         if is_over:
-            self._end(trial_id, state, bound)
+            self._end(trial_id, state, scores)
         return is_over
 
     @property
     def _may_stop(self) -> bool:
         return isinstance(self.study.scheduler, Scheduler)
 
-    def _end(self, trial_id: str, state: TrialState, bound: float | None) -> None:
+    def _end(self, trial_id: str, state: TrialState, scores: Scores) -> None:
         for cell in self._cells_of[trial_id]:
-            cell.end(trial_id, state, bound)
+            cell.end(trial_id, state, scores)
 
     def _store(self) -> None:
         """Store new events; if that fails, they are stored with the next ones."""
@@ -136,13 +137,13 @@ def _cells(plan: Plan, store: RecordStore) -> dict[str, "CellSearch"]:
     return {key: CellSearch(store, cell) for key, cell in plan.cells.items()}
 
 
-def objective(record: Record, replicates: int) -> tuple[TrialState, float | None]:
-    """The state of a trial and, if it is complete, its mean validation bound in nats.
+def objective(record: Record, replicates: int) -> tuple[TrialState, Scores]:
+    """The state of a trial and, if it is complete, what it is selected by.
 
-    A complete trial that has no such mean, because a replicate diverged, counts as diverged.
+    A complete trial that is no candidate, because a replicate diverged, counts as diverged.
     """
     standing = record.standing(replicates)
     if standing.state is not TrialState.COMPLETE or standing.result is None:
-        return standing.state, None
-    bound = standing.result.selection_bound(replicates)
-    return (TrialState.DIVERGED if bound is None else TrialState.COMPLETE), bound
+        return standing.state, {}
+    scores = standing.result.scores(replicates)
+    return (TrialState.COMPLETE if scores else TrialState.DIVERGED), scores

@@ -41,7 +41,8 @@ def study_schema() -> Schema:
     settings = {s.name: s for s in fields(Hyperparameters) if s.name not in SPELT_ELSEWHERE}
     of_evaluation = definitions["Evaluation"]["properties"]
     of_evaluation["samples"] = _setting(_field("evaluation_samples"))
-    of_evaluation["z_samples"] = _setting(_field("z_samples"))
+    for name in ("selection_samples", "z_samples"):
+        of_evaluation[name] = _setting(_field(name))
     definitions["Settings"] = _object({name: _setting(s, True) for name, s in settings.items()})
     values = {name: (_type(s), _setting(s)) for name, s in settings.items()}
     for part in signature(geometric_sizes).parameters:

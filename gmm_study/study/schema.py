@@ -60,15 +60,17 @@ class Evaluation(Section):
 
     samples: int = Hyperparameters.evaluation_samples
     """K of the evaluation: samples per datapoint of the final log p."""
+    selection_samples: int = Hyperparameters.selection_samples
+    """K of the log p of the validation data by which trials are selected."""
     z_samples: int = Hyperparameters.z_samples
     """Samples of p for the final estimate of 2 log Z."""
     chunk_rows: AtLeastOne = 4000
     """Rows (datapoints times samples) in memory at a time; no part of a trial's identity."""
 
-    @field_validator("samples", "z_samples", mode="before")
+    @field_validator("samples", "selection_samples", "z_samples", mode="before")
     @classmethod
     def _check_samples(cls, value: Any, info: ValidationInfo) -> int:
-        name = "evaluation_samples" if info.field_name == "samples" else "z_samples"
+        name = "evaluation_samples" if info.field_name == "samples" else str(info.field_name)
         try:
             samples: int = getattr(Hyperparameters.from_mapping({name: value}), name)
         except InputError as error:
@@ -306,6 +308,7 @@ class StudyFile(Section):
             **self.laid(method, axes),
             "method": method,
             "evaluation_samples": self.evaluation.samples,
+            "selection_samples": self.evaluation.selection_samples,
             "z_samples": self.evaluation.z_samples,
         }
         for name, value in axes.items():

@@ -18,6 +18,7 @@ SPELT_ELSEWHERE = {
     "dataset": "datasets",
     "datasets": "datasets",
     "evaluation_samples": "evaluation.samples",
+    "selection_samples": "evaluation.selection_samples",
     "z_samples": "evaluation.z_samples",
     "variation": "variations",
 }

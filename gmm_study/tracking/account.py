@@ -76,10 +76,10 @@ class Account:
         """The complete replicates."""
         return self.standing.result.complete if self.standing.result else {}
 
-    def selection_bound(self, replicates: int) -> float | None:
-        """The mean validation bound of the wanted replicates; None if one of them has none."""
+    def scores(self, replicates: int) -> dict[str, float]:
+        """What the trial is selected by, over the wanted replicates; empty if no candidate."""
         result = self.standing.result
-        return result.selection_bound(replicates) if result else None
+        return result.scores(replicates) if result else {}
 
     def means(self) -> dict[str, float]:
         """The mean of every final metric over the complete replicates, and its standard error."""

@@ -34,11 +34,14 @@ class StudyExperiment:
         self.created = int(found.creation_time or 0)
         self._tags = dict(found.tags)
 
-    def describe(self, best: Sequence[BestRow]) -> None:
-        """Update the description and the saved views; no request is made for what is up to date."""
+    def describe(self, facts: Facts, best: Sequence[BestRow]) -> None:
+        """Update the description and the saved views; no request is made for what is up to date.
+
+        `facts` are those of the study with what its trials are selected by.
+        """
         wanted = {
-            NOTE: study_note(self.facts, self.experiment_id, best),
-            **saved_views(self.facts, self.created),
+            NOTE: study_note(facts, self.experiment_id, best),
+            **saved_views(facts, self.created),
         }
         for name, text in wanted.items():
             if self._tags.get(name) != text:

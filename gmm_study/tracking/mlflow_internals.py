@@ -37,14 +37,14 @@ MOST_POINTS = 10_000_000
 """More points than a hundred curves have."""
 
 
-def saved_view(name: str, search: str, columns: Sequence[str], created: int) -> str:
-    """The tag of a view: the runs that a search finds, the highest validation bound first.
+def saved_view(name: str, search: str, metric: str, columns: Sequence[str], created: int) -> str:
+    """The tag of a view: the runs that a search finds, the highest value of a metric first.
 
     `created` is in milliseconds since 1970.
     """
     state = {
         "searchFilter": search,
-        "orderByKey": "metrics.`valid/bound`",
+        "orderByKey": f"metrics.`{metric}`",
         "orderByAsc": False,
         "startTime": "ALL",
         "lifecycleFilter": "Active",

@@ -27,6 +27,7 @@ from gmm_study.tracking.words import (
     VARIANTS,
 )
 from gmm_study.training.hyperparameters import CHANGES_THE_BOUND
+from gmm_study.trials.selection import CRITERIA, VALID_BOUND, VALID_LOG_P
 
 MOST_ROWS = 12
 """The maximum number of rows in the table of best trials."""
@@ -56,6 +57,8 @@ class Facts:
     axes: tuple[str, ...] = ()
     """The names of the params in which its trials differ."""
     replicates: int = 1
+    selected_by: tuple[str, ...] = (VALID_LOG_P,)
+    """The metrics by which its trials are selected, the preferred one first."""
 
     @property
     def variant_name(self) -> str:
@@ -64,7 +67,9 @@ class Facts:
 
     @property
     def swept_bounds(self) -> list[str]:
-        """Why the bounds of one method's trials are not comparable; empty if they are."""
+        """Why one method's trials, selected by bounds, are not comparable; empty if they are."""
+        if VALID_BOUND not in self.selected_by:
+            return []
         swept = {self.x, *self.axes}
         return [words for name, words in CHANGES_THE_BOUND.items() if name in swept]
 
@@ -91,8 +96,9 @@ class BestRow:
     method: str
     run_id: str
     label: str
-    bound: float
-    """The mean validation bound, nats."""
+    value: float
+    """What it was selected by, in nats."""
+    criterion: str = VALID_LOG_P
 
 
 def study_note(facts: Facts, experiment_id: str, best: Sequence[BestRow]) -> str:
@@ -100,9 +106,10 @@ def study_note(facts: Facts, experiment_id: str, best: Sequence[BestRow]) -> str
     first = f"{asked(facts)} {_links(facts, experiment_id, best)}"
     others = [
         f"A run is a trial. The runs below it are its replicates, one per seed. {_along(facts)}"
-        "`valid/bound` of a trial is the mean over its replicates of the best validation bound, "
-        "in nats. Trials are chosen on validation data only. They are chosen within a method, "
-        "because each method has its own bound. Metrics `test/...` are for reporting.",
+        "Trials are chosen on validation data only, and within a method. They are compared by "
+        f"{_criteria(facts)}, in nats, the mean over replicates. `valid/log_p` of a trial is log p "
+        "under the kept models. `valid/bound` is the best validation bound, for records of older "
+        "versions. Metrics `test/...` are for reporting.",
         f"{_how_to_find_the_best(facts)} "
         f"Trials chosen for the report: `{search_for(BEST_OF_CELL, facts.variant_name)}`. "
         "A trial is chosen only if all its replicates are complete; the note of a trial counts "
@@ -129,7 +136,7 @@ def trial_note(
     means = account.means()
     figures = [
         f"`{name}` {_with_error(means, name)}"
-        for name in ("valid/bound", "test/log_p", "test/bound")
+        for name in (*CRITERIA, "test/log_p", "test/bound")
         if name in means
     ]
     ended = [
@@ -156,8 +163,12 @@ def saved_views(facts: Facts, created: int) -> dict[str, str]:
     trials = f"tags.{KIND} = '{TRIAL}' and {search_for(VARIANTS, facts.variant_name)}"
     return {
         f"{SAVED_VIEW}best": _view(_best_called(facts).capitalize(), here, facts, created),
-        f"{SAVED_VIEW}trials": _view("Trials, highest bound first", trials, facts, created),
+        f"{SAVED_VIEW}trials": _view("Trials, best on validation first", trials, facts, created),
     }
+
+
+def _criteria(facts: Facts) -> str:
+    return " or ".join(f"`{name}`" for name in facts.selected_by or CRITERIA[:1])
 
 
 def _best_called(facts: Facts) -> str:
@@ -175,13 +186,14 @@ def _how_to_find_the_best(facts: Facts) -> str:
 
 def _view(name: str, search: str, facts: Facts, created: int) -> str:
     params = dict.fromkeys(("dataset", "method", *facts.axes))
-    metrics = ("valid/bound", "valid/bound_se", "test/log_p", "test/log_p_se")
+    first = (facts.selected_by or CRITERIA[:1])[-1]  # the one that all of them have
+    metrics = (first, f"{first}_se", "test/log_p", "test/log_p_se")
     columns = [
         *(f"metrics.`{metric}`" for metric in metrics),
         *(f"params.`{param}`" for param in params),
         "tags.`state`",
     ]
-    return saved_view(name, search, columns, created)
+    return saved_view(name, search, first, columns, created)
 
 
 def _links(facts: Facts, experiment_id: str, best: Sequence[BestRow]) -> str:
@@ -204,12 +216,12 @@ def _along(facts: Facts) -> str:
 
 def _best_table(experiment_id: str, best: Sequence[BestRow], room: int) -> str:
     """The table, with as many rows as fit into `room` characters; empty if none fits."""
-    table = "| data | method | best trial | mean validation bound |\n|---|---|---|---|"
+    table = "| data | method | best trial | on validation |\n|---|---|---|---|"
     rows = 0
     for row in best[:MOST_ROWS]:
         data, method, label = map(_escaped, (row.dataset, row.method, row.label))
         link = f"[{label}]({run_link(experiment_id, row.run_id)})"
-        longer = f"{table}\n| {data} | {method} | {link} | {row.bound:.3f} |"
+        longer = f"{table}\n| {data} | {method} | {link} | `{row.criterion}` {row.value:.3f} |"
         if len(longer) <= room:
             table, rows = longer, rows + 1
     return table if rows else ""

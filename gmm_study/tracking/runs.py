@@ -8,13 +8,13 @@ and without MLflow's own retries, which create a second run when a response is l
 exist all the same, the first one is kept. The timestamp of a metric is the run's start plus the
 step, so logging a value twice creates a single entry; timestamps therefore have no meaning.
 
-The best trials are tagged when a run or a sync ends, by validation bounds only, and separately for
+The best trials are tagged when a run or a sync ends, by validation only, and separately for
 each variant of the study, because variants share trials.
 """
 
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +49,7 @@ from gmm_study.training.state import TrialState
 from gmm_study.trials.config import TrialConfig
 from gmm_study.trials.record import Record
 from gmm_study.trials.result import ReplicateResult
-from gmm_study.trials.selection import best_trials
+from gmm_study.trials.selection import CRITERIA, Choice, Scores, best_trials
 
 BATCH = 800
 """Metrics per request; MLflow accepts 1,000 entries, including params and tags."""
@@ -121,7 +121,7 @@ class StudyRuns:
             self.experiment = StudyExperiment(self.client, facts)
             self.experiment_id = self.experiment.experiment_id
             self.trials = self._known_runs()
-        self._bounds: dict[str, float | None] = {}
+        self._scores: dict[str, Scores] = {}
 
     def sync(self, label: str, config: TrialConfig, record: Record, replicates: int) -> bool:
         """Add to MLflow what is new in the trial's record; nothing is added twice.
@@ -129,9 +129,9 @@ class StudyRuns:
         Returns whether all wanted replicates have ended. Raises `ValueError` if the record cannot
         be read, before anything is added.
         """
-        self._bounds.pop(config.trial_id, None)
+        self._scores.pop(config.trial_id, None)
         account = account_of(record, replicates)
-        self._bounds[config.trial_id] = account.selection_bound(replicates)
+        self._scores[config.trial_id] = account.scores(replicates)
         known = self.trials.get(config.trial_id)
         if account.state.has_result and known and known.parent.says(account):
             self._list(known.parent, VARIANTS, True)
@@ -150,22 +150,27 @@ class StudyRuns:
         trial that is no longer in the study is not the best of any cell. If the bounds of a
         method's trials are not comparable, no trial is the best of the method.
         """
-        best_of_cell = best_trials(places, self._bounds)
         of_methods = (((cell.dataset, cell.method), trial_id) for cell, trial_id in places)
-        best_of_method = {} if self.facts.swept_bounds else best_trials(of_methods, self._bounds)
-        of_cell, of_method = set(best_of_cell.values()), set(best_of_method.values())
+        best_of_cell = best_trials(places, self._scores)
+        best_of_method = best_trials(of_methods, self._scores)
+        by = {choice.criterion for choice in (*best_of_cell.values(), *best_of_method.values())}
+        facts = replace(self.facts, selected_by=tuple(name for name in CRITERIA if name in by))
+        if facts.swept_bounds:
+            best_of_method = {}
+        of_cell, of_method = (
+            {choice.trial_id for choice in best.values()} for best in (best_of_cell, best_of_method)
+        )
         for trial_id, runs in self.trials.items():
             self._list(runs.parent, BEST_OF_CELL, trial_id in of_cell)
             self._list(runs.parent, BEST_OF_METHOD, trial_id in of_method)
-        self.experiment.describe(self._best_rows(best_of_method))
+        self.experiment.describe(facts, self._best_rows(best_of_method))
 
-    def _best_rows(self, best: Mapping[tuple[str, str], str]) -> list[BestRow]:
+    def _best_rows(self, best: Mapping[tuple[str, str], Choice]) -> list[BestRow]:
         rows = []
-        for (dataset, method), trial_id in best.items():
-            run, bound = self.trials[trial_id].parent, self._bounds[trial_id]
-            if bound is not None:
-                label = run.tags[RUN_NAME]
-                rows.append(BestRow(dataset, method, run.run_id, label, bound))
+        for (dataset, method), choice in best.items():
+            run = self.trials[choice.trial_id].parent
+            label = run.tags[RUN_NAME]
+            rows.append(BestRow(dataset, method, run.run_id, label, choice.value, choice.criterion))
         return rows
 
     def _list(self, run: _Run, tag: str, wanted: bool) -> None:

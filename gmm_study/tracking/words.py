@@ -26,7 +26,7 @@ TAGS = {
     f"`{DECLARED}` is the unchanged study file, and each `_` in a name is written as a blank",
     BEST_OF_CELL: "the variants in which it is the best trial of its data set, method and x",
     BEST_OF_METHOD: "the variants in which it is the best trial of its data set and method; "
-    "none if `samples` or `bound` is swept, because bounds are not comparable then",
+    "none if bounds would decide and are not comparable, because `samples` or `bound` is swept",
     "dataset_sha256": "checksum of the data",
     "git_commit": "git commit of the code that computed the metrics",
     "versions": "versions of Python and the packages that computed the metrics",
@@ -41,9 +41,15 @@ METRICS = {
     "train/learning_rate": "learning rate by epoch (replicates)",
     "train/seconds": "training time so far by epoch (replicates)",
     "valid/bound": "bound on the validation data, in nats: by epoch (replicates); the mean over "
-    "complete replicates of their best bounds, which is used for selection (trials)",
-    "valid/log_p": "log p of the validation data by epoch, in nats (replicates)",
+    "complete replicates of their best bounds (trials)",
+    "valid/log_p": "log p of the validation data, in nats: by epoch, with the K of training "
+    "(replicates); the mean over complete replicates of that of their kept models, with the same K "
+    "for all trials, by which trials are selected (trials)",
     "valid/ess": "effective sample size on the validation data by epoch (replicates)",
+    "valid/independent": "log p of the validation data if all pixels were independent, in nats "
+    "(trials)",
+    "valid/rise": "slope of the validation criterion at the end of training, in nats per epoch "
+    "(trials)",
     BEST_BOUND: "bound on the validation data at the best epoch, in nats (replicates)",
     f"{KEPT}NAME": "figures of the kept model on the validation data, in nats (replicates); their "
     "means are `valid/NAME` (trials)",

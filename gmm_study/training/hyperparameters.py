@@ -330,6 +330,13 @@ class Hyperparameters:
         group="Evaluation",
         at_least=1,
     )
+    selection_samples: int = setting(
+        100,
+        "K of the log p of the validation data by which trials are selected.",
+        group="Evaluation",
+        at_least=1,
+        in_identity_at_default=False,
+    )
     z_samples: int = setting(
         10_000,
         "Samples of p for the final estimate of 2 log Z.",

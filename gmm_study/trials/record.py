@@ -1,12 +1,13 @@
 """The record of a trial: one folder that holds everything known about it.
 
-    config.json       what was trained (written first)
-    status.json       its progress, or why it failed (rewritten while it runs)
-    metrics.parquet   tidy curves: replicate, epoch, split, metric, value
-    checkpoint/       model.safetensors, meta.json, and the state to resume from
-    result.json       the replicates that have ended, with their final metrics (written last)
-    log.txt           the tracebacks of errors, if there were any (grows)
-    .lock             held by the process that trains the trial
+    config.json         what was trained (written first)
+    status.json         its progress, or why it failed (rewritten while it runs)
+    metrics.parquet     tidy curves: replicate, epoch, split, metric, value
+    checkpoint/         model.safetensors, meta.json, and the state to resume from
+    datapoints.parquet  log p of every test datapoint, of the replicates that have ended
+    result.json         the replicates that have ended, with their final metrics (written last)
+    log.txt             the tracebacks of errors, if there were any (grows)
+    .lock               held by the process that trains the trial
 
 The worker that trains a trial writes its record, so nothing is lost if the driver dies. Every file
 except the log is replaced atomically. The record is the only copy of the truth; MLflow and the
@@ -26,15 +27,18 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, suppress
 from typing import IO, Any, TypeVar
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.fs
 import pyarrow.parquet
+from numpy.typing import NDArray
 
 from gmm_study.addresses import redact
 from gmm_study.errors import InputError
 from gmm_study.training.state import TrialState
 from gmm_study.trials import locks
 from gmm_study.trials.config import TrialConfig
+from gmm_study.trials.datapoints import DATAPOINTS_FILE, datapoints_content, datapoints_of
 from gmm_study.trials.folder import Folder, address_of, resolve
 from gmm_study.trials.result import TrialResult
 from gmm_study.trials.standing import Standing
@@ -231,6 +235,22 @@ class Record(Folder):
         except (OSError, pa.ArrowException) as error:
             path = f"{self.path}/metrics.parquet"
             raise ValueError(f"{path} cannot be read: {error}".splitlines()[0]) from None
+
+    def write_datapoints(self, values: Mapping[int, NDArray[np.float32]]) -> None:
+        """Replace log p of every test datapoint: by replicate `[N]`, in nats."""
+        self.write_file(DATAPOINTS_FILE, datapoints_content(values))
+
+    def datapoints(self) -> dict[int, NDArray[np.float32]]:
+        """log p of every test datapoint in nats, by replicate `[N]`, in the order of the data.
+
+        Empty if there is no such file, and without the replicates that ended before such values
+        were stored. Every call reads the file. Raises `ValueError` if it is unreadable.
+        """
+        content = self.read_file(DATAPOINTS_FILE)
+        try:
+            return {} if content is None else datapoints_of(content)
+        except ValueError as error:
+            raise ValueError(f"{self.path}/{DATAPOINTS_FILE} cannot be read: {error}") from None
 
     def write_checkpoint(
         self, files: Mapping[str, bytes], kept_as: Mapping[str, str] | None = None

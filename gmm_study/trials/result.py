@@ -9,7 +9,7 @@ from gmm_study.training.state import Ending, TrialState
 from gmm_study.trials.averages import mean_and_standard_error
 from gmm_study.trials.config import SCHEMA
 from gmm_study.trials.fields import field_of, number_of, optional_field
-from gmm_study.trials.selection import CRITERION, selection_bound
+from gmm_study.trials.selection import scores
 
 
 @dataclass(frozen=True)
@@ -100,13 +100,10 @@ class TrialResult:
         """Whether all of these replicates have ended."""
         return all(number in self.replicates for number in replicates)
 
-    def selection_bound(self, replicates: int) -> float | None:
-        """The mean validation bound (nats) of the wanted replicates; None if one has none."""
+    def scores(self, replicates: int) -> dict[str, float]:
+        """What the trial is selected by, over the wanted replicates (`selection.scores`)."""
         found = [self.replicates.get(number) for number in range(replicates)]
-        return selection_bound(
-            (each.state, each.metrics.get(CRITERION, nan)) if each else (None, nan)
-            for each in found
-        )
+        return scores((each.state, each.metrics) if each else (None, {}) for each in found)
 
     def means(self) -> dict[str, tuple[float, float]]:
         """Mean and standard error, over the complete replicates, of each metric that all have.

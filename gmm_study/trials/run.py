@@ -14,6 +14,9 @@ from dataclasses import dataclass
 from functools import partial
 from math import isfinite, nan
 
+import numpy as np
+from numpy.typing import NDArray
+
 from gmm_study.data import Dataset
 from gmm_study.training.checkpoint import (
     PREVIOUS_FILE,
@@ -25,16 +28,20 @@ from gmm_study.training.ending import rise
 from gmm_study.training.hyperparameters import Hyperparameters
 from gmm_study.training.methods import METHODS
 from gmm_study.training.replicate import Replicate
-from gmm_study.training.state import TrialState
+from gmm_study.training.state import Ending, TrialState
 from gmm_study.training.trainer import Trainer
 from gmm_study.training.validation import AVERAGED, criterion_of
 from gmm_study.trials.config import TrialConfig
-from gmm_study.trials.evaluation import evaluate_on_test
+from gmm_study.trials.evaluation import (
+    evaluate_on_test,
+    evaluate_on_validation,
+    has_collapsed,
+)
 from gmm_study.trials.pictures import write_pictures
 from gmm_study.trials.provenance import provenance
 from gmm_study.trials.record import TRIAL_SILENT_SECONDS, Record
 from gmm_study.trials.result import ReplicateResult, TrialResult
-from gmm_study.trials.selection import CRITERION
+from gmm_study.trials.selection import VALID_BOUND
 from gmm_study.trials.status import Phase
 
 logger = logging.getLogger(__name__)
@@ -94,6 +101,7 @@ class TrialRun:
         self._new_trainer = partial(Trainer, config.hyperparameters, dataset, replicates, device)
         self.trainer = self._new_trainer()
         self.ended = self._resume()
+        self.datapoints = self._stored_datapoints()
         self._saved_at = time.monotonic()
         # The time of an epoch is taken as proportional to its K, which may change with the stage.
         self._sampled_here, self._seconds_here = 0, 0.0
@@ -126,6 +134,7 @@ class TrialRun:
         if self.finished:
             self.save()
             self._write_pictures()
+            self._write_datapoints()
             result = self.result()
             self._write_status(result.state)
             self.record.write_result(result)
@@ -245,6 +254,23 @@ class TrialRun:
                 self.trainer = self._new_trainer()
         return {}
 
+    def _stored_datapoints(self) -> dict[int, NDArray[np.float32]]:
+        """log p of every test datapoint of the replicates that have ended, as far as readable."""
+        try:
+            stored = self.record.datapoints() if self.ended else {}
+        except (OSError, ValueError) as error:
+            logger.warning("trial %s: %s", self.config.trial_id, error)
+            return {}
+        return {index: values for index, values in stored.items() if index in self.ended}
+
+    def _write_datapoints(self) -> None:
+        """Write log p of every test datapoint; an error does not cost the result."""
+        try:
+            self.record.write_datapoints(dict(sorted(self.datapoints.items())))
+        except Exception as error:
+            self.warning = f"log p of the test datapoints was not written: {error}"
+            logger.warning("trial %s: %s", self.config.trial_id, self.warning)
+
     def _write_status(self, state: TrialState) -> None:
         self._told_at = time.monotonic()
         progress = self.progress()
@@ -280,20 +306,21 @@ class TrialRun:
         ]
 
     def _end(self, replicate: Replicate) -> None:
-        metrics: dict[str, float] = {}
+        metrics, ending = {}, replicate.ending
         if replicate.state is TrialState.COMPLETE:
-            model = self.trainer.best_model([replicate.index])
-            metrics = {CRITERION: replicate.best_bound} | _rise_of(
-                replicate, self.trainer.settings_of(replicate.index)
-            )
-            metrics |= evaluate_on_test(
-                self.trainer.settings_of(replicate.index),
-                model,
-                self.trainer.dataset,
-                replicate.index,
-                self.chunk_rows,
-                self._live,
-            )
+            model, dataset = self.trainer.best_model([replicate.index]), self.trainer.dataset
+            settings = self.trainer.settings_of(replicate.index)
+            asked = (settings, model, dataset, replicate.index, self.chunk_rows)
+            on_valid = evaluate_on_validation(*asked, self._live)
+            on_test = evaluate_on_test(*asked, self._live)
+            ending = Ending.COLLAPSED if has_collapsed(on_valid, dataset) else ending
+            metrics = {
+                VALID_BOUND: replicate.best_bound,
+                **on_valid,
+                **_rise_of(replicate, settings),
+            }
+            metrics |= on_test.metrics
+            self.datapoints[replicate.index] = on_test.log_p
         self.ended[replicate.index] = ReplicateResult(
             replicate.state,
             replicate.epoch,
@@ -301,7 +328,7 @@ class TrialRun:
             round(replicate.seconds, 3),
             {name: value if isfinite(value) else nan for name, value in metrics.items()},
             provenance()["git_commit"],
-            replicate.ending,
+            ending,
             replicate.kept,
         )
 

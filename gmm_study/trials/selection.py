@@ -1,48 +1,81 @@
-"""The rule that decides which trial is the best of a cell: the mean validation bound.
+"""The rule that decides which trial is the best of a cell, by figures on the validation data alone.
 
-Reports, MLflow and searches all use it. It never sees a test metric.
+Trials are compared by the mean over replicates of `valid/log_p`: log p of the kept model with the
+same number of samples and the same random numbers for all trials. Records of older versions do not
+have it. If a candidate of a cell lacks it, all trials of the cell are compared by `valid/bound`.
+
+Reports, MLflow and searches all use this rule. It never sees a test metric.
 """
 
 from collections.abc import Hashable, Iterable, Mapping
-from math import inf, isfinite
+from dataclasses import dataclass
+from math import isfinite, nan
 from statistics import fmean
 from typing import TypeVar
 
 from gmm_study.training.state import TrialState
 
-CRITERION = "valid/bound"
-"""The metric by which trials are selected: a replicate's best validation bound, in nats."""
+VALID_LOG_P = "valid/log_p"
+"""The metric: log p of the validation data, with K = `selection_samples`, in nats."""
+VALID_BOUND = "valid/bound"
+"""The metric: the best validation bound during training, in nats."""
+CRITERIA = (VALID_LOG_P, VALID_BOUND)
+"""The metrics by which trials can be compared, the preferred one first."""
+
+Scores = Mapping[str, float]
+"""A trial's mean over replicates of each criterion that all of them have, in nats. A trial without
+any is no candidate."""
 Group = TypeVar("Group", bound=Hashable)
 
 
-def selection_bound(wanted: Iterable[tuple[str | None, float]]) -> float | None:
-    """The mean validation bound of a trial (nats), from state and bound of each wanted replicate.
+@dataclass(frozen=True)
+class Choice:
+    """The best trial of a cell."""
 
-    None, which means that the trial is no candidate, if a replicate is not complete (a missing one
-    has the state None) or has no finite bound. The result does not depend on the order of the
-    replicates (`fmean`), so equal trials tie.
+    trial_id: str
+    criterion: str
+    """The metric by which the trials of the cell were compared."""
+    value: float
+    """Its mean over the trial's replicates, in nats."""
+
+
+def scores(wanted: Iterable[tuple[str | None, Mapping[str, float]]]) -> dict[str, float]:
+    """A trial's `Scores`, from the state and the metrics of each wanted replicate.
+
+    Empty if a replicate is not complete (a missing one has the state None) or if every criterion is
+    missing or not finite in a replicate. The result does not depend on the order of the replicates
+    (`fmean`), so equal trials tie.
     """
-    bounds = []
-    for state, bound in wanted:
-        if state != TrialState.COMPLETE or not isfinite(bound):
-            return None
-        bounds.append(bound)
-    return fmean(bounds)
+    replicates = list(wanted)
+    if any(state != TrialState.COMPLETE for state, _ in replicates):
+        return {}
+    values = {name: [metrics.get(name, nan) for _, metrics in replicates] for name in CRITERIA}
+    return {name: fmean(each) for name, each in values.items() if all(map(isfinite, each))}
+
+
+def common_criterion(candidates: Iterable[Scores]) -> str:
+    """The metric by which to compare trials, from the scores of all candidates."""
+    return VALID_LOG_P if all(VALID_LOG_P in each for each in candidates) else VALID_BOUND
 
 
 def best_trials(
-    places: Iterable[tuple[Group, str]], bounds: Mapping[str, float | None]
-) -> dict[Group, str]:
-    """The id of the best trial of each group; among equal ones the first in `places`.
+    places: Iterable[tuple[Group, str]], scores: Mapping[str, Scores]
+) -> dict[Group, Choice]:
+    """The best trial of each group; among equal ones the first in `places`.
 
-    `places` are pairs of a group and a trial in it, in the plan's order. `bounds` has each trial's
-    `selection_bound`; a trial for which it is missing or None is no candidate. A group without a
-    candidate is left out.
+    `places` are pairs of a group and a trial in it, in the plan's order. `scores` has those of each
+    trial; a trial for which they are missing or empty is no candidate. A group without a candidate
+    is left out.
     """
-    best: dict[Group, str] = {}
-    highest: dict[Group, float] = {}
+    candidates: dict[Group, dict[str, Scores]] = {}
     for group, trial_id in places:
-        bound = bounds.get(trial_id)
-        if bound is not None and bound > highest.get(group, -inf):
-            best[group], highest[group] = trial_id, bound
+        if scores.get(trial_id):
+            candidates.setdefault(group, {})[trial_id] = scores[trial_id]
+    best = {}
+    for group, trials in candidates.items():
+        criterion = common_criterion(trials.values())
+        values = {each: own[criterion] for each, own in trials.items() if criterion in own}
+        if values:
+            trial_id = max(values, key=lambda each: values[each])
+            best[group] = Choice(trial_id, criterion, values[trial_id])
     return best

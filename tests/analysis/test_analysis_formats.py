@@ -130,7 +130,7 @@ def test_csv_is_long_and_exact(study, summary):
     _, cells = summary(study)
     read = pd.read_csv(io.StringIO(csv(cells)))
     assert len(read) == 2 * 3 * 2
-    for name in ("mean", "standard_error", "validation_bound"):
+    for name in ("mean", "standard_error", "validation"):
         pd.testing.assert_series_equal(read[name], cells[name], check_exact=True)
     assert list(read["x"]) == list(cells["x"])
     assert list(read["mark"].fillna("")) == list(cells["mark"])

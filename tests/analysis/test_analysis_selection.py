@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from analysis import best_mean_validation_bound, join, load
+from analysis import best_on_validation, join, load
 from gmm_study.training.state import TrialState
 
 RATES = {"learning_rate": {"grid": [0.001, 0.003]}, "layers.depth": {"grid": [1]}}
@@ -12,7 +12,7 @@ SIZES = {"layers": {"first": 8, "last": 4}}
 @pytest.fixture
 def choose(lab):
     def _choose(plan):
-        (cell,) = best_mean_validation_bound(join(plan, load(lab.store))).to_dict("records")
+        (cell,) = best_on_validation(join(plan, load(lab.store))).to_dict("records")
         return cell
 
     return _choose
@@ -33,7 +33,7 @@ def test_a_better_test_figure_with_a_worse_validation_bound_is_not_chosen(
     cell = choose(plan)
     assert cell["trial_id"] == good_on_validation.trial_id
     assert cell["settings"] == "learning_rate=0.001"
-    assert cell["validation_bound"] == pytest.approx(-21.0)
+    assert cell["validation"] == pytest.approx(-21.0)
     assert (cell["candidates"], cell["trials"], cell["mark"]) == (2, 2, "")
 
 
@@ -45,7 +45,7 @@ def test_the_mean_over_replicates_decides_and_not_one_lucky_replicate(
     lab.write(better_on_average, *[figures(bound, -20.0) for bound in (-20.0, -20.5, -21.0)])
     cell = choose(plan)
     assert cell["trial_id"] == better_on_average.trial_id
-    assert cell["validation_bound"] == pytest.approx(-20.5)
+    assert cell["validation"] == pytest.approx(-20.5)
 
 
 def test_a_trial_with_a_diverged_replicate_is_no_candidate_however_good_the_others(
@@ -85,7 +85,7 @@ def test_a_cell_without_a_candidate_is_incomplete_and_says_why(lab, figures, two
     lab.write(second, figures(-21.0, -20.0))
     cell = choose(plan)
     assert not cell["complete"]
-    assert math.isnan(cell["validation_bound"])
+    assert math.isnan(cell["validation"])
     assert cell["mark"] == (
         "diverged 2 of 3 replicates (1 trial); pending, 1 of 3 replicates complete (1 trial)"
     )
@@ -97,7 +97,7 @@ def test_a_cell_without_a_candidate_is_incomplete_and_says_why(lab, figures, two
         ("complete diverged complete", "diverged 1 of 3 replicates"),
         ("diverged diverged diverged", "diverged 3 of 3 replicates"),
         ("complete complete", "pending, 2 of 3 replicates complete"),
-        ("complete null complete", "validation bound not finite in 1 of 3 replicates"),
+        ("complete null complete", "validation not finite in 1 of 3 replicates"),
         ("complete complete complete", ""),
     ],
 )
@@ -127,3 +127,27 @@ def test_of_equal_bounds_the_first_in_the_plan_is_chosen(lab, figures, two_rates
     for config in (second, first):
         lab.write(config, *[figures(-21.0, -20.0)] * 3)
     assert choose(plan)["trial_id"] == first.trial_id
+
+
+def test_trials_are_compared_by_validation_log_p_and_the_cell_says_so(
+    lab, figures, two_rates, choose
+):
+    plan, tight, better = two_rates
+    lab.write(tight, *[figures(-21.0, -20.0) | {"valid/log_p": -20.9}] * 3)
+    lab.write(better, *[figures(-25.0, -22.0) | {"valid/log_p": -20.5}] * 3)
+    cell = choose(plan)
+    assert (cell["trial_id"], cell["selected_by"]) == (better.trial_id, "valid/log_p")
+    assert cell["validation"] == pytest.approx(-20.5)
+
+
+def test_a_cell_with_an_old_record_compares_bounds_and_says_so(lab, figures, two_rates, choose):
+    plan, old, new = two_rates
+    lab.write(old, *[figures(-21.0, -20.0)] * 3)
+    lab.write(new, *[figures(-25.0, -22.0) | {"valid/log_p": -1.0}] * 3)
+    cell = choose(plan)
+    assert (cell["trial_id"], cell["selected_by"]) == (old.trial_id, "valid/bound")
+    assert cell["validation"] == pytest.approx(-21.0)
+
+
+def test_a_cell_without_a_candidate_is_selected_by_nothing(lab, choose):
+    assert choose(lab.plan())["selected_by"] == ""

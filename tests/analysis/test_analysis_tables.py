@@ -120,7 +120,7 @@ def test_the_verdict_is_the_paired_difference_between_the_ends_of_the_axis(lab, 
     assert verdict(plan, *summary(plan)) == [
         "From depth 1 to 5, in nats of test log p: gmm gains 1.50 ± 0.29 over seeds alone "
         "(95% interval 0.26 to 2.74).",
-        "The best depth by the validation bound: gmm 1.",
+        "The best depth by validation: gmm 1.",
     ]
 
 

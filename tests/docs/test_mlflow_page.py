@@ -25,7 +25,7 @@ def view(tmp_path_factory):
     """The runs of a trial of gmm on pictures, with two replicates, and the client to ask."""
     folder = tmp_path_factory.mktemp("view")
     data = load_dataset("digits")
-    settings = Hyperparameters(layers=(4,), max_epochs=1, evaluation_samples=2)
+    settings = Hyperparameters(layers=(4,), max_epochs=3, evaluation_samples=2)
     config = TrialConfig(settings, data.name, data.sha256)
     record = Record.at(str(folder / "record"))
     run = TrialRun(config, data, [0, 1], record)

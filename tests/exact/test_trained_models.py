@@ -84,7 +84,7 @@ def test_the_reported_figures_of_the_test_data_are_the_exact_ones(trained, repli
     """
     trainer, dataset, exact = trained
     model = trainer.best_model([replicate])
-    found = evaluate_on_test(SOME_HYPERPARAMETERS, model, dataset, replicate, 4000)
+    found = evaluate_on_test(SOME_HYPERPARAMETERS, model, dataset, replicate, 4000).metrics
     squares = {}
     for name, ess, factor in (("log_p", "ess", 1.0), ("log_p_tilde", "ess_star", 2.0)):
         variance = factor**2 * (1.0 / exact[ess][replicate] - 1.0) / SAMPLES

@@ -1,6 +1,6 @@
 """Searches over two settings, without training: what a trial reaches is a formula."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import log10
 from pathlib import Path
@@ -12,6 +12,7 @@ from gmm_study.search.history import History
 from gmm_study.study import Cell, PlannedTrial, Study, load_study, make_plan
 from gmm_study.training.state import TrialState
 from gmm_study.trials.record import RecordStore
+from gmm_study.trials.selection import VALID_BOUND, VALID_LOG_P
 
 STUDY = """
 question: Which step size and how many samples?
@@ -43,8 +44,14 @@ class Stored(CellSearch):
     def report(self, *arguments):
         return self._then_store(super().report(*arguments))
 
-    def end(self, *arguments):
-        return self._then_store(super().end(*arguments))
+    def end(self, trial_id, state, value):
+        """A value is log p, of a trial whose bound is a nat lower; old records have a bound alone.
+
+        Those are given as what they are selected by.
+        """
+        if not isinstance(value, Mapping):
+            value = {} if value is None else {VALID_LOG_P: value, VALID_BOUND: value - 1.0}
+        return self._then_store(super().end(trial_id, state, value))
 
     def _then_store(self, answer):
         self.history.store()

@@ -4,10 +4,12 @@ import json
 from math import log10
 
 import pytest
+from optuna.trial import TrialState as Shown
 
 from gmm_study.search.history import _digest
 from gmm_study.search.searches import Searches
 from gmm_study.training.state import TrialState
+from gmm_study.trials.selection import VALID_BOUND, VALID_LOG_P
 from tests.search.conftest import Bench, Stored, reached, work
 from tests.trials.results import result_of
 
@@ -193,6 +195,30 @@ def test_what_is_told_twice_counts_once(tmp_path):
         return found
 
     assert proposals("once", 1) == proposals("thrice", 3)
+
+
+def values_of(search):
+    return [trial.value for trial in search._study.get_trials(states=[Shown.COMPLETE])]
+
+
+def test_trials_are_compared_by_log_p_and_all_by_bounds_from_the_first_old_record_on(bench):
+    search, bounds = bench.search(), []
+    for number in range(8):
+        trial = search.propose()
+        bounds.append(reached(trial))
+        both = {VALID_BOUND: bounds[-1], VALID_LOG_P: 5.0 * number}
+        search.end(trial.config.trial_id, TrialState.COMPLETE, both)
+    assert values_of(search) == values_of(bench.search()) == [5.0 * each for each in range(8)]
+    old, pending = search.propose(), search.propose()
+    search.end(old.config.trial_id, TrialState.COMPLETE, {VALID_BOUND: reached(old)})
+    bounds.append(reached(old))
+    for either in (search, bench.search()):
+        assert values_of(either) == bounds
+        assert either.under_way == [pending.config.trial_id]
+    search.end(pending.config.trial_id, TrialState.COMPLETE, reached(pending))
+    assert values_of(search) == [*bounds, reached(pending) - 1.0]
+    again = bench.search()
+    assert again.propose().axes == search.propose().axes
 
 
 def test_a_trial_of_two_cells_ends_in_both_also_after_a_restart(tmp_path):

@@ -6,14 +6,14 @@ from math import inf
 import pytest
 import yaml
 
-from analysis import best_mean_validation_bound, join, load
+from analysis import best_on_validation, join, load
 from gmm_study.orchestration.views import cells_of
 from gmm_study.search.searches import objective
 from gmm_study.study import load_study, make_plan
 from gmm_study.tracking.account import account_of
 from gmm_study.training.state import TrialState
 from gmm_study.trials.record import RecordStore
-from gmm_study.trials.selection import best_trials
+from gmm_study.trials.selection import Choice, best_trials
 from tests.trials.results import result_of
 
 STUDY = {
@@ -34,11 +34,22 @@ TIED, BETTER = [-21.0, -20.0, -22.0], [-20.0, -20.0, -20.0]
 HIGHEST = -1.0
 
 
-def write(store, config, bounds):
-    """A record with a replicate for each bound, in nats; None is one that diverged."""
+def write(store, config, values, log_p):
+    """A record with a replicate for each value, in nats; None is one that diverged.
+
+    With `log_p` the value is that and the bound is misleading; without, the record is an old one,
+    which has a bound alone.
+    """
     record = store.record(config.trial_id)
     record.write_config(config)
-    replicates = [None if bound is None else {"valid/bound": bound} for bound in bounds]
+    replicates = [
+        None
+        if value is None
+        else {"valid/log_p": value, "valid/bound": -value}
+        if log_p
+        else {"valid/bound": value}
+        for value in values
+    ]
     record.write_result(result_of(config.trial_id, *replicates))
 
 
@@ -54,34 +65,38 @@ def write(store, config, bounds):
         pytest.param([[HIGHEST, HIGHEST], [None] * 3, None, None], id="no candidate"),
     ],
 )
-def test_a_report_mlflow_and_a_search_choose_the_same_trial_of_every_cell(tmp_path, by_rate):
+@pytest.mark.parametrize(
+    "new", [pytest.param(4, id="new"), pytest.param(0, id="old"), pytest.param(2, id="mixed")]
+)
+def test_a_report_mlflow_and_a_search_choose_the_same_trial_of_every_cell(tmp_path, by_rate, new):
     (tmp_path / "both.yaml").write_text(yaml.safe_dump(STUDY, sort_keys=False))
     plan = make_plan(load_study(str(tmp_path / "both.yaml")), {"digits": "0" * 64})
     assert len(plan.places) > len(plan.trials)  # some are shared
     store = RecordStore(str(tmp_path / "results"))
     rates = STUDY["space"]["learning_rate"]["grid"]
     for trial in plan.trials:
-        bounds = by_rate[rates.index(trial.axes["learning_rate"])]
-        if bounds is not None:
-            write(store, trial.config, bounds)
+        at = rates.index(trial.axes["learning_rate"])
+        if by_rate[at] is not None:
+            write(store, trial.config, by_rate[at], log_p=at < new)
 
-    cells = best_mean_validation_bound(join(plan, load(store))).to_dict("records")
+    cells = best_on_validation(join(plan, load(store))).to_dict("records")
     chosen = {
-        (cell["dataset"], cell["method"], cell["x"]): (cell["trial_id"], cell["validation_bound"])
+        (cell["dataset"], cell["method"], cell["x"]): Choice(
+            cell["trial_id"], cell["selected_by"], cell["validation"]
+        )
         for cell in cells
         if cell["complete"]
     }
 
     ids = [trial.config.trial_id for trial in plan.trials]
-    bounds = {each: account_of(store.record(each), 3).selection_bound(3) for each in ids}
-    best = best_trials(cells_of(plan), bounds)
+    scores = {each: account_of(store.record(each), 3).scores(3) for each in ids}
+    best = best_trials(cells_of(plan), scores)
     labels = {json.dumps(label): label for label in STUDY["variations"]}
     assert {
-        (cell.dataset, cell.method, labels[cell.x]): (trial_id, bounds[trial_id])
-        for cell, trial_id in best.items()
+        (cell.dataset, cell.method, labels[cell.x]): choice for cell, choice in best.items()
     } == chosen
 
     searched = {each: objective(store.record(each), 3) for each in ids}
-    for each, (state, bound) in searched.items():
-        assert bound == bounds[each]
-        assert (state is TrialState.COMPLETE) == (bound is not None)
+    for each, (state, found) in searched.items():
+        assert found == scores[each]
+        assert (state is TrialState.COMPLETE) == bool(found)

@@ -13,7 +13,7 @@ from gmm_study.tracking import mlflow_internals
 
 pytestmark = pytest.mark.process
 
-VIEW = json.loads(mlflow_internals.saved_view("name", "search", ["tags.`state`"], 0))
+VIEW = json.loads(mlflow_internals.saved_view("name", "search", "valid/log_p", ["tags.`state`"], 0))
 LINK = mlflow_internals.view_link("1", "best", compareRunsMode="CHART")
 
 

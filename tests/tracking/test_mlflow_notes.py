@@ -1,12 +1,13 @@
 """What the MLflow UI says of a study is Markdown of a length that MLflow takes."""
 
+import json
 import re
 from dataclasses import replace
 
 import pytest
 from mlflow.utils.validation import MAX_EXPERIMENT_TAG_VAL_LENGTH
 
-from gmm_study.tracking.notes import BestRow, Facts, study_note
+from gmm_study.tracking.notes import BestRow, Facts, saved_views, study_note
 
 FACTS = Facts("a_study", "Which is best?", command="gmm-study run a_study", x="layers.depth")
 ROW = BestRow("digits", "gmm", "0123", "digits gmm depth=3", -21.0)
@@ -24,8 +25,8 @@ def rows_of(note):
 @pytest.mark.parametrize("word", ["a|b", "a]b", "[a](b)", "`a", "a*b*", "<b>a"])
 def test_a_name_with_signs_of_markdown_stands_in_the_table_as_it_is(word):
     row = replace(ROW, dataset=word, label=f"digits gmm variation={word!r}")
-    ((dataset, method, link, bound),) = rows_of(study_note(FACTS, "1", [row]))
-    assert (method, bound) == ("gmm", "-21.000")
+    ((dataset, method, link, value),) = rows_of(study_note(FACTS, "1", [row]))
+    assert (method, value) == ("gmm", "`valid/log_p` -21.000")
     label = re.fullmatch(r"\[((?:[^\[\]\\]|\\.)*)\]\(#/experiments/1/runs/0123\?.*\)", link)[1]
     for shown, expected in ((dataset, word), (label, row.label)):
         plain = re.sub(r"\\(.)", r"\1", shown)
@@ -63,3 +64,22 @@ def test_the_sentences_of_a_note_are_short(x):
     sentences = re.split(r"(?<=[.:])\s", text)
     assert len(sentences) > 8
     assert max(len(sentence.split()) for sentence in sentences) <= 20, sentences
+
+
+def test_the_note_says_by_which_figures_the_trials_are_chosen():
+    assert "compared by `valid/log_p`, in nats" in study_note(FACTS, "1", [ROW])
+    old = replace(FACTS, selected_by=("valid/bound",))
+    assert "compared by `valid/bound`, in nats" in study_note(old, "1", [ROW])
+    mixed = replace(FACTS, selected_by=("valid/log_p", "valid/bound"))
+    assert "compared by `valid/log_p` or `valid/bound`, in" in study_note(mixed, "1", [ROW])
+
+
+def test_views_are_sorted_by_the_figure_that_all_trials_have():
+    for selected_by, first in (
+        (("valid/log_p",), "valid/log_p"),
+        (("valid/log_p", "valid/bound"), "valid/bound"),
+        ((), "valid/log_p"),
+    ):
+        for view in saved_views(replace(FACTS, selected_by=selected_by), 0).values():
+            state = json.loads(json.loads(view)["state"])
+            assert state["orderByKey"] == f"metrics.`{first}`"

@@ -73,7 +73,7 @@ def test_records_of_older_versions_are_read(missing, missing_of_replicate):
     assert result.state is TrialState.COMPLETE
     assert result.machine == (None if "machine" in missing else TODAY["machine"])
     assert not result.on_gpu
-    assert result.selection_bound(1) == -20.5
+    assert result.scores(1) == {"valid/bound": -20.5}
     for number, replicate in result.replicates.items():
         stored = without(TODAY["replicates"][str(number)], *missing_of_replicate)
         for name in ("git_commit", "ending", "kept"):
@@ -150,11 +150,14 @@ def test_means_are_over_the_complete_replicates_of_figures_that_all_have():
     assert means == {"valid/bound": (-21.0, pytest.approx(1.0)), "test/ess": (0.5, 0.0)}
 
 
-def test_a_trial_has_a_selection_bound_only_if_all_wanted_replicates_have_one():
+def test_a_trial_has_scores_only_if_all_wanted_replicates_have_them():
     complete = [{"valid/bound": -20.0}, {"valid/bound": -22.0}]
-    assert result_of("trial", *complete).selection_bound(2) == -21.0
-    assert result_of("trial", *complete, None).selection_bound(2) == -21.0
-    assert result_of("trial", *complete).selection_bound(3) is None
-    assert result_of("trial", *complete, None).selection_bound(3) is None
-    assert result_of("trial", *complete, {"valid/bound": nan}).selection_bound(3) is None
-    assert result_of("trial", *complete, {}).selection_bound(3) is None
+    assert result_of("trial", *complete).scores(2) == {"valid/bound": -21.0}
+    assert result_of("trial", *complete, None).scores(2) == {"valid/bound": -21.0}
+    assert result_of("trial", *complete).scores(3) == {}
+    assert result_of("trial", *complete, None).scores(3) == {}
+    assert result_of("trial", *complete, {"valid/bound": nan}).scores(3) == {}
+    assert result_of("trial", *complete, {}).scores(3) == {}
+    both = [{"valid/bound": -20.0, "valid/log_p": -19.0}, {"valid/bound": -21.0}]
+    assert result_of("trial", *both).scores(1) == {"valid/bound": -20.0, "valid/log_p": -19.0}
+    assert result_of("trial", *both).scores(2) == {"valid/bound": -20.5}

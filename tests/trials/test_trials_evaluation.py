@@ -21,7 +21,7 @@ def evaluate(model, samples, replicate=0, z_samples=10_000):
     hyperparameters = Hyperparameters(
         method="gmm", layers=SIZES, evaluation_samples=samples, z_samples=z_samples
     )
-    return evaluate_on_test(hyperparameters, model, DATA, replicate, 4000)
+    return evaluate_on_test(hyperparameters, model, DATA, replicate, 4000).metrics
 
 
 @pytest.fixture(scope="module")

@@ -66,6 +66,7 @@ def test_the_id_changes_with_every_setting_that_matters():
         {"schedule": "linear"},
         {"warm_up_epochs": 1},
         {"z_samples": 500},
+        {"selection_samples": 500},
     ]
     ids = {a_config(**change).trial_id for change in changes}
     assert len(ids) == len(changes)
@@ -115,6 +116,7 @@ def test_a_setting_added_later_leaves_the_ids_of_earlier_records_as_they_are():
     earlier = TrialConfig(Hyperparameters(), "digits", "0" * 64)
     assert earlier.trial_id == "5a7381c7aae1fcdb"
     later = {"initialisation", "initial_bias", "top_prior", "probability_clip", "z_samples"}
+    later |= {"selection_samples"}
     assert later <= set(earlier.flat())
 
 

@@ -56,6 +56,7 @@ def test_a_finished_record_holds_all_its_files_and_figures(tmp_path, method):
         "config.json",
         "status.json",
         "metrics.parquet",
+        "datapoints.parquet",
         "result.json",
         "checkpoint/model.safetensors",
         "checkpoint/meta.json",
@@ -69,6 +70,7 @@ def test_a_finished_record_holds_all_its_files_and_figures(tmp_path, method):
         names |= {"log_p_tilde", "ess_star", "log_z2", "log_p_star"}
     for replicate in result["replicates"].values():
         valid = {"valid/bound", "valid/rise", "valid/rise_se"}
+        valid |= {"valid/log_p", "valid/log_p_se", "valid/independent"}
         assert set(replicate["metrics"]) == valid | {
             f"test/{name}{suffix}" for name in names for suffix in ("", "_se")
         }
