@@ -45,10 +45,12 @@ def _hyperparameter_options(command: Callable[..., None]) -> Callable[..., None]
             spec.name == "method"
         )  # other packages add methods; help does not search for them
         choices = "METHOD" if open_ended else "|".join(spec.metadata["choices"] or ())
-        optional = {int | None: "int", float | None: "float"}
+        optional = {int | None: "int", float | None: "float", str | None: "str"}
         kind = (optional.get(spec.type) or spec.type.__name__).upper()
         if spec.name == "stages":
             kind, shown = "LIST", ""
+        if spec.name == "warm_start":
+            kind = "TRIAL"
         metavar = choices or {"TUPLE": "SIZES", "STR": "TEXT", "INT": "INTEGER"}.get(kind, kind)
         option = click.option(
             _flag(spec),

@@ -190,6 +190,8 @@ class TrialTrainable(tune.Trainable):
             self.checkpoint_seconds,
             patience=REPORT_EVERY,
             watch=self._pet,
+            # A scheduler must hear of every milestone.
+            continues=not self.milestones,
         )
 
     def _pet(self, rows: int = 0) -> None:

@@ -2,7 +2,9 @@
 
     model.safetensors               the best epoch's parameters by name, `[R, *shape]`
     meta.json                       what is needed to rebuild the model and to read the tensors
-    training.safetensors            all replicates' progress, parameters, moments, random streams
+    training.safetensors            all replicates' progress, parameters, moments, random streams;
+                                    also of those that ended by the limit of epochs, so that a
+                                    longer training can continue them
     training.previous.safetensors   the same, one checkpoint earlier, while a trial runs
 
 Resuming is exact because `training.safetensors` holds everything, including the curves, in one file
@@ -34,6 +36,7 @@ from gmm_study.training.state import Ending, TrialState
 from gmm_study.training.trainer import Trainer
 
 FORMAT = 1
+META_FILE, MODEL_FILE = "meta.json", "model.safetensors"
 TRAINING_FILE = "training.safetensors"
 PREVIOUS_FILE = "training.previous.safetensors"
 
@@ -42,8 +45,8 @@ def checkpoint_files(trainer: Trainer) -> dict[str, bytes]:
     """The files of a checkpoint by name; the one from which training resumes is last."""
     model = trainer.best_model()
     return {
-        "model.safetensors": seal({name: model.parameters[name] for name in model.parameters}),
-        "meta.json": json.dumps(_meta(trainer, model), indent=2).encode(),
+        MODEL_FILE: seal({name: model.parameters[name] for name in model.parameters}),
+        META_FILE: json.dumps(_meta(trainer, model), indent=2).encode(),
         TRAINING_FILE: _training_state(trainer),
     }
 
@@ -59,6 +62,27 @@ def resume_training(trainer: Trainer, content: bytes) -> None:
         trainer.resume(*_progress(tensors))
     except (LookupError, TypeError, ValueError, RuntimeError) as error:
         raise ValueError(f"not a state of this trial: {error}") from None
+
+
+def continue_training(trainer: Trainer, content: bytes) -> None:
+    """Continue a shorter training from its `training.safetensors`, with the replicates of both.
+
+    Its settings must be those of the trainer, but for a lower `max_epochs`. Replicates that ended
+    there by that limit go on; others that ended stay as they are. Raises `ValueError` if the
+    content is damaged or has no state to go on from; the trainer is then unusable.
+    """
+    tensors = unseal(content)
+    try:
+        replicates, states = _progress(tensors)
+        both = [each for each in replicates if each.index in trainer.replicates]
+        for replicate in both:
+            if replicate.state is TrialState.COMPLETE and replicate.ending is None:
+                raise ValueError("it does not say why its replicates ended")
+            if replicate.ending is Ending.EPOCHS:
+                replicate.state, replicate.ending = TrialState.RUNNING, None
+        trainer.resume(both, states)
+    except (LookupError, TypeError, ValueError, RuntimeError) as error:
+        raise ValueError(f"its training cannot be continued: {error}") from None
 
 
 def _progress(tensors: dict[str, Tensor]) -> tuple[list[Replicate], dict[int, dict[str, Tensor]]]:
@@ -133,16 +157,33 @@ def open_checkpoint(folder: str | Path) -> Checkpoint:
     inner = Path(folder) / "checkpoint"
     chosen = inner if (inner / "meta.json").exists() else Path(folder)
     try:
-        meta = json.loads((chosen / "meta.json").read_text())
+        files = {name: (chosen / name).read_bytes() for name in (META_FILE, MODEL_FILE)}
+    except (FileNotFoundError, NotADirectoryError):
+        raise InputError(
+            f"checkpoint: '{folder}' is not a folder with {META_FILE} and {MODEL_FILE}; "
+            "give a trial's record or its folder 'checkpoint'"
+        ) from None
+    except OSError as error:
+        raise InputError(f"checkpoint: '{folder}' cannot be read: {error}") from None
+    return read_checkpoint(chosen, files)
+
+
+def read_checkpoint(folder: Path, files: Mapping[str, bytes]) -> Checkpoint:
+    """The checkpoint in the contents of its two files; errors name the folder as their place.
+
+    Raises `InputError` if they cannot be read.
+    """
+    try:
+        meta = json.loads(files[META_FILE])
         if meta["format"] != FORMAT:
             raise ValueError(f"format {meta['format']!r} must be {FORMAT}")
-        tensors = unseal((chosen / "model.safetensors").read_bytes())
-        _check_installed(chosen, meta)
+        tensors = unseal(files[MODEL_FILE])
+        _check_installed(folder, meta)
         hyperparameters = Hyperparameters.from_mapping(meta["hyperparameters"])
         dataset, replicates = meta["dataset"], tuple(meta["replicates"])
         image_shape = dataset.get("image_shape") or image_shape_of(dataset["name"])
         checkpoint = Checkpoint(
-            chosen,
+            folder,
             hyperparameters,
             dataset["name"],
             dataset["sha256"],
@@ -153,16 +194,11 @@ def open_checkpoint(folder: str | Path) -> Checkpoint:
             tensors,
         )
         _check_tensors(checkpoint)
-    except (FileNotFoundError, NotADirectoryError):
-        raise InputError(
-            f"checkpoint: '{folder}' is not a folder with meta.json and model.safetensors; "
-            "give a trial's record or its folder 'checkpoint'"
-        ) from None
     except _NotInstalledError as error:
         raise InputError(str(error)) from None
     except KeyError as error:
         raise InputError(f"checkpoint: '{folder}' has no {error}") from None
-    except (OSError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+    except (TypeError, ValueError, AttributeError, RuntimeError) as error:
         raise InputError(f"checkpoint: '{folder}' cannot be read: {error}") from None
     return checkpoint
 
@@ -215,10 +251,14 @@ def _training_state(trainer: Trainer) -> bytes:
     for index, replicate in trainer.replicates.items():
         if replicate.best_parameters is not None:
             tensors[f"{index}.best_parameters"] = replicate.best_parameters
-    for group in trainer.groups:
-        for row, index in enumerate(group.replicates):
-            for name, tensor in group.row_state(row).items():
-                tensors[f"{index}.{name}"] = tensor
+    running = {
+        index: group.row_state(row)
+        for group in trainer.groups
+        for row, index in enumerate(group.replicates)
+    }
+    for index, state in (running | trainer.final_states).items():
+        for name, tensor in state.items():
+            tensors[f"{index}.{name}"] = tensor
     progress = [
         {name: value for name, value in vars(replicate).items() if name != "best_parameters"}
         for replicate in trainer.replicates.values()

@@ -312,6 +312,13 @@ class Hyperparameters:
         at_least=1,
         in_identity_at_default=False,
     )
+    warm_start: str | None = setting(
+        None,
+        "The id of a trial of the same store, or the path of a record or checkpoint, with whose "
+        "parameters each replicate begins.",
+        group="Training",
+        in_identity_at_default=False,
+    )
     seed: int = setting(
         0, "Seed of all replicates; each has its own streams.", group="Training", at_least=0
     )

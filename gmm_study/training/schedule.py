@@ -36,6 +36,15 @@ def ends_fallen(settings: Hyperparameters) -> bool:
     return risen and learning_rate(settings, last) < settings.learning_rate
 
 
+def can_be_continued(settings: Hyperparameters) -> bool:
+    """Whether a training with a higher `max_epochs` begins exactly like this one.
+
+    It does at a constant rate. The last epoch must be one that the longer training validates too.
+    """
+    in_step = settings.max_epochs % settings.validate_every == 0
+    return settings.schedule == "constant" and not settings.stages and in_step
+
+
 def _between(kind: str, start: float, end: float, fraction: float) -> float:
     """The rate after a fraction of the way from `start` to `end`, which it reaches exactly."""
     if fraction >= 1.0:

@@ -14,6 +14,7 @@ from gmm_study.training.build import build_model
 from gmm_study.training.group import ReplicateGroup
 from gmm_study.training.hyperparameters import Hyperparameters
 from gmm_study.training.replicate import Replicate, must_validate
+from gmm_study.training.schedule import can_be_continued
 from gmm_study.training.state import Ending, TrialState
 from gmm_study.training.validation import AVERAGED, criterion_of
 
@@ -40,7 +41,28 @@ class Trainer:
         self.train_data = torch.from_numpy(dataset.train).to(self.device)
         self.valid_data = torch.from_numpy(dataset.valid).to(self.device)
         self.replicates = {index: Replicate(index) for index in replicates}
-        self.groups = [self.new_group(indices) for indices in self.side_by_side(replicates)]
+        self.final_states: dict[int, dict[str, Tensor]] = {}
+        """The states of the replicates that a training with a higher `max_epochs` can continue."""
+        self.start_anew()
+
+    def start_anew(self) -> None:
+        """Put every replicate at its first epoch."""
+        self.replicates = {index: Replicate(index) for index in self.replicates}
+        self.final_states = {}
+        self.groups = [self.new_group(peers) for peers in self.side_by_side([*self.replicates])]
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether no replicate has been trained yet."""
+        return all(replicate.epoch == 0 for replicate in self.replicates.values())
+
+    @torch.no_grad()
+    def start_from(self, parameters: Mapping[int, Tensor]) -> None:
+        """Give replicates that are at their first epoch other initial parameters `[P]`."""
+        for group in self.groups:
+            for row, index in enumerate(group.replicates):
+                if index in parameters and self.replicates[index].epoch == 0:
+                    group.model.parameters.flat[row] = parameters[index].to(self.device)
 
     @property
     def finished(self) -> bool:
@@ -66,11 +88,13 @@ class Trainer:
         return model
 
     def resume(self, replicates: Sequence[Replicate], states: dict[int, dict[str, Tensor]]) -> None:
-        """Continue replicates where they stopped; `states` holds those that are still running.
+        """Continue replicates where they stopped; `states` holds those that can go on.
 
         Replicates of this trainer that are not among them start with their first epoch.
         """
         self.replicates |= {replicate.index: replicate for replicate in replicates}
+        ended = [each.index for each in replicates if each.state is not TrialState.RUNNING]
+        self.final_states = {index: states[index] for index in ended if states.get(index)}
         running = [r for r in self.replicates.values() if r.state is TrialState.RUNNING]
         self.groups = []
         for place in sorted({replicate.place for replicate in running}):
@@ -116,6 +140,8 @@ class Trainer:
                 _keep_the_better(replicate, found, group, row)
                 if self._ends_its_stage(replicate, settings):
                     moving.append(row)
+                if replicate.ending is Ending.EPOCHS and can_be_continued(self.hyperparameters):
+                    self.final_states[replicate.index] = group.row_state(row)
         return [*self._staying(group, moving), *self._next_stage(group, moving)]
 
     def _ends_its_stage(self, replicate: Replicate, settings: Hyperparameters) -> bool:

@@ -1,8 +1,10 @@
 """The values of settings: the allowed range of a setting, and parsing a value from text."""
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import Field, field
 from math import isfinite
+from pathlib import Path, PurePath
 from typing import Any
 
 from gmm_study.errors import InputError, did_you_mean
@@ -83,9 +85,26 @@ def convert(spec: Field[Any], value: Any) -> Any:
         return _whole(spec.name, value)
     if kind in (float, float | None):
         return _number(spec.name, value)
+    if spec.name == "warm_start":
+        return _place(spec.name, value)
     if not isinstance(value, str):
         raise InputError(f"{spec.name}: {value!r} must be one of {', '.join(_choices(spec))}")
     return value
+
+
+def is_trial_id(text: str) -> bool:
+    """Whether a text is the id of a trial."""
+    return re.fullmatch(r"[0-9a-f]{16}", text) is not None
+
+
+def _place(name: str, value: Any) -> str:
+    """The id of a trial as it is, an address as it is, and a path as an absolute one."""
+    if not isinstance(value, str | PurePath) or not str(value).strip():
+        raise InputError(f"{name}: {value!r} must be the id of a trial or a path")
+    text = str(value).strip()
+    if is_trial_id(text) or "://" in text:
+        return text
+    return str(Path(text).expanduser().absolute())
 
 
 def _whole(name: str, value: Any) -> int:

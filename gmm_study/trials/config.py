@@ -37,10 +37,20 @@ class TrialConfig:
         It does not depend on the data's name or path, the machine, the number of replicates or the
         study.
         """
+        return self._hash(self.hyperparameters.identity())
+
+    @cached_property
+    def prefix_id(self) -> str:
+        """A hash of the same without `max_epochs`: equal for a trial and those that continue it."""
+        settings = self.hyperparameters.identity()
+        settings.pop("max_epochs", None)
+        return self._hash(settings)
+
+    def _hash(self, settings: Mapping[str, Any]) -> str:
         identity = {
             "schema": SCHEMA,
             "dataset_sha256": self.dataset_sha256,
-            "hyperparameters": self.hyperparameters.identity(),
+            "hyperparameters": settings,
         }
         return hashlib.sha256(_CANONICAL.encode(identity).encode()).hexdigest()[:16]
 

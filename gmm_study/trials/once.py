@@ -9,6 +9,7 @@ import torch
 from gmm_study.data import Dataset
 from gmm_study.errors import InputError
 from gmm_study.trials.config import TrialConfig
+from gmm_study.trials.continuing import complete_exchange, exchange, is_longer, longer_record
 from gmm_study.trials.record import Record
 from gmm_study.trials.result import TrialResult
 from gmm_study.trials.run import Progress, TrainedElsewhereError, TrialRun
@@ -26,38 +27,49 @@ def run_once(
     """Train and evaluate a trial, and return its result.
 
     The record is kept in `output`; if the folder already holds this trial, training continues from
-    there. `threads` is the number of CPU threads; it changes the results only by rounding. Raises
-    `InputError` if `output` holds another trial or the folders of trials, or if the device is not
-    available.
+    there. If it holds a shorter trial, whose training is the beginning of this one, training goes
+    on from that trial, which this one replaces when it is complete. `threads` is the number of CPU
+    threads; it changes the results only by rounding. Raises `InputError` if `output` holds another
+    trial or the folders of trials, or if the device is not available.
     """
     chosen = choose_device(device)
     if threads is not None:
         torch.set_num_threads(threads)
     with tempfile.TemporaryDirectory() as scratch:
-        record = Record.at(str(output or scratch))
-        _check_output(record, config, replicates)
+        folder = Record.at(str(output or scratch))
+        complete_exchange(folder)
+        shorter = _check_output(folder, config, replicates)
+        record = longer_record(folder, config) if shorter else folder
         try:
-            run = TrialRun(config, dataset, range(replicates), record, chosen, patience=0.5)
+            run = TrialRun(
+                config, dataset, range(replicates), record, chosen, patience=0.5, shorter=shorter
+            )
         except TrainedElsewhereError:
-            raise _busy(record) from None
-        if run.finished:
-            return record.result() or run.result()
+            raise _busy(folder) from None
         try:
             while not run.finished:
                 watch(run.advance())
         except BaseException:
             run.pause()
             raise
-        return run.result()
+        if shorter:
+            exchange(folder, record)
+        held = folder.result()
+        return held if held and held.trial_id == config.trial_id else run.result()
 
 
-def _check_output(record: Record, config: TrialConfig, replicates: int) -> None:
+def _check_output(record: Record, config: TrialConfig, replicates: int) -> Record | None:
+    """The record itself if it holds a shorter trial that this one continues, else None.
+
+    Raises `InputError` if the trial cannot be trained in this folder.
+    """
     try:
         held = record.config()
         busy = record.trained_elsewhere()
     except (OSError, ValueError) as error:
         raise InputError(f"output: {error}; give another folder") from None
-    if held is not None and held.trial_id != config.trial_id:
+    shorter = record if held is not None and is_longer(config, held) else None
+    if held is not None and held.trial_id != config.trial_id and shorter is None:
         raise InputError(
             f"output: '{record.path}' holds trial {held.trial_id} of another configuration; "
             "give another folder"
@@ -69,8 +81,25 @@ def _check_output(record: Record, config: TrialConfig, replicates: int) -> None:
         )
     if busy:
         raise _busy(record)
-    if not record.state(replicates).has_result:
+    if shorter:
+        _keep_replicates(record, replicates)
+    if shorter or not record.state(replicates).has_result:
         record.check_writable()
+    return shorter
+
+
+def _keep_replicates(shorter: Record, replicates: int) -> None:
+    """Raise `InputError` if a longer trial with so many replicates would have fewer of them."""
+    try:
+        result = shorter.result()
+    except ValueError:
+        return
+    held = 1 + max(result.replicates, default=0) if result else 0
+    if held > replicates:
+        raise InputError(
+            f"replicates: {replicates} must be at least {held}, as many as '{shorter.path}' holds; "
+            "or give another folder"
+        )
 
 
 def _trial_inside(folder: Path) -> str | None:

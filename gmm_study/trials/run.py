@@ -32,6 +32,7 @@ from gmm_study.training.state import Ending, TrialState
 from gmm_study.training.trainer import Trainer
 from gmm_study.training.validation import AVERAGED, criterion_of
 from gmm_study.trials.config import TrialConfig
+from gmm_study.trials.continuing import continue_shorter, note_in_index
 from gmm_study.trials.evaluation import (
     evaluate_on_test,
     evaluate_on_validation,
@@ -43,6 +44,7 @@ from gmm_study.trials.record import TRIAL_SILENT_SECONDS, Record
 from gmm_study.trials.result import ReplicateResult, TrialResult
 from gmm_study.trials.selection import VALID_BOUND
 from gmm_study.trials.status import Phase
+from gmm_study.trials.warm_start import begin_warm
 
 logger = logging.getLogger(__name__)
 
@@ -76,6 +78,9 @@ class TrialRun:
     locked for this process until it is finished, paused or left. If another process still holds it
     after `patience` seconds, this raises `TrainedElsewhereError`. `watch` is called after every
     epoch with 0, and after every chunk of an evaluation with its number of rows.
+
+    A new trial that `continues` goes on from the shorter trial in the record `shorter`, or from one
+    in its store, if its training begins with that trial's.
     """
 
     def __init__(
@@ -89,6 +94,8 @@ class TrialRun:
         checkpoint_seconds: float = CHECKPOINT_SECONDS,
         patience: float = 0.0,
         watch: Callable[[int], object] = lambda rows: None,
+        continues: bool = True,
+        shorter: Record | None = None,
     ) -> None:
         if not record.take_up(patience):
             raise TrainedElsewhereError
@@ -100,8 +107,15 @@ class TrialRun:
         self.warning: str | None = None
         self._new_trainer = partial(Trainer, config.hyperparameters, dataset, replicates, device)
         self.trainer = self._new_trainer()
-        self.ended = self._resume()
-        self.datapoints = self._stored_datapoints()
+        try:
+            self.ended = self._resume()
+            self.datapoints = self._stored_datapoints()
+            if continues and self.trainer.is_fresh:
+                continue_shorter(record, config, self.trainer, shorter)
+            begin_warm(self.trainer, record, shorter or record)
+        except BaseException:
+            self.leave()
+            raise
         self._saved_at = time.monotonic()
         # The time of an epoch is taken as proportional to its K, which may change with the stage.
         self._sampled_here, self._seconds_here = 0, 0.0
@@ -137,6 +151,7 @@ class TrialRun:
             self._write_datapoints()
             result = self.result()
             self._write_status(result.state)
+            note_in_index(self.record, self.config, self.trainer)
             self.record.write_result(result)
             self._close()
         elif time.monotonic() - self._saved_at > self.checkpoint_seconds:

@@ -1,0 +1,258 @@
+"""A longer trial goes on from the record of a shorter one, to what training anew would give."""
+
+from dataclasses import replace
+
+import pytest
+import safetensors.numpy
+
+from gmm_study.errors import InputError
+from gmm_study.training.state import TrialState
+from gmm_study.trials import continuing
+from gmm_study.trials.config import TrialConfig
+from gmm_study.trials.continuing import INDEX, LONGER
+from gmm_study.trials.once import run_once
+from gmm_study.trials.record import Record, RecordStore
+from gmm_study.trials.run import TrialRun
+from tests.training.small import a_dataset, some_hyperparameters
+
+DATA = a_dataset()
+SHORT, LONG = 4, 7
+
+
+def a_config(max_epochs=SHORT, **settings):
+    chosen = some_hyperparameters(max_epochs=max_epochs, **settings)
+    return TrialConfig(chosen, DATA.name, DATA.sha256)
+
+
+def trained(store, config, replicates=2, **options):
+    """The record of a trial in a store, trained to its end."""
+    record = store.record(config.trial_id)
+    run = TrialRun(config, DATA, range(replicates), record, **options)
+    while not run.finished:
+        run.advance()
+    return record
+
+
+def content(record):
+    """All that a record holds but for what the clock says."""
+    replicates = record.result().replicates.items()
+    curves = [row for row in record.metrics().to_pylist() if row["metric"] != "seconds"]
+    files = {name: record.read_file(f"checkpoint/{name}") for name in ("meta.json",)}
+    tensors = safetensors.numpy.load(record.read_file("checkpoint/model.safetensors"))
+    model = {name: tensor.tobytes() for name, tensor in tensors.items()}
+    return {number: replace(each, seconds=0.0) for number, each in replicates}, curves, files, model
+
+
+@pytest.fixture
+def stores(tmp_path):
+    return RecordStore(str(tmp_path / "one")), RecordStore(str(tmp_path / "other"))
+
+
+SETTINGS = [
+    {},
+    {"method": "rws", "optimizer": "rmsprop"},
+    {"method": "vae", "optimizer": "sgd", "warm_up_epochs": 5},
+    {"parameter_average": "exponential", "criterion": "log_p"},
+    {"parameter_average": "uniform", "average_from_epoch": 6, "validate_every": 2},
+    {"patience": 1, "learning_rate": 0.1, "samples": 2},
+]
+
+
+@pytest.mark.parametrize("settings", SETTINGS, ids=lambda each: ",".join(map(str, each.values())))
+def test_a_longer_trial_that_continues_is_the_one_that_is_trained_anew(
+    stores, settings, epochs_trained
+):
+    one, other = stores
+    anew = trained(other, a_config(LONG, **settings), 3)
+    trained(one, a_config(SHORT, **settings), 3)
+    epochs_trained.clear()
+    continued = trained(one, a_config(LONG, **settings), 3)
+    assert content(continued) == content(anew)
+    by_limit = sum(each.epochs > SHORT for each in continued.result().replicates.values())
+    assert len(epochs_trained) <= by_limit * (LONG - SHORT) < 3 * LONG
+
+
+def test_a_trial_can_be_continued_again_and_again(stores, epochs_trained):
+    one, other = stores
+    for epochs in (2, 3, 5, LONG):
+        epochs_trained.clear()
+        record = trained(one, a_config(epochs), 1)
+        assert len(epochs_trained) <= 2
+    assert content(record) == content(trained(other, a_config(LONG), 1))
+
+
+def test_a_replicate_that_the_shorter_trial_lacks_is_trained_from_its_first_epoch(stores):
+    one, other = stores
+    trained(one, a_config(SHORT), 1)
+    assert content(trained(one, a_config(LONG), 2)) == content(trained(other, a_config(LONG), 2))
+    trained(one, a_config(9, seed=1), 3)
+    record = trained(one, a_config(11, seed=1), 2)
+    assert set(record.result().replicates) == {0, 1}
+
+
+def test_a_killed_continuation_goes_on_to_the_same_end(stores):
+    one, other = stores
+    trained(one, a_config(SHORT))
+    config = a_config(LONG)
+    run = TrialRun(config, DATA, range(2), one.record(config.trial_id))
+    assert run.progress().epoch == SHORT
+    run.advance()
+    run.save()
+    run.advance()
+    run.leave()
+    run = TrialRun(config, DATA, range(2), one.record(config.trial_id))
+    assert run.progress().epoch == SHORT + 1
+    run.leave()
+    assert content(trained(one, config)) == content(trained(other, config))
+
+
+@pytest.mark.parametrize(
+    ("short", "long"),
+    [
+        ({"schedule": "cosine"}, {"schedule": "cosine"}),
+        ({}, {"schedule": "cosine"}),
+        ({"stages": [{"learning_rate": 1e-3}]}, {"stages": [{"learning_rate": 1e-3}]}),
+        ({"validate_every": 3}, {"validate_every": 3}),
+        ({}, {"learning_rate": 0.02}),
+        ({}, {"seed": 1}),
+    ],
+)
+def test_what_is_no_beginning_of_the_longer_trial_is_not_continued(
+    stores, short, long, epochs_trained
+):
+    one, other = stores
+    trained(one, a_config(SHORT, **short), 1)
+    epochs_trained.clear()
+    record = trained(one, a_config(LONG, **long), 1)
+    assert len(epochs_trained) == LONG
+    assert content(record) == content(trained(other, a_config(LONG, **long), 1))
+
+
+def test_a_longer_trial_is_no_beginning_of_a_shorter_one(stores, epochs_trained):
+    one, _ = stores
+    trained(one, a_config(LONG), 1)
+    epochs_trained.clear()
+    trained(one, a_config(SHORT), 1)
+    assert len(epochs_trained) == SHORT
+
+
+def test_nothing_is_continued_under_a_scheduler(stores, epochs_trained):
+    one, _ = stores
+    trained(one, a_config(SHORT), 1)
+    epochs_trained.clear()
+    trained(one, a_config(LONG), 1, continues=False)
+    assert len(epochs_trained) == LONG
+
+
+@pytest.mark.parametrize("name", ["checkpoint/training.safetensors", "all of it"])
+def test_a_shorter_trial_that_is_damaged_or_gone_is_trained_anew(stores, name, epochs_trained):
+    one, other = stores
+    shorter = trained(one, a_config(SHORT), 1)
+    if name == "all of it":
+        shorter.file_system.delete_dir(shorter.path)
+    else:
+        held = shorter.read_file(name)
+        shorter.write_file(name, held[: len(held) // 2])
+    epochs_trained.clear()
+    record = trained(one, a_config(LONG), 1)
+    assert len(epochs_trained) == LONG
+    assert content(record) == content(trained(other, a_config(LONG), 1))
+
+
+def test_a_store_in_any_file_system_has_an_index_that_is_no_trial(tmp_path):
+    store = RecordStore("mock:///results")
+    short, long = a_config(SHORT), a_config(LONG)
+    trained(store, short, 1)
+    index = f"{store.root}/{INDEX}/{short.prefix_id}/{SHORT}-{short.trial_id}"
+    assert store.file_system.get_file_info(index).is_file
+    assert store.trial_ids() == [short.trial_id]
+    run = TrialRun(long, DATA, range(1), store.record(long.trial_id))
+    assert run.progress().epoch == SHORT
+
+
+def test_only_trials_that_ended_by_the_limit_are_in_the_index(stores, tmp_path):
+    one, _ = stores
+    converged = a_config(100, patience=1, learning_rate=0.3)
+    record = trained(one, converged, 1)
+    assert record.result().replicates[0].epochs < 100
+    assert not (tmp_path / "one" / INDEX).exists()
+
+
+def test_a_folder_goes_on_from_the_shorter_trial_that_it_holds(tmp_path, stores, epochs_trained):
+    folder, (_, other) = tmp_path / "mine", stores
+    run_once(a_config(SHORT), DATA, 2, folder, device="cpu")
+    epochs_trained.clear()
+    result = run_once(a_config(LONG), DATA, 2, folder, device="cpu")
+    assert len(epochs_trained) == 2 * (LONG - SHORT)
+    record = Record.at(str(folder))
+    assert record.config().trial_id == result.trial_id == a_config(LONG).trial_id
+    assert content(record) == content(trained(other, a_config(LONG)))
+    assert not (folder / LONGER).exists()
+    epochs_trained.clear()
+    assert run_once(a_config(LONG), DATA, 2, folder, device="cpu") == record.result()
+    assert epochs_trained == []
+
+
+def stop_at(epoch):
+    def watch(progress):
+        if progress.epoch >= epoch:
+            raise KeyboardInterrupt
+
+    return watch
+
+
+def test_a_folder_keeps_the_shorter_result_until_the_longer_is_complete(tmp_path, epochs_trained):
+    record = Record.at(str(tmp_path))
+    run_once(a_config(SHORT), DATA, 1, tmp_path, device="cpu")
+    before = content(record)
+    with pytest.raises(KeyboardInterrupt):
+        run_once(a_config(LONG), DATA, 1, tmp_path, device="cpu", watch=stop_at(SHORT + 2))
+    assert record.config().trial_id == a_config(SHORT).trial_id
+    assert content(record) == before
+    epochs_trained.clear()
+    assert run_once(a_config(SHORT), DATA, 1, tmp_path, device="cpu").state is TrialState.COMPLETE
+    assert epochs_trained == []
+    run_once(a_config(LONG), DATA, 1, tmp_path, device="cpu")
+    assert len(epochs_trained) == LONG - SHORT - 2
+    assert record.config().trial_id == a_config(LONG).trial_id
+
+
+@pytest.mark.parametrize("written", range(1, 9))
+def test_an_exchange_that_is_cut_off_is_completed_by_the_next_call(
+    tmp_path, stores, monkeypatch, written
+):
+    """After any number of files, and whichever of the two trials the next call is for."""
+    folder, (_, other) = Record.at(str(tmp_path / "mine")), stores
+    run_once(a_config(SHORT), DATA, 1, tmp_path / "mine", device="cpu")
+    real = continuing.exchange
+
+    class CutOff(Record):
+        left = written
+
+        def write_file(self, *arguments):
+            if CutOff.left == 0:
+                raise KeyboardInterrupt
+            CutOff.left -= 1
+            super().write_file(*arguments)
+
+    def cut_off(held, longer):
+        real(CutOff(held.file_system, held.path), longer)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("gmm_study.trials.once.exchange", cut_off)
+        try:
+            run_once(a_config(LONG), DATA, 1, tmp_path / "mine", device="cpu")
+        except KeyboardInterrupt:
+            assert (tmp_path / "mine" / LONGER).exists()
+    run_once(a_config(LONG), DATA, 1, tmp_path / "mine", device="cpu")
+    assert content(folder) == content(trained(other, a_config(LONG), 1))
+    assert not (tmp_path / "mine" / LONGER).exists()
+
+
+def test_a_folder_loses_no_replicate_and_takes_no_shorter_trial(tmp_path):
+    run_once(a_config(SHORT), DATA, 2, tmp_path, device="cpu")
+    with pytest.raises(InputError, match=r"^replicates: 1 must be at least 2"):
+        run_once(a_config(LONG), DATA, 1, tmp_path, device="cpu")
+    for config in (a_config(SHORT - 1), a_config(LONG, seed=1), a_config(LONG, schedule="linear")):
+        with pytest.raises(InputError, match=r"^output: .*another configuration"):
+            run_once(config, DATA, 2, tmp_path, device="cpu")
