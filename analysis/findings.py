@@ -18,6 +18,7 @@ from analysis.labels import ALL_METRICS, METRICS
 from analysis.planned import join
 from analysis.reading import UNREADABLE, line
 from analysis.tables.costs import lay_out_costs
+from analysis.tables.errors import lay_out_errors
 from analysis.tables.layout import Table, lay_out
 from analysis.two_way import Values
 from analysis.verdict import verdict
@@ -68,7 +69,11 @@ def find(plan: Plan, store: RecordStore | str) -> Findings:
         all_cells=all_cells,
         costs=costs,
         compared=compare(plan, rows, all_cells),
-        tables=(*lay_out_costs(plan, costs), *lay_out(plan, cells)),
+        tables=(
+            *lay_out_costs(plan, costs),
+            *lay_out(plan, cells),
+            *lay_out_errors(plan, cells),
+        ),
         sentences=sentences,
         conditions=tuple(conditions(plan, rows, all_cells, log_p)),
     )

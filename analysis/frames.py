@@ -130,6 +130,7 @@ def load(
         replicates=_typed([row for reading in read for row in reading.replicates], _REPLICATE),
         warnings=tuple(warning for reading in read for warning in reading.warnings),
         read_curves=lambda ids: _curves(store, ids),
+        read_datapoints=lambda trial_id: store.record(trial_id).datapoints(),
     )
 
 

@@ -14,9 +14,9 @@ from typing import Literal
 import numpy as np
 
 Kind = Literal["single", "reference", "pairs"]
-_NODES = 96
+_NODES = 48
 """Of the integral over the estimated standard deviation."""
-_WIDTH, _STEPS = 8.0, 129
+_WIDTH, _STEPS = 8.0, 65
 """Range and number of points of the integral over a standard normal variable."""
 
 

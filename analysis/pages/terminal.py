@@ -25,7 +25,7 @@ def in_terminal(found: Findings) -> "Group":
     if found.sentences or found.conditions:
         parts += [Text(), *map(Text, found.sentences)]
         parts += [Text(f"Note: {text}", style="yellow") for text in found.conditions]
-    for table in found.tables:
+    for table in (table for table in found.tables if not table.detail):
         parts += [Text(f"\n{table.title}, mean ± standard error"), _terminal_table(table)]
         parts += [Text(f"{superscript(letter)} {text}") for text, letter in table.letters.items()]
     parts += [Text(f"warning: {line}", style="yellow") for line in found.records.warnings]

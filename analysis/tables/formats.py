@@ -112,7 +112,7 @@ def _latex_entry(table: Table, entry: Entry | None) -> str:
     if entry is None:
         return ""
     text = number(entry, table.places)
-    if isfinite(entry.mean) or text[0] in "+-":
+    if isfinite(entry.mean) or text[0] in "+-[":
         mathematics = text.replace("±", r"\pm").replace("n/a", r"\mathrm{n/a}")
         mathematics = rf"\mathbf{{{mathematics}}}" if entry.best else mathematics
         raised = r"^{\approx}" if entry.equivalent else ""

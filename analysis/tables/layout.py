@@ -46,7 +46,8 @@ class Entry:
 class Table:
     """Rows and columns of entries; None is a blank one. `places` is the number of decimals.
 
-    `key` names the table within a document, `corner` names the rows and the columns.
+    `key` names the table within a document, `corner` names the rows and the columns. A table of
+    details is not shown in the terminal.
     """
 
     key: str
@@ -56,6 +57,7 @@ class Table:
     columns: tuple[str, ...]
     rows: tuple[tuple[str, tuple[Entry | None, ...]], ...]
     places: int
+    detail: bool = False
 
     @cached_property
     def letters(self) -> dict[str, str]:
@@ -95,6 +97,7 @@ def table(
     places: int,
     transposed: bool = False,
     why_blank: str = BLANK,
+    detail: bool = False,
 ) -> Table:
     """A table, transposed if asked or if it has more than `MOST_COLUMNS` columns."""
     if any(entry is None for name, row in rows for entry in row if "published" not in name):
@@ -105,7 +108,7 @@ def table(
         rows, columns = list(zip(columns, turned, strict=True)), names
         corner = corner[::-1]
     body = tuple((name, tuple(row)) for name, row in rows)
-    return Table(key, title, caption, corner, tuple(columns), body, places)
+    return Table(key, title, caption, corner, tuple(columns), body, places, detail)
 
 
 def published_entry(dataset: str, method: str, metric: str = LOG_P, sign: int = -1) -> Entry | None:

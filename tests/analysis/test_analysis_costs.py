@@ -168,7 +168,7 @@ def test_all_formats_of_a_report_show_the_same_costs(report_of, costs):
     assert "**+1.50 ± 0.08**" in page
     assert "paired" in page
     assert "K=1 (samples 1)" in page
-    assert tex.count(r"\begin{table}") == 3
+    assert tex.count(r"\begin{table}") == 4
     assert len(re.findall(r"(?<!\\)[{]", tex)) == len(re.findall(r"(?<!\\)[}]", tex))
     assert latex(lay_out_costs(plan, report.found.costs)).count(r"\begin{table}") == 1
 

@@ -33,7 +33,7 @@ def found(tmp_path_factory):
 
 
 def test_without_an_axis_there_is_one_table_with_a_column_per_dataset(found):
-    log_p, bound = found.tables
+    log_p, bound, _ = found.tables
     assert log_p.columns == bound.columns == tuple(DATASETS)
     assert [name for name, _ in log_p.rows] == ["gmm", "gmm, published", "vae"]
     assert [name for name, _ in bound.rows] == ["gmm", "vae"]

@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 
-from analysis import join, load, summarise, verdict
+from analysis import find, join, load, summarise, verdict
 from analysis.costs import costs_of_variations
 from analysis.differences import LogP
 from analysis.statistics import mean_of
+from analysis.tables.errors import lay_out_errors
+from analysis.tables.formats import latex
 
 DATAPOINTS = 200
 
@@ -155,3 +157,53 @@ def test_one_replicate_has_an_error_over_data_and_the_answer_says_which(study_of
     cells = summarise(plan, rows, log_p=log_p)
     (sentence,) = verdict(plan, rows, cells, log_p)
     assert "one replicate, so no error over seeds; ± 0.03 over test data" in sentence
+
+
+def test_the_table_of_errors_has_both_and_leaves_blank_what_is_not_known(study_of):
+    plan, rows, values = study_of(
+        [near(hard() + 0.5, seed=1), near(hard(), seed=2)], methods=["gmm", "rws"]
+    )
+    values.of[plan.trials[1].config.trial_id].clear()
+    cells = summarise(plan, rows, log_p=LogP(plan, rows, values))
+    (table,) = lay_out_errors(plan, cells)
+    gmm, rws = (dict(zip(table.columns, row, strict=True)) for _, row in table.rows)
+    known = cells[cells["metric"] == "test/log_p"].iloc[0]
+    assert gmm["over data"].text == f"{known['error_data']:.2f}"
+    assert gmm["95% interval"].text == f"[{known['low']:.2f}, {known['high']:.2f}]"
+    assert rws["over data"] is None
+    assert "no values of single datapoints" in " ".join(table.caption.split())
+    assert r"$[-" in latex([table])
+
+
+def written(lab, plan, arrays):
+    for trial, array in zip(plan.trials, arrays, strict=True):
+        record = lab.store.record(trial.config.trial_id)
+        record.write_datapoints(dict(enumerate(array.astype(np.float32))))
+
+
+def test_a_report_reads_the_values_from_the_records(lab, study_of):
+    arrays = [near(hard() + 0.5, seed=1), near(hard(), seed=2)]
+    plan, _, _ = study_of(arrays, methods=["gmm", "rws"])
+    written(lab, plan, arrays)
+    found = find(plan, lab.store)
+    log_p = found.cells[found.cells["metric"] == "test/log_p"]
+    assert log_p["error_data"].notna().all()
+    assert found.records.warnings == ()
+    values = load(lab.store).datapoints(plan.trials[0].config.trial_id)
+    assert np.stack([values[each] for each in range(3)]) == pytest.approx(arrays[0], rel=1e-6)
+
+
+def test_values_that_cannot_be_read_are_named_and_count_as_missing(lab, study_of):
+    arrays = [near(hard() + 0.5, seed=1), near(hard(), seed=2)]
+    plan, _, _ = study_of(arrays, methods=["gmm", "rws"])
+    written(lab, plan, arrays)
+    damaged = plan.trials[0].config.trial_id
+    lab.store.record(damaged).write_file("datapoints.parquet", b"PAR1 and no more")
+    found = find(plan, lab.store)
+    (warning,) = found.records.warnings
+    assert warning.startswith(f"{damaged}: datapoints.parquet: ")
+    log_p = found.cells[found.cells["metric"] == "test/log_p"].set_index("method")
+    assert list(log_p["error_data"].notna()) == [False, True]
+    assert "over seeds alone" in found.sentences[0]
+    with pytest.warns(UserWarning, match=r"datapoints\.parquet"):
+        assert load(lab.store).datapoints(damaged) == {}
