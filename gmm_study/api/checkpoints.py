@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from gmm_study.training.checkpoint import Checkpoint
     from gmm_study.trials.assessment import Assessment
     from gmm_study.trials.config import TrialConfig
+    from gmm_study.trials.progress import Progress
     from gmm_study.trials.result import TrialResult
-    from gmm_study.trials.run import Progress
 
 
 @dataclass(frozen=True)

@@ -24,8 +24,8 @@ from gmm_study.training.hyperparameters import Hyperparameters
 from gmm_study.training.presets import PRESETS
 
 if TYPE_CHECKING:
-    from gmm_study.trials.result import TrialResult
-    from gmm_study.trials.run import Progress as TrialProgress
+    from gmm_study.trials.progress import Progress as TrialProgress
+    from gmm_study.trials.result import ReplicateResult, TrialResult
 
 
 def _flag(spec: Field[Any]) -> str:
@@ -178,11 +178,17 @@ def _parsed(name: str, text: str) -> Any:
         raise InputError(f"{name}: {error}") from None
 
 
+def _how_it_ended(replicate: "ReplicateResult") -> str:
+    """Why a replicate ended and which parameters were kept, as far as its result says so."""
+    ending = f"; ended: {replicate.ending}" if replicate.ending else ""
+    return ending + (f"; kept: {replicate.kept} parameters" if replicate.kept else "")
+
+
 def _print_result(result: "TrialResult") -> None:
     print(f"trial {result.trial_id}: {result.state}")
     for number, replicate in result.replicates.items():
         head = f"replicate {number}: {replicate.state}, best epoch {replicate.best_epoch}"
-        print(f"{head} of {replicate.epochs}, {replicate.seconds:.1f} s")
+        print(f"{head} of {replicate.epochs}, {replicate.seconds:.1f} s{_how_it_ended(replicate)}")
         for name, value in replicate.metrics.items():
             if name.endswith("_se"):
                 continue

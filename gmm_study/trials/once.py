@@ -10,9 +10,10 @@ from gmm_study.data import Dataset
 from gmm_study.errors import InputError
 from gmm_study.trials.config import TrialConfig
 from gmm_study.trials.continuing import complete_exchange, exchange, is_longer, longer_record
+from gmm_study.trials.progress import Progress
 from gmm_study.trials.record import Record
 from gmm_study.trials.result import TrialResult
-from gmm_study.trials.run import Progress, TrainedElsewhereError, TrialRun
+from gmm_study.trials.run import TrainedElsewhereError, TrialRun
 
 
 def run_once(

@@ -10,7 +10,6 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from math import isfinite, nan
 
@@ -39,32 +38,17 @@ from gmm_study.trials.evaluation import (
     has_collapsed,
 )
 from gmm_study.trials.pictures import write_pictures
+from gmm_study.trials.progress import Pace, Progress, progress_of, samples_of_an_epoch
 from gmm_study.trials.provenance import provenance
 from gmm_study.trials.record import TRIAL_SILENT_SECONDS, Record
 from gmm_study.trials.result import ReplicateResult, TrialResult
 from gmm_study.trials.selection import VALID_BOUND
-from gmm_study.trials.status import Phase
 from gmm_study.trials.warm_start import begin_warm
 
 logger = logging.getLogger(__name__)
 
 CHECKPOINT_SECONDS = 10.0
 """Seconds between checkpoints."""
-
-
-@dataclass(frozen=True)
-class Progress:
-    """The progress of a trial, for display."""
-
-    phase: Phase
-    epoch: int
-    """The lowest epoch of the replicates that are still running, or the highest of all if none
-    is."""
-    max_epochs: int
-    bound: float
-    """Mean over replicates of the best validation bound so far, nats."""
-    seconds_left: float
-    """An upper limit, from the speed so far; early stopping may end the trial sooner."""
 
 
 class TrainedElsewhereError(Exception):
@@ -117,8 +101,7 @@ class TrialRun:
             self.leave()
             raise
         self._saved_at = time.monotonic()
-        # The time of an epoch is taken as proportional to its K, which may change with the stage.
-        self._sampled_here, self._seconds_here = 0, 0.0
+        self._pace = Pace()
         if self.finished:
             self._close()
         else:
@@ -138,11 +121,10 @@ class TrialRun:
         """
         started = time.monotonic()
         if not self.trainer.finished:
-            groups = self.trainer.groups
-            self._sampled_here += max(group.hyperparameters.training_samples for group in groups)
+            samples = samples_of_an_epoch(self.trainer)
             self.trainer.train_epoch()
             self._live()
-            self._seconds_here += time.monotonic() - started
+            self._pace.add(samples, time.monotonic() - started)
         elif self._unevaluated():
             self._end(self._unevaluated()[0])
         if self.finished:
@@ -192,32 +174,7 @@ class TrialRun:
 
     def progress(self) -> Progress:
         """The progress of the trial."""
-        replicates = self.trainer.replicates.values()
-        running = [
-            replicate.epoch for replicate in replicates if replicate.state is TrialState.RUNNING
-        ]
-        epoch = min(running) if running else max(replicate.epoch for replicate in replicates)
-        bounds = [r.best_bound for r in replicates if isfinite(r.best_bound)]
-        pace = self._seconds_here / max(1, self._sampled_here)
-        ended = Phase.COMPLETE if self.finished else Phase.EVALUATING
-        return Progress(
-            Phase.TRAINING if running else ended,
-            epoch,
-            self.config.hyperparameters.total_epochs,
-            sum(bounds) / len(bounds) if bounds else nan,
-            pace * self._samples_left() if running else 0.0,
-        )
-
-    def _samples_left(self) -> int:
-        """Of the replicate with most of its training left, the K of every epoch left, summed."""
-        left = []
-        for replicate in self.trainer.replicates.values():
-            if replicate.state is TrialState.RUNNING:
-                now, *later = self.trainer.stages[replicate.stage :]
-                epochs = now.max_epochs - replicate.epoch_in_stage
-                after = sum(stage.max_epochs * stage.training_samples for stage in later)
-                left.append(epochs * now.training_samples + after)
-        return max(left)
+        return progress_of(self.trainer, self._pace, self.finished)
 
     def result(self) -> TrialResult:
         """The results of the replicates that have ended."""

@@ -1,0 +1,72 @@
+"""The progress of a trial: its epoch, its bound so far, and the time that is left."""
+
+from dataclasses import dataclass
+from math import isfinite, nan
+
+from gmm_study.training.state import TrialState
+from gmm_study.training.trainer import Trainer
+from gmm_study.trials.status import Phase
+
+
+@dataclass(frozen=True)
+class Progress:
+    """The progress of a trial, for display."""
+
+    phase: Phase
+    epoch: int
+    """The lowest epoch of the replicates that are still running, or the highest of all if none
+    is."""
+    max_epochs: int
+    """The limit of epochs over all stages."""
+    bound: float
+    """Mean over replicates of the best validation bound so far, nats."""
+    seconds_left: float
+    """An upper limit, from the speed so far; early stopping may end the trial sooner."""
+
+
+class Pace:
+    """The time of an epoch of all replicates, taken as proportional to the K of its stage."""
+
+    def __init__(self) -> None:
+        self._samples, self._seconds = 0, 0.0
+
+    def add(self, samples: int, seconds: float) -> None:
+        """Add an epoch with K samples."""
+        self._samples += samples
+        self._seconds += seconds
+
+    def seconds_left(self, trainer: Trainer) -> float:
+        """What is left for the replicate with most of its training left, at this pace."""
+        return _samples_left(trainer) * self._seconds / max(1, self._samples)
+
+
+def samples_of_an_epoch(trainer: Trainer) -> int:
+    """The largest K of the replicates that are running."""
+    return max(group.hyperparameters.training_samples for group in trainer.groups)
+
+
+def progress_of(trainer: Trainer, pace: Pace, finished: bool) -> Progress:
+    """The progress of a trial; `finished` says whether all replicates are evaluated too."""
+    replicates = trainer.replicates.values()
+    running = [each.epoch for each in replicates if each.state is TrialState.RUNNING]
+    bounds = [each.best_bound for each in replicates if isfinite(each.best_bound)]
+    ended = Phase.COMPLETE if finished else Phase.EVALUATING
+    return Progress(
+        Phase.TRAINING if running else ended,
+        min(running) if running else max(each.epoch for each in replicates),
+        trainer.hyperparameters.total_epochs,
+        sum(bounds) / len(bounds) if bounds else nan,
+        pace.seconds_left(trainer) if running else 0.0,
+    )
+
+
+def _samples_left(trainer: Trainer) -> int:
+    """Of the replicate with most of its training left, the K of every epoch left, summed."""
+    left = []
+    for replicate in trainer.replicates.values():
+        if replicate.state is TrialState.RUNNING:
+            now, *later = trainer.stages[replicate.stage :]
+            epochs = now.max_epochs - replicate.epoch_in_stage
+            after = sum(stage.max_epochs * stage.training_samples for stage in later)
+            left.append(epochs * now.training_samples + after)
+    return max(left)
