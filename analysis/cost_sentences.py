@@ -7,7 +7,12 @@ from typing import Any
 import pandas as pd
 
 from analysis.costs import COSTS, EQUIVALENT, GAINS, SAME, UNRESOLVED
-from analysis.decisions import interval_in_words, what_would_decide
+from analysis.decisions import (
+    interval_in_words,
+    size_interval,
+    what_would_decide,
+    which_error,
+)
 from analysis.labels import decimals, error_label
 from analysis.statistics import Estimate
 
@@ -45,7 +50,7 @@ def _sentence(costs: pd.DataFrame, estimates: Mapping[str, Estimate], margin: fl
     for mark, labels in lacking.items():
         listed = "every variation" if 1 < len(labels) == len(rows) else ", ".join(labels)
         parts.append(f"not known ({mark}): {listed}")
-    return "; ".join(parts)
+    return "; ".join(filter(None, (*parts, which_error(estimates.values()))))
 
 
 def _findings(
@@ -62,23 +67,28 @@ def _findings(
         return [f"{highest} (one replicate, so no error over seeds)"]
     texts: dict[str, list[str]] = {}
     for row in rows:
-        label, cost = row["variation"], estimates[row["variation"]]
-        error, ends = error_label(cost.standard_error, places), interval_in_words(cost, places)
-        if row["finding"] in (COSTS, GAINS):
-            text = f"{label} {row['finding']} {abs(cost.mean):.{places}f} ± {error} ({ends})"
-            texts.setdefault(COSTS, []).append(text)
-        elif row["finding"] == EQUIVALENT:
-            texts.setdefault(EQUIVALENT, []).append(label)
-        else:
-            needed = what_would_decide(cost, margin)
-            text = f"{label} {cost.mean:+.{places}f} ± {error} ({ends}; {needed})"
-            texts.setdefault(UNRESOLVED, []).append(text)
-    how = "simultaneous 95% intervals by Dunnett"
-    if not all(estimate.knows_data for estimate in estimates.values()):
-        how += ", over seeds alone"
+        cost = estimates[row["variation"]]
+        group = COSTS if row["finding"] == GAINS else row["finding"]
+        texts.setdefault(group, []).append(
+            f"{row['variation']}{_number(row, cost, margin, places)}"
+        )
     heads = {
-        COSTS: f"in nats with {how}, ",
-        EQUIVALENT: f"no difference beyond the margin of {margin:g} nats: ",
-        UNRESOLVED: f"not resolved, with {how}: ",
+        COSTS: "",
+        EQUIVALENT: f"no difference beyond the margin of {margin:g}: ",
+        UNRESOLVED: "not resolved: ",
     }
-    return [head + ", ".join(texts[kind]) for kind, head in heads.items() if kind in texts]
+    parts = [head + ", ".join(texts[group]) for group, head in heads.items() if group in texts]
+    parts[0] = f"in nats with simultaneous 95% intervals (Dunnett): {parts[0]}"
+    return parts
+
+
+def _number(row: Mapping[Any, Any], cost: Estimate, margin: float, places: int) -> str:
+    """` costs 1.50 ± 0.29 (0.26 to 2.74)`; of what is equivalent its interval alone."""
+    error = error_label(cost.standard_error, places)
+    if row["finding"] in (COSTS, GAINS):
+        shown = size_interval(cost, places)
+        return f" {row['finding']} {abs(cost.mean):.{places}f} ± {error} ({shown})"
+    shown = interval_in_words(cost, places)
+    if row["finding"] == EQUIVALENT:
+        return f" ({shown})"
+    return f" {cost.mean:+.{places}f} ± {error} ({shown}; {what_would_decide(cost, margin)})"

@@ -1,6 +1,7 @@
 """What a difference shows: an effect, no effect beyond the margin, or neither, in words."""
 
 from bisect import bisect_left
+from collections.abc import Iterable
 from math import isfinite
 
 from analysis.labels import ROUNDING, decimals, error_label
@@ -33,20 +34,24 @@ def in_words(difference: Estimate, margin: float, up: str, down: str) -> str:
     if difference.n == 1:
         return f"{difference.mean:+.{places}f} ({_one_replicate(difference, places)})"
     error = f"± {error_label(difference.standard_error, places)}"
-    if not difference.knows_data:
-        error += " over seeds alone"
     if differs(difference):
-        verb = up if difference.mean > 0 else down
-        size = f"{abs(difference.mean):.{places}f}"
-        text = f"{verb} {size} {error} ({interval_in_words(difference, places)})"
+        verb, size = (up if difference.mean > 0 else down), abs(difference.mean)
+        shown = f"95% interval {size_interval(difference, places)}"
+        text = f"{verb} {size:.{places}f} {error} ({shown})"
         within = is_equivalent(difference, margin)
         return f"{text}, within the margin of {margin:g}" if within else text
     text = f"{difference.mean:+.{places}f} {error}"
     if is_equivalent(difference, margin):
         shown = interval_in_words(difference, places, EQUIVALENCE)
-        return f"{text} (no difference beyond the margin of {margin:g}: {shown})"
-    needed = what_would_decide(difference, margin)
-    return f"{text} (not resolved: {interval_in_words(difference, places)}; {needed})"
+        return f"{text} (no difference beyond the margin of {margin:g}: 90% interval {shown})"
+    shown, needed = interval_in_words(difference, places), what_would_decide(difference, margin)
+    return f"{text} (not resolved: 95% interval {shown}; {needed})"
+
+
+def which_error(differences: Iterable[Estimate]) -> str:
+    """A remark where errors do not include that over data; empty if all do."""
+    lacking = any(not each.knows_data and each.n > 1 for each in differences)
+    return "errors over seeds alone, as values of single datapoints are missing" * lacking
 
 
 def what_would_decide(difference: Estimate, margin: float) -> str:
@@ -65,9 +70,15 @@ def _is_decided(difference: Estimate, margin: float) -> bool:
 
 
 def interval_in_words(difference: Estimate, places: int, confidence: float = CONFIDENCE) -> str:
-    """`95% interval 0.9 to 1.6`."""
+    """`-0.9 to 1.6`."""
     low, high = difference.interval(confidence)
-    return f"{confidence:.0%} interval {low:.{places}f} to {high:.{places}f}"
+    return f"{low:.{places}f} to {high:.{places}f}"
+
+
+def size_interval(difference: Estimate, places: int) -> str:
+    """`0.9 to 1.6`: the 95% interval of the size of a difference that is an effect."""
+    ends = sorted(map(abs, difference.interval()))
+    return f"{ends[0]:.{places}f} to {ends[1]:.{places}f}"
 
 
 def _one_replicate(difference: Estimate, places: int) -> str:

@@ -7,7 +7,7 @@ import pandas as pd
 
 from analysis.cost_sentences import cost_sentences
 from analysis.costs import costs_of_variations, estimates_of_costs
-from analysis.decisions import in_words
+from analysis.decisions import in_words, which_error
 from analysis.differences import LogP
 from analysis.labels import LOG_P, axis_label, decimals, error_label, value_label
 from analysis.planned import is_continuous
@@ -52,7 +52,7 @@ def _along_axis(plan: Plan, log_p: LogP, cells: list[dict[Any, Any]]) -> list[st
     """What each method gains from one end of the axis to the other, and its best value."""
     axis = axis_label(plan.x or "")
     gains: dict[str, list[str]] = {}
-    best, unknown = [], []
+    best, unknown, differences = [], [], []
     for method in dict.fromkeys(cell["method"] for cell in cells):
         own = [cell for cell in cells if cell["method"] == method and cell["x"] is not None]
         if len(own) < 2:
@@ -63,10 +63,15 @@ def _along_axis(plan: Plan, log_p: LogP, cells: list[dict[Any, Any]]) -> list[st
         if missing:
             unknown.append(f"{method}: no verdict {_lower(span)} ({'; '.join(missing)})")
         else:
-            gain = in_words(log_p.difference(last, first), log_p.margin, "gains", "loses")
+            differences.append(log_p.difference(last, first))
+            gain = in_words(differences[-1], log_p.margin, "gains", "loses")
             gains.setdefault(span, []).append(f"{method} {gain}")
             best += _best_value(plan, own)
-    texts = [f"{span}, in nats of test log p: {'; '.join(own)}" for span, own in gains.items()]
+    remark = which_error(differences)
+    texts = [
+        f"{span}, in nats of test log p: {'; '.join(filter(None, (*own, remark)))}"
+        for span, own in gains.items()
+    ]
     if best:
         texts.append(f"The best {axis} by validation: {', '.join(best)}")
     return texts + unknown + _levels(axis, cells)
@@ -77,8 +82,8 @@ def _levels(axis: str, cells: list[dict[Any, Any]]) -> list[str]:
     levels = []
     for cell in cells:
         if cell["x"] is None and cell["n"]:
-            places = decimals([cell["standard_error"]])
-            reached = f"{cell['mean']:.{places}f} ± {error_label(cell['standard_error'], places)}"
+            places = decimals([cell["error_both"]])
+            reached = f"{cell['mean']:.{places}f} ± {error_label(cell['error_both'], places)}"
             levels.append(f"{cell['method']}, which does not read {axis}, reaches {reached}")
     return levels
 
@@ -101,8 +106,10 @@ def _between_methods(log_p: LogP, cells: list[dict[Any, Any]]) -> list[str]:
     known = sorted((cell for cell in cells if cell["n"]), key=lambda cell: -cell["mean"])
     if len(known) < 2:
         return []
+    differences = log_p.below_best(known)
     leads = [
         f"over {cell['method']} {in_words(lead, log_p.margin, 'it gains', 'it loses')}"
-        for cell, lead in zip(known[1:], log_p.below_best(known), strict=True)
+        for cell, lead in zip(known[1:], differences, strict=True)
     ]
-    return [f"{known[0]['method']} has the highest test log p, in nats: {'; '.join(leads)}"]
+    listed = "; ".join(filter(None, (*leads, which_error(differences))))
+    return [f"{known[0]['method']} has the highest test log p, in nats: {listed}"]

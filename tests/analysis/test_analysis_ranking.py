@@ -127,3 +127,16 @@ def test_bounds_are_not_ranked_and_a_method_alone_is_no_winner(ranked):
     assert set(cells.loc[cells["metric"] == "test/bound", "rank"]) == {""}
     _, cells, _ = ranked(gmm=[-20.0, -20.0])
     assert set(cells["rank"]) == {""}
+
+
+def test_a_loss_has_the_interval_of_its_size(ranked, lab, figures):
+    plan = lab.plan(
+        space={"layers.depth": {"grid": [1, 5]}}, fixed={"layers": {"first": 8, "last": 4}}
+    )
+    for trial in plan.trials:
+        loss = 2.0 * (trial.axes["layers.depth"] == 5)
+        lab.write(trial.config, *(figures(-21.0, -20.0 - loss * s) for s in (0.9, 1.0, 1.1)))
+    rows = join(plan, load(lab.store))
+    (sentence,) = verdict(plan, rows, summarise(plan, rows))
+    # losses 1.8, 2, 2.2: standard error 0.2 / sqrt(3), 4.302653 of which are 0.497
+    assert "gmm loses 2.00 ± 0.12 (95% interval 1.50 to 2.50)" in sentence

@@ -68,7 +68,7 @@ def test_the_page_says_what_was_asked_what_was_run_and_how_to_run_it_again(study
     assert "- commit: 0123456789\n" in page
     assert "](figures/result.png)" in page
     assert "\ngmm-study run ladder --small\n" in page
-    assert "From depth 1 to 3, in nats of test log p: gmm gains 2.00 ± 0.00 over seeds" in page
+    assert "From depth 1 to 3, in nats of test log p: gmm gains 2.00 ± 0.00 (95% interval" in page
     assert study.trials[0].config.trial_id in page
 
 

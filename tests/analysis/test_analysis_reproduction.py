@@ -156,7 +156,7 @@ def test_a_study_of_variations_gets_its_costs(lab):
     output = lab.folder / "page.md"
     written = write_reproduction([plan], lab.store, output)
     text = output.read_text()
-    assert "over seeds alone, K=1 costs 1.50 ± 0.29 (95% interval 0.26 to 2.74)." in text
+    assert "(Dunnett): K=1 costs 1.50 ± 0.29 (0.26 to 2.74); " in text
     assert "](page/details_costs.png)" in text
     assert "K=1 (samples 1)" in text
     assert "Bars: simultaneous 95% intervals" in text

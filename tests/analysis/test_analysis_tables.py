@@ -118,8 +118,8 @@ def test_the_verdict_is_the_paired_difference_between_the_ends_of_the_axis(lab, 
         )
     # differences 2, 1.5, 1: mean 1.5, standard error 0.5 / sqrt(3), 4.302653 of which are 1.24
     assert verdict(plan, *summary(plan)) == [
-        "From depth 1 to 5, in nats of test log p: gmm gains 1.50 ± 0.29 over seeds alone "
-        "(95% interval 0.26 to 2.74).",
+        "From depth 1 to 5, in nats of test log p: gmm gains 1.50 ± 0.29 (95% interval "
+        "0.26 to 2.74); errors over seeds alone, as values of single datapoints are missing.",
         "The best depth by validation: gmm 1.",
     ]
 
@@ -133,15 +133,16 @@ def test_a_difference_that_may_be_chance_is_no_gain(lab, figures, summary):
     # differences 2, 1, 0: mean 1, standard error 1 / sqrt(3), 4.302653 of which are 2.48; with
     # n = 7, t would be sqrt(7) = 2.646 against 2.447, with n = 6 2.449 against 2.571
     assert verdict(plan, *summary(plan)) == [
-        "From depth 1 to 5, in nats of test log p: gmm +1.00 ± 0.58 over seeds alone "
-        "(not resolved: 95% interval -1.48 to 3.48; about 7 seeds would decide)."
+        "From depth 1 to 5, in nats of test log p: gmm +1.00 ± 0.58 (not resolved: 95% "
+        "interval -1.48 to 3.48; about 7 seeds would decide); errors over seeds alone, as values "
+        "of single datapoints are missing."
     ]
 
 
 def test_there_is_no_verdict_where_an_end_is_incomplete(study, summary):
     gmm, _, rws = verdict(study, *summary(study))
-    gain = "gmm gains 4.00 ± 0.00 over seeds alone (95% interval 4.00 to 4.00)."
-    assert gmm == f"From depth 1 to 5, in nats of test log p: {gain}"
+    gain = "gmm gains 4.00 ± 0.00 (95% interval 4.00 to 4.00); errors over seeds alone"
+    assert gmm.startswith(f"From depth 1 to 5, in nats of test log p: {gain}")
     assert rws == "rws: no verdict from depth 1 to 5 (depth 5: pending)."
 
 
@@ -152,4 +153,4 @@ def test_without_an_axis_the_verdict_compares_methods(lab, figures, summary):
     # rws over gmm: 1 and 2, mean 1.5, standard error sqrt(0.5 / 2); t with one degree: 12.7062
     (sentence,) = verdict(plan, *summary(plan))
     assert sentence.startswith("rws has the highest test log p, in nats: over gmm +1.50 ± 0.50 ")
-    assert "(not resolved: 95% interval -4.85 to 7.85; about 4 seeds would decide)." in sentence
+    assert "(not resolved: 95% interval -4.85 to 7.85; about 4 seeds would decide);" in sentence
