@@ -56,6 +56,9 @@ def cases() -> Iterator[Case]:
         draw = partial(_mean_over_both, datapoints=datapoints, ratio=ratio)
         setting = f"{_ratio(ratio)}; N = {datapoints:,}"
         yield Case("mean over seeds and data", setting, NOMINAL, draw)
+    draw = partial(_mean_over_both, datapoints=100, ratio=0.5, skewed=True)
+    setting = f"{_ratio(0.5)}, which are exponential; N = 100"
+    yield Case("mean over seeds and data", setting, "", draw)
     for ratio in (0, 1, 5):
         yield Case("paired difference", _ratio(ratio), NOMINAL, partial(_paired, ratio=ratio))
     for ratio in (0, 1, 5):
@@ -94,15 +97,25 @@ def _ratio(ratio: float) -> str:
 
 
 def crossed(
-    random: np.random.Generator, seeds: int, datapoints: int, ratio: float, scale: float = 1.0
+    random: np.random.Generator,
+    seeds: int,
+    datapoints: int,
+    ratio: float,
+    scale: float = 1.0,
+    skewed: bool = False,
 ) -> Array:
     """`[R, N]` values whose mean has a standard error over data of `scale`, over seeds `ratio` it.
 
     If the ratio is infinite, that over seeds is `scale` and that over data 0. There is a residual.
+    The effects of datapoints are normal, or exponential if `skewed`.
     """
     over_seeds, over_data = (scale, 0.0) if ratio == inf else (ratio * scale, scale)
     rows = over_seeds * seeds**0.5 * random.standard_normal((seeds, 1))
-    columns = over_data * datapoints**0.5 * random.standard_normal(datapoints)
+    if skewed:
+        effects = random.exponential(size=datapoints) - 1.0
+    else:
+        effects = random.standard_normal(datapoints)
+    columns = over_data * datapoints**0.5 * effects
     residual = 0.5 * scale * datapoints**0.5 * random.standard_normal((seeds, datapoints))
     return np.asarray(rows + columns + residual)
 
@@ -117,8 +130,14 @@ def _mean_over_seeds(random: np.random.Generator, seeds: int, skewed: bool = Fal
     return _covers(mean_of(means, None))
 
 
-def _mean_over_both(random: np.random.Generator, seeds: int, datapoints: int, ratio: float) -> bool:
-    values = crossed(random, seeds, datapoints, ratio)
+def _mean_over_both(
+    random: np.random.Generator,
+    seeds: int,
+    datapoints: int,
+    ratio: float,
+    skewed: bool = False,
+) -> bool:
+    values = crossed(random, seeds, datapoints, ratio, skewed=skewed)
     return _covers(mean_of(values.mean(1), values))
 
 

@@ -2,8 +2,11 @@
 
 import re
 
+import numpy as np
 import pytest
+from scipy import stats
 
+from analysis.simultaneous import Family
 from docs.generate.coverage import REPETITIONS, SEEDS, cases
 from tests.docs.pages import ROOT
 from tests.z_tests import LIMIT
@@ -47,3 +50,21 @@ def test_the_coverage_on_the_page_is_nominal_where_the_assumptions_hold(place):
             assert percent < 5 + LIMIT * error(5, REPETITIONS)
         else:
             assert percent > 87
+
+
+def test_one_t_with_satterthwaites_degrees_of_freedom_covers_less():
+    random, (seeds, datapoints), repetitions = np.random.default_rng(0), (3, 1000), 40_000
+    for ratio in (2.0, 5.0):
+        # expected mean squares over RN, with an error over data of 1 that is half residual
+        expected = np.array([ratio**2 + 0.5, 1.0, 0.5])
+        freedom = np.array([seeds - 1, datapoints - 1, (seeds - 1) * (datapoints - 1)])
+        squares = expected * random.chisquare(freedom, (repetitions, 3)) / freedom
+        both = squares @ [1.0, 1.0, -1.0]
+        satterthwaite = both**2 / (squares**2 / freedom).sum(1)
+        means = (expected @ [1.0, 1.0, -1.0]) ** 0.5 * random.standard_normal(repetitions)
+        covered = abs(means) < stats.t.ppf(0.975, satterthwaite) * both**0.5
+        assert 92.0 < 100 * covered.mean() < 93.5
+
+
+def test_eight_variations_at_three_seeds_need_three_standard_errors():
+    assert Family("reference", 8).critical(16, 0.95) == pytest.approx(3.0, abs=0.05)
