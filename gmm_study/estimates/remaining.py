@@ -18,6 +18,7 @@ from gmm_study.estimates.pace import Observation, Pace, fractions_trained, obser
 from gmm_study.estimates.training import training_work
 from gmm_study.study import Plan, PlannedTrial, Study
 from gmm_study.trials.config import TrialConfig
+from gmm_study.trials.continuable import begins_at, continuable_epochs
 from gmm_study.trials.record import RecordStore
 from gmm_study.trials.standing import Standing
 from gmm_study.trials.survey import survey
@@ -75,6 +76,8 @@ def estimate(
     if not seen:
         return Estimate(None, False, None, workers, needed, on_gpu, source)
     pace, fractions = Pace(seen), fractions_trained(own)
+    plain = study.scheduler.kind == "none"  # under a scheduler no trial continues another
+    index = continuable_epochs(store.file_system, store.root) if plain else {}
 
     def seconds_left(trial: PlannedTrial) -> float:
         settings = trial.config.hyperparameters
@@ -82,7 +85,8 @@ def estimate(
         data, unit = datasets[trial.config.dataset_sha256], pace.of(trial.config)
         expected = settings.total_epochs * fractions.get(settings.method, 1.0)
         end = study.scheduler.expected_epochs(expected)
-        training = unit * training_work(settings, data, standing.epoch, end)
+        start = standing.epoch or begins_at(trial.config, index)
+        training = unit * training_work(settings, data, start, end)
         if settings.max_seconds is not None:
             training = min(training, settings.max_seconds)
         evaluating = unit * evaluation_work(Workload.of(settings.stage_list[-1], data))

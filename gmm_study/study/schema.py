@@ -379,7 +379,7 @@ class StudyFile(Section):
         except InputError as error:
             name = str(error).partition(":")[0]
             head = name.partition(".")[0]
-            section = "space" if name in self.space else "fixed"
+            section = "space" if name in self.space or head in self.space else "fixed"
             if label is not None and head in self.variations[label]:
                 section = f"variations.{label}"
             elif section == "fixed" and head in self.per_method.get(method, {}):

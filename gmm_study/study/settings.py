@@ -72,7 +72,9 @@ def plain_value(section: str, name: str, value: Any) -> Any:
             return Hyperparameters.from_mapping({"layers": [value]}).layers[0]
         value = getattr(Hyperparameters.from_mapping({name: value}), name)
     except InputError as error:
-        raise InputError(f"{section}.{name}: {without_name(error)}") from error
+        inside = str(error).startswith(f"{name}.")  # a part of it, such as stages.1.samples
+        said = str(error) if inside else f"{name}: {without_name(error)}"
+        raise InputError(f"{section}.{said}") from error
     if name == "stages":
         return json.dumps([dict(stage) for stage in value])
     return ",".join(map(str, value)) if isinstance(value, tuple) else value

@@ -4,12 +4,7 @@ At a constant learning rate and without stages, training does not depend on `max
 ends. The record of a trial that ended by the limit of epochs therefore holds the state from which a
 trial with a higher limit goes on, bit for bit as if it had been trained anew.
 
-A store has an index of such records, so that no scan of all records is needed:
-
-    .continuable/PREFIX/EPOCHS-TRIAL     an empty file for the trial TRIAL with `max_epochs` EPOCHS
-
-where PREFIX is a hash of everything else that the trial's id depends on. An entry is only a hint:
-the training state itself is checked before it is used.
+Such records are found by the index of their store (`continuable.py`).
 
 A folder that `gmm-study train --output` is given holds one trial. A longer one is trained beside
 it, in the folder `.longer` inside, and takes its place when it is complete. The result of the
@@ -17,7 +12,6 @@ shorter one can therefore not be lost. If the exchange is interrupted, the next 
 """
 
 import logging
-import re
 from collections.abc import Iterator
 from contextlib import suppress
 
@@ -27,17 +21,15 @@ from gmm_study.training.checkpoint import TRAINING_FILE, continue_training
 from gmm_study.training.schedule import can_be_continued
 from gmm_study.training.trainer import Trainer
 from gmm_study.trials.config import TrialConfig
-from gmm_study.trials.folder import Folder
+from gmm_study.trials.continuable import add_to_index, shorter_trials
 from gmm_study.trials.record import Record
 from gmm_study.trials.warm_start import ORIGIN
 
 logger = logging.getLogger(__name__)
 
-INDEX = ".continuable"
 LONGER = ".longer"
 LOCK_SECONDS = 5.0
 _STATE = f"checkpoint/{TRAINING_FILE}"
-_ENTRY = re.compile(r"(\d+)-(\w+)")
 
 
 def is_longer(config: TrialConfig, other: TrialConfig) -> bool:
@@ -53,9 +45,7 @@ def note_in_index(record: Record, config: TrialConfig, trainer: Trainer) -> None
     """Add a trial that has ended to the index of its store, if a longer one can continue it."""
     store = _store_of(record, config)
     if store is not None and trainer.final_states:
-        index = Folder(record.file_system, f"{store}/{INDEX}/{config.prefix_id}")
-        with suppress(OSError):
-            index.write_file(f"{config.hyperparameters.max_epochs}-{config.trial_id}", b"\n")
+        add_to_index(record.file_system, store, config)
 
 
 def continue_shorter(
@@ -132,15 +122,6 @@ def _store_of(record: Record, config: TrialConfig) -> str | None:
 def _shorter(record: Record, config: TrialConfig) -> Iterator[Record]:
     """The shorter trials in the record's store, the longest of them first."""
     store = _store_of(record, config)
-    if store is None:
-        return
-    index = f"{store}/{INDEX}/{config.prefix_id}"
-    try:
-        selector = pyarrow.fs.FileSelector(index, allow_not_found=True)
-        names = [info.base_name for info in record.file_system.get_file_info(selector)]
-    except OSError:
-        return
-    entries = [(int(found[1]), found[2]) for name in names if (found := _ENTRY.fullmatch(name))]
-    for epochs, trial_id in sorted(entries, reverse=True):
-        if epochs < config.hyperparameters.max_epochs:
+    if store is not None:
+        for _, trial_id in shorter_trials(record.file_system, store, config):
             yield Record(record.file_system, f"{store}/{trial_id}")

@@ -70,3 +70,4 @@ def test_more_of_anything_needs_more_memory(on_gpu):
     assert estimated(SMALL, 16, 1000, replicates=30, on_gpu=on_gpu) > least
     assert estimated(SMALL, 16, 1000, chunk_rows=400_000, on_gpu=on_gpu) > least
     assert estimated(SMALL | {"samples": 10_000}, 16, 1000, on_gpu=on_gpu) > least
+    assert estimated(SMALL | {"parameter_average": "uniform"}, 16, 1000, on_gpu=on_gpu) > least

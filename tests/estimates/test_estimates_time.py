@@ -1,6 +1,7 @@
 """The estimated time of the missing trials goes by counted work and by the pace that was seen."""
 
 from contextlib import nullcontext
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from gmm_study.estimates.training import training_work
 from gmm_study.study import load_study, make_plan
 from gmm_study.training.hyperparameters import Hyperparameters
 from gmm_study.training.state import TrialState
+from gmm_study.trials.continuable import add_to_index
 from gmm_study.trials.record import RecordStore
 from gmm_study.trials.result import ReplicateResult, TrialResult
 from gmm_study.trials.standing import Standing
@@ -186,3 +188,16 @@ def test_a_limit_of_training_time_limits_the_estimate(planned):
     free, limited = (planned("methods=[gmm]", *more) for more in ((), ("max_seconds=5",)))
     seconds = [study.estimate(ended(LONG)).worker_seconds for study in (free, limited)]
     assert seconds[0] - seconds[1] == close(2 * 2 * LONG)
+
+
+def test_epochs_of_a_shorter_trial_that_will_be_continued_are_not_counted_again(planned):
+    study = planned("methods=[gmm]", "space.learning_rate.grid=[1e-3, 1e-2]")
+    whole = study.estimate(ended(LONG)).worker_seconds
+    config = study.plan.trials[1].config
+    for epochs in (25, 75, 100, 300):
+        settings = replace(config.hyperparameters, max_epochs=epochs)
+        shorter = replace(config, hyperparameters=settings)
+        add_to_index(study.store.file_system, study.store.root, shorter)
+    assert study.estimate(ended(LONG)).worker_seconds == close(whole / 4)
+    scheduled = planned("methods=[gmm]", "scheduler.kind=median")
+    assert scheduled.estimate(ended(LONG)).worker_seconds > whole

@@ -142,6 +142,28 @@ def test_more_replicates_and_more_values_train_only_what_is_new(finished, tmp_pa
     assert len(runs) == 3 * (1 + 3)
 
 
+def test_trials_with_more_epochs_go_on_from_those_with_fewer(finished, tmp_path):
+    bench = Workbench(tmp_path, epochs=6)
+    shutil.copytree(finished[0].folder / "results", tmp_path / "results")
+    before = bench.results()
+    assert "trained 4 of 4 trials" in bench.run("run", "tiny").stdout
+    after = bench.results()
+    assert {trial_id: after[trial_id] for trial_id in before} == before
+    longer = {trial_id: result for trial_id, result in after.items() if trial_id not in before}
+    assert len(longer) == 4
+    for trial_id, result in longer.items():
+        assert figures(result) == undisturbed(bench, trial_id)
+        record = Record.at(str(bench.folder / "results" / trial_id))
+        rows = [row for row in record.metrics().to_pylist() if row["metric"] == "seconds"]
+        shorter = [
+            row
+            for other in before
+            for row in Record.at(str(bench.folder / "results" / other)).metrics().to_pylist()
+        ]
+        first = [row for row in rows if row["epoch"] <= 4]
+        assert all(row in shorter for row in first), "their times are those of the first training"
+
+
 def test_a_trial_that_fails_ends_alone_and_is_trained_again_only_when_asked(tmp_path):
     bench = Workbench(tmp_path)
     bench.write_study(

@@ -9,7 +9,8 @@ from gmm_study.errors import InputError
 from gmm_study.training.state import TrialState
 from gmm_study.trials import continuing
 from gmm_study.trials.config import TrialConfig
-from gmm_study.trials.continuing import INDEX, LONGER
+from gmm_study.trials.continuable import INDEX
+from gmm_study.trials.continuing import LONGER
 from gmm_study.trials.once import run_once
 from gmm_study.trials.record import Record, RecordStore
 from gmm_study.trials.run import TrialRun
