@@ -11,7 +11,7 @@ from docs.generate.coverage import REPETITIONS, SEEDS, cases
 from tests.docs.pages import ROOT
 from tests.z_tests import LIMIT
 
-SHORT = 500
+SHORT = 400
 PAGE = (ROOT / "docs/explanation/statistics.md").read_text(encoding="utf-8")
 CASES = {(case.kind, case.setting): case for case in cases()}
 ROWS = {
@@ -63,7 +63,7 @@ def test_one_t_with_satterthwaites_degrees_of_freedom_covers_less():
         satterthwaite = both**2 / (squares**2 / freedom).sum(1)
         means = (expected @ [1.0, 1.0, -1.0]) ** 0.5 * random.standard_normal(repetitions)
         covered = abs(means) < stats.t.ppf(0.975, satterthwaite) * both**0.5
-        assert 92.0 < 100 * covered.mean() < 93.5
+        assert 91.5 < 100 * covered.mean() < 93.5
 
 
 def test_eight_variations_at_three_seeds_need_three_standard_errors():
