@@ -156,7 +156,10 @@ def hostile_table(proof):
 
 
 @pytest.mark.sampled
-@pytest.mark.parametrize("name", ["config.json", "status.json", "result.json", "metrics.parquet"])
+@pytest.mark.parametrize(
+    "name",
+    ["config.json", "status.json", "result.json", "metrics.parquet", "datapoints.parquet"],
+)
 @pytest.mark.parametrize("kind", ["pickle", "shape", "parquet"])
 def test_a_hostile_record_costs_itself_alone(trained, proof, name, kind, tmp_path, monkeypatch):
     contents = {
@@ -174,6 +177,9 @@ def test_a_hostile_record_costs_itself_alone(trained, proof, name, kind, tmp_pat
     if name in ("result.json", "metrics.parquet"):
         with pytest.raises(ValueError, match=r"."):
             account_of(trained.record, 2)
+    if name == "datapoints.parquet":
+        with pytest.raises(ValueError, match=r"datapoints\.parquet cannot be read"):
+            trained.record.datapoints()
 
 
 def test_a_checkpoint_that_is_a_pickle_is_refused_or_trained_again(trained, proof, tmp_path):

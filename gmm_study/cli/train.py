@@ -194,4 +194,4 @@ def _print_result(result: "TrialResult") -> None:
                 continue
             error = replicate.metrics.get(f"{name}_se", nan)
             shown = f"{value:10.4f}" if isfinite(value) else "not finite"
-            print(f"  {name:18} {shown}" + (f" +- {error:.4f}" if error > 0 else ""))
+            print(f"  {name:22} {shown}" + (f" +- {error:.4f}" if error > 0 else ""))

@@ -118,7 +118,15 @@ def test_a_crash_between_the_two_steps_of_a_checkpoint(tmp_path, fault, expected
 
 
 @pytest.mark.parametrize(
-    "name", ["config.json", "status.json", "result.json", "metrics.parquet", "checkpoint/meta.json"]
+    "name",
+    [
+        "config.json",
+        "status.json",
+        "result.json",
+        "metrics.parquet",
+        "datapoints.parquet",
+        "checkpoint/meta.json",
+    ],
 )
 def test_a_file_of_a_running_trial_half_written(tmp_path, times, fault, expected, name):
     draw, count = random.Random(name), times(10, 1)
@@ -142,7 +150,8 @@ def test_damaged_files_of_finished_records_end_no_command(tmp_path, fault, times
     trials = sorted((tmp_path / "results").glob("[!.]*"))
     commands = [("plan", "tiny"), ("status", "tiny"), ("report", "tiny")]
     damages, count = deque((lambda content, draw: b"", cut, garbage)), times(3, 1)
-    for name in ("config.json", "status.json", "metrics.parquet", "result.json"):
+    names = ("config.json", "status.json", "metrics.parquet", "datapoints.parquet", "result.json")
+    for name in names:
         for damage in list(damages)[:count]:
             for trial in trials[:2]:
                 path = trial / name
@@ -154,7 +163,7 @@ def test_damaged_files_of_finished_records_end_no_command(tmp_path, fault, times
     bench.run("run", "tiny", "--retry-failed")
     assert figures_of_all(bench) == before
     assert set(bench.call("plan", "tiny").stdout.split()) >= {"complete"}
-    fault("files of finished records damaged", 4 * count * 2)
+    fault("files of finished records damaged", len(names) * count * 2)
 
 
 @contextmanager

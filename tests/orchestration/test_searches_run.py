@@ -78,8 +78,8 @@ def test_optuna_and_mlflow_show_the_trials_as_the_records_have_them(finished):
         trial_id: word[state] for trial_id, state in states.items()
     }
     for trial_id, result in bench.results().items():
-        bounds = [r["metrics"]["valid/bound"] for r in result["replicates"].values()]
-        assert shown[trial_id].value == pytest.approx(sum(bounds) / len(bounds), rel=1e-12)
+        values = [r["metrics"]["valid/log_p"] for r in result["replicates"].values()]
+        assert shown[trial_id].value == pytest.approx(sum(values) / len(values), rel=1e-12)
     client = MlflowClient(f"sqlite:///{bench.folder}/mlflow.db")
     runs = client.search_runs([client.get_experiment_by_name("searched").experiment_id])
     parents = [run for run in runs if "replicate" not in run.data.tags]
