@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
+from textwrap import wrap
 from typing import Any
 
 from pydantic import BaseModel
@@ -97,8 +98,15 @@ def study_file() -> str:
             kind = model.model_json_schema()["properties"]["kind"]["const"]
             parts += [f"### `kind: {kind}`\n", f"{prose(inspect.getdoc(model) or '')}\n"]
             parts.append(_fields(model, without="kind"))
-    parts += [SETTINGS, *_settings(), OVERRIDES]
+    parts += [SETTINGS, *_settings(), _stages(), OVERRIDES]
     return "\n".join(filter(None, parts))
+
+
+def _stages() -> str:
+    """Which settings a stage may change."""
+    names = [code(spec.name) for spec in fields(Hyperparameters) if spec.metadata["by_stage"]]
+    text = f"A stage in `stages` can change {', '.join(names[:-1])} and {names[-1]}."
+    return "\n".join(wrap(text, 100, break_on_hyphens=False)) + "\n"
 
 
 def _fields(model: type[BaseModel], without: str = "") -> str:

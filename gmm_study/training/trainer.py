@@ -137,12 +137,28 @@ class Trainer:
             if not all(map(isfinite, (train, *(found[name] for name in needed if found)))):
                 replicate.end(Ending.DIVERGED)
             elif validated:
-                _keep_the_better(replicate, found, group, row)
+                self._keep_the_better(replicate, found, group, row)
                 if self._ends_its_stage(replicate, settings):
                     moving.append(row)
                 if replicate.ending is Ending.EPOCHS and can_be_continued(self.hyperparameters):
                     self.final_states[replicate.index] = group.row_state(row)
         return [*self._staying(group, moving), *self._next_stage(group, moving)]
+
+    def _keep_the_better(
+        self, replicate: Replicate, found: Mapping[str, float], group: ReplicateGroup, row: int
+    ) -> None:
+        """Keep the raw or the averaged parameters of an epoch, if one of them is the best so far.
+
+        They are named only if some stage has an average.
+        """
+        criterion = criterion_of(group.hyperparameters)
+        two_kinds = any(stage.parameter_average != "none" for stage in self.stages)
+        parameters = partial(group.parameters_of, row)
+        raw = "raw" if two_kinds else None
+        replicate.keep_if_better(found[criterion], found["bound"], parameters, raw)
+        if f"bound{AVERAGED}" in found:
+            values = found[f"{criterion}{AVERAGED}"], found[f"bound{AVERAGED}"]
+            replicate.keep_if_better(*values, partial(group.averaged_of, row), "averaged")
 
     def _ends_its_stage(self, replicate: Replicate, settings: Hyperparameters) -> bool:
         """End a replicate that is done; gives whether it goes on to a further stage instead."""
@@ -184,18 +200,6 @@ class Trainer:
             replicate.seconds += seconds
             replicate.begin_stage(found[criterion_of(following.hyperparameters)], found["bound"])
         return self._staying(following, [])
-
-
-def _keep_the_better(
-    replicate: Replicate, found: Mapping[str, float], group: ReplicateGroup, row: int
-) -> None:
-    """Keep the raw or the averaged parameters of an epoch, if one of them is the best so far."""
-    criterion, raw = criterion_of(group.hyperparameters), None if group.average is None else "raw"
-    parameters = partial(group.parameters_of, row)
-    replicate.keep_if_better(found[criterion], found["bound"], parameters, raw)
-    if f"bound{AVERAGED}" in found:
-        values = found[f"{criterion}{AVERAGED}"], found[f"bound{AVERAGED}"]
-        replicate.keep_if_better(*values, partial(group.averaged_of, row), "averaged")
 
 
 def _by_replicate(estimates: Mapping[str, Tensor]) -> list[dict[str, float]]:

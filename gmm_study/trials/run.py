@@ -307,6 +307,7 @@ class TrialRun:
 
 def _rise_of(replicate: Replicate, settings: Hyperparameters) -> dict[str, float]:
     """The slope of its validation criterion at the end, nats per epoch, if it has one."""
-    averaged = AVERAGED if replicate.kept == "averaged" else ""
-    found = rise(replicate.points(f"{criterion_of(settings)}{averaged}"))
+    criterion = criterion_of(settings)
+    averaged = replicate.points(f"{criterion}{AVERAGED}") if replicate.kept == "averaged" else []
+    found = rise(averaged or replicate.points(criterion))
     return dict(zip(("valid/rise", "valid/rise_se"), found, strict=True)) if found else {}

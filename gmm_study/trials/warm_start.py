@@ -56,7 +56,10 @@ def _find(named: str, beside: Record) -> tuple[Folder, dict[str, bytes]]:
     else:
         places = [Folder.at(f"{named}/checkpoint"), Folder.at(named)]
     for folder in places:
-        content = {name: folder.read_file(name) for name in (META_FILE, MODEL_FILE)}
+        try:
+            content = {name: folder.read_file(name) for name in (META_FILE, MODEL_FILE)}
+        except OSError as error:
+            raise InputError(f"warm_start: '{named}' cannot be read: {error}") from None
         found = {name: each for name, each in content.items() if each is not None}
         if len(found) == len(content):
             return folder, found

@@ -6,7 +6,9 @@ import pytest
 import safetensors.numpy
 
 from gmm_study.errors import InputError
+from gmm_study.training.checkpoint import TRAINING_FILE, checkpoint_files, continue_training
 from gmm_study.training.state import TrialState
+from gmm_study.training.trainer import Trainer
 from gmm_study.trials import continuing
 from gmm_study.trials.config import TrialConfig
 from gmm_study.trials.continuable import INDEX
@@ -14,7 +16,13 @@ from gmm_study.trials.continuing import LONGER
 from gmm_study.trials.once import run_once
 from gmm_study.trials.record import Record, RecordStore
 from gmm_study.trials.run import TrialRun
-from tests.training.small import a_dataset, some_hyperparameters
+from tests.training.small import (
+    SideBySide,
+    a_dataset,
+    assert_same_progress,
+    some_hyperparameters,
+    train,
+)
 
 DATA = a_dataset()
 SHORT, LONG = 4, 7
@@ -257,3 +265,13 @@ def test_a_folder_loses_no_replicate_and_takes_no_shorter_trial(tmp_path):
     for config in (a_config(SHORT - 1), a_config(LONG, seed=1), a_config(LONG, schedule="linear")):
         with pytest.raises(InputError, match=r"^output: .*another configuration"):
             run_once(config, DATA, 2, tmp_path, device="cpu")
+
+
+@pytest.mark.parametrize("kind", [Trainer, SideBySide])
+def test_replicates_in_one_group_are_continued_as_those_in_groups_of_their_own(kind):
+    settings = {"patience": 3, "learning_rate": 0.1, "samples": 2}
+    short, long = (some_hyperparameters(max_epochs=each, **settings) for each in (SHORT, 20))
+    shorter = train(kind(short, DATA, range(4)))
+    longer = kind(long, DATA, range(4))
+    continue_training(longer, checkpoint_files(shorter)[TRAINING_FILE])
+    assert_same_progress(train(longer), train(kind(long, DATA, range(4))))

@@ -372,3 +372,18 @@ def test_a_device_that_is_not_there_is_refused(monkeypatch):
     for name in ("cuda", "tpu"):
         with pytest.raises(InputError, match=f"^device: '{name}'.*cpu"):
             choose_device(name)
+
+
+@pytest.mark.parametrize(("rate", "kept"), [(30.0, "averaged"), (1e-4, "raw")])
+def test_what_was_kept_is_named_where_only_an_earlier_stage_has_an_average(tmp_path, rate, kept):
+    stages = [
+        {"max_epochs": 9, "parameter_average": "exponential", "average_decay": 0.8},
+        {"max_epochs": 6, "optimizer": "sgd", "learning_rate": rate, "patience": 9},
+    ]
+    record = Record.at(str(tmp_path))
+    finish(TrialRun(a_config(stages=stages, learning_rate=0.2), DATA, [0], record))
+    (replicate,) = record.result().replicates.values()
+    assert (replicate.kept, replicate.epochs) == (kept, 15)
+    assert np.isfinite(replicate.metrics["valid/rise"]), (
+        "of the raw ones, as the stage has no other"
+    )
