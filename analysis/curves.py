@@ -1,4 +1,4 @@
-"""Learning curves: the mean validation bound over replicates by epoch, and its last slope."""
+"""Learning curves: the mean validation criterion by epoch and by training time, and its slope."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,8 +8,10 @@ import pandas as pd
 
 from analysis.cells import trials_of_cells
 from analysis.frames import Records
+from analysis.labels import LOG_P
 from analysis.selection import CELL
 from gmm_study.study.plan import Plan
+from gmm_study.training.hyperparameters import Hyperparameters
 from gmm_study.training.state import TrialState
 from gmm_study.trials.averages import mean_and_standard_error
 
@@ -20,12 +22,15 @@ FEWEST_EPOCHS = 5
 
 @dataclass(frozen=True)
 class LearningCurve:
-    """The validation bound of one trial: a row per epoch, `mean` and `standard_error` in nats.
+    """The validation criterion of one trial: a row per validated epoch.
 
+    `epochs` has `epoch`, `mean` and `standard_error` in nats, and `seconds`, the mean over the
+    replicates of their training time so far (NaN in records from before it was stored).
+    `criterion` is what is shown: `bound`, `log_p`, or `criterion` with a K of its own.
     The mean is over `replicates`, up to the last epoch that all of them reached; `longest` is the
     last epoch that any of them reached. `left_out` replicates diverged or have a bound that is not
     finite, and `stopped` of the others ended by patience. `best` is the mean over replicates of the
-    best bound of each, and `best_error` its standard error.
+    best value of each, and `best_error` its standard error.
     """
 
     dataset: str
@@ -38,12 +43,18 @@ class LearningCurve:
     longest: int
     best: float
     best_error: float
+    criterion: str
     epochs: pd.DataFrame
 
     @property
     def shown(self) -> int:
         """The last epoch that all replicates reached."""
         return int(self.epochs["epoch"].iloc[-1])
+
+    @property
+    def has_seconds(self) -> bool:
+        """Whether the training time of its epochs is known."""
+        return bool(self.epochs["seconds"].notna().all())
 
     def last_slope(self) -> tuple[float, int]:
         """Nats per epoch by least squares over the last tenth of the epochs, and their number.
@@ -71,7 +82,8 @@ def learning_curves(
         chosen = cell["trial_id"] if cell["complete"] else trials[0] if len(trials) == 1 else None
         if chosen is not None:
             shown.append((cell, str(chosen)))
-    values = _validation_bounds(records, [trial_id for _, trial_id in shown])
+    criteria = _criteria(plan, {trial_id for _, trial_id in shown})
+    values, seconds = _values_and_seconds(records, criteria)
     curves = []
     for cell, trial_id in shown:
         ended = rows[rows["trial_id"] == trial_id].drop_duplicates("replicate")
@@ -82,7 +94,8 @@ def learning_curves(
         own = own[~own["replicate"].isin(lost)]
         if len(own):
             stopped = stopped_early(plan, ended[~ended["replicate"].isin(lost)])
-            curves.append(_curve(own, cell, len(lost), int(stopped.sum())))
+            known = cell | {"criterion": criteria[trial_id]}
+            curves.append(_curve(own, seconds, known, len(lost), int(stopped.sum())))
     return curves
 
 
@@ -98,18 +111,50 @@ def stopped_early(plan: Plan, ended: pd.DataFrame) -> pd.Series:
     return (ended["replicate_state"] == TrialState.COMPLETE) & (before | waited).fillna(True)
 
 
-def _validation_bounds(records: Records, trial_ids: list[str]) -> pd.DataFrame:
-    curves = records.curves(dict.fromkeys(trial_ids))
-    return curves[(curves["split"] == "valid") & (curves["metric"] == "bound")]
+def criterion_of(settings: Hyperparameters) -> str:
+    """The metric of the curve by which training stops, in its last stage."""
+    last = settings.stage_list[-1]
+    return last.criterion if last.criterion_samples is None else "criterion"
+
+
+def _criteria(plan: Plan, trial_ids: set[str]) -> dict[str, str]:
+    """The metric of each trial's curve."""
+    return {
+        trial.config.trial_id: criterion_of(trial.config.hyperparameters)
+        for trial in plan.trials
+        if trial.config.trial_id in trial_ids
+    }
+
+
+def _values_and_seconds(
+    records: Records, criteria: dict[str, str]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The rows of the criterion of each trial, and those of its training time."""
+    curves = records.curves(criteria)
+    metric, valid = curves["metric"].astype("string"), curves["split"] == "valid"
+    wanted = curves["trial_id"].astype("string").map(criteria)
+    return curves[valid & (metric == wanted)], curves[~valid & (metric == "seconds")]
 
 
 def _curve(
-    values: pd.DataFrame, cell: dict[Any, Any], left_out: int, stopped: int
+    values: pd.DataFrame,
+    seconds: pd.DataFrame,
+    cell: dict[Any, Any],
+    left_out: int,
+    stopped: int,
 ) -> LearningCurve:
     ends = values.groupby("replicate")["epoch"].max()
     common = values[values["epoch"] <= ends.min()]
-    by_epoch = common.groupby("epoch")["value"]
-    epochs = pd.DataFrame({"mean": by_epoch.mean(), "standard_error": by_epoch.sem(ddof=1)})
+    keys = ["trial_id", "replicate", "epoch"]
+    times = seconds.set_index(keys)["value"].reindex(pd.MultiIndex.from_frame(common[keys]))
+    by_epoch = common.assign(seconds=times.to_numpy()).groupby("epoch")
+    epochs = pd.DataFrame(
+        {
+            "mean": by_epoch["value"].mean(),
+            "standard_error": by_epoch["value"].sem(ddof=1),
+            "seconds": by_epoch["seconds"].agg(lambda own: own.mean(skipna=False)),
+        }
+    )
     best, best_error = mean_and_standard_error(values.groupby("replicate")["value"].max())
     return LearningCurve(
         dataset=cell["dataset"],
@@ -122,5 +167,18 @@ def _curve(
         longest=int(ends.max()),
         best=best,
         best_error=best_error,
+        criterion=cell["criterion"],
         epochs=epochs.reset_index(),
     )
+
+
+def quality_points(rows: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
+    """The complete cells of test log p with the `seconds` of training of a replicate, the mean.
+
+    `rows` are the planned replicates (`join`), `cells` their summary (`summarise`).
+    """
+    once = rows.drop_duplicates(["trial_id", "replicate"])
+    seconds = once.groupby("trial_id")["seconds"].mean()
+    known = cells[(cells["metric"] == LOG_P) & (cells["n"] > 0)]
+    known = known.assign(seconds=known["trial_id"].map(seconds).astype("float64"))
+    return known[known["seconds"].notna()]

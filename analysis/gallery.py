@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from analysis.costs import SAME
-from analysis.curves import learning_curves
+from analysis.curves import LearningCurve, learning_curves, quality_points
 from analysis.figures.along_axis import draw, draw_ess, draw_likelihoods
 from analysis.figures.costs import draw_costs, what_intervals_are
-from analysis.figures.curves import draw_curves
+from analysis.figures.curves import draw_curves, what_is_shown
 from analysis.figures.datasets import draw_datasets
+from analysis.figures.quality import draw_quality
 from analysis.figures.search import draw_importance, draw_trials, shown
 from analysis.findings import Findings
 from analysis.labels import ESS, ESS_STAR, LOG_P, LOG_P_STAR, LOG_P_TILDE, axis_label
@@ -26,6 +27,8 @@ from gmm_study.training.methods import method_named
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+MOST_PAIRS = 3
+"""With more data sets, curves by epoch and by training time are two figures."""
 MOST_VALUES = 5
 """Largest number of values of the axis that the learning curves show."""
 
@@ -47,7 +50,7 @@ def pictures_of(found: Findings, problems: list[str] | None = None) -> list[Pict
     in one kind of figure becomes a line in that list and the other kinds are still there.
     """
     pictures: list[Picture] = []
-    for kind in (_result, _likelihoods, _ess, _curves, _searches):
+    for kind in (_result, _likelihoods, _ess, _curves, _quality, _searches):
         with noted(f"figures: {kind.__name__.strip('_')}", problems):
             pictures += kind(found)
     names = _file_names(pictures)
@@ -163,19 +166,69 @@ def _curves(found: Findings) -> Iterator[Picture]:
     curves = [curve for curve in curves if curve.x in chosen]
     ends = sorted({curve.shown for curve in curves})
     last = f"epoch {ends[0]}" if len(ends) == 1 else f"epochs {ends[0]} to {ends[-1]}"
+    shown_here = what_is_shown(curves)
     caption = (
-        f"Validation bound in nats by epoch, of the trials behind the cells, up to {last}: mean "
+        f"{shown_here.capitalize()} in nats, of the trials behind the cells, up to {last}: mean "
         "over replicates, with a band of ± one standard error. A curve ends where its first "
-        "replicate ended. Bounds of different methods are different quantities and cannot be "
-        "compared."
+        "replicate ended."
     )
+    if any(curve.criterion == "bound" for curve in curves):
+        caption += " Bounds of different methods are different quantities and cannot be compared."
     if len(chosen) < len(values):
         axis = axis_label(found.plan.x or "")
         caption += f" {len(chosen)} of the {len(values)} values of {axis} are shown."
     if lost := sum(curve.left_out for curve in curves):
         caption += f" Left out: {lost} replicates that diverged or have a bound that is not finite."
-    draw_it = partial(draw_curves, curves, found.plan.x)
-    yield Picture("curves", "Validation bound by epoch", caption, draw_it)
+    yield from _curve_pictures(found, curves, shown_here.capitalize(), caption)
+
+
+def _curve_pictures(
+    found: Findings, curves: Sequence[LearningCurve], title: str, caption: str
+) -> Iterator[Picture]:
+    """By epoch and by training time: in one figure for few data sets, otherwise in two."""
+    draw_it, timed = partial(draw_curves, curves, found.plan.x), _timed(curves)
+    if not timed:
+        missing = f"{caption} The training time by epoch is not recorded."
+        yield Picture("curves", f"{title} by epoch", missing, draw_it)
+    elif len({curve.dataset for curve in curves}) <= MOST_PAIRS:
+        both = f"{caption} Left: by epoch. {timed.replace('By', 'Right: by', 1)}"
+        draw_it = partial(draw_it, against=("epoch", "seconds"))
+        yield Picture("curves", f"{title} by epoch and by training time", both, draw_it)
+    else:
+        yield Picture("curves", f"{title} by epoch", caption, draw_it)
+        draw_it = partial(draw_it, against=("seconds",))
+        text = f"The same curves. {timed}"
+        yield Picture("curves by time", f"{title} by training time", text, draw_it)
+
+
+def _timed(curves: Sequence[LearningCurve]) -> str:
+    """What the training time is, and which curves lack it; empty if all do."""
+    lacking = sum(not curve.has_seconds for curve in curves)
+    if lacking == len(curves):
+        return ""
+    text = (
+        "By training time in seconds, validation included, mean over replicates; it depends on the "
+        "machine and on what else ran there."
+    )
+    if lacking:
+        text += f" Left out: {lacking} of {len(curves)} curves, of records without training time."
+    return text
+
+
+def _quality(found: Findings) -> Iterator[Picture]:
+    """What the training time buys; unlike bounds, log p compares across methods and K."""
+    points = quality_points(found.rows, found.cells)
+    if points.empty:
+        return
+    caption = (
+        "Test log p in nats against the training time of a replicate in seconds, validation "
+        "included, of the trials behind the cells. It depends on the machine and on what else ran "
+        f"there, and does not include the search.{_error(found)}"
+    )
+    if found.plan.x:
+        caption += f" The numbers are values of {axis_label(found.plan.x)}."
+    draw_it = partial(draw_quality, found.plan, points)
+    yield Picture("quality", "Test log p against training time", caption, draw_it)
 
 
 def _searches(found: Findings) -> Iterator[Picture]:

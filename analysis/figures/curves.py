@@ -1,7 +1,8 @@
-"""The figure of learning curves: the validation bound by epoch, a panel per data set."""
+"""The figure of learning curves: the validation criterion by epoch and by training time."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from itertools import product
+from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
@@ -12,6 +13,7 @@ from analysis.figures.style import (
     add_legend,
     grid_of_panels,
     look,
+    say_instead,
     styled,
     words,
 )
@@ -25,24 +27,33 @@ START = 0.1
 """Fraction of the epochs, at the steep start, that may lie below the panel."""
 LONG_NAME = 30
 """With longer names, in letters, the legend has one name per line."""
+LOG_SCALE_FROM = 4.0
+"""Training time is on a logarithmic axis if the longest over the shortest exceeds this."""
 _LINES = ("-", "--", ":", "-.")
+Against = Literal["epoch", "seconds"]
 
 
 @styled()
-def draw_curves(curves: Sequence[LearningCurve], axis: str | None) -> "Figure":
+def draw_curves(
+    curves: Sequence[LearningCurve], axis: str | None, against: Sequence[Against] = ("epoch",)
+) -> "Figure":
     """Mean over replicates in nats, ± one standard error as a band.
 
-    A panel says up to which epoch a curve lies below it, and how far. Without an axis, each method
-    has a colour; along an axis, each value has a colour and each method a line style.
+    A panel per data set, or two with both abscissae of `against` side by side; curves without
+    training time are left out against it. A panel says up to which epoch a curve lies below it, and
+    how far. Without an axis, each method has a colour; along an axis, each value has a colour and
+    each method a line style.
     """
     datasets = list(dict.fromkeys(curve.dataset for curve in curves))
-    looks = _looks(curves, axis)
-    figure, panels = grid_of_panels(len(datasets), 2.1 if len(datasets) > 1 else 3.2)
-    for dataset, panel in zip(datasets, panels, strict=True):
-        _panel(panel, [curve for curve in curves if curve.dataset == dataset], axis, looks)
+    looks, places = _looks(curves, axis), list(product(datasets, against))
+    across = 2 if len(against) > 1 else 3
+    figure, panels = grid_of_panels(len(places), 2.1 if len(places) > 1 else 3.2, across)
+    for (dataset, name), panel in zip(places, panels, strict=True):
+        own = [curve for curve in curves if curve.dataset == dataset]
+        _panel(panel, own, axis, looks, name)
         panel.set_title(words(dataset))
-    figure.supxlabel("epoch", fontsize=8)
-    figure.supylabel("validation bound (nats)", fontsize=8)
+        panel.set_xlabel(name if name == "epoch" else "training time (seconds)")
+    figure.supylabel(f"{what_is_shown(curves)} (nats)", fontsize=8)
     add_legend(figure, looks, columns=1 if max(map(len, looks)) > LONG_NAME else 3)
     return figure
 
@@ -52,13 +63,14 @@ def _panel(
     curves: Sequence[LearningCurve],
     axis: str | None,
     looks: dict[str, dict[str, Any]],
+    against: Against,
 ) -> None:
-    from matplotlib.ticker import MaxNLocator
-
     floors, tops = [], []
     steep = int(START * max(len(curve.epochs) for curve in curves))
     for curve in curves:
-        epochs, mean = curve.epochs["epoch"].astype(int), curve.epochs["mean"]
+        epochs, mean = curve.epochs[against], curve.epochs["mean"]
+        if against == "seconds" and not curve.has_seconds:
+            continue
         error = curve.epochs["standard_error"].fillna(0.0)
         name = _name(curve, axis)
         marker = "o" if len(epochs) == 1 else ""
@@ -67,13 +79,38 @@ def _panel(
         panel.fill_between(epochs, mean - error, mean + error, color=colour, alpha=0.2, linewidth=0)
         floors.append((mean - error).iloc[min(steep, len(mean) // 2) :].min())
         tops.append((mean + error).max())
+    if not floors:
+        say_instead(panel, "training time not recorded")
+        panel.set_yticks([])
+        return
     low, high = min(floors), max(tops)
     margin = 0.05 * (high - low) or 0.5
     panel.set_ylim(low - margin, high + margin)
     style: dict[str, Any] = {"transform": panel.transAxes, "ha": "right", "fontsize": 6.5}
-    panel.text(0.98, 0.03, _below(curves, low - margin), **style)
-    panel.xaxis.set_major_locator(MaxNLocator(integer=True))
+    if against == "epoch":
+        panel.text(0.98, 0.03, _below(curves, low - margin), **style)
+    _scale(panel, curves, against)
     add_grid(panel, "both")
+
+
+def _scale(panel: "Axes", curves: Sequence[LearningCurve], against: Against) -> None:
+    """Whole epochs; training times that differ much on a logarithmic axis."""
+    from matplotlib.ticker import MaxNLocator
+
+    if against == "epoch":
+        panel.xaxis.set_major_locator(MaxNLocator(integer=True))
+        return
+    ends = [float(curve.epochs["seconds"].iloc[-1]) for curve in curves if curve.has_seconds]
+    if min(ends) > 0 and max(ends) / min(ends) > LOG_SCALE_FROM:
+        panel.set_xscale("log")
+        panel.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+
+
+def what_is_shown(curves: Sequence[LearningCurve]) -> str:
+    """`validation bound`, or `validation log p` if training stops by that."""
+    names = {"bound": "bound", "log_p": "log p"}
+    shown = dict.fromkeys(names.get(curve.criterion, "criterion") for curve in curves)
+    return f"validation {' or '.join(shown)}"
 
 
 def _below(curves: Sequence[LearningCurve], floor: float) -> str:

@@ -102,7 +102,7 @@ def test_figures_take_the_colours_of_the_page(page_file, visit):
 def test_the_page_says_verdict_figures_failures_and_how_to_run_it_again(page_file, visit):
     page, _ = visit(page_file)
     assert "gmm gains 2.00 ± 0.00" in page.inner_text("#verdict")
-    assert page.locator("figure svg").count() == page.locator("figcaption").count() == 3
+    assert page.locator("figure svg").count() == page.locator("figcaption").count() == 4
     failures = page.inner_text("#failures")
     assert "out of <memory> & patience" in failures
     assert "1 of 3 replicates" in failures

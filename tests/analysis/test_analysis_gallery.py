@@ -60,7 +60,7 @@ def test_gmm_has_its_three_likelihoods_and_both_sample_sizes(lab, gallery):
     for trial in plan.trials:
         lab.write(trial.config, *[gmm(-21.0, -20.0 + trial.axes["layers.depth"])] * 3)
     pictures = gallery(plan)
-    assert set(pictures) == {"result", "likelihoods-gmm", "ess"}
+    assert set(pictures) == {"result", "likelihoods-gmm", "ess", "quality"}
     (panel,) = pictures["likelihoods-gmm"].draw().axes
     heights = [list(own.lines[0].get_ydata()) for own in panel.containers]
     assert heights == [[-19, -18, -17], [-19.5, -18.5, -17.5], [-18.9, -17.9, -16.9]]
@@ -74,7 +74,7 @@ def test_a_method_without_a_p_star_has_no_figure_of_it(lab, gallery):
     plan = lab.plan(methods=["rws"])
     lab.write(plan.trials[0].config, *[gmm(-21.0, -20.0)] * 3)  # an old record may say more
     pictures = gallery(plan)
-    assert set(pictures) == {"result", "ess"}
+    assert set(pictures) == {"result", "ess", "quality"}
     assert "p*" not in pictures["ess"].caption
 
 
@@ -99,7 +99,7 @@ def test_a_study_without_a_search_has_no_figures_of_one(lab, gallery):
         lab.write(trial.config, *[gmm(-21.0, -20.0)] * 3)
         lab.write_curve(trial.config, *[[-30.0, -25.0, -21.0]] * 3)
     pictures = gallery(plan)
-    assert set(pictures) == {"result", "likelihoods-gmm", "ess", "curves"}
+    assert set(pictures) == {"result", "likelihoods-gmm", "ess", "curves", "quality"}
     assert "up to epoch 3" in pictures["curves"].caption
 
 

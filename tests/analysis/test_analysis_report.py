@@ -20,7 +20,9 @@ pytestmark = pytest.mark.figure
 DEPTHS = {"layers.depth": {"grid": [1, 2, 3]}}
 SIZES = {"layers": {"first": 8, "last": 4}}
 FILES = ["index.html", "report.json", "table.csv", "table.md", "table.tex"]
-FIGURES = [f"{name}.{kind}" for name in ("ess", "result") for kind in ("pdf", "png", "svg")]
+FIGURES = [
+    f"{name}.{kind}" for name in ("ess", "quality", "result") for kind in ("pdf", "png", "svg")
+]
 
 
 @pytest.fixture

@@ -1,0 +1,97 @@
+"""Validation by training time, and test log p against it."""
+
+import pytest
+
+from analysis import find, join, load, summarise
+from analysis.curves import learning_curves, quality_points
+from analysis.gallery import pictures_of
+from gmm_study.trials.config import TrialConfig
+
+SIZES = {"layers": {"first": 8, "last": 4}}
+DEPTHS = {"layers.depth": {"grid": [1, 2]}}
+
+
+@pytest.fixture
+def write(lab, figures):
+    """Writes a record of two replicates of three epochs; `seconds` are those of each epoch."""
+
+    def _write(config: TrialConfig, *seconds: list[float], metric: str = "bound"):
+        lab.write(config, *[figures(-21.0, -20.0)] * len(seconds))
+        values = [-30.0, -25.0, -21.0]
+        lab.store.record(config.trial_id).write_metrics(
+            {"replicate": number, "epoch": epoch} | row
+            for number, own in enumerate(seconds)
+            for epoch in (1, 2, 3)
+            for row in (
+                {"split": "valid", "metric": metric, "value": values[epoch - 1] + number},
+                *(
+                    [{"split": "train", "metric": "seconds", "value": own[epoch - 1]}]
+                    if own
+                    else []
+                ),
+            )
+        )
+
+    return _write
+
+
+@pytest.fixture
+def curves(lab):
+    def _curves(plan):
+        records = load(lab.store)
+        rows = join(plan, records)
+        return learning_curves(plan, records, rows, summarise(plan, rows))
+
+    return _curves
+
+
+def test_a_point_of_a_curve_is_the_mean_of_values_and_of_times_at_an_epoch(lab, write, curves):
+    plan = lab.plan(replicates=2)
+    write(plan.trials[0].config, [1.0, 2.0, 3.0], [3.0, 6.0, 9.0])
+    (curve,) = curves(plan)
+    assert curve.has_seconds
+    assert list(curve.epochs["seconds"]) == [2.0, 4.0, 6.0]
+    assert list(curve.epochs["mean"]) == [-29.5, -24.5, -20.5]
+
+
+def test_a_curve_without_the_time_of_every_replicate_has_none(lab, write, curves):
+    plan = lab.plan(replicates=2)
+    write(plan.trials[0].config, [1.0, 2.0, 3.0], [])
+    assert not curves(plan)[0].has_seconds
+
+
+def test_the_curve_is_of_the_criterion_by_which_training_stops(lab, write, curves):
+    plan = lab.plan(replicates=1, fixed={"criterion": "log_p"})
+    write(plan.trials[0].config, [1.0, 2.0, 3.0], metric="log_p")
+    (curve,) = curves(plan)
+    assert (curve.criterion, curve.shown) == ("log_p", 3)
+
+
+@pytest.mark.figure
+def test_curves_by_time_stand_beside_those_by_epoch_and_old_records_are_left_out(lab, write):
+    plan = lab.plan(replicates=2, space=DEPTHS, fixed=SIZES)
+    for trial in plan.trials:
+        old = trial.axes["layers.depth"] == 1
+        write(trial.config, *([[], []] if old else [[1.0, 2.0, 3.0], [3.0, 6.0, 9.0]]))
+    picture = {each.name: each for each in pictures_of(find(plan, lab.store))}["curves"]
+    assert "Left out: 1 of 2 curves, of records without training time." in picture.caption
+    by_epoch, by_time = picture.draw().axes
+    assert [list(line.get_xdata()) for line in by_epoch.lines] == [[1, 2, 3], [1, 2, 3]]
+    assert [list(line.get_xdata()) for line in by_time.lines] == [[2.0, 4.0, 6.0]]
+
+
+@pytest.mark.figure
+def test_without_any_training_time_the_caption_says_so(lab, write):
+    plan = lab.plan(replicates=1)
+    write(plan.trials[0].config, [])
+    picture = {each.name: each for each in pictures_of(find(plan, lab.store))}["curves"]
+    assert picture.caption.endswith("The training time by epoch is not recorded.")
+    assert len(picture.draw().axes) == 1
+
+
+def test_quality_is_test_log_p_by_the_mean_time_of_a_replicate(lab, figures):
+    plan = lab.plan(replicates=2, space=DEPTHS, fixed=SIZES)
+    lab.write(plan.trials[0].config, figures(-21.0, -20.0), figures(-21.0, -19.0))
+    rows = join(plan, load(lab.store))
+    points = quality_points(rows, summarise(plan, rows))
+    assert points[["x", "mean", "seconds"]].values.tolist() == [[1, -19.5, 3.2]]
