@@ -11,14 +11,14 @@ import numpy as np
 import pandas as pd
 
 from analysis.bias import bias_conditions
+from analysis.choice_noise import choice_conditions
 from analysis.collapse import collapsed_replicates
 from analysis.differences import LogP
 from analysis.labels import LOG_P
 from analysis.places import counted, listed, place_of, size_range
 from gmm_study.study.plan import Plan
 from gmm_study.training.state import Ending
-
-VALID_LOG_P = "valid/log_p"
+from gmm_study.trials.selection import VALID_LOG_P
 
 RISE, GAP = "valid/rise", f"{LOG_P}_gap"
 ERRORS_OF_A_RISE = 2.0
@@ -56,6 +56,7 @@ def conditions(
         *_still_rising(plan, behind),
         *_collapsed(plan, behind, shown),
         *bias_conditions(plan, rows, cells),
+        *choice_conditions(plan, rows, shown, log_p),
         *_unknown(behind, chosen=bool((shown["candidates"] > 1).any())),
     ]
 

@@ -7,6 +7,7 @@ from functools import partial
 import pandas as pd
 
 from analysis.bias import with_bias
+from analysis.budget import budgets
 from analysis.cells import summarise
 from analysis.collapse import mark_collapsed_costs
 from analysis.comparison import compare
@@ -17,6 +18,7 @@ from analysis.frames import Records, load
 from analysis.labels import ALL_METRICS, METRICS
 from analysis.planned import join
 from analysis.reading import UNREADABLE, line
+from analysis.spent import Spent, budget_sentence, spent_by_method, spent_of_trials
 from analysis.tables.costs import lay_out_costs
 from analysis.tables.errors import lay_out_errors
 from analysis.tables.layout import Table, lay_out
@@ -32,8 +34,9 @@ class Findings:
 
     `rows` are the replicates (`join`), `all_cells` their summary (`summarise`) for all metrics and
     `cells` for log p and the bound, `costs` those of variations (`costs_of_variations`), `compared`
-    the comparison with the published figures (`compare`), `sentences` the verdict, and
-    `conditions` what it depends on.
+    the comparison with the published figures (`compare`), `sentences` the verdict,
+    `conditions` what it depends on, `budget` the expected best trial by the budget (`budgets`), and
+    `spent` what was spent on each method.
     """
 
     plan: Plan
@@ -46,6 +49,8 @@ class Findings:
     tables: tuple[Table, ...]
     sentences: tuple[str, ...]
     conditions: tuple[str, ...]
+    budget: pd.DataFrame
+    spent: Mapping[str, Spent]
 
 
 def find(plan: Plan, store: RecordStore | str) -> Findings:
@@ -61,6 +66,14 @@ def find(plan: Plan, store: RecordStore | str) -> Findings:
     cells = all_cells[all_cells["metric"].isin(METRICS)].reset_index(drop=True)
     costs = mark_collapsed_costs(costs_of_variations(plan, rows, cells, log_p), rows)
     sentences = tuple(verdict(plan, rows, cells, log_p))
+    depends_on = tuple(conditions(plan, rows, all_cells, log_p))
+    spent = spent_of_trials(plan, records, rows)
+    by_method = spent_by_method(plan, spent)
+    tables = (
+        *lay_out_costs(plan, costs),
+        *lay_out(plan, cells),
+        *lay_out_errors(plan, cells),
+    )
     return Findings(
         plan=plan,
         records=replace(records, warnings=(*records.warnings, *problems)),
@@ -69,13 +82,11 @@ def find(plan: Plan, store: RecordStore | str) -> Findings:
         all_cells=all_cells,
         costs=costs,
         compared=compare(plan, rows, all_cells),
-        tables=(
-            *lay_out_costs(plan, costs),
-            *lay_out(plan, cells),
-            *lay_out_errors(plan, cells),
-        ),
+        tables=tuple(table.with_sentence(budget_sentence(by_method)) for table in tables),
         sentences=sentences,
-        conditions=tuple(conditions(plan, rows, all_cells, log_p)),
+        conditions=depends_on,
+        budget=budgets(plan, rows, spent),
+        spent=by_method,
     )
 
 

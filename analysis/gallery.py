@@ -13,6 +13,7 @@ import pandas as pd
 from analysis.costs import SAME
 from analysis.curves import LearningCurve, learning_curves, quality_points
 from analysis.figures.along_axis import draw, draw_ess, draw_likelihoods
+from analysis.figures.budget import draw_budget
 from analysis.figures.costs import draw_costs, what_intervals_are
 from analysis.figures.curves import draw_curves, what_is_shown
 from analysis.figures.datasets import draw_datasets
@@ -23,6 +24,7 @@ from analysis.labels import ESS, ESS_STAR, LOG_P, LOG_P_STAR, LOG_P_TILDE, axis_
 from analysis.reading import line
 from analysis.searched import SearchedCell, searched_cells, selected_by
 from gmm_study.training.methods import method_named
+from gmm_study.trials.selection import VALID_BOUND
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -50,7 +52,7 @@ def pictures_of(found: Findings, problems: list[str] | None = None) -> list[Pict
     in one kind of figure becomes a line in that list and the other kinds are still there.
     """
     pictures: list[Picture] = []
-    for kind in (_result, _likelihoods, _ess, _curves, _quality, _searches):
+    for kind in (_result, _likelihoods, _ess, _curves, _quality, _budget, _searches):
         with noted(f"figures: {kind.__name__.strip('_')}", problems):
             pictures += kind(found)
     names = _file_names(pictures)
@@ -229,6 +231,38 @@ def _quality(found: Findings) -> Iterator[Picture]:
         caption += f" The numbers are values of {axis_label(found.plan.x)}."
     draw_it = partial(draw_quality, found.plan, points)
     yield Picture("quality", "Test log p against training time", caption, draw_it)
+
+
+def _budget(found: Findings) -> Iterator[Picture]:
+    """What a search of n trials can expect, by trials and by core-seconds."""
+    budget = found.budget
+    if budget.empty:
+        return
+    caption = (
+        "Expected best trial of the first n by the mean over replicates on validation data, from "
+        f"{_range(budget['of'].tolist())} trials that have ended per cell, as if they were n "
+        "different ones drawn at random (Dodge et al. 2019; Tang et al. 2020). Bands: the "
+        "middle half of such draws. Dotted: the best so far in the order of the proposals."
+    )
+    if found.plan.study.is_adaptive:
+        caption += " An adaptive search does not draw at random, so the dotted line is what it did."
+    cells = budget.drop_duplicates(["dataset", "method", "x"])
+    if without := int(cells["without_value"].sum()):
+        caption += (
+            f" Trials that were stopped early, diverged or failed ({without}) count as no better "
+            "than the worst of the others."
+        )
+    if VALID_BOUND in set(budget["criterion"]):
+        caption += " Bounds of different methods are different quantities and cannot be compared."
+    draw_it = partial(draw_budget, budget, found.plan.x)
+    title = "Expected best trial by the number of trials"
+    yield Picture("budget", title, caption, partial(draw_it, against="trials"))
+    timed = (
+        "The same against the mean cost of n trials: training time of all replicates, validation "
+        "included, times the cores of a trial."
+    )
+    title = "Expected best trial by core-seconds"
+    yield Picture("budget by time", title, timed, partial(draw_it, against="core_seconds"))
 
 
 def _searches(found: Findings) -> Iterator[Picture]:

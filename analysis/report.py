@@ -49,7 +49,8 @@ def write_report(
 ) -> WrittenReport:
     """Write `index.html`, `table.md`, `table.csv`, `table.tex`, `figures/` and `report.json`.
 
-    A study of variations also gets `costs.csv`. Only the records of the plan's trials are read: a
+    A study of variations also gets `costs.csv`, one in which trials compete for a cell
+    `budget.csv`. Only the records of the plan's trials are read: a
     trial without one is shown as pending, one whose record cannot be read as failed. `command` is
     the command that runs the study again, by default with the study's name only. Each file is
     written in one piece; figures that only an earlier report had are removed.
@@ -69,6 +70,8 @@ def write_report(
     contents |= study_pages(found, pictures, svgs, command)
     contents["table.csv"] = csv(found.cells).encode()
     contents["table.tex"] = latex(found.tables).encode()
+    if len(found.budget):
+        contents["budget.csv"] = csv(found.budget).encode()
     if len(found.costs):
         contents["costs.csv"] = csv(found.costs).encode()
     facts = _summary(found, command) | {"files": sorted(contents)}

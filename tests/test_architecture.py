@@ -178,8 +178,8 @@ ANALYSIS = ["labels", "places", "collapse", "two_way", "simultaneous", "statisti
 ANALYSIS += ["files", "reading"]
 ANALYSIS += ["plans", "frames", "planned", "selection", "published", "differences", "decisions"]
 ANALYSIS += ["ranking", "cells", "comparison", "costs", "cost_sentences", "curves"]
-ANALYSIS += ["searched", "verdict", "bias", "conditions", "tables"]
-ANALYSIS += ["findings", "figures", "gallery", "pages", "report"]
+ANALYSIS += ["searched", "verdict", "bias", "choice_noise", "conditions"]
+ANALYSIS += ["spent", "budget", "tables", "findings", "figures", "gallery", "pages", "report"]
 
 
 def test_a_module_of_analysis_imports_only_those_before_it():

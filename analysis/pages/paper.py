@@ -9,6 +9,7 @@ import pandas as pd
 from analysis.files import replace_file
 from analysis.findings import find
 from analysis.pages.rendering import render_page
+from analysis.spent import budget_sentence
 from analysis.tables.comparison import lay_out_paper
 from analysis.tables.formats import csv, latex, markdown
 from analysis.tables.html import html
@@ -41,8 +42,9 @@ class PaperTable:
 def paper_table(plan: Plan, store: RecordStore | str) -> PaperTable:
     """The published table that a study of `PUBLISHED` is compared with, from its records."""
     name, title = PUBLISHED[plan.study.name]
-    compared = find(plan, store).compared
-    return PaperTable(name, compared, lay_out_paper(plan, compared, name, title))
+    found = find(plan, store)
+    table = lay_out_paper(plan, found.compared, name, title)
+    return PaperTable(name, found.compared, table.with_sentence(budget_sentence(found.spent)))
 
 
 def write_paper(tables: Sequence[PaperTable], folder: Path | str) -> Mapping[str, Path]:

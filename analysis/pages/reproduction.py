@@ -21,6 +21,7 @@ from analysis.pages.protocol import protocol, provenance, title
 from analysis.pages.remarks import remarks
 from analysis.pages.rendering import render_page
 from analysis.selection import PROVISIONAL
+from analysis.spent import budget_sentence
 from analysis.tables.comparison import LIKELIHOODS, lay_out_comparison, lay_out_other_models
 from analysis.tables.costs import lay_out_costs
 from analysis.tables.formats import markdown, pipe_table
@@ -152,9 +153,10 @@ def _section(plan: Plan, found: Findings | None, pictures: _Pictures) -> dict[st
 def _costs(found: Findings, pictures: _Pictures) -> dict[str, Any]:
     plan, costs = found.plan, found.costs
     log_p = lay_out(plan, found.cells[found.cells["metric"] == LOG_P])
+    tables = (*lay_out_costs(plan, costs), *log_p)
     parts: dict[str, Any] = {
         "sentences": found.sentences,
-        "tables": [markdown(table) for table in (*lay_out_costs(plan, costs), *log_p)],
+        "tables": [markdown(own.with_sentence(budget_sentence(found.spent))) for own in tables],
     }
     if can_draw_costs(costs):
         caption = "Cost in nats of test log p; left of 0 a variation gains."
@@ -167,7 +169,9 @@ def _costs(found: Findings, pictures: _Pictures) -> dict[str, Any]:
 
 def _comparison(found: Findings, pictures: _Pictures) -> dict[str, Any]:
     plan = found.plan
-    parts: dict[str, Any] = {"tables": [markdown(lay_out_comparison(plan, found.compared))]}
+    compared = lay_out_comparison(plan, found.compared)
+    text = markdown(compared.with_sentence(budget_sentence(found.spent)))
+    parts: dict[str, Any] = {"tables": [text]}
     if (complete := found.cells[found.cells["complete"]]).size:
         columns = choices(plan, complete)
         table = pipe_table(list(columns), list(zip(*columns.values(), strict=True)))

@@ -5,7 +5,7 @@ CSV is the frame itself.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import count, product
 from math import nan
@@ -64,6 +64,10 @@ class Table:
         """The footnotes in reading order: each text with its letter."""
         texts = dict.fromkeys(entry.note for _, row in self.rows for entry in row if entry)
         return dict(zip(filter(None, texts), _letters(), strict=False))
+
+    def with_sentence(self, sentence: str) -> "Table":
+        """The same table with a further sentence in its caption."""
+        return replace(self, caption=f"{self.caption}{sentence}")
 
     def letter(self, entry: Entry) -> str:
         """The letter of an entry's footnote, empty without one."""
