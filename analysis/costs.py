@@ -14,6 +14,7 @@ from gmm_study.study.plan import Plan
 from gmm_study.study.schema import VARIATION
 
 SAME = "the same trial as"
+UNPAIRED = "not paired over seeds: its replicates have other seeds"
 COSTS, GAINS, EQUIVALENT, UNRESOLVED = "costs", "gains", "equivalent", "not resolved"
 
 _TYPES = {
@@ -122,4 +123,5 @@ def _without_number(start: Mapping[Any, Any], end: Mapping[Any, Any]) -> dict[st
 def _number(cost: Estimate, margin: float) -> dict[str, Any]:
     errors = cost.over_seeds, cost.over_data, cost.standard_error
     numbers = dict(zip(_NUMBERS, (cost.mean, *errors, *cost.interval()), strict=True))
-    return numbers | {"n": cost.n, "finding": finding_of(cost, margin), "matters": differs(cost)}
+    known = {"n": cost.n, "finding": finding_of(cost, margin), "matters": differs(cost)}
+    return numbers | known | {"mark": "" if cost.paired else UNPAIRED}

@@ -34,6 +34,7 @@ def in_words(difference: Estimate, margin: float, up: str, down: str) -> str:
     if difference.n == 1:
         return f"{difference.mean:+.{places}f} ({_one_replicate(difference, places)})"
     error = f"± {error_label(difference.standard_error, places)}"
+    error += "" if difference.paired else ", not paired over seeds"
     if differs(difference):
         verb, size = (up if difference.mean > 0 else down), abs(difference.mean)
         shown = f"95% interval {size_interval(difference, places)}"

@@ -83,6 +83,7 @@ def test_trials_of_different_seeds_are_not_paired(lab, figures):
     assert (row["cost"], row["standard_error"]) == pytest.approx((1.5, 1.040833))
     # Welch: (1 / 3 + 0.75)^2 / ((1 / 3)^2 / 2 + 0.75^2 / 2) = 3.4845 degrees of freedom
     assert (row["high"] - row["cost"]) / row["standard_error"] == pytest.approx(2.9447, abs=2e-3)
+    assert "not paired over seeds" in markdown(lay_out_costs(plan, found)[0])
 
 
 @pytest.mark.parametrize(

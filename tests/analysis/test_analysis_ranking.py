@@ -106,7 +106,7 @@ def test_trials_of_other_seeds_are_compared_by_welch(lab, figures):
     width = (log_p.loc["rws", "behind_high"] - 1.0) / (2 / 3) ** 0.5
     assert width == pytest.approx(2.776445, abs=1e-6)
     (sentence,) = verdict(plan, rows, cells)
-    assert "(not resolved: " in sentence
+    assert "over rws +1.00 ± 0.82, not paired over seeds (not resolved: " in sentence
 
 
 def test_a_method_that_does_not_read_the_axis_has_no_rival_and_the_report_says_so(lab, figures):
