@@ -143,6 +143,7 @@ _LATEX = str.maketrans(
         "—": "---",
         "√": r"$\surd$",
         "≈": r"$\approx$",
+        "<": r"$<$",
         "…": r"\dots{}",
     }
 )

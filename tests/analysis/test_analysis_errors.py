@@ -207,3 +207,10 @@ def test_values_that_cannot_be_read_are_named_and_count_as_missing(lab, study_of
     assert "over seeds alone" in found.sentences[0]
     with pytest.warns(UserWarning, match=r"datapoints\.parquet"):
         assert load(lab.store).datapoints(damaged) == {}
+
+
+def test_an_error_that_is_smaller_than_its_digits_is_no_other_sign_in_latex(study_of):
+    array = near(hard(), seeds=1e-6, data=1e-6)
+    plan, rows, values = study_of([array])
+    cells = summarise(plan, rows, log_p=LogP(plan, rows, values))
+    assert "& $<$0.01 &" in latex(lay_out_errors(plan, cells))
