@@ -111,11 +111,15 @@ class Folder:
         self.write_file(name, (text + "\n").encode())
 
     def remove_partial_files(self) -> None:
-        """Remove the files that a process was writing when it died."""
+        """Remove the files that a process was writing when it died.
+
+        Hidden folders inside are left alone, because another process may be writing there.
+        """
         selector = pyarrow.fs.FileSelector(self.path, allow_not_found=True, recursive=True)
         for info in self.file_system.get_file_info(selector):
-            if info.base_name.endswith(PARTIAL):
-                self.delete_file(info.path.removeprefix(f"{self.path}/"))
+            name = info.path.removeprefix(f"{self.path}/")
+            if name.endswith(PARTIAL) and not name.startswith(".") and "/." not in name:
+                self.delete_file(name)
 
     def _keep(self, name: str, kept_as: str | None) -> None:
         """Rename a file to the name that it is kept under, if there is one."""

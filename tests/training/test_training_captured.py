@@ -223,12 +223,15 @@ needs_a_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("method", METHODS)
 def test_on_a_gpu_replays_train_as_steps_do_to_the_last_bit(method, optimizer):
-    hyperparameters = some_hyperparameters(method=method, optimizer=optimizer)
+    changing = {"schedule": "linear", "max_epochs": 8, "parameter_average": "exponential"}
+    hyperparameters = some_hyperparameters(method=method, optimizer=optimizer, **changing)
     data, device = TRAIN.cuda(), torch.device("cuda")
     captured = ReplicateGroup(hyperparameters, DATA.dims, [0, 1], device)
     plain = ReplicateGroup(hyperparameters, DATA.dims, [0, 1], device, lambda *_: None)
     with torch.no_grad():
-        for _ in range(8):
+        for epoch in range(1, 9):
+            for group in (captured, plain):
+                group.begin_epoch(epoch)
             assert torch.equal(captured.train_epoch(data), plain.train_epoch(data))
     for row in (0, 1):
         expected = plain.row_state(row)
@@ -240,12 +243,15 @@ def test_on_a_gpu_replays_train_as_steps_do_to_the_last_bit(method, optimizer):
 @pytest.mark.parametrize("method", METHODS)
 def test_on_a_gpu_the_host_waits_for_nothing_inside_an_epoch(method):
     data, device = TRAIN.cuda(), torch.device("cuda")
-    group = ReplicateGroup(some_hyperparameters(method=method), DATA.dims, [0, 1], device)
+    settings = some_hyperparameters(method=method, parameter_average="uniform", schedule="cosine")
+    group = ReplicateGroup(settings, DATA.dims, [0, 1], device)
     with torch.no_grad():
-        for _ in range(5):
+        for epoch in range(1, 6):
+            group.begin_epoch(epoch)
             group.train_epoch(data)
         torch.cuda.set_sync_debug_mode("error")
         try:
+            group.begin_epoch(6)
             group.train_epoch(data)
             group.validate(data)
         finally:

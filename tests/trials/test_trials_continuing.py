@@ -275,3 +275,14 @@ def test_replicates_in_one_group_are_continued_as_those_in_groups_of_their_own(k
     longer = kind(long, DATA, range(4))
     continue_training(longer, checkpoint_files(shorter)[TRAINING_FILE])
     assert_same_progress(train(longer), train(kind(long, DATA, range(4))))
+
+
+def test_opening_a_folder_leaves_the_longer_trial_inside_alone(tmp_path):
+    """Another process may be writing there."""
+    run_once(a_config(SHORT), DATA, 1, tmp_path, device="cpu")
+    longer = tmp_path / LONGER / a_config(LONG).trial_id / "checkpoint"
+    longer.mkdir(parents=True)
+    for folder in (tmp_path, longer):
+        (folder / "result.json.12345678.partial").write_text("{")
+    run_once(a_config(SHORT), DATA, 1, tmp_path, device="cpu")
+    assert [path.parent for path in tmp_path.rglob("*.partial")] == [longer]
