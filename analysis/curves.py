@@ -11,6 +11,7 @@ from analysis.frames import Records
 from analysis.labels import LOG_P
 from analysis.selection import CELL
 from gmm_study.study.plan import Plan
+from gmm_study.training.ending import criterion_of
 from gmm_study.training.hyperparameters import Hyperparameters
 from gmm_study.training.state import TrialState
 from gmm_study.trials.averages import mean_and_standard_error
@@ -111,16 +112,15 @@ def stopped_early(plan: Plan, ended: pd.DataFrame) -> pd.Series:
     return (ended["replicate_state"] == TrialState.COMPLETE) & (before | waited).fillna(True)
 
 
-def criterion_of(settings: Hyperparameters) -> str:
+def final_criterion(settings: Hyperparameters) -> str:
     """The metric of the curve by which training stops, in its last stage."""
-    last = settings.stage_list[-1]
-    return last.criterion if last.criterion_samples is None else "criterion"
+    return criterion_of(settings.stage_list[-1])
 
 
 def _criteria(plan: Plan, trial_ids: set[str]) -> dict[str, str]:
     """The metric of each trial's curve."""
     return {
-        trial.config.trial_id: criterion_of(trial.config.hyperparameters)
+        trial.config.trial_id: final_criterion(trial.config.hyperparameters)
         for trial in plan.trials
         if trial.config.trial_id in trial_ids
     }

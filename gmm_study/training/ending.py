@@ -1,12 +1,21 @@
-"""Whether the validation criterion was still rising when a training ended."""
+"""The validation criterion by which a training ends, and whether it was still rising then."""
 
 from collections.abc import Sequence
 from math import sqrt
 
+from gmm_study.training.hyperparameters import Hyperparameters
+
+CRITERION = "criterion"
+"""The metric of the criterion if it has a K of its own; otherwise it is one of the estimates."""
 FRACTION = 10
 """The slope is taken over the last tenth of the epochs."""
 LEAST_POINTS = 5
 LEAST_FOR_AN_ERROR = 3
+
+
+def criterion_of(settings: Hyperparameters) -> str:
+    """The metric of the criterion by which a stage stops and keeps parameters."""
+    return settings.criterion if settings.criterion_samples is None else CRITERION
 
 
 def rise(points: Sequence[tuple[int, float]]) -> tuple[float, float] | None:

@@ -13,17 +13,11 @@ from gmm_study.estimators import estimate_bound
 from gmm_study.models import Model, RandomStreams
 from gmm_study.objectives import Objective
 from gmm_study.training.build import build_objective
+from gmm_study.training.ending import CRITERION, criterion_of
 from gmm_study.training.hyperparameters import Hyperparameters
 
-CRITERION = "criterion"
-"""The name of the criterion if it has a K of its own; otherwise it is one of the estimates."""
 AVERAGED = "_averaged"
 """The name of an estimate for the averaged parameters ends so."""
-
-
-def criterion_of(settings: Hyperparameters) -> str:
-    """The name of the estimate by which training stops and keeps parameters."""
-    return settings.criterion if settings.criterion_samples is None else CRITERION
 
 
 class Validation:
