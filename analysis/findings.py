@@ -16,12 +16,14 @@ from analysis.costs import costs_of_variations
 from analysis.differences import LogP
 from analysis.frames import Records, load
 from analysis.labels import ALL_METRICS, METRICS
+from analysis.over_datasets import OverDatasets, over_datasets
 from analysis.planned import join
 from analysis.reading import UNREADABLE, line
 from analysis.spent import Spent, budget_sentence, spent_by_method, spent_of_trials
 from analysis.tables.costs import lay_out_costs
 from analysis.tables.errors import lay_out_errors
 from analysis.tables.layout import Table, lay_out
+from analysis.tables.over_datasets import lay_out_over_datasets
 from analysis.two_way import Values
 from analysis.verdict import verdict
 from gmm_study.study.plan import Plan
@@ -36,7 +38,8 @@ class Findings:
     `cells` for log p and the bound, `costs` those of variations (`costs_of_variations`), `compared`
     the comparison with the published figures (`compare`), `sentences` the verdict,
     `conditions` what it depends on, `budget` the expected best trial by the budget (`budgets`), and
-    `spent` what was spent on each method.
+    `spent` what was spent on each method, and `over_datasets` what several data
+    sets show together.
     """
 
     plan: Plan
@@ -51,6 +54,7 @@ class Findings:
     conditions: tuple[str, ...]
     budget: pd.DataFrame
     spent: Mapping[str, Spent]
+    over_datasets: OverDatasets
 
 
 def find(plan: Plan, store: RecordStore | str) -> Findings:
@@ -69,10 +73,12 @@ def find(plan: Plan, store: RecordStore | str) -> Findings:
     depends_on = tuple(conditions(plan, rows, all_cells, log_p))
     spent = spent_of_trials(plan, records, rows)
     by_method = spent_by_method(plan, spent)
+    together = over_datasets(plan, rows, cells)
     tables = (
         *lay_out_costs(plan, costs),
         *lay_out(plan, cells),
         *lay_out_errors(plan, cells),
+        *lay_out_over_datasets(plan, together),
     )
     return Findings(
         plan=plan,
@@ -87,6 +93,7 @@ def find(plan: Plan, store: RecordStore | str) -> Findings:
         conditions=depends_on,
         budget=budgets(plan, rows, spent),
         spent=by_method,
+        over_datasets=together,
     )
 
 

@@ -17,6 +17,7 @@ from analysis.figures.budget import draw_budget
 from analysis.figures.costs import draw_costs, what_intervals_are
 from analysis.figures.curves import draw_curves, what_is_shown
 from analysis.figures.datasets import draw_datasets
+from analysis.figures.over_datasets import draw_over_datasets
 from analysis.figures.quality import draw_quality
 from analysis.figures.search import draw_importance, draw_trials, shown
 from analysis.findings import Findings
@@ -52,7 +53,8 @@ def pictures_of(found: Findings, problems: list[str] | None = None) -> list[Pict
     in one kind of figure becomes a line in that list and the other kinds are still there.
     """
     pictures: list[Picture] = []
-    for kind in (_result, _likelihoods, _ess, _curves, _quality, _budget, _searches):
+    kinds = (_result, _over_datasets, _likelihoods, _ess, _curves, _quality, _budget, _searches)
+    for kind in kinds:
         with noted(f"figures: {kind.__name__.strip('_')}", problems):
             pictures += kind(found)
     names = _file_names(pictures)
@@ -118,6 +120,26 @@ def _cost_caption(found: Findings) -> str:
     if (costs["trial_id"] == costs["reference_trial_id"]).any():
         text += f" Hollow markers: {SAME} {reference}."
     return text + what_intervals_are(found.plan)
+
+
+def _over_datasets(found: Findings) -> Iterator[Picture]:
+    """Interquartile means and performance profiles over three or more data sets."""
+    together = found.over_datasets
+    if together.frame.empty:
+        return
+    caption = (
+        f"Scores over {together.frame['data_sets'].iloc[0]} data sets: the share that test log p "
+        "reaches of what the best method gains over independent pixels on a data set. Left: the "
+        "mean of the middle half of all runs. Right: the fraction of runs with at least a score "
+        "(Agarwal et al. 2021)."
+    )
+    if found.plan.study.replicates > 1:
+        caption += (
+            " Bars and bands: 95% intervals, pointwise for the fraction, by a bootstrap over the "
+            "seeds within each data set."
+        )
+    draw_it = partial(draw_over_datasets, together, found.plan.x)
+    yield Picture("over datasets", "Scores over data sets", caption, draw_it)
 
 
 def _likelihoods(found: Findings) -> Iterator[Picture]:

@@ -179,7 +179,17 @@ ANALYSIS += ["files", "reading"]
 ANALYSIS += ["plans", "frames", "planned", "selection", "published", "differences", "decisions"]
 ANALYSIS += ["ranking", "cells", "comparison", "costs", "cost_sentences", "curves"]
 ANALYSIS += ["searched", "verdict", "bias", "choice_noise", "conditions"]
-ANALYSIS += ["spent", "budget", "tables", "findings", "figures", "gallery", "pages", "report"]
+ANALYSIS += [
+    "spent",
+    "budget",
+    "over_datasets",
+    "tables",
+    "findings",
+    "figures",
+    "gallery",
+    "pages",
+    "report",
+]
 
 
 def test_a_module_of_analysis_imports_only_those_before_it():

@@ -26,10 +26,15 @@ def in_terminal(found: Findings) -> "Group":
         parts += [Text(), *map(Text, found.sentences)]
         parts += [Text(f"Note: {text}", style="yellow") for text in found.conditions]
     for table in (table for table in found.tables if not table.detail):
-        parts += [Text(f"\n{table.title}, mean ± standard error"), _terminal_table(table)]
+        shown = ", mean ± standard error" if _has_means(table) else ""
+        parts += [Text(f"\n{table.title}{shown}"), _terminal_table(table)]
         parts += [Text(f"{superscript(letter)} {text}") for text, letter in table.letters.items()]
     parts += [Text(f"warning: {line}", style="yellow") for line in found.records.warnings]
     return Group(*parts)
+
+
+def _has_means(table: Table) -> bool:
+    return any(entry and not entry.text for _, entries in table.rows for entry in entries)
 
 
 def _terminal_table(table: Table) -> "RichTable":
