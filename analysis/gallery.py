@@ -135,8 +135,8 @@ def _over_datasets(found: Findings) -> Iterator[Picture]:
     )
     if found.plan.study.replicates > 1:
         caption += (
-            " Bars and bands: 95% intervals, pointwise for the fraction, by a bootstrap over the "
-            "seeds within each data set."
+            " Bars: 95% intervals by a bootstrap over the seeds within each data set; the profiles "
+            "have no intervals."
         )
     draw_it = partial(draw_over_datasets, together, found.plan.x)
     yield Picture("over datasets", "Scores over data sets", caption, draw_it)

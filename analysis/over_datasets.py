@@ -20,7 +20,8 @@ The bootstrap is stratified: it draws seeds anew within each data set. The data 
 the study and not a sample, so an interval is about other seeds and not about other data. With n
 seeds the spread of the draws is too small by sqrt((n - 1) / n), which is corrected, and the
 interval takes Student's t, with the degrees of freedom of the middle half of the runs.
-docs/explanation/reports.md has the measured coverage.
+docs/explanation/reports.md has the measured coverage. Profiles have no bands: where all seeds of a
+data set lie on one side of a score, the bootstrap has no spread.
 """
 
 from collections.abc import Sequence
@@ -63,13 +64,11 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class Profile:
-    """The fraction of a method's runs with at least each of `THRESHOLDS`, and its 95% interval."""
+    """The fraction of a method's runs with at least each of `THRESHOLDS`."""
 
     method: str
     x: object
     fraction: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -100,24 +99,23 @@ def over_datasets(plan: Plan, rows: pd.DataFrame, cells: pd.DataFrame) -> OverDa
         return OverDatasets(pd.DataFrame(columns=list(COLUMNS)), left_out=tuple(left_out))
     found, profiles = [], []
     for (method, x), own in strata.items():
-        values, error = aggregated(own)
-        half_width = quantile_of_t(own) * error
+        center, error = interquartile_mean(own)
+        half_width, runs = quantile_of_t(own) * error, np.concatenate(own)
         found.append(
             {
                 "study": plan.study.name,
                 "method": method,
                 "x": x,
                 "data_sets": count,
-                "runs": sum(map(len, own)),
-                "mean": float(np.concatenate(own).mean()),
-                "interquartile_mean": values[0],
-                "standard_error": error[0],
-                "low": values[0] - half_width[0],
-                "high": values[0] + half_width[0],
+                "runs": len(runs),
+                "mean": float(runs.mean()),
+                "interquartile_mean": center,
+                "standard_error": error,
+                "low": center - half_width,
+                "high": center + half_width,
             }
         )
-        low, high = (np.clip(values + sign * half_width, 0.0, 1.0) for sign in (-1.0, 1.0))
-        profiles.append(Profile(method, x, values[1:], low[1:], high[1:]))
+        profiles.append(Profile(method, x, (runs >= THRESHOLDS[:, None]).mean(1)))
     frame = pd.DataFrame(found, columns=list(COLUMNS))
     return OverDatasets(frame, tuple(profiles), tuple(left_out))
 
@@ -151,26 +149,25 @@ def scores_of_methods(
     return strata, left_out
 
 
-def aggregated(strata: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """Interquartile mean and profile of scores `[n]` by data set: values, standard errors `[T]`.
+def interquartile_mean(strata: Sequence[np.ndarray]) -> tuple[float, float]:
+    """That of scores `[n]` by data set, and its standard error; NaN for one seed.
 
-    The first entry is the interquartile mean. The errors are those of the stratified bootstrap over
-    seeds, NaN for one seed; equal scores give equal errors.
+    The error is that of the stratified bootstrap over seeds; equal scores give equal errors.
     """
     from scipy.stats import bootstrap  # type: ignore[import-untyped]
 
-    values, seeds = _statistic(*strata), min(map(len, strata))
+    center, seeds = float(_of_runs(*strata)), min(map(len, strata))
     if seeds < 2:
-        return values, np.full_like(values, nan)
+        return center, nan
     found = bootstrap(
         strata,
-        _statistic,
+        _of_runs,
         n_resamples=RESAMPLES,
         vectorized=True,
         method="percentile",
         random_state=np.random.default_rng(0),
     )
-    return values, np.asarray(found.standard_error) * (seeds / (seeds - 1)) ** 0.5
+    return center, float(found.standard_error) * (seeds / (seeds - 1)) ** 0.5
 
 
 def quantile_of_t(strata: Sequence[np.ndarray]) -> float:
@@ -181,14 +178,11 @@ def quantile_of_t(strata: Sequence[np.ndarray]) -> float:
     return float(stdtrit(freedom, (1.0 + CONFIDENCE) / 2.0)) if freedom > 0 else nan
 
 
-def _statistic(*strata: np.ndarray, axis: int = -1) -> np.ndarray:
-    """Interquartile mean and profile `[1 + T, ...]` of the runs of all strata along an axis."""
+def _of_runs(*strata: np.ndarray, axis: int = -1) -> Any:
+    """The interquartile mean of the runs of all strata along an axis."""
     from scipy.stats import trim_mean
 
-    runs = np.concatenate(strata, axis=axis)
-    ordered = np.sort(np.moveaxis(runs, axis, -1), axis=-1)
-    below = (ordered[None] < THRESHOLDS.reshape(-1, *[1] * ordered.ndim)).mean(-1)
-    return np.concatenate([trim_mean(ordered, TRIMMED, axis=-1)[None], 1.0 - below])
+    return trim_mean(np.concatenate(strata, axis=axis), TRIMMED, axis=axis)
 
 
 def _independent(trials: Sequence[pd.DataFrame]) -> float:

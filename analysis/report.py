@@ -53,7 +53,8 @@ def write_report(
     `budget.csv`, one of three or more data sets `datasets.csv`. Only the records of the plan's
     trials are read: a trial without one is shown as pending, one whose record cannot be read as
     failed. `command` is the command that runs the study again, by default with the study's name
-    only. Each file is written in one piece; figures that only an earlier report had are removed.
+    only. Each file is written in one piece; figures and data that only an earlier report had are
+    removed.
     """
     folder, found = Path(folder), find(plan, store)
     command = command or f"gmm-study run {plan.study.name}"
@@ -78,7 +79,7 @@ def write_report(
         contents["costs.csv"] = csv(found.costs).encode()
     facts = _summary(found, command) | {"files": sorted(contents)}
     contents[SUMMARY] = (json.dumps(facts, indent=2, allow_nan=False) + "\n").encode()
-    _remove_former_figures(folder, contents)
+    _remove_former_files(folder, contents)
     for name, content in contents.items():
         replace_file(folder / name, content)
     return WrittenReport(found, facts, {name: folder / name for name in contents})
@@ -103,11 +104,13 @@ def _summary(found: Findings, command: str) -> dict[str, Any]:
     }
 
 
-def _remove_former_figures(folder: Path, contents: Mapping[str, bytes]) -> None:
-    """Remove the figures that only the former report in this folder had."""
+def _remove_former_files(folder: Path, contents: Mapping[str, bytes]) -> None:
+    """Remove the figures and the data that only the former report in this folder had."""
     with suppress(OSError, ValueError, LookupError, TypeError, AttributeError):
         former = json.loads((folder / SUMMARY).read_text())["files"]
         for name in former:
             parts = Path(name).parts
-            if len(parts) == 2 and parts[0] == "figures" and name not in contents:
+            is_figure = len(parts) == 2 and parts[0] == "figures"
+            is_data = len(parts) == 1 and name.endswith(".csv")
+            if (is_figure or is_data) and name not in contents:
                 (folder / name).unlink(missing_ok=True)

@@ -19,7 +19,7 @@ _LINES = ("-", "--", ":", "-.")
 def draw_over_datasets(found: OverDatasets, axis: str | None) -> "Figure":
     """Left, the interquartile mean of each method's scores; right, its performance profile.
 
-    Bars and bands are 95% intervals over seeds. Values of the axis differ in the style of the line.
+    Bars are 95% intervals over seeds. Values of the axis differ in the style of the line.
     """
     values = list(dict.fromkeys(profile.x for profile in found.profiles))
     looks = {
@@ -35,15 +35,6 @@ def draw_over_datasets(found: OverDatasets, axis: str | None) -> "Figure":
     for profile in found.profiles:
         style = looks[_name(profile, axis)]
         profiles.plot(THRESHOLDS, profile.fraction, drawstyle="steps-pre", **style)
-        profiles.fill_between(
-            THRESHOLDS,
-            profile.low,
-            profile.high,
-            step="pre",
-            color=style["color"],
-            alpha=0.15,
-            linewidth=0,
-        )
     _scale(profiles, found)
     add_legend(figure, looks, columns=3 if axis else 4)
     return figure
