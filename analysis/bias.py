@@ -21,6 +21,10 @@ GAPS = tuple(f"{LOG_P}_{name}" for name in ("gap", "gap_se", "gap_before", "gap_
 """The metrics of which the interval is computed."""
 PART_OF_MARGIN = 0.1
 """A gain up to this part of the study's margin is negligible, however small the error is."""
+LARGEST_MULTIPLE = 19.0
+"""Without an upper limit, the bias is judged by this multiple of the gain from half of the samples
+to all: that of gains that fall by only a twentieth with every doubling of K. The slowest fall that
+was measured, of gmm on nips from K = 10,000 to 100,000, is a ninth."""
 _UNKNOWN = (nan, nan, nan)
 
 
@@ -47,8 +51,8 @@ def bias_conditions(plan: Plan, rows: pd.DataFrame, cells: pd.DataFrame) -> list
 
     `cells` are all metrics of the cells, with `with_bias`. A cell is in the first sentence if the
     gain from half of the samples to all exceeds its standard error (over seeds; over data for one
-    replicate). It is in the second if the gain does not, but the interval of the bias exceeds the
-    margin: there are too few effective samples to tell.
+    replicate). It is in the second if the gain does not, but the bias may exceed the margin, by
+    the upper end of its interval or `LARGEST_MULTIPLE`: too few effective samples to tell.
     """
     margin = plan.study.report.margin
     beyond_error, too_few = [], []
@@ -56,7 +60,7 @@ def bias_conditions(plan: Plan, rows: pd.DataFrame, cells: pd.DataFrame) -> list
     for cell, ess, error in known:
         if cell["gap"] > max(error, PART_OF_MARGIN * margin):
             beyond_error.append(_in_words(plan, cell, ess, error))
-        elif cell["bias_high"] > margin:
+        elif min(cell["bias_high"], LARGEST_MULTIPLE * cell["gap"]) > margin:
             too_few.append(_in_words(plan, cell, ess))
     sentences = []
     if beyond_error:

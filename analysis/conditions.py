@@ -25,6 +25,9 @@ ERRORS_OF_A_RISE = 2.0
 """A slope above so many of its standard errors is a rise."""
 MORE_EPOCHS = 0.5
 """A rise is judged by what it would add over this multiple of the epochs."""
+KEPT_LATE = 0.1
+"""A rise counts only if the epoch that was kept is in this last part of the epochs. If it is an
+earlier one, the end of the training is below what was kept, and its slope changes no result."""
 PART_OF_MARGIN = 0.5
 """A rise counts if it would add more than this part of the study's margin.
 
@@ -64,9 +67,11 @@ def conditions(
 def _still_rising(plan: Plan, behind: pd.DataFrame) -> list[str]:
     """For each ending that does not show convergence: how many were still rising, and how fast."""
     rise, error = _numbers(behind, RISE), _numbers(behind, f"{RISE}_se")
-    more = MORE_EPOCHS * rise * behind["epochs"].astype("float64")
+    kept, epochs = _numbers(behind, "best_epoch"), _numbers(behind, "epochs")
+    kept_late = kept > (1.0 - KEPT_LATE) * epochs
+    more = MORE_EPOCHS * rise * epochs
     floor = PART_OF_MARGIN * plan.study.report.margin
-    rising = (rise > ERRORS_OF_A_RISE * error) & (more > floor)
+    rising = (rise > ERRORS_OF_A_RISE * error) & (more > floor) & kept_late
     sentences = []
     for ending, words in ENDED.items():
         its = (rising & (behind["ending"] == ending)).fillna(False)

@@ -53,12 +53,12 @@ def conditions(lab):
     return _conditions
 
 
-def write(lab, config, figures, endings):
+def write(lab, config, figures, endings, best_epoch=56):
     record = lab.store.record(config.trial_id)
     record.write_config(config)
     result = result_of(config.trial_id, *figures)
     replicates = {
-        number: replace(own, ending=ending)
+        number: replace(own, ending=ending, best_epoch=best_epoch)
         for (number, own), ending in zip(result.replicates.items(), endings, strict=True)
     }
     record.write_result(replace(result, replicates=replicates))
@@ -104,6 +104,15 @@ def test_a_rise_counts_if_it_exceeds_its_error_and_would_matter(conditions, rise
     figures = {"valid/rise": rise, "valid/rise_se": error}
     found = conditions(lambda depth, number: (Ending.EPOCHS, figures))[1]
     assert bool(found) == said
+
+
+@pytest.mark.parametrize(("best_epoch", "said"), [(52, True), (51, False), (12, False)])
+def test_a_rise_counts_only_if_the_epoch_that_was_kept_is_in_the_last_tenth(lab, best_epoch, said):
+    plan = lab.plan(methods=["gmm"], space=DEPTHS, fixed=SIZES)
+    rise = SETTLED | {"test/log_p": -20.0, "valid/rise": 0.01, "valid/rise_se": 0.001}
+    for trial in plan.trials:
+        write(lab, trial.config, [rise] * 3, [Ending.SCHEDULE] * 3, best_epoch)  # of 57 epochs
+    assert any("still rising" in each for each in find(plan, lab.store).conditions) == said
 
 
 def test_what_rise_matters_follows_the_margin_of_the_study(conditions):
@@ -178,6 +187,14 @@ def test_few_effective_samples_count_only_where_the_gap_cannot_bound_the_bias(co
         "its limit: gmm at depth 2 (too low by 0.0"
     )
     assert sentence.endswith(" nats or more, 2.0 of 1,000 effective).")
+
+
+@pytest.mark.parametrize(("gap", "said"), [(0.0100, False), (0.0110, True)])
+def test_without_an_upper_limit_a_bias_counts_from_19_times_the_gain_on(conditions, gap, said):
+    gaps = {"test/log_p_gap": gap, "test/log_p_gap_se": 0.005}
+    before = {"test/log_p_gap_before": gap, "test/log_p_gap_before_se": 0.005}
+    found = conditions(lambda depth, number: (Ending.CONVERGED, gaps | before))[1]
+    assert bool(found) == said  # 19 * 0.01 = 0.19 and 19 * 0.011 = 0.209, with a margin of 0.2
 
 
 def test_the_interval_of_the_bias_of_every_cell_is_in_the_table_for_programs(conditions, lab):
