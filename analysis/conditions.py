@@ -119,7 +119,7 @@ def _unknown(behind: pd.DataFrame, chosen: bool) -> list[str]:
     """How many replicates cannot be judged, and which facts are missing."""
     may_rise = ~behind["ending"].isin([Ending.CONVERGED, Ending.COLLAPSED])
     missing = {
-        "why training ended": behind["ending"].isna(),
+        "why training ended and whether it collapsed": behind["ending"].isna(),
         "whether it was still rising": may_rise & _numbers(behind, RISE).isna(),
         "how much log p gains with K": _numbers(behind, GAP).isna(),
     }

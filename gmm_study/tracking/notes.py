@@ -27,6 +27,8 @@ from gmm_study.tracking.words import (
     VARIANTS,
 )
 from gmm_study.training.hyperparameters import CHANGES_THE_BOUND
+from gmm_study.training.state import Ending
+from gmm_study.trials.result import ReplicateResult
 from gmm_study.trials.selection import CRITERIA, VALID_BOUND, VALID_LOG_P
 
 MOST_ROWS = 12
@@ -140,7 +142,7 @@ def trial_note(
         if name in means
     ]
     ended = [
-        f"replicate {number}: {each.state}, best epoch {each.best_epoch} of {each.epochs}"
+        f"replicate {number}: {_ended(each)}, best epoch {each.best_epoch} of {each.epochs}"
         for number, each in account.ended.items()
     ]
     count = len(account.complete)
@@ -154,6 +156,12 @@ def trial_note(
         f"Record: `{record}`.",
     ]
     return _joined(lines)
+
+
+def _ended(replicate: ReplicateResult) -> str:
+    """`complete (converged)`, or its state alone where that says why, or the record does not."""
+    known = replicate.ending not in (None, Ending.DIVERGED)
+    return f"{replicate.state} ({replicate.ending})" if known else str(replicate.state)
 
 
 def saved_views(facts: Facts, created: int) -> dict[str, str]:

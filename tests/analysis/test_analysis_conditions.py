@@ -212,7 +212,7 @@ def test_old_records_are_reported_with_the_facts_that_they_lack(lab, figures):
         lab.write(trial.config, *[figures(-21.0, -20.0)] * 3)
     assert list(find(plan, lab.store).conditions) == [
         "6 of 6 replicates cannot be judged in full, as their records lack facts: why training "
-        "ended, whether it was still rising, how much log p gains with K."
+        "ended and whether it collapsed, whether it was still rising, how much log p gains with K."
     ]
 
 
@@ -221,7 +221,7 @@ def test_of_old_and_new_records_the_old_ones_are_counted(lab, conditions, figure
     lab.write(plan.trials[0].config, *[figures(-21.0, -20.0)] * 3)
     (sentence,) = find(plan, lab.store).conditions
     assert sentence.startswith("3 of 6 replicates cannot be judged in full")
-    assert "why training ended (3)" in sentence
+    assert "why training ended and whether it collapsed (3)" in sentence
 
 
 def test_replicates_that_are_in_no_figure_make_no_condition(lab, figures):

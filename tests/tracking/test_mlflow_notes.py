@@ -7,7 +7,11 @@ from dataclasses import replace
 import pytest
 from mlflow.utils.validation import MAX_EXPERIMENT_TAG_VAL_LENGTH
 
-from gmm_study.tracking.notes import BestRow, Facts, saved_views, study_note
+from gmm_study.tracking.account import Account
+from gmm_study.tracking.notes import BestRow, Facts, saved_views, study_note, trial_note
+from gmm_study.training.state import Ending
+from gmm_study.trials.standing import Standing
+from tests.trials.results import result_of
 
 FACTS = Facts("a_study", "Which is best?", command="gmm-study run a_study", x="layers.depth")
 ROW = BestRow("digits", "gmm", "0123", "digits gmm depth=3", -21.0)
@@ -83,3 +87,17 @@ def test_views_are_sorted_by_the_figure_that_all_trials_have():
         for view in saved_views(replace(FACTS, selected_by=selected_by), 0).values():
             state = json.loads(json.loads(view)["state"])
             assert state["orderByKey"] == f"metrics.`{first}`"
+
+
+def test_the_note_on_a_trial_says_why_each_replicate_ended():
+    result = result_of("0123", {"test/log_p": -20.0}, {"test/log_p": -25.0}, {}, None)
+    endings = (Ending.EPOCHS, Ending.COLLAPSED, None, Ending.DIVERGED)
+    replicates = {
+        number: replace(own, ending=ending)
+        for (number, own), ending in zip(result.replicates.items(), endings, strict=True)
+    }
+    account = Account(Standing(result=replace(result, replicates=replicates)), {})
+    note = trial_note("digits gmm", "0123", "results/0123", "run", account, ())
+    assert "replicate 0: complete (epochs), best epoch 47 of 57; replicate 1: complete " in note
+    assert "complete (collapsed), best" in note
+    assert "replicate 2: complete, best epoch 47 of 57; replicate 3: diverged, best" in note
