@@ -31,10 +31,14 @@ CUDA_CONTEXT = 600e6
 """Bytes of a GPU that a process uses before its first tensor: context, kernels, workspaces."""
 FLOAT = 4
 BUFFERS = 5
-"""Buffers as large as the parameters: parameters, gradient, two moments, and one for the best epoch
-or a checkpoint."""
+"""Buffers as large as the parameters: parameters, gradient, two moments, and those of the best
+epoch."""
+CHECKPOINT_BUFFERS = 10
+"""As many more in main memory while a checkpoint is written: the best model with its gradient and
+its file, and the parameters and moments as copies and, with those of the best epoch, in a file."""
 AVERAGE_BUFFERS = 2
-"""As many more with an average: the average, and the raw parameters while it is validated."""
+"""As many more with an average: the average, and the raw parameters while it is validated, or a
+copy for a checkpoint."""
 ALLOCATOR = 1.2
 """The memory that torch's allocator reserves, as a multiple of the memory used."""
 
@@ -121,7 +125,8 @@ def memory(load: Workload, replicates: int, chunk_rows: int, on_gpu: bool) -> fl
     units = network.units_once + network.units_each
     parameters = network.weights_once + network.weights_each + units
     # Of every unit its state and its residual, or what autograd keeps.
-    buffers = BUFFERS + (AVERAGE_BUFFERS if load.averages else 0)
+    buffers = BUFFERS + (0 if on_gpu else CHECKPOINT_BUFFERS)
+    buffers += AVERAGE_BUFFERS if load.averages else 0
     floats = buffers * replicates * parameters + 2 * rows * units
     data = load.dims * (2 * load.train + 2 * load.valid + load.test)
     return (CUDA_CONTEXT if on_gpu else PROCESS) + ALLOCATOR * (FLOAT * floats + data)

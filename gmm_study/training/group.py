@@ -50,7 +50,7 @@ class ReplicateGroup:
             RandomStreams(hyperparameters.seed, self.replicates, "initialisation")
         )
         self.objective = build_objective(hyperparameters)
-        self._validation = Validation(hyperparameters, self.objective, replicates)
+        self._validation = Validation(hyperparameters, replicates)
         self.optimizer = build_optimizer(hyperparameters, self.model.parameters)
         self.average = build_average(hyperparameters, self.model.parameters.flat)
         self.streams = {
@@ -108,10 +108,10 @@ class ReplicateGroup:
         If there is an average of the parameters, its bound and criterion have names that end in
         `_averaged`.
         """
-        found = self._validation.estimates(self.model, data)
+        found = self._validation.estimates(self.objective, self.model, data)
         if self.average is not None and self.average.begun:
             with self.average.in_place_of_raw():
-                averaged = self._validation.estimates(self.model, data)
+                averaged = self._validation.estimates(self.objective, self.model, data)
             for name in dict.fromkeys(("bound", self._validation.criterion)):
                 found[f"{name}{AVERAGED}"] = averaged[name]
         return found

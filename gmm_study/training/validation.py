@@ -26,20 +26,17 @@ class Validation:
     If the criterion has a K of its own, it is estimated too, as `criterion`.
     """
 
-    def __init__(
-        self, settings: Hyperparameters, objective: Objective, replicates: Sequence[int]
-    ) -> None:
+    def __init__(self, settings: Hyperparameters, replicates: Sequence[int]) -> None:
         self.settings, self.replicates = settings, list(replicates)
         self.criterion = criterion_of(settings)
-        self._objective = objective
         self._own: Objective | None = None
         if settings.criterion_samples is not None:
             own = replace(settings, samples=settings.criterion_samples)
             self._own = build_objective(own)
 
-    def estimates(self, model: Model, data: Tensor) -> dict[str, Tensor]:
-        """The mean over the data of every estimate, each `[R]`."""
-        found = self._means(self._objective, model, data)
+    def estimates(self, objective: Objective, model: Model, data: Tensor) -> dict[str, Tensor]:
+        """The mean over the data of every estimate of the objective, each `[R]`."""
+        found = self._means(objective, model, data)
         if self._own is not None:
             found[CRITERION] = self._means(self._own, model, data)[self.settings.criterion]
         return found
