@@ -1,8 +1,9 @@
 """On what the answer of a study depends: sentences that stand before its figures and tables.
 
 They are about the replicates behind the figures, those of the trial of each complete cell. An
-answer holds without a condition if the replicates were trained to the end, none collapsed, the
-estimates of log p have converged in K, and every choice of a trial is clearer than its noise.
+answer holds without a condition if the replicates stopped improving at a constant learning rate,
+none collapsed, the estimates of log p have converged in K, and every choice of a trial is clearer
+than its noise.
 """
 
 from collections.abc import Mapping, Sequence
@@ -57,6 +58,7 @@ def conditions(
     behind = behind.drop_duplicates(["trial_id", "replicate"])
     return [
         *_still_rising(plan, behind),
+        *_of_a_schedule(behind),
         *_collapsed(plan, behind, shown),
         *bias_conditions(plan, rows, cells),
         *choice_conditions(plan, rows, shown, log_p),
@@ -82,6 +84,18 @@ def _still_rising(plan: Plan, behind: pd.DataFrame) -> list[str]:
                 f"many epochs again): {_by_method(plan, behind, its)}."
             )
     return sentences
+
+
+def _of_a_schedule(behind: pd.DataFrame) -> list[str]:
+    """How many ended with their schedule: its low learning rates flatten the end of any curve."""
+    ended = int((behind["ending"] == Ending.SCHEDULE).fillna(False).sum())
+    if not ended:
+        return []
+    return [
+        f"{counted(ended, len(behind), 'replicate')} ended with their learning rate's schedule, "
+        "whose end is flat at any length: only a longer schedule shows whether more training gains "
+        "more."
+    ]
 
 
 def _by_method(plan: Plan, behind: pd.DataFrame, its: pd.Series) -> str:

@@ -82,10 +82,20 @@ def test_replicates_that_a_limit_ended_while_rising_are_counted_with_the_size_of
     ]
 
 
+def test_replicates_that_ended_with_their_schedule_are_counted_however_flat_their_end(conditions):
+    found = conditions(
+        lambda depth, number: (Ending.SCHEDULE if depth == 2 else Ending.CONVERGED, {})
+    )[1]
+    assert found == [
+        "3 of 6 replicates ended with their learning rate's schedule, whose end is flat at any "
+        "length: only a longer schedule shows whether more training gains more."
+    ]
+
+
 @pytest.mark.parametrize("ending", [Ending.TIME, Ending.SCHEDULE])
 def test_a_limit_of_time_and_a_schedule_without_a_flat_end_are_named(conditions, ending):
     rise = {"valid/rise": 0.01, "valid/rise_se": 0.001}
-    (sentence,) = conditions(lambda depth, number: (ending, rise))[1]
+    sentence = conditions(lambda depth, number: (ending, rise))[1][0]
     assert sentence.startswith("6 of 6 replicates ")
     assert ("limit of time" in sentence) == (ending is Ending.TIME)
     assert ("learning rate's schedule" in sentence) == (ending is Ending.SCHEDULE)
