@@ -85,7 +85,7 @@ class Cell:
             "study": study.name,
             "dataset_sha256": self.dataset_sha256,
             "settings": {name: v for name, v in settings.items() if name not in heads},
-            "parts": {name: value for name, value in laid.items() if name in heads},
+            "parts": {n: value for n, value in laid.items() if n in heads or n == "stages"},
             "drawn": drawn,
             "search": study.search.model_dump(exclude={"trials", "points"}),
             "scheduler": study.scheduler.model_dump(),

@@ -396,7 +396,26 @@ class Hyperparameters:
         return cls(**plain)
 
     def canonical(self) -> dict[str, Any]:
-        """The settings that are used, with defaults filled in. Equal ones train the same model."""
+        """The settings that are used, with defaults filled in. Equal ones train the same model.
+
+        It only depends on the settings of every stage, not on where they are written: a setting
+        has the value of the first stage that uses it, and `stages` holds what differs from that.
+        There are no `stages` if there is only one.
+        """
+        stages = [stage._of_one_stage() for stage in self.stage_list]
+        first: dict[str, Any] = {}
+        for stage in stages:
+            first = {**stage, **first}
+        values = {name: first[name] for name in _specs() if name in first}
+        if len(stages) > 1:
+            values["stages"] = [
+                {name: value for name, value in stage.items() if value != first[name]}
+                for stage in stages
+            ]
+        return values
+
+    def _of_one_stage(self) -> dict[str, Any]:
+        """`canonical` of a configuration without stages."""
         specs = _specs()
         values = {name: getattr(self, name) for name in self.names_read}
         for name, value in list(values.items()):
@@ -407,13 +426,7 @@ class Hyperparameters:
         values["layers"] = list(self.layers)
         if "samples" in values:
             values["samples"] = self.training_samples
-        if self.stages:
-            values["stages"] = [
-                {name: value for name, value in stage if name in settings.names_read}
-                for stage, settings in zip(self.stages, self.stage_list, strict=True)
-            ]
-        else:
-            del values["stages"]
+        del values["stages"]
         return values
 
     @property

@@ -39,10 +39,12 @@ def ends_fallen(settings: Hyperparameters) -> bool:
 def can_be_continued(settings: Hyperparameters) -> bool:
     """Whether a training with a higher `max_epochs` begins exactly like this one.
 
-    It does at a constant rate. The last epoch must be one that the longer training validates too.
+    It does at a constant rate, in a single stage. The last epoch must be one that the longer
+    training validates too.
     """
-    in_step = settings.max_epochs % settings.validate_every == 0
-    return settings.schedule == "constant" and not settings.stages and in_step
+    only, *further = settings.stage_list
+    in_step = only.max_epochs % only.validate_every == 0
+    return only.schedule == "constant" and not further and in_step
 
 
 def _between(kind: str, start: float, end: float, fraction: float) -> float:

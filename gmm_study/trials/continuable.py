@@ -1,6 +1,6 @@
 """The index of the trials of a store that a longer trial can continue, without torch.
 
-    .continuable/PREFIX/EPOCHS-TRIAL     an empty file for the trial TRIAL with `max_epochs` EPOCHS
+    .continuable/PREFIX/EPOCHS-TRIAL     an empty file for the trial TRIAL of at most EPOCHS epochs
 
 PREFIX is a hash of everything else that the trial's id depends on. An entry is written when a trial
 has ended by the limit of epochs, so that no scan of all records is needed. It is only a hint: the
@@ -24,7 +24,7 @@ def add_to_index(file_system: pyarrow.fs.FileSystem, store: str, config: TrialCo
     """Add a trial to the index of the store at a path. An error in writing it is ignored."""
     folder = Folder(file_system, f"{store}/{INDEX}/{config.prefix_id}")
     with suppress(OSError):
-        folder.write_file(f"{config.hyperparameters.max_epochs}-{config.trial_id}", b"\n")
+        folder.write_file(f"{config.hyperparameters.total_epochs}-{config.trial_id}", b"\n")
 
 
 def shorter_trials(
@@ -32,7 +32,7 @@ def shorter_trials(
 ) -> list[tuple[int, str]]:
     """The epochs and ids of the trials in the index that a trial continues, the longest first."""
     found = _entries(file_system, f"{store}/{INDEX}/{config.prefix_id}", recursive=False)
-    limit = config.hyperparameters.max_epochs
+    limit = config.hyperparameters.total_epochs
     return sorted(((epochs, each) for _, epochs, each in found if epochs < limit), reverse=True)
 
 
@@ -46,7 +46,7 @@ def continuable_epochs(file_system: pyarrow.fs.FileSystem, store: str) -> dict[s
 
 def begins_at(config: TrialConfig, index: Mapping[str, list[int]]) -> int:
     """The epoch from which a trial without a record will go on, given `continuable_epochs`."""
-    limit = config.hyperparameters.max_epochs
+    limit = config.hyperparameters.total_epochs
     return max((each for each in index.get(config.prefix_id, ()) if each < limit), default=0)
 
 

@@ -1,6 +1,6 @@
 """Continuing a trial from the record of a shorter one, whose training is the beginning of its own.
 
-At a constant learning rate and without stages, training does not depend on `max_epochs` before it
+At a constant learning rate in a single stage, training does not depend on `max_epochs` before it
 ends. The record of a trial that ended by the limit of epochs therefore holds the state from which a
 trial with a higher limit goes on, bit for bit as if it had been trained anew.
 
@@ -36,7 +36,7 @@ def is_longer(config: TrialConfig, other: TrialConfig) -> bool:
     """Whether training `other` is the beginning of training `config`."""
     return (
         config.prefix_id == other.prefix_id
-        and config.hyperparameters.max_epochs > other.hyperparameters.max_epochs
+        and config.hyperparameters.total_epochs > other.hyperparameters.total_epochs
         and can_be_continued(other.hyperparameters)
     )
 

@@ -253,3 +253,16 @@ search: {{kind: tpe, trials: 3}}
 """
     keys = {Bench(tmp_path, text.format(first=first)).cells()[0].key for first in (50, 90)}
     assert len(keys) == 2
+
+
+def test_another_rate_of_a_stage_is_another_search_over_the_rates_of_the_others(tmp_path):
+    text = """
+question: Which rate?
+datasets: [digits]
+methods: [gmm]
+fixed: {{stages: [{{learning_rate: {first}}}, {{max_epochs: 3}}]}}
+space: {{learning_rate: {{log_uniform: [1e-4, 1e-1]}}}}
+search: {{kind: tpe, trials: 3}}
+"""
+    keys = {Bench(tmp_path, text.format(first=first)).cells()[0].key for first in (0.1, 0.2)}
+    assert len(keys) == 2

@@ -91,6 +91,43 @@ def test_the_id_does_not_change_with_another_spelling_or_what_is_not_read(same):
     assert a_config(**same).trial_id == a_config().trial_id
 
 
+@pytest.mark.parametrize("method", ["gmm", "vae"])
+@pytest.mark.parametrize(
+    ("one", "same"),
+    [
+        (
+            {"max_epochs": 200, "stages": [{}, {"max_epochs": 20}]},
+            {"max_epochs": 7, "stages": [{"max_epochs": 200}, {"max_epochs": 20, "l1": 0}]},
+        ),
+        (
+            {"stages": [{"learning_rate": 2e-3}, {"learning_rate": 2e-3, "max_epochs": 3}]},
+            {"learning_rate": 2e-3, "stages": [{}, {"max_epochs": 3}]},
+        ),
+        (
+            {"samples": None, "stages": [{}, {"max_epochs": 3, "samples": None}]},
+            {"samples": None, "stages": [{"samples": None}, {"max_epochs": 3}]},
+        ),
+        (
+            {"stages": [{}, {"schedule": "cosine", "final_learning_rate": 1e-6}]},
+            {"final_learning_rate": 1e-6, "stages": [{}, {"schedule": "cosine"}]},
+        ),
+        ({"stages": [{}]}, {}),
+        ({"stages": [{"max_epochs": 9, "samples": 3}]}, {"max_epochs": 9, "samples": 3}),
+    ],
+)
+def test_equal_stages_are_the_same_trial_wherever_a_setting_is_written(method, one, same):
+    configs = [a_config(method=method, **settings) for settings in (one, same)]
+    assert configs[0].to_json() == configs[1].to_json()
+    assert configs[0].prefix_id == configs[1].prefix_id
+
+
+def test_a_k_that_a_stage_resets_to_the_default_of_its_method_is_written_out():
+    stages = [{"max_epochs": 3}, {"max_epochs": 3, "samples": None}]
+    both = [a_config(samples=7, stages=stages), a_config(samples=7, stages=[stages[0]] * 2)]
+    assert both[0].to_json()["hyperparameters"]["stages"][1] == {"samples": 10}
+    assert both[0].trial_id != both[1].trial_id
+
+
 STAGES = [{"max_epochs": 3}, {"learning_rate": 1e-3, "optimizer": "sgd", "bound": "iwae"}]
 
 
@@ -106,8 +143,9 @@ def test_a_configuration_read_back_is_the_same_trial(method, more):
 
 
 def test_the_flat_row_has_plain_values_and_the_depth():
-    row = a_config(layers=[8, 4, 2], stages=[{"max_epochs": 3, "samples": 9}]).flat()
-    assert row["stages"] == '[{"max_epochs":3,"samples":9}]'
+    stages = [{"max_epochs": 3, "samples": 9}, {"max_epochs": 5}]
+    row = a_config(layers=[8, 4, 2], samples=9, stages=stages).flat()
+    assert row["stages"] == '[{},{"max_epochs":5}]'
     assert (row["dataset"], row["depth"], row["layers"]) == (DATA.name, 3, "8,4,2")
     assert all(isinstance(value, str | int | float) for value in row.values())
 
