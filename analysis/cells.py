@@ -102,7 +102,10 @@ def trials_of_cells(rows: pd.DataFrame) -> dict[tuple[Any, ...], list[str]]:
 
 
 def _samples(settings: Hyperparameters, metric: str) -> int:
-    return settings.training_samples if metric == BOUND else settings.evaluation_samples
+    """The K of the estimate; the bound is that of the last stage of the training."""
+    if metric == BOUND:
+        return settings.stage_list[-1].training_samples
+    return settings.evaluation_samples
 
 
 def _average(

@@ -87,7 +87,8 @@ def _number(row: Mapping[Any, Any], cost: Estimate, margin: float, places: int) 
     error = error_label(cost.standard_error, places)
     if row["finding"] in (COSTS, GAINS):
         shown = size_interval(cost, places)
-        return f" {row['finding']} {abs(cost.mean):.{places}f} ± {error} ({shown})"
+        within = f", within the margin of {margin:g}" if row["equivalent"] else ""
+        return f" {row['finding']} {abs(cost.mean):.{places}f} ± {error} ({shown}){within}"
     shown = interval_in_words(cost, places)
     if row["finding"] == EQUIVALENT:
         return f" ({shown})"

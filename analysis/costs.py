@@ -33,6 +33,7 @@ _TYPES = {
     "n": "int64",
     "finding": "string",
     "matters": "bool",
+    "equivalent": "bool",
     "trial_id": "string",
     "reference_trial_id": "string",
     "mark": "string",
@@ -74,8 +75,9 @@ def costs_of_variations(
     method), `error_data` (over test datapoints, paired; NaN if not known) and `error_both`; `low`
     and `high`, the ends of its simultaneous 95% interval (Dunnett, for all variations of a method
     on a data set, `LogP.against`); `n` replicates; `finding` (`costs`, `gains`, `equivalent` within
-    the margin, `not resolved`, or empty); `matters` (whether the interval excludes 0); and `mark`
-    (why there is no number, or what is special about it). `rows` are the planned replicates
+    the margin, `not resolved`, or empty); `matters` (whether the interval excludes 0);
+    `equivalent` (whether the 90% interval lies within the margin; a small effect can be both); and
+    `mark` (why there is no number, or what is special about it). `rows` are the planned replicates
     (`join`), `cells` their summary (`summarise`). No rows if the report does not run along the
     variations.
     """
@@ -110,7 +112,8 @@ def finding_of(cost: Estimate, margin: float) -> str:
 def _without_number(start: Mapping[Any, Any], end: Mapping[Any, Any]) -> dict[str, Any]:
     """The row of a variation, as it is without an estimate of its cost."""
     known = {"trial_id": end["trial_id"], "reference_trial_id": start["trial_id"]}
-    known |= dict.fromkeys(_NUMBERS, nan) | {"n": 0, "finding": "", "matters": False}
+    known |= dict.fromkeys(_NUMBERS, nan) | {"n": 0, "finding": ""}
+    known |= {"matters": False, "equivalent": False}
     if not start["n"]:
         return known | {"mark": f"{start['x']}: {start['mark']}"}
     if not end["n"]:
@@ -124,4 +127,5 @@ def _number(cost: Estimate, margin: float) -> dict[str, Any]:
     errors = cost.over_seeds, cost.over_data, cost.standard_error
     numbers = dict(zip(_NUMBERS, (cost.mean, *errors, *cost.interval()), strict=True))
     known = {"n": cost.n, "finding": finding_of(cost, margin), "matters": differs(cost)}
+    known["equivalent"] = is_equivalent(cost, margin)
     return numbers | known | {"mark": "" if cost.paired else UNPAIRED}

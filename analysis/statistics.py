@@ -55,13 +55,17 @@ class Estimate:
         return isfinite(self.parts.data)
 
     def half_width(self, confidence: float = CONFIDENCE) -> float:
-        """That of the interval; NaN for one replicate."""
+        """That of the interval; NaN for one replicate.
+
+        Like the squared error, it is never below that over data alone.
+        """
         parts = self.parts
         if not parts.seeds_freedom > 0:
             return nan
         over_seeds = self.family.critical(parts.seeds_freedom, confidence) ** 2 * parts.seeds
         over_data = self.family.critical(parts.data_freedom, confidence) ** 2
-        return float((over_seeds + over_data * parts.over_data_alone) ** 0.5)
+        squared = over_seeds + over_data * parts.over_data_alone
+        return float((max(squared, over_data * parts.data) if self.knows_data else squared) ** 0.5)
 
     def interval(self, confidence: float = CONFIDENCE) -> tuple[float, float]:
         """Its two ends in nats; NaN for one replicate."""

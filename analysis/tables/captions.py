@@ -30,7 +30,8 @@ def caption(plan: Plan, cells: pd.DataFrame, metric: str) -> str:
         f" Every method has its own bound ({kinds}), so entries of different methods cannot be "
         "compared and none is bold."
     )
-    differs = len({(setting.method, setting.training_samples) for setting in settings})
+    final = [setting.stage_list[-1] for setting in settings]
+    differs = len({(setting.method, setting.training_samples) for setting in final})
     if differs > len({setting.method for setting in settings}):
         text += " The bound of one method is also a different quantity for every K."
     return text
@@ -47,8 +48,8 @@ def what_is_bold(plan: Plan, cells: pd.DataFrame, best: str = "the highest mean"
         return f"{text}; with one replicate nothing can be said of the differences from it."
     return (
         f"{text}. ≈: equivalent to it, as the 90% interval of the difference lies within "
-        f"±{plan.study.report.margin:g} nats (two one-sided tests at 5%). An entry with neither is "
-        "worse, or its difference from the best is not resolved."
+        f"±{plan.study.report.margin:g} nats (two one-sided tests at 5%). An unmarked entry "
+        "is worse, or its difference from the best is not resolved."
     )
 
 
@@ -71,9 +72,9 @@ def evaluation_samples(settings: Iterable[Hyperparameters]) -> str:
 def bounds_of_methods(
     settings: Iterable[Hyperparameters], with_samples: bool = True
 ) -> dict[str, str]:
-    """What the bound of each method is, with its K: `log p̃, K = 10`."""
+    """What the bound of each method is, with its K: `log p̃, K = 10`; that of the last stage."""
     kinds: dict[str, dict[str, list[int]]] = {}
-    for setting in settings:
+    for setting in (own.stage_list[-1] for own in settings):
         of_method = kinds.setdefault(setting.method, {})
         of_method.setdefault(bound_label(setting), []).append(setting.training_samples)
     return {

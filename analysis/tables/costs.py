@@ -2,7 +2,6 @@
 
 import pandas as pd
 
-from analysis.costs import EQUIVALENT
 from analysis.labels import decimals
 from analysis.tables.captions import evaluation_samples
 from analysis.tables.layout import Entry, Table, table
@@ -10,7 +9,7 @@ from gmm_study.study.plan import Plan
 
 
 def lay_out_costs(plan: Plan, costs: pd.DataFrame) -> list[Table]:
-    """A table per data set; bold where the interval excludes 0, ≈ where there is no effect."""
+    """A table per data set; bold where the interval excludes 0, ≈ where the 90% one is small."""
     datasets = dict.fromkeys(costs["dataset"])
     return [_table(plan, dataset, costs[costs["dataset"] == dataset]) for dataset in datasets]
 
@@ -24,7 +23,7 @@ def _table(plan: Plan, dataset: str, costs: pd.DataFrame) -> Table:
             row["error_both"],
             row["mark"],
             best=row["matters"],
-            equivalent=row["finding"] == EQUIVALENT,
+            equivalent=row["equivalent"],
             signed=True,
         )
         for row in costs.to_dict("records")
@@ -58,6 +57,7 @@ def _caption(plan: Plan, dataset: str, costs: pd.DataFrame) -> str:
     return (
         f"{text} ± standard error over seeds {over}; the variance over the n = {n} seeds is paired "
         "and pooled over the variations of a method. Bold: the simultaneous 95% interval (Dunnett, "
-        "for the variations of a method on a data set) excludes 0. ≈: no effect, as the 90% "
-        f"interval lies within ±{plan.study.report.margin:g} nats. Neither: not resolved."
+        "for the variations of a method on a data set) excludes 0. ≈: within the margin of the "
+        f"study, as the 90% interval lies within ±{plan.study.report.margin:g} nats. Both: a small "
+        "effect. Neither: not resolved."
     )

@@ -139,6 +139,15 @@ def test_the_verdict_names_what_matters_dearest_first(costs):
     assert "not resolved: K=1 +0.00 ± 0.58 (-3.13 to 3.13; about 95 seeds would decide)" in sentence
 
 
+def test_a_cost_within_the_margin_is_called_so_in_the_sentence_and_marked_in_the_table(costs):
+    plan, rows, cells, found = costs({"authors": REFERENCE, "K=1": (-20.05, -21.04, -22.06)})
+    row = one(found, "K=1")
+    assert (row["finding"], row["matters"], row["equivalent"]) == ("costs", True, True)
+    (sentence,) = verdict(plan, rows, cells)
+    assert "K=1 costs 0.050 ± 0.006 (0.025 to 0.075), within the margin of 0.2;" in sentence
+    assert "| **+0.050 ± 0.006** ≈ |" in markdown(lay_out_costs(plan, found)[0])
+
+
 def test_one_replicate_has_a_cost_and_no_error(costs):
     plan, rows, cells, found = costs(
         {"authors": (-20.0,), "K=1": (-25.5,), "no baseline": (-20.25,)}, replicates=1

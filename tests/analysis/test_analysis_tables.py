@@ -100,6 +100,18 @@ def test_captions_say_what_a_reader_needs(lab, figures, summary):
         assert words in bound
 
 
+def test_the_bound_of_a_trial_with_stages_is_that_of_its_last_stage(lab, figures, summary):
+    variations = {"one": {}, "two": {"stages": [{"max_epochs": 5}, {"samples": 50}]}}
+    plan = lab.plan(methods=["gmm"], variations=variations)
+    for trial in plan.trials:
+        lab.write(trial.config, *[figures(-21, -20)] * 3)
+    _, cells = summary(plan)
+    assert one(cells, x="two", metric="test/bound")["samples"] == 50
+    caption = lay_out(plan, cells[cells["metric"] == "test/bound"])[-1].caption
+    assert "gmm: log p̃, K = 10 to 50" in caption
+    assert "a different quantity for every K" in caption
+
+
 def test_many_values_of_the_axis_go_down_the_page(lab, figures, summary):
     plan = lab.plan(space={"layers.depth": {"grid": list(range(1, 13))}}, fixed=SIZES)
     for trial in plan.trials:

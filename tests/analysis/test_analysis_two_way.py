@@ -107,3 +107,12 @@ def test_a_difference_of_other_seeds_without_values_is_that_of_welch():
     freedom = (1 / 3 + 0.75) ** 2 / ((1 / 3) ** 2 / 2 + 0.75**2 / 2)
     assert found.parts.seeds_freedom == pytest.approx(freedom)
     assert not found.paired
+
+
+def test_an_interval_is_never_below_that_of_the_error_over_data():
+    # every row has the same mean: MS_rows = 0, so the residual takes more than seeds add
+    values = np.array([[1.0, 2.0, 6.0, 3.0], [2.0, 1.0, 3.0, 6.0]])
+    estimate = mean_of(values.mean(1), values)
+    assert estimate.standard_error == estimate.over_data
+    # Student's t, 97.5%, with three degrees of freedom: 3.182446
+    assert estimate.half_width() == pytest.approx(3.182446 * estimate.over_data, rel=1e-5)
