@@ -5,13 +5,12 @@ from typing import Any
 import pandas as pd
 
 from analysis.labels import decimals
-from gmm_study.training.state import Ending
 
 
 def collapsed_replicates(rows: pd.DataFrame) -> dict[str, int]:
     """The number of collapsed replicates of each trial that has any, by its id."""
     once = rows.drop_duplicates(["trial_id", "replicate"])
-    found = once.loc[(once["ending"] == Ending.COLLAPSED).fillna(False), "trial_id"]
+    found = once.loc[once["collapsed"], "trial_id"]
     return {str(trial_id): int(count) for trial_id, count in found.value_counts().items()}
 
 
@@ -23,7 +22,7 @@ def mark_collapsed(cells: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
     collapsed = collapsed_replicates(rows)
     if not collapsed:
         return cells
-    others = rows[(rows["ending"] != Ending.COLLAPSED).fillna(True)]
+    others = rows[~rows["collapsed"]]
     others = others.drop_duplicates(["trial_id", "replicate"])
     marks = [
         _joined(_mark(cell, collapsed[cell["trial_id"]], others), cell["mark"])

@@ -131,7 +131,7 @@ def _collapsed(plan: Plan, behind: pd.DataFrame, shown: pd.DataFrame) -> list[st
 
 def _unknown(behind: pd.DataFrame, chosen: bool) -> list[str]:
     """How many replicates cannot be judged, and which facts are missing."""
-    may_rise = ~behind["ending"].isin([Ending.CONVERGED, Ending.COLLAPSED])
+    may_rise = behind["ending"].ne(Ending.CONVERGED).fillna(True)
     missing = {
         "why training ended and whether it collapsed": behind["ending"].isna(),
         "whether it was still rising": may_rise & _numbers(behind, RISE).isna(),

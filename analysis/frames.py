@@ -44,6 +44,7 @@ _REPLICATE = {
     "seconds": "float64",
     "ending": "string",
     "kept": "string",
+    "collapsed": "bool",
 }
 _CURVE = {
     "trial_id": "category",
@@ -65,8 +66,9 @@ class Records:
     that ended last), `finished`, and the flat configuration.
     `replicates`: a row per ended replicate: `trial_id`, `replicate`, `state`, `epochs`,
     `best_epoch`, `seconds`, `ending` (why its training ended), `kept` (which parameters are its
-    model; both missing in old records), and one column per final metric (nats; NaN if it is not
-    finite).
+    model; both missing in old records), `collapsed` (whether its model is no better than
+    independent pixels; False in old records), and one column per final metric (nats; NaN if it is
+    not finite).
     `warnings`: a line per file that could not be read. Without its `result.json`, a trial is
     `failed`; without its `config.json`, it has no settings.
     """

@@ -20,8 +20,9 @@ def join(plan: Plan, records: Records) -> pd.DataFrame:
     Columns: `dataset`, `method`, `x` (the value of the plan's axis, or None), `settings` (the other
     axes, `learning_rate=0.003; batch_size=100`) and one column for each of them, `trial_id`,
     `state` and `reason` of the trial, `replicate`, `replicate_state`, `epochs`, `best_epoch`,
-    `seconds`, `ending`, `kept`, and one column per final metric. Replicates without a record are
-    `pending`; those of a record beyond the planned ones are left out.
+    `seconds`, `ending`, `kept`, `collapsed`, and one column per final metric. Replicates without a
+    record are `pending` and have not collapsed; those of a record beyond the planned ones are left
+    out.
     """
     cells = [_planned_row(plan, trial) for trial in plan.places]
     replicates = range(plan.study.replicates)
@@ -42,6 +43,7 @@ def join(plan: Plan, records: Records) -> pd.DataFrame:
     for metric in (*CRITERIA, *METRICS):
         if metric not in rows:
             rows[metric] = nan
+    rows["collapsed"] = rows["collapsed"].eq(True)
     states, pending = rows["replicate_state"].fillna(rows["status"]), str(TrialState.PENDING)
     rows["replicate_state"] = states.fillna(pending)
     rows["state"] = _trial_states(rows)

@@ -179,8 +179,9 @@ def _parsed(name: str, text: str) -> Any:
 
 
 def _how_it_ended(replicate: "ReplicateResult") -> str:
-    """Why a replicate ended and which parameters were kept, as far as its result says so."""
-    ending = f"; ended: {replicate.ending}" if replicate.ending else ""
+    """How a replicate ended and which parameters were kept, as far as its result says so."""
+    words = ", ".join(replicate.how_it_ended)
+    ending = f"; ended: {words}" if words else ""
     return ending + (f"; kept: {replicate.kept} parameters" if replicate.kept else "")
 
 

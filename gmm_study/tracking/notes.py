@@ -160,8 +160,9 @@ def trial_note(
 
 def _ended(replicate: ReplicateResult) -> str:
     """`complete (converged)`, or its state alone where that says why, or the record does not."""
-    known = replicate.ending not in (None, Ending.DIVERGED)
-    return f"{replicate.state} ({replicate.ending})" if known else str(replicate.state)
+    words = ", ".join(replicate.how_it_ended)
+    known = words and replicate.ending is not Ending.DIVERGED
+    return f"{replicate.state} ({words})" if known else str(replicate.state)
 
 
 def saved_views(facts: Facts, created: int) -> dict[str, str]:

@@ -23,6 +23,7 @@ from gmm_study.tracking.mlflow_internals import PARENT_RUN, bulk_history
 from gmm_study.tracking.words import BEST_BOUND, DECLARED, VARIANTS, figure_of
 from gmm_study.training.hyperparameters import Hyperparameters
 from gmm_study.training.state import TrialState
+from gmm_study.trials.result import COLLAPSED, parse_ending
 
 PAGE = 1000
 RUNS_AT_ONCE = 100
@@ -41,8 +42,8 @@ class StudyRows:
     and the flat configuration, typed.
 
     `replicates` has a row for each replicate that has ended: `trial_id`, `replicate`, `state`,
-    `epochs`, `best_epoch`, `seconds`, `ending`, `kept` (None if unknown), and its final metrics
-    (nats; NaN if not finite).
+    `epochs`, `best_epoch`, `seconds`, `ending`, `kept` (None if unknown), `collapsed`, and its
+    final metrics (nats; NaN if not finite).
     """
 
     trials: list[dict[str, Any]]
@@ -171,8 +172,18 @@ def _replicate_row(run: Run) -> dict[str, Any]:
         if (figure := figure_of(name)) is not None
     }
     counted = {n: kind(metrics[n]) if n in metrics else None for n, kind in _COUNTED.items()}
-    words = {name: run.data.tags.get(name) for name in ("state", "ending", "kept")}
-    return {"trial_id": trial_id, "replicate": replicate, **words, **counted, **figures}
+    tags = run.data.tags
+    ending, collapsed = parse_ending(tags.get("ending"))
+    return {
+        "trial_id": trial_id,
+        "replicate": replicate,
+        "state": tags.get("state"),
+        "ending": None if ending is None else str(ending),
+        "kept": tags.get("kept"),
+        COLLAPSED: collapsed or COLLAPSED in tags,
+        **counted,
+        **figures,
+    }
 
 
 def _setting(name: str, text: str) -> Any:

@@ -48,7 +48,7 @@ from gmm_study.tracking.words import (
 from gmm_study.training.state import TrialState
 from gmm_study.trials.config import TrialConfig
 from gmm_study.trials.record import Record
-from gmm_study.trials.result import ReplicateResult
+from gmm_study.trials.result import COLLAPSED, ReplicateResult
 from gmm_study.trials.selection import CRITERIA, Choice, Scores, best_trials
 
 BATCH = 800
@@ -207,6 +207,7 @@ class StudyRuns:
             ]
             ending = None if ended.ending is None else str(ended.ending)
             facts = {"git_commit": ended.git_commit, "ending": ending, "kept": ended.kept}
+            facts[COLLAPSED] = "true" if ended.collapsed else None
             self._move(run, ended.state, tags | facts, metrics)
         run.last_epoch = last_epoch
 

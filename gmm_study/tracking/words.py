@@ -16,8 +16,9 @@ TAGS = {
     KIND: f"`{TRIAL}` or `{REPLICATE}`",
     "replicate": "number of the replicate; only on the run of a replicate",
     "state": "`pending`, `running`, `complete`, `diverged`, `failed` or `stopped`",
-    "ending": "why the training of a replicate ended: `converged`, `schedule`, `epochs`, `time`, "
-    "`diverged` or `collapsed`",
+    "ending": "why the training of a replicate ended: `converged`, `schedule`, `epochs`, `time` or "
+    "`diverged`",
+    "collapsed": "`true` if a replicate's model is no better than independent pixels",
     "kept": "which parameters are a replicate's model: `raw` or `averaged`",
     "rest": "the state of additional replicates, if the requested ones have ended",
     "error": "why a trial failed",

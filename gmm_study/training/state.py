@@ -46,5 +46,3 @@ class Ending(StrEnum):
     """It reached the maximum of training seconds."""
     DIVERGED = "diverged"
     """Its bound was not finite."""
-    COLLAPSED = "collapsed"
-    """It ended, and its model is no better than one of independent pixels."""

@@ -37,6 +37,14 @@ def optional_number(document: Mapping[str, Any], name: str) -> float | None:
     return None if document.get(name) is None else number_of(document, name)
 
 
+def flag_of(document: Mapping[str, Any], name: str) -> bool:
+    """A field that is true or false, and false if it is missing. Raises `ValueError`."""
+    value = document.get(name, False)
+    if not isinstance(value, bool):
+        raise ValueError(f"{name}: {value!r} must be true or false")
+    return value
+
+
 def _value_of(document: Mapping[str, Any], name: str) -> Any:
     if name not in document:
         raise ValueError(f"{name} is missing")

@@ -8,8 +8,10 @@ from typing import Any
 from gmm_study.training.state import Ending, TrialState
 from gmm_study.trials.averages import mean_and_standard_error
 from gmm_study.trials.config import SCHEMA
-from gmm_study.trials.fields import field_of, number_of, optional_field
+from gmm_study.trials.fields import field_of, flag_of, number_of, optional_field
 from gmm_study.trials.selection import scores
+
+COLLAPSED = "collapsed"
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,14 @@ class ReplicateResult:
     """Why its training ended; None in records from before it was stored."""
     kept: str | None = None
     """Which parameters are its model: `raw`, or `averaged` over training; None if unknown."""
+    collapsed: bool = False
+    """Whether its model is no better than independent pixels; False if unknown."""
+
+    @property
+    def how_it_ended(self) -> tuple[str, ...]:
+        """Why its training ended, if known, and `collapsed` if it did, as words."""
+        known = () if self.ending is None else (str(self.ending),)
+        return (*known, COLLAPSED) if self.collapsed else known
 
     def to_json(self) -> dict[str, Any]:
         """Its entry in `result.json`, in which a value that is not finite is null."""
@@ -44,12 +54,14 @@ class ReplicateResult:
             },
             "git_commit": self.git_commit,
             **{name: text for name, text in stored.items() if text is not None},
+            **({COLLAPSED: True} if self.collapsed else {}),
         }
 
     @classmethod
     def from_json(cls, entry: Mapping[str, Any]) -> "ReplicateResult":
         """Parse an entry of `result.json`. Raises `ValueError`, which names the wrong field."""
         metrics = field_of(entry, "metrics", dict)
+        ending, collapsed = parse_ending(optional_field(entry, "ending", str))
         return cls(
             _state_of(entry),
             field_of(entry, "epochs", int),
@@ -60,8 +72,9 @@ class ReplicateResult:
                 for name, value in metrics.items()
             },
             optional_field(entry, "git_commit", str),
-            _ending_of(entry),
+            ending,
             optional_field(entry, "kept", str),
+            collapsed=flag_of(entry, COLLAPSED) or collapsed,
         )
 
 
@@ -130,6 +143,7 @@ class TrialResult:
                 "seconds": each.seconds,
                 "ending": None if each.ending is None else str(each.ending),
                 "kept": each.kept,
+                COLLAPSED: each.collapsed,
                 **each.metrics,
             }
             for number, each in self.replicates.items()
@@ -188,8 +202,14 @@ def _state_of(fields: Mapping[str, Any]) -> TrialState:
     return TrialState(name)
 
 
-def _ending_of(fields: Mapping[str, Any]) -> Ending | None:
-    name = optional_field(fields, "ending", str)
-    if name is not None and name not in list(Ending):
+def parse_ending(name: str | None) -> tuple[Ending | None, bool]:
+    """The ending of this name, and whether the name says that the replicate collapsed.
+
+    Some records have `collapsed` in place of the ending, which is then unknown. Raises `ValueError`
+    for any other name.
+    """
+    if name is None or name == COLLAPSED:
+        return None, name == COLLAPSED
+    if name not in list(Ending):
         raise ValueError(f"ending: {name!r} must be one of {', '.join(Ending)}")
-    return None if name is None else Ending(name)
+    return Ending(name), False

@@ -27,7 +27,7 @@ from gmm_study.training.ending import criterion_of, rise
 from gmm_study.training.hyperparameters import Hyperparameters
 from gmm_study.training.methods import METHODS
 from gmm_study.training.replicate import Replicate
-from gmm_study.training.state import Ending, TrialState
+from gmm_study.training.state import TrialState
 from gmm_study.training.trainer import Trainer
 from gmm_study.training.validation import AVERAGED
 from gmm_study.trials.config import TrialConfig
@@ -278,14 +278,14 @@ class TrialRun:
         ]
 
     def _end(self, replicate: Replicate) -> None:
-        metrics, ending = {}, replicate.ending
+        metrics, collapsed = {}, False
         if replicate.state is TrialState.COMPLETE:
             model, dataset = self.trainer.best_model([replicate.index]), self.trainer.dataset
             settings = self.trainer.settings_of(replicate.index)
             asked = (settings, model, dataset, replicate.index, self.chunk_rows)
             on_valid = evaluate_on_validation(*asked, self._live)
             on_test = evaluate_on_test(*asked, self._live)
-            ending = Ending.COLLAPSED if has_collapsed(on_valid, dataset) else ending
+            collapsed = has_collapsed(on_valid, dataset)
             metrics = {
                 VALID_BOUND: replicate.best_bound,
                 **on_valid,
@@ -300,8 +300,9 @@ class TrialRun:
             round(replicate.seconds, 3),
             {name: value if isfinite(value) else nan for name, value in metrics.items()},
             provenance()["git_commit"],
-            ending,
+            replicate.ending,
             replicate.kept,
+            collapsed,
         )
 
 

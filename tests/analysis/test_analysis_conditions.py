@@ -56,10 +56,13 @@ def conditions(lab):
 def write(lab, config, figures, endings, best_epoch=56):
     record = lab.store.record(config.trial_id)
     record.write_config(config)
+    collapses = [bool(each.pop("collapsed", False)) for each in figures]
     result = result_of(config.trial_id, *figures)
     replicates = {
-        number: replace(own, ending=ending, best_epoch=best_epoch)
-        for (number, own), ending in zip(result.replicates.items(), endings, strict=True)
+        number: replace(own, ending=ending, best_epoch=best_epoch, collapsed=collapsed)
+        for (number, own), ending, collapsed in zip(
+            result.replicates.items(), endings, collapses, strict=True
+        )
     }
     record.write_result(replace(result, replicates=replicates))
 
@@ -136,7 +139,7 @@ def test_collapsed_replicates_are_counted_and_marked_at_the_means_that_include_t
 ):
     def of_replicate(depth, number):
         collapsed = depth == 2 and number == 1
-        return (Ending.COLLAPSED, {"test/log_p": -25.2}) if collapsed else (Ending.CONVERGED, {})
+        return Ending.CONVERGED, {"test/log_p": -25.2, "collapsed": True} if collapsed else {}
 
     plan, found = conditions(of_replicate, report={"margin": 50.0})
     assert found == [
@@ -153,13 +156,21 @@ def test_collapsed_replicates_are_counted_and_marked_at_the_means_that_include_t
     assert log_p["mean"].iloc[1] == pytest.approx((-20.0 - 25.2 - 19.8) / 3)
 
 
+def test_a_replicate_that_collapsed_while_still_rising_is_counted_as_both(conditions):
+    rise = {"valid/rise": 0.024, "valid/rise_se": 0.001, "collapsed": True}
+    rising, collapsed = conditions(lambda *_: (Ending.EPOCHS, rise))[1]
+    assert rising.startswith("6 of 6 replicates ended at the limit of epochs while still rising")
+    assert collapsed.startswith("6 of 6 replicates collapsed")
+
+
 def test_a_cost_of_a_variation_that_collapsed_says_so(lab):
     plan = lab.plan(variations={"authors": {}, "no baseline": {"q_baseline": "none"}})
     for trial in plan.trials:
         collapsed = trial.axes["variation"] == "no baseline"
-        endings = [Ending.COLLAPSED if collapsed else Ending.CONVERGED] * 3
-        figures = [SETTLED | {"test/log_p": -20.0 - number} for number in range(3)]
-        write(lab, trial.config, figures, endings)
+        figures = [
+            SETTLED | {"test/log_p": -20.0 - number, "collapsed": collapsed} for number in range(3)
+        ]
+        write(lab, trial.config, figures, [Ending.CONVERGED] * 3)
     found = find(plan, lab.store)
     assert found.costs["mark"].tolist() == ["3 replicates of no baseline collapsed"]
     assert "gmm with no baseline (3 of 3)" in found.conditions[0]

@@ -45,7 +45,8 @@ def test_it_names_every_key(record, name):
 def test_it_names_every_key_and_figure_of_a_result(record):
     result, said = document(record, "result.json"), names(PAGE, "result.json")
     (replicate,) = result["replicates"].values()
-    keys = ReplicateResult(TrialState.COMPLETE, 1, 1, 0.5, {}, None, Ending.EPOCHS, "raw").to_json()
+    full = ReplicateResult(TrialState.COMPLETE, 1, 1, 0.5, {}, None, Ending.EPOCHS, "raw", True)
+    keys = full.to_json()
     assert set(replicate) <= set(keys)
     assert said == [*result, *keys, *replicate["metrics"]]
     text = (rows(PAGE, "result.json"))[5:7]

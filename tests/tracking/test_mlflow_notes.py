@@ -91,13 +91,13 @@ def test_views_are_sorted_by_the_figure_that_all_trials_have():
 
 def test_the_note_on_a_trial_says_why_each_replicate_ended():
     result = result_of("0123", {"test/log_p": -20.0}, {"test/log_p": -25.0}, {}, None)
-    endings = (Ending.EPOCHS, Ending.COLLAPSED, None, Ending.DIVERGED)
+    endings = (Ending.EPOCHS, Ending.TIME, None, Ending.DIVERGED)
     replicates = {
-        number: replace(own, ending=ending)
+        number: replace(own, ending=ending, collapsed=ending is Ending.TIME)
         for (number, own), ending in zip(result.replicates.items(), endings, strict=True)
     }
     account = Account(Standing(result=replace(result, replicates=replicates)), {})
     note = trial_note("digits gmm", "0123", "results/0123", "run", account, ())
     assert "replicate 0: complete (epochs), best epoch 47 of 57; replicate 1: complete " in note
-    assert "complete (collapsed), best" in note
+    assert "complete (time, collapsed), best" in note
     assert "replicate 2: complete, best epoch 47 of 57; replicate 3: diverged, best" in note

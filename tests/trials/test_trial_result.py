@@ -19,7 +19,7 @@ ENDED = {
     "metrics": {"valid/bound": -20.5, "test/log_p": -20.25, "test/log_p_se": None},
     "git_commit": "c0ffee",
 }
-CONVERGED = {**ENDED, "ending": "converged", "kept": "averaged"}
+CONVERGED = {**ENDED, "ending": "converged", "kept": "averaged", "collapsed": True}
 LOST = {"state": "diverged", "epochs": 3, "best_epoch": 2, "seconds": 0.1, "metrics": {}}
 TODAY = {
     "schema": 1,
@@ -60,7 +60,7 @@ def test_replicates_are_numbered_and_a_null_figure_is_nan():
     [
         pytest.param(["machine"], ["git_commit"], id="the first version"),
         pytest.param(["machine"], [], id="before the machine was noted"),
-        pytest.param([], ["ending", "kept"], id="before endings were stored"),
+        pytest.param([], ["ending", "kept", "collapsed"], id="before endings were stored"),
         pytest.param(["machine", "versions", "git_commit"], [], id="written by a benchmark"),
     ],
 )
@@ -78,6 +78,14 @@ def test_records_of_older_versions_are_read(missing, missing_of_replicate):
         stored = without(TODAY["replicates"][str(number)], *missing_of_replicate)
         for name in ("git_commit", "ending", "kept"):
             assert getattr(replicate, name) == stored.get(name)
+        assert replicate.collapsed is stored.get("collapsed", False)
+
+
+def test_a_collapse_that_an_older_record_has_in_place_of_the_ending_is_read():
+    old = TODAY | {"replicates": {"0": {**ENDED, "ending": "collapsed"}}}
+    replicate = TrialResult.from_json(old).replicates[0]
+    assert (replicate.ending, replicate.collapsed) == (None, True)
+    assert replicate.to_json() == {**ENDED, "collapsed": True}
 
 
 def test_a_machine_with_a_gpu_is_known_by_it():
@@ -104,6 +112,7 @@ def test_a_machine_with_a_gpu_is_known_by_it():
         (("replicates", "0", "metrics", "test/ess"), 10**400, "test/ess is too large"),
         (("replicates", "0", "ending"), "bored", "ending: 'bored' must be one of converged, sched"),
         (("replicates", "0", "kept"), 5, "kept: 5 must be a text"),
+        (("replicates", "0", "collapsed"), 1, "collapsed: 1 must be true or false"),
         (("finished",), "today", "finished: 'today' must be a number"),
         (("machine",), "two cores", "machine: 'two cores' must be an object"),
     ],

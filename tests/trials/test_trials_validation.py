@@ -104,7 +104,9 @@ def test_a_model_of_pixels_that_are_independent_ends_collapsed_and_complete(tmp_
     rows = (random.uniform(size=(1500, 6)) < [0.1, 0.3, 0.5, 0.7, 0.9, 0.2]).astype(np.uint8)
     splits = dict(zip(("train", "valid", "test"), np.split(rows, [1000, 1400]), strict=True))
     ended = train(tmp_path, Dataset.from_splits("coins", splits), method="vae", max_epochs=8)
-    assert (ended.state, ended.ending) == (TrialState.COMPLETE, Ending.COLLAPSED)
+    assert ended.collapsed
+    assert (ended.state, ended.ending) == (TrialState.COMPLETE, Ending.EPOCHS)
+    assert ended.how_it_ended == ("epochs", "collapsed")
     expected = independent_log_likelihoods(splits["train"], splits["valid"]).mean()
     assert ended.metrics["valid/independent"] == pytest.approx(expected)
 
@@ -114,5 +116,5 @@ def test_a_model_that_has_learned_something_does_not(tmp_path):
     rows = patterns[np.random.RandomState(2).randint(2, size=1500)].astype(np.uint8)
     splits = dict(zip(("train", "valid", "test"), np.split(rows, [1000, 1400]), strict=True))
     ended = train(tmp_path, Dataset.from_splits("patterns", splits), max_epochs=20)
-    assert ended.ending is Ending.EPOCHS
+    assert ended.how_it_ended == ("epochs",)
     assert ended.metrics["valid/log_p"] > ended.metrics["valid/independent"] + 1.0
