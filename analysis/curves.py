@@ -1,6 +1,10 @@
-"""Learning curves: the mean validation criterion by epoch and by training time, and its slope."""
+"""Learning curves: the mean validation criterion by epoch and by training time, and its slope.
+
+They are those of the parameters that each replicate kept, raw or averaged.
+"""
 
 from dataclasses import dataclass
+from math import isfinite, nan
 from typing import Any
 
 import numpy as np
@@ -11,14 +15,16 @@ from analysis.frames import Records
 from analysis.labels import LOG_P
 from analysis.selection import CELL
 from gmm_study.study.plan import Plan
-from gmm_study.training.ending import criterion_of
+from gmm_study.training.ending import AVERAGED, criterion_of
 from gmm_study.training.hyperparameters import Hyperparameters
-from gmm_study.training.state import TrialState
+from gmm_study.training.state import Ending, TrialState
 from gmm_study.trials.averages import mean_and_standard_error
 
+RISE = "valid/rise"
 LAST_PART = 0.1
-"""The last slope is fitted to this fraction of the epochs."""
+"""Where records do not have it, the last slope is fitted to this fraction of the epochs."""
 FEWEST_EPOCHS = 5
+_RUN = ["trial_id", "replicate"]
 
 
 @dataclass(frozen=True)
@@ -29,9 +35,10 @@ class LearningCurve:
     replicates of their training time so far (NaN in records from before it was stored).
     `criterion` is what is shown: `bound`, `log_p`, or `criterion` with a K of its own.
     The mean is over `replicates`, up to the last epoch that all of them reached; `longest` is the
-    last epoch that any of them reached. `left_out` replicates diverged or have a bound that is not
+    last epoch that any of them reached. `left_out` replicates diverged or have a value that is not
     finite, and `stopped` of the others ended by patience. `best` is the mean over replicates of the
-    best value of each, and `best_error` its standard error.
+    best value of each, and `best_error` its standard error. `rise` is the mean of the slopes at the
+    end that their records have; NaN if one has none.
     """
 
     dataset: str
@@ -44,6 +51,7 @@ class LearningCurve:
     longest: int
     best: float
     best_error: float
+    rise: float
     criterion: str
     epochs: pd.DataFrame
 
@@ -57,20 +65,18 @@ class LearningCurve:
         """Whether the training time of its epochs is known."""
         return bool(self.epochs["seconds"].notna().all())
 
-    def last_slope(self) -> tuple[float, int]:
-        """Nats per epoch by least squares over the last tenth of the epochs, and their number.
+    def last_slope(self) -> float:
+        """Nats per epoch over the last tenth of the epochs: `rise`, or else that of the mean curve.
 
-        NaN if there are too few epochs, or if a replicate ended by patience: it did not improve in
-        its last epochs, so they do not show where it was heading.
+        Of a mean curve it is NaN if there are too few epochs, or if a replicate ended by patience:
+        it did not improve in its last epochs, so they do not show where it was heading.
         """
-        if self.stopped:
-            return float("nan"), 0
-        count = max(FEWEST_EPOCHS, round(LAST_PART * len(self.epochs)))
-        last = self.epochs.iloc[-count:]
-        if len(last) < FEWEST_EPOCHS:
-            return float("nan"), len(last)
-        slope = np.polyfit(last["epoch"].astype(float), last["mean"].astype(float), 1)[0]
-        return float(slope), len(last)
+        if isfinite(self.rise):
+            return self.rise
+        last = self.epochs.iloc[-max(FEWEST_EPOCHS, round(LAST_PART * len(self.epochs))) :]
+        if self.stopped or len(last) < FEWEST_EPOCHS:
+            return nan
+        return float(np.polyfit(last["epoch"].astype(float), last["mean"].astype(float), 1)[0])
 
 
 def learning_curves(
@@ -84,7 +90,7 @@ def learning_curves(
         if chosen is not None:
             shown.append((cell, str(chosen)))
     criteria = _criteria(plan, {trial_id for _, trial_id in shown})
-    values, seconds = _values_and_seconds(records, criteria)
+    values, seconds = _values_and_seconds(records, criteria, rows)
     curves = []
     for cell, trial_id in shown:
         ended = rows[rows["trial_id"] == trial_id].drop_duplicates("replicate")
@@ -94,14 +100,16 @@ def learning_curves(
         lost |= set(own.loc[~np.isfinite(own["value"]), "replicate"])
         own = own[~own["replicate"].isin(lost)]
         if len(own):
-            stopped = stopped_early(plan, ended[~ended["replicate"].isin(lost)])
-            known = cell | {"criterion": criteria[trial_id]}
-            curves.append(_curve(own, seconds, known, len(lost), int(stopped.sum())))
+            ended = ended[~ended["replicate"].isin(lost)]
+            stopped = int(stopped_early(plan, ended).sum())
+            rise = float(ended[RISE].mean(skipna=False)) if RISE in ended else nan
+            known = cell | {"criterion": criteria[trial_id], "rise": rise, "stopped": stopped}
+            curves.append(_curve(own, seconds, known, len(lost)))
     return curves
 
 
 def stopped_early(plan: Plan, ended: pd.DataFrame) -> pd.Series:
-    """Which of a trial's replicates ended by patience instead of by the limit of epochs."""
+    """Which replicates ended by patience: by their `ending`, or else by epochs and patience."""
     needed = set(ended["trial_id"])
     trials = (trial.config for trial in plan.trials if trial.config.trial_id in needed)
     settings = {config.trial_id: config.hyperparameters for config in trials}
@@ -109,7 +117,9 @@ def stopped_early(plan: Plan, ended: pd.DataFrame) -> pd.Series:
     before = ended["epochs"] < [own.total_epochs for own in of_row]
     patience = [own.stage_list[-1].patience for own in of_row]
     waited = ended["epochs"] - ended["best_epoch"] >= patience
-    return (ended["replicate_state"] == TrialState.COMPLETE) & (before | waited).fillna(True)
+    inferred = (ended["replicate_state"] == TrialState.COMPLETE) & (before | waited).fillna(True)
+    known = ended["ending"].notna()
+    return inferred.mask(known, (ended["ending"] == Ending.CONVERGED).fillna(False)).astype(bool)
 
 
 def final_criterion(settings: Hyperparameters) -> str:
@@ -127,25 +137,30 @@ def _criteria(plan: Plan, trial_ids: set[str]) -> dict[str, str]:
 
 
 def _values_and_seconds(
-    records: Records, criteria: dict[str, str]
+    records: Records, criteria: dict[str, str], rows: pd.DataFrame
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The rows of the criterion of each trial, and those of its training time."""
+    """The rows of the criterion of each trial, and those of its training time.
+
+    A replicate that kept averaged parameters has their values, from the first epoch of the average
+    on.
+    """
     curves = records.curves(criteria)
     metric, valid = curves["metric"].astype("string"), curves["split"] == "valid"
     wanted = curves["trial_id"].astype("string").map(criteria)
-    return curves[valid & (metric == wanted)], curves[~valid & (metric == "seconds")]
+    averaged = rows.loc[(rows["kept"] == "averaged").fillna(False), _RUN]
+    kept = pd.MultiIndex.from_frame(curves[_RUN]).isin(list(averaged.itertuples(False, None)))
+    raw = curves[valid & (metric == wanted)]
+    averages = curves[valid & kept & (metric == wanted + AVERAGED)]
+    shown = pd.concat([raw, averages]).drop_duplicates([*_RUN, "epoch"], keep="last")
+    return shown, curves[~valid & (metric == "seconds")]
 
 
 def _curve(
-    values: pd.DataFrame,
-    seconds: pd.DataFrame,
-    cell: dict[Any, Any],
-    left_out: int,
-    stopped: int,
+    values: pd.DataFrame, seconds: pd.DataFrame, cell: dict[Any, Any], left_out: int
 ) -> LearningCurve:
     ends = values.groupby("replicate")["epoch"].max()
     common = values[values["epoch"] <= ends.min()]
-    keys = ["trial_id", "replicate", "epoch"]
+    keys = [*_RUN, "epoch"]
     times = seconds.set_index(keys)["value"].reindex(pd.MultiIndex.from_frame(common[keys]))
     by_epoch = common.assign(seconds=times.to_numpy()).groupby("epoch")
     epochs = pd.DataFrame(
@@ -163,10 +178,11 @@ def _curve(
         complete=bool(cell["complete"]),
         replicates=len(ends),
         left_out=left_out,
-        stopped=stopped,
+        stopped=cell["stopped"],
         longest=int(ends.max()),
         best=best,
         best_error=best_error,
+        rise=cell["rise"],
         criterion=cell["criterion"],
         epochs=epochs.reset_index(),
     )

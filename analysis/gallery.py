@@ -192,9 +192,9 @@ def _curves(found: Findings) -> Iterator[Picture]:
     last = f"epoch {ends[0]}" if len(ends) == 1 else f"epochs {ends[0]} to {ends[-1]}"
     shown_here = what_is_shown(curves)
     caption = (
-        f"{shown_here.capitalize()} in nats, of the trials behind the cells, up to {last}: mean "
-        "over replicates, with a band of ± one standard error. A curve ends where its first "
-        "replicate ended."
+        f"{shown_here.capitalize()} in nats, of the trials behind the cells and the parameters "
+        f"that they kept, up to {last}: mean over replicates, with a band of ± one standard error. "
+        "A curve ends where its first replicate ended."
     )
     if any(curve.criterion == "bound" for curve in curves):
         caption += " Bounds of different methods are different quantities and cannot be compared."
@@ -202,7 +202,7 @@ def _curves(found: Findings) -> Iterator[Picture]:
         axis = axis_label(found.plan.x or "")
         caption += f" {len(chosen)} of the {len(values)} values of {axis} are shown."
     if lost := sum(curve.left_out for curve in curves):
-        caption += f" Left out: {lost} replicates that diverged or have a bound that is not finite."
+        caption += f" Left out: {lost} replicates that diverged or have a value that is not finite."
     yield from _curve_pictures(found, curves, shown_here.capitalize(), caption)
 
 

@@ -8,6 +8,7 @@ from analysis.labels import SELECTED_BY, axis_label, value_label
 from analysis.simultaneous import ONE
 from analysis.statistics import CONFIDENCE
 from gmm_study.study.plan import Plan
+from gmm_study.study.strategies import Scheduler
 from gmm_study.training.hyperparameters import CHANGES_THE_BOUND
 from gmm_study.trials.selection import VALID_BOUND, VALID_LOG_P
 
@@ -19,20 +20,23 @@ def how_chosen(plan: Plan, cells: pd.DataFrame) -> str:
     searched = _searched(plan)
     if not searched:
         return "Every cell has one trial, so no trial was chosen over another."
-    used = {name for name in cells["selected_by"] if name}
+    used = {str(name) for name in cells["selected_by"] if name}
     by = " or ".join(label for name, label in SELECTED_BY.items() if name in (used or SELECTED_BY))
     text = (
         f"Each cell shows the trial with the highest mean {by} over replicates; test figures play "
         "no part in the choice."
     )
-    if VALID_BOUND not in used:
-        return text
-    if VALID_LOG_P in used:
+    if {VALID_BOUND, VALID_LOG_P} <= used:
         text += " Cells with a record of an older version, which lacks log p, are chosen by bounds."
-    if names := [words for name, words in CHANGES_THE_BOUND.items() if name in searched]:
+    by_bounds = ["the choice by bounds"] if VALID_BOUND in used else []
+    if isinstance(plan.study.scheduler, Scheduler):
+        by_bounds.append("the scheduler, which compares bounds,")
+    names = [words for name, words in CHANGES_THE_BOUND.items() if name in searched]
+    if names and by_bounds:
+        verb = "favours" if len(by_bounds) == 1 else "favour"
         text += (
-            f" Trials of a cell may differ in {' and '.join(names)}, so the choice by bounds "
-            "favours the tighter bound."
+            f" Trials of a cell may differ in {' and '.join(names)}, so {' and '.join(by_bounds)} "
+            f"{verb} the tighter bound."
         )
     return text
 

@@ -11,7 +11,7 @@ import pandas as pd
 from analysis.cells import NO_DATA
 from analysis.curves import LearningCurve, learning_curves
 from analysis.figures.costs import can_draw_costs, draw_costs, what_intervals_are
-from analysis.figures.curves import draw_curves
+from analysis.figures.curves import draw_curves, what_is_shown
 from analysis.figures.style import render
 from analysis.files import replace_file
 from analysis.findings import Findings, find
@@ -177,19 +177,21 @@ def _comparison(found: Findings, pictures: _Pictures) -> dict[str, Any]:
         table = pipe_table(list(columns), list(zip(*columns.values(), strict=True)))
         parts["choice"] = {"how": how_chosen(plan, complete), "table": table}
     if curves := learning_curves(plan, found.records, found.rows, found.cells):
-        rows = [_curve(plan, curve) for curve in curves]
+        shown = what_is_shown(curves)
+        rows = [_curve(plan, curve, shown) for curve in curves]
         parts["curves"] = {
             "picture": pictures.add(f"{plan.study.name}_curves", draw_curves(curves, plan.x)),
+            "shown": shown,
             "left_out": _left_out(plan, curves),
             "table": pipe_table(list(rows[0]), [list(row.values()) for row in rows]),
         }
     return parts
 
 
-def _curve(plan: Plan, curve: LearningCurve) -> dict[str, str]:
+def _curve(plan: Plan, curve: LearningCurve, shown: str) -> dict[str, str]:
     """A row of the table of learning curves, by its headings."""
-    slope, count = curve.last_slope()
-    last = f"{slope:+.4f} over {count}" if slope == slope else "—"
+    slope = curve.last_slope()
+    no_slope = "stopped early" if curve.stopped else "—"
     places = decimals([curve.best_error])
     return {
         "dataset": curve.dataset,
@@ -200,10 +202,10 @@ def _curve(plan: Plan, curve: LearningCurve) -> dict[str, str]:
         "stopped early": str(curve.stopped),
         "mean curve ends at epoch": str(curve.shown),
         "longest replicate ends at": str(curve.longest),
-        "bound there (nats)": f"{curve.epochs['mean'].iloc[-1]:.{places}f}",
-        "bound of the best epoch (nats)": f"{curve.best:.{places}f} ± "
+        f"{shown} there (nats)": f"{curve.epochs['mean'].iloc[-1]:.{places}f}",
+        f"{shown} of the best epoch (nats)": f"{curve.best:.{places}f} ± "
         + error_label(curve.best_error, places),
-        "last slope (nats per epoch)": "stopped early" if curve.stopped else last,
+        "last slope (nats per epoch)": f"{slope:+.4f}" if slope == slope else no_slope,
     }
 
 

@@ -7,6 +7,8 @@ from gmm_study.training.hyperparameters import Hyperparameters
 
 CRITERION = "criterion"
 """The metric of the criterion if it has a K of its own; otherwise it is one of the estimates."""
+AVERAGED = "_averaged"
+"""The name of an estimate for the averaged parameters ends so."""
 FRACTION = 10
 """The slope is taken over the last tenth of the epochs."""
 LEAST_POINTS = 5

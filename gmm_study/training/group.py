@@ -16,11 +16,12 @@ from gmm_study.objectives import FollowsEpochs
 from gmm_study.training.average import build_average
 from gmm_study.training.build import build_model, build_objective
 from gmm_study.training.captured import Graphs, StepRunner, cuda_graphs
+from gmm_study.training.ending import AVERAGED
 from gmm_study.training.hyperparameters import Hyperparameters
 from gmm_study.training.optimizers import build_optimizer
 from gmm_study.training.precision import matmul_precision
 from gmm_study.training.schedule import learning_rate
-from gmm_study.training.validation import AVERAGED, Validation
+from gmm_study.training.validation import Validation
 
 STREAM_PURPOSES = ("order", "noise")
 

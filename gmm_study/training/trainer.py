@@ -11,13 +11,12 @@ from torch import Tensor
 from gmm_study.data import Dataset
 from gmm_study.models import Model
 from gmm_study.training.build import build_model
-from gmm_study.training.ending import criterion_of
+from gmm_study.training.ending import AVERAGED, criterion_of
 from gmm_study.training.group import ReplicateGroup
 from gmm_study.training.hyperparameters import Hyperparameters
 from gmm_study.training.replicate import Replicate, must_validate
 from gmm_study.training.schedule import can_be_continued
 from gmm_study.training.state import Ending, TrialState
-from gmm_study.training.validation import AVERAGED
 
 
 class Trainer:

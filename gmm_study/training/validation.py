@@ -16,9 +16,6 @@ from gmm_study.training.build import build_objective
 from gmm_study.training.ending import CRITERION, criterion_of
 from gmm_study.training.hyperparameters import Hyperparameters
 
-AVERAGED = "_averaged"
-"""The name of an estimate for the averaged parameters ends so."""
-
 
 class Validation:
     """Estimates on validation data `[N, D]`, with the K of training.

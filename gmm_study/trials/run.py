@@ -23,13 +23,12 @@ from gmm_study.training.checkpoint import (
     checkpoint_files,
     resume_training,
 )
-from gmm_study.training.ending import criterion_of, rise
+from gmm_study.training.ending import AVERAGED, criterion_of, rise
 from gmm_study.training.hyperparameters import Hyperparameters
 from gmm_study.training.methods import METHODS
 from gmm_study.training.replicate import Replicate
 from gmm_study.training.state import TrialState
 from gmm_study.training.trainer import Trainer
-from gmm_study.training.validation import AVERAGED
 from gmm_study.trials.config import TrialConfig
 from gmm_study.trials.continuing import continue_shorter, note_in_index
 from gmm_study.trials.evaluation import (

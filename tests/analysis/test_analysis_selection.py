@@ -3,6 +3,7 @@ import math
 import pytest
 
 from analysis import best_on_validation, join, load
+from analysis.pages.choices import how_chosen
 from gmm_study.training.state import TrialState
 
 RATES = {"learning_rate": {"grid": [0.001, 0.003]}, "layers.depth": {"grid": [1]}}
@@ -151,3 +152,20 @@ def test_a_cell_with_an_old_record_compares_bounds_and_says_so(lab, figures, two
 
 def test_a_cell_without_a_candidate_is_selected_by_nothing(lab, choose):
     assert choose(lab.plan())["selected_by"] == ""
+
+
+@pytest.mark.parametrize("scheduler", ["asha", "none"])
+@pytest.mark.parametrize("swept", [{"samples": [5, 50]}, {"learning_rate": [1e-3, 1e-2]}])
+def test_a_scheduler_that_compares_bounds_of_different_k_is_said_to_favour_the_tighter(
+    lab, figures, scheduler, swept
+):
+    space = {name: {"choice": values} for name, values in swept.items()}
+    search = {"kind": "random", "trials": 2}
+    plan = lab.plan(space=space, search=search, scheduler={"kind": scheduler})
+    for trial in plan.trials:
+        replicate = figures(-21.0, -20.0) | {"valid/log_p": -20.5}
+        lab.write(trial.config, *[replicate] * 3)
+    how = how_chosen(plan, best_on_validation(join(plan, load(lab.store))))
+    warned = "the scheduler, which compares bounds, favours the tighter bound" in how
+    assert warned == (scheduler == "asha" and "samples" in swept)
+    assert "the choice by bounds" not in how
