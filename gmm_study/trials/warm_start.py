@@ -1,12 +1,13 @@
 """Beginning a trial from the parameters of another model, which the setting `warm_start` names.
 
 Replicate r begins with the kept parameters of replicate r of that model. The trial's record says in
-`warm_start.json` which checkpoint that was, with a checksum of its parameters: the trial's id only
-depends on its name or its path.
+`warm_start.json` which checkpoint that was, with checksums of its parameters, because the trial's
+id only depends on its name or its path. Replicates that are added later must begin from the same
+model.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 
@@ -25,7 +26,8 @@ def begin_warm(trainer: Trainer, record: Record, beside: Record) -> None:
 
     Does nothing without the setting `warm_start`. The id of a trial names the record that lies
     beside the record `beside`; what was used is noted in `record`. Raises `InputError` if there is
-    no such checkpoint, if it lacks a replicate, or if its model has other tensors or shapes.
+    no such checkpoint, if it lacks a replicate, if its model has other tensors or shapes, or if
+    replicates that are further have begun from other parameters than it holds now.
     """
     named = trainer.hyperparameters.warm_start
     fresh = [each.index for each in trainer.replicates.values() if each.epoch == 0]
@@ -37,15 +39,47 @@ def begin_warm(trainer: Trainer, record: Record, beside: Record) -> None:
     except InputError as error:
         raise InputError(f"warm_start: {error}") from None
     _check(named, checkpoint, trainer, fresh)
+    checksums = {str(index): _checksum(checkpoint, index) for index in checkpoint.replicates}
+    digest = sha256(files[MODEL_FILE]).hexdigest()
+    begun = [each.index for each in trainer.replicates.values() if each.epoch > 0]
+    _refuse_another(named, record, begun, checksums, digest)
     start = {index: checkpoint.model([index]).parameters.flat[0] for index in fresh}
     trainer.start_from(start)
     origin = {
         "warm_start": named,
         "hyperparameters": checkpoint.hyperparameters.canonical(),
         "dataset": {"name": checkpoint.dataset_name, "sha256": checkpoint.dataset_sha256},
-        "sha256": sha256(files[MODEL_FILE]).hexdigest(),
+        "sha256": digest,
+        "replicates": checksums,
     }
     record.write_file(ORIGIN, (json.dumps(origin, indent=2) + "\n").encode())
+
+
+def _checksum(checkpoint: Checkpoint, index: int) -> str:
+    """The SHA-256 of the parameters of a replicate."""
+    return sha256(checkpoint.model([index]).parameters.flat[0].numpy().tobytes()).hexdigest()
+
+
+def _refuse_another(
+    named: str, record: Record, begun: Sequence[int], checksums: Mapping[str, str], digest: str
+) -> None:
+    """Raise `InputError` if a replicate has begun from other parameters than the model has now.
+
+    A model that has only more replicates than before is the same one.
+    """
+    try:
+        noted = (record.read_json(ORIGIN) or {}) if begun else {}
+    except ValueError as error:
+        raise InputError(f"warm_start: {error}") from None
+    if not noted or noted.get("sha256") == digest:
+        return
+    of_replicates = noted.get("replicates", {})
+    for index in begun:
+        if of_replicates.get(str(index)) != checksums.get(str(index)):
+            raise InputError(
+                f"warm_start: '{named}' has other parameters than those with which replicate "
+                f"{index} began; restore them, or begin from a copy of the model under another name"
+            )
 
 
 def _find(named: str, beside: Record) -> tuple[Folder, dict[str, bytes]]:

@@ -1,6 +1,7 @@
 """A trial begins with the kept parameters of another one, and its record says which."""
 
 import json
+import shutil
 from hashlib import sha256
 
 import pytest
@@ -97,6 +98,44 @@ def test_a_trial_that_has_begun_does_not_need_the_other_any_more(store):
     run.pause()
     other.file_system.delete_dir(other.path)
     assert trained(store, config).result().has(range(2))
+
+
+def test_replicates_that_are_added_begin_from_the_same_model_or_are_refused(store, tmp_path):
+    place, other = tmp_path / "model", {"max_epochs": 3}
+    run_once(a_config(**other), DATA, 3, place, device="cpu")
+    config = a_config(warm_start=str(place))
+    record = trained(store, config, 1)
+    noted = record.read_json("warm_start.json")
+    shutil.rmtree(place)
+    run_once(a_config(seed=5, **other), DATA, 3, place, device="cpu")
+    with pytest.raises(InputError, match=r"^warm_start: .* with which replicate 0 began; restore"):
+        begun(store, config)
+    assert record.read_json("warm_start.json") == noted
+    assert record.result().has([0])
+
+
+def test_a_model_that_has_got_more_replicates_is_the_same_model(store, tmp_path):
+    place = tmp_path / "model"
+    run_once(a_config(max_epochs=3), DATA, 1, place, device="cpu")
+    config = a_config(warm_start=str(place))
+    trained(store, config, 1)
+    run_once(a_config(max_epochs=3), DATA, 2, place, device="cpu")
+    record = trained(store, config, 2)
+    assert record.result().has(range(2))
+    assert list(record.read_json("warm_start.json")["replicates"]) == ["0", "1"]
+
+
+def test_a_trial_that_has_not_begun_takes_the_model_that_is_there_now(store, tmp_path):
+    place = tmp_path / "model"
+    run_once(a_config(max_epochs=3), DATA, 1, place, device="cpu")
+    config = a_config(warm_start=str(place))
+    begun(store, config, [0]).leave()
+    shutil.rmtree(place)
+    run_once(a_config(max_epochs=3, seed=5), DATA, 1, place, device="cpu")
+    run = begun(store, config, [0])
+    kept = open_checkpoint(place).model([0]).parameters.flat
+    assert torch.equal(parameters_at_the_start(run), kept)
+    run.leave()
 
 
 def test_a_longer_trial_goes_on_from_a_shorter_one_that_began_warm(store, epochs_trained):
