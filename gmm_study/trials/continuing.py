@@ -42,10 +42,16 @@ def is_longer(config: TrialConfig, other: TrialConfig) -> bool:
 
 
 def note_in_index(record: Record, config: TrialConfig, trainer: Trainer) -> None:
-    """Add a trial that has ended to the index of its store, if a longer one can continue it."""
+    """Add a trial that has ended to the index of its store, if a longer one can continue it.
+
+    An error does not cost the result.
+    """
     store = _store_of(record, config)
     if store is not None and trainer.final_states:
-        add_to_index(record.file_system, store, config)
+        try:
+            add_to_index(record.file_system, store, config)
+        except Exception as error:
+            logger.warning("trial %s is not in the index: %s", config.trial_id, error)
 
 
 def continue_shorter(
@@ -57,16 +63,15 @@ def continue_shorter(
     states that cannot be used are passed over. The trainer may then be unusable, if this is False.
     """
     for shorter in [given] if given else _shorter(record, config):
-        content = shorter.read_file(_STATE)
-        if content is None:
-            continue
         try:
+            content, origin = shorter.read_file(_STATE), shorter.read_file(ORIGIN)
+            if content is None:
+                continue
             continue_training(trainer, content)
-        except ValueError as error:
+        except (OSError, ValueError) as error:
             logger.warning("trial %s: %s: %s", config.trial_id, shorter.path, error)
             trainer.start_anew()
             continue
-        origin = shorter.read_file(ORIGIN)
         if origin is not None:
             record.write_file(ORIGIN, origin)
         return True
@@ -79,30 +84,40 @@ def longer_record(folder: Record, config: TrialConfig) -> Record:
 
 
 def complete_exchange(folder: Record) -> None:
-    """Put a complete longer trial in the place of the one that it continues, if there is one."""
+    """Put every complete longer trial in the place of the one that it continues."""
     selector = pyarrow.fs.FileSelector(f"{folder.path}/{LONGER}", allow_not_found=True)
     for info in folder.file_system.get_file_info(selector):
         longer = Record(folder.file_system, info.path)
         with suppress(ValueError):
             if info.type == pyarrow.fs.FileType.Directory and longer.result() is not None:
                 exchange(folder, longer)
-                return
 
 
 def exchange(folder: Record, longer: Record) -> None:
     """Put a complete longer trial in the place of the one that it continues.
 
-    Its configuration comes last. Another process that does the same is left to it.
+    Its configuration comes last. If the folder holds a trial that is as long, only the longer
+    trial's own folder is removed. Another process that does the same is left to it.
     """
     if not folder.take_up(LOCK_SECONDS):
         return
     try:
         if longer.result() is not None:
-            for name in sorted(_files(longer), key=lambda name: (name == "config.json", name)):
-                folder.write_file(name, longer.read_file(name) or b"")
-            folder.file_system.delete_dir(f"{folder.path}/{LONGER}")
+            held, found = folder.config(), longer.config()
+            if held is None or found is None or is_longer(found, held):
+                for name in sorted(_files(longer), key=lambda name: (name == "config.json", name)):
+                    folder.write_file(name, longer.read_file(name) or b"")
+            _remove(folder, longer)
     finally:
         folder.release()
+
+
+def _remove(folder: Record, longer: Record) -> None:
+    """Remove a longer trial from the folder of the shorter one; others that lie there stay."""
+    folder.file_system.delete_dir(longer.path)
+    selector = pyarrow.fs.FileSelector(f"{folder.path}/{LONGER}")
+    if not folder.file_system.get_file_info(selector):
+        folder.file_system.delete_dir(selector.base_dir)
 
 
 def _files(record: Record) -> Iterator[str]:
@@ -116,7 +131,7 @@ def _files(record: Record) -> Iterator[str]:
 def _store_of(record: Record, config: TrialConfig) -> str | None:
     """The path of the store to which a record belongs; None if it is a folder of its own."""
     store, _, name = record.path.rpartition("/")
-    return store if name == config.trial_id else None
+    return store if name == config.trial_id and not store.endswith(f"/{LONGER}") else None
 
 
 def _shorter(record: Record, config: TrialConfig) -> Iterator[Record]:

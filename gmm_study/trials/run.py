@@ -226,10 +226,13 @@ class TrialRun:
         return {}
 
     def _stored_datapoints(self) -> dict[int, NDArray[np.float32]]:
-        """log p of every test datapoint of the replicates that have ended, as far as readable."""
+        """log p of every test datapoint of the replicates that have ended.
+
+        A damaged file is replaced in the end. An `OSError` may pass, so it ends the trial here.
+        """
         try:
             stored = self.record.datapoints() if self.ended else {}
-        except (OSError, ValueError) as error:
+        except ValueError as error:
             logger.warning("trial %s: %s", self.config.trial_id, error)
             return {}
         return {index: values for index, values in stored.items() if index in self.ended}

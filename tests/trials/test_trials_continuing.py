@@ -169,6 +169,35 @@ def test_a_shorter_trial_that_is_damaged_or_gone_is_trained_anew(stores, name, e
     assert content(record) == content(trained(other, a_config(LONG), 1))
 
 
+@pytest.mark.parametrize("name", ["training.safetensors", "warm_start.json"])
+def test_a_file_of_a_shorter_trial_that_cannot_be_read_does_not_fail_the_longer(
+    stores, name, epochs_trained, monkeypatch, caplog
+):
+    one, _ = stores
+    shorter, read = trained(one, a_config(SHORT), 1), Record.read_file
+
+    def unreadable(record, asked):
+        if record.path == shorter.path and asked.endswith(name):
+            raise PermissionError("permission denied")
+        return read(record, asked)
+
+    monkeypatch.setattr(Record, "read_file", unreadable)
+    epochs_trained.clear()
+    assert trained(one, a_config(LONG), 1).result().has([0])
+    assert len(epochs_trained) == LONG
+    assert "permission denied" in caplog.text
+
+
+def test_an_index_that_cannot_be_written_does_not_cost_the_result(stores, monkeypatch, caplog):
+    def broken(*_):
+        raise RuntimeError("no index here")
+
+    monkeypatch.setattr(continuing, "add_to_index", broken)
+    record = trained(stores[0], a_config(SHORT), 1)
+    assert record.result().has([0])
+    assert "no index here" in caplog.text
+
+
 def test_a_store_in_any_file_system_has_an_index_that_is_no_trial(tmp_path):
     store = RecordStore("mock:///results")
     short, long = a_config(SHORT), a_config(LONG)
@@ -225,6 +254,33 @@ def test_a_folder_keeps_the_shorter_result_until_the_longer_is_complete(tmp_path
     run_once(a_config(LONG), DATA, 1, tmp_path, device="cpu")
     assert len(epochs_trained) == LONG - SHORT - 2
     assert record.config().trial_id == a_config(LONG).trial_id
+
+
+def test_an_exchange_leaves_a_longer_trial_that_was_interrupted_where_it_was(
+    tmp_path, epochs_trained
+):
+    run_once(a_config(SHORT), DATA, 1, tmp_path, device="cpu")
+    with pytest.raises(KeyboardInterrupt):
+        run_once(a_config(LONG + 2), DATA, 1, tmp_path, device="cpu", watch=stop_at(LONG + 1))
+    run_once(a_config(LONG - 1), DATA, 1, tmp_path, device="cpu")
+    epochs_trained.clear()
+    run_once(a_config(LONG + 2), DATA, 1, tmp_path, device="cpu")
+    assert len(epochs_trained) == 1
+    assert not (tmp_path / LONGER).exists()
+
+
+def test_a_longer_trial_is_not_replaced_by_one_that_became_complete_earlier(tmp_path, monkeypatch):
+    """Both were complete, and neither had been put in the place of the shortest."""
+    run_once(a_config(SHORT), DATA, 1, tmp_path, device="cpu")
+    with monkeypatch.context() as patch:
+        patch.setattr("gmm_study.trials.once.exchange", lambda *_: None)
+        patch.setattr("gmm_study.trials.once.complete_exchange", lambda *_: None)
+        for epochs in (SHORT + 1, LONG, SHORT + 2):
+            run_once(a_config(epochs), DATA, 1, tmp_path, device="cpu")
+    run_once(a_config(LONG), DATA, 1, tmp_path, device="cpu")
+    record = Record.at(str(tmp_path))
+    assert record.config().trial_id == record.result().trial_id == a_config(LONG).trial_id
+    assert not (tmp_path / LONGER).exists()
 
 
 @pytest.mark.parametrize("written", range(1, 9))

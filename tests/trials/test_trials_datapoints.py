@@ -128,6 +128,25 @@ def test_a_file_that_is_cut_short_is_unreadable_and_does_not_stop_more_replicate
     assert "cannot be read" in caplog.text
 
 
+def test_an_error_of_reading_that_may_pass_does_not_cost_the_values(tmp_path, monkeypatch):
+    record = finish(Record.at(str(tmp_path)))
+    before, read = record.datapoints(), Record.read_file
+
+    def busy(record, name):
+        if name == FILE:
+            raise OSError("the server is busy")
+        return read(record, name)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Record, "read_file", busy)
+        with pytest.raises(OSError, match="busy"):
+            finish(record, 3)
+    finish(record, 3)
+    after = record.datapoints()
+    assert list(after) == [0, 1, 2]
+    assert same({number: after[number] for number in before}, before)
+
+
 def test_rows_in_any_order_are_read_in_the_order_of_the_data(tmp_path):
     columns = {
         "replicate": [1, 0, 1, 0],
