@@ -250,7 +250,8 @@ def _quality(found: Findings) -> Iterator[Picture]:
         f"there, and does not include the search.{_error(found)}"
     )
     if found.plan.x:
-        caption += f" The numbers are values of {axis_label(found.plan.x)}."
+        caption += f" Each point is named by its value of {axis_label(found.plan.x)}."
+    caption += " Points far below the others lie below the panel, which names them."
     draw_it = partial(draw_quality, found.plan, points)
     yield Picture("quality", "Test log p against training time", caption, draw_it)
 

@@ -6,6 +6,7 @@ import pandas as pd
 
 from analysis.figures.style import add_grid, add_legend, grid_of_panels, look, styled, words
 from analysis.labels import short_label
+from analysis.places import listed
 from analysis.planned import is_continuous
 from gmm_study.study.plan import Plan
 
@@ -15,13 +16,19 @@ if TYPE_CHECKING:
 
 LOG_SCALE_FROM = 4.0
 """The axis of time is logarithmic if the longest over the shortest exceeds this."""
+FENCE = 3.0
+"""Points so many interquartile ranges below the lower quartile of a panel (Tukey's outer fence) are
+left below it, so that a collapsed model does not hide the differences of the others."""
+MOST_NAMED = 12
+"""Of more points of a method, only the first and the last are named."""
 
 
 @styled()
 def draw_quality(plan: Plan, points: pd.DataFrame) -> "Figure":
     """The frame of `quality_points`: test log p in nats, ± one standard error over replicates.
 
-    Along an axis, the points of a method are joined in its order, and the first and last are named.
+    Along an axis, the points of a method are joined in its order, and named. A panel says which
+    points lie far below it.
     """
     datasets, methods = (list(dict.fromkeys(points[name])) for name in ("dataset", "method"))
     figure, panels = grid_of_panels(len(datasets), 2.1 if len(datasets) > 1 else 2.9)
@@ -29,10 +36,9 @@ def draw_quality(plan: Plan, points: pd.DataFrame) -> "Figure":
         own = points[points["dataset"] == dataset]
         for method in methods:
             _draw_method(panel, plan, method, own[own["method"] == method])
+        _limit(panel, plan, own)
         if own["seconds"].max() > LOG_SCALE_FROM * own["seconds"].min() > 0:
-            panel.set_xscale("log")
-            panel.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
-            panel.xaxis.set_minor_formatter(lambda value, _: "")
+            _logarithmic(panel)
         panel.margins(x=0.12)
         panel.set_title(words(dataset))
         add_grid(panel, "both")
@@ -52,16 +58,47 @@ def _draw_method(panel: "Axes", plan: Plan, method: str, points: pd.DataFrame) -
         elinewidth=0.9,
         **(look(method) | {"linestyle": "-" if _is_joined(plan) else "none"}),
     )
-    ends = points[points["x"].notna()]
-    for end in ends.iloc[[0, -1]].to_dict("records") if len(ends) > 1 else ():
+    named = points[points["x"].notna()]
+    if len(named) > MOST_NAMED:
+        named = named.iloc[[0, -1]]
+    for point in named.to_dict("records"):
         panel.annotate(
-            words(short_label(plan.x, end["x"])),
-            (end["seconds"], end["mean"]),
+            words(short_label(plan.x, point["x"])),
+            (point["seconds"], point["mean"]),
             (4, 4),
             textcoords="offset points",
             fontsize=6.5,
             color=look(method)["color"],
+            bbox={"boxstyle": "round,pad=0.1", "facecolor": "white", "linewidth": 0, "alpha": 0.7},
         )
+
+
+def _limit(panel: "Axes", plan: Plan, points: pd.DataFrame) -> None:
+    """Leave points that are far below the others outside, and say which."""
+    lower, upper = points["mean"].quantile([0.25, 0.75])
+    below = points["mean"] < lower - FENCE * (upper - lower)
+    if not below.any():
+        return
+    shown, error = points[~below], points["standard_error"].fillna(0.0)
+    low, high = (shown["mean"] - error).min(), (shown["mean"] + error).max()
+    margin = 0.05 * (high - low) or 0.5
+    panel.set_ylim(low - margin, high + margin)
+    texts = []
+    for point in points[below].to_dict("records"):
+        value = [short_label(plan.x, point["x"])] if plan.x else []
+        texts.append(" ".join([point["method"], *value, f"({point['mean']:.4g})"]))
+    text = words(f"below: {listed(texts)}")
+    panel.text(0.98, 0.03, text, transform=panel.transAxes, ha="right", fontsize=6.5)
+
+
+def _logarithmic(panel: "Axes") -> None:
+    """A logarithmic axis of time with a tick at 1, 2 and 5 of every decade."""
+    from matplotlib.ticker import LogLocator
+
+    panel.set_xscale("log")
+    panel.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    panel.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    panel.xaxis.set_minor_formatter(lambda value, _: "")
 
 
 def _is_joined(plan: Plan) -> bool:

@@ -4,6 +4,7 @@ import pytest
 
 from analysis import find, join, load, summarise
 from analysis.curves import learning_curves, quality_points
+from analysis.figures.quality import draw_quality
 from analysis.gallery import pictures_of
 from gmm_study.trials.config import TrialConfig
 
@@ -95,3 +96,22 @@ def test_quality_is_test_log_p_by_the_mean_time_of_a_replicate(lab, figures):
     rows = join(plan, load(lab.store))
     points = quality_points(rows, summarise(plan, rows))
     assert points[["x", "mean", "seconds"]].values.tolist() == [[1, -19.5, 3.2]]
+
+
+@pytest.mark.figure
+def test_a_point_far_below_the_others_lies_below_the_panel_which_says_so(lab, figures):
+    plan = lab.plan(replicates=2, space={"layers.depth": {"grid": [1, 2, 3, 4, 5]}}, fixed=SIZES)
+    means = {1: -120.0, 2: -21.0, 3: -20.5, 4: -20.0, 5: -19.5}
+    for trial in plan.trials:
+        mean = means[trial.axes["layers.depth"]]
+        lab.write(trial.config, figures(-21.0, mean), figures(-21.0, mean))
+    rows = join(plan, load(lab.store))
+    points = quality_points(rows, summarise(plan, rows))
+    (panel,) = draw_quality(plan, points).axes
+    texts = [text.get_text() for text in panel.texts]
+    assert texts == ["1", "2", "3", "4", "5", "below: gmm 1 (-120)"]
+    low, high = panel.get_ylim()
+    assert -22.0 < low < -21.0
+    assert -19.5 < high < -19.0
+    (panel,) = draw_quality(plan, points[points["x"] != 1]).axes
+    assert [text.get_text() for text in panel.texts] == ["2", "3", "4", "5"]
