@@ -184,6 +184,7 @@ def _range(kind: Any, facts: Mapping[str, Any]) -> str:
         int | None: "integer",
         float: "number",
         float | None: "number",
+        str | None: "text",
     }
     limits = {"at_least": ">=", "above": ">", "below": "<"}
     said = [f"{sign} {facts[name]:g}" for name, sign in limits.items() if facts[name] is not None]

@@ -220,6 +220,7 @@ class StudyFile(Section):
         self._refuse_overlaps()
         self._check_search()
         self._check_settings()
+        self._make_paths_absolute()
         for name in self.space:
             self.refuse_unread("space.", name)
         for method, settings in self.per_method.items():
@@ -347,6 +348,13 @@ class StudyFile(Section):
             for name, axis in self.space.items():
                 for value in axis.probes():
                     yield method, start | {name: value}
+
+    def _make_paths_absolute(self) -> None:
+        """Let relative paths start from the folder that is the current one now, for good."""
+        for settings in (self.fixed, *self.per_method.values(), *self.variations.values()):
+            given = {name: value for name, value in settings.items() if name == "warm_start"}
+            plain = Hyperparameters.from_mapping(given)
+            settings.update({name: getattr(plain, name) for name in given})
 
     def _refuse_overlaps(self) -> None:
         names = [("fixed", name) for name in leaves(self.fixed)]

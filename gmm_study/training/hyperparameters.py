@@ -482,14 +482,22 @@ class Hyperparameters:
                         f"{spec.name}: {names[spec.name]!r} would have no effect; every stage has "
                         "its own"
                     )
-                needed = dict(spec.metadata["read_by"])
-                if spec.name in OPTIONAL_SETTINGS:
-                    needed["method"] = methods_that_read(spec.name)
-                other = next(name for name in needed if getattr(self, name) not in needed[name])
                 raise InputError(
-                    f"{spec.name}: {names[spec.name]!r} would have no effect; it needs {other} "
-                    f"{' or '.join(needed[other])}, not {getattr(self, other)}"
+                    f"{spec.name}: {names[spec.name]!r} would have no effect; "
+                    f"{self._what_it_needs(spec)}"
                 )
+
+    def _what_it_needs(self, spec: Field[Any]) -> str:
+        """What a setting that is not used here needs, and what there is instead."""
+        needed = dict(spec.metadata["read_by"])
+        if spec.name in OPTIONAL_SETTINGS:
+            needed["method"] = methods_that_read(spec.name)
+        for name, wanted in needed.items():
+            found = dict.fromkeys(str(getattr(stage, name)) for stage in self.stage_list)
+            if not found.keys() & {*wanted}:
+                return f"it needs {name} {' or '.join(wanted)}, not {' and '.join(found)}"
+        wishes = [f"{name} {' or '.join(wanted)}" for name, wanted in needed.items()]
+        return f"it needs {' and '.join(wishes)} in one stage"
 
 
 def methods_that_read(name: str) -> list[str]:

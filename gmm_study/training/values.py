@@ -4,6 +4,7 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import Field, field
 from math import isfinite
+from os.path import normpath
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -98,13 +99,16 @@ def is_trial_id(text: str) -> bool:
 
 
 def _place(name: str, value: Any) -> str:
-    """The id of a trial as it is, an address as it is, and a path as an absolute one."""
+    """The id of a trial as it is, an address as it is, and a path as an absolute one without `..`.
+
+    Symbolic links are not followed, as a path would then mean something else on another machine.
+    """
     if not isinstance(value, str | PurePath) or not str(value).strip():
         raise InputError(f"{name}: {value!r} must be the id of a trial or a path")
     text = str(value).strip()
     if is_trial_id(text) or "://" in text:
         return text
-    return str(Path(text).expanduser().absolute())
+    return normpath(Path(text).expanduser().absolute())
 
 
 def _whole(name: str, value: Any) -> int:

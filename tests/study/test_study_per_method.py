@@ -166,3 +166,12 @@ def test_a_search_goes_on_unless_the_settings_of_its_own_method_change(load):
     before, after = keys(), keys("per_method.vae.activation=tanh")
     assert (before["gmm"], before["rws"]) == (after["gmm"], after["rws"])
     assert before["vae"] != after["vae"]
+
+
+def test_a_setting_of_a_method_that_none_of_its_stages_uses_is_refused(refusal):
+    line = refusal(
+        "fixed: {schedule: cosine, stages: [{schedule: constant}, {schedule: step}]}\n"
+        "per_method: {vae: {final_learning_rate: 1e-5}}"
+    )
+    assert "per_method.vae.final_learning_rate: 1e-05 would have no effect" in line
+    assert "not constant and step" in line

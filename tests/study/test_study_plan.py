@@ -216,3 +216,32 @@ def test_a_report_runs_along_the_first_axis_that_has_values_not_along_a_drawn_on
     assert plan(space + "search: {kind: random, trials: 2}", "method=gmm").x == "samples"
     drawn = "space: {learning_rate: {log_uniform: [1e-4, 1e-2]}}\n"
     assert plan(drawn + "search: {kind: random, trials: 2}", "method=gmm").x is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "fixed: {warm_start: runs/mine}",
+        "per_method: {gmm: {warm_start: runs/mine}}",
+        "variations: {cold: {}, warm: {warm_start: runs/mine}}",
+        "space: {warm_start: {grid: [runs/mine, 0123456789abcdef]}}",
+    ],
+)
+def test_a_path_to_begin_from_starts_in_the_folder_where_the_study_was_loaded(
+    load, text, tmp_path, monkeypatch
+):
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    study = load(text, "methods=[gmm]")
+    here = [trial.config.trial_id for trial in make_plan(study, CHECKSUMS).trials]
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    plan = make_plan(study, CHECKSUMS)
+    assert [trial.config.trial_id for trial in plan.trials] == here
+    begun = {trial.config.hyperparameters.warm_start for trial in plan.trials}
+    assert str(tmp_path / "runs/mine") in begun
+
+
+def test_a_study_that_begins_from_a_trial_or_from_nothing_stays_as_it_is(load):
+    plan = make_plan(load("variations: {a: {}, b: {warm_start: 0123456789abcdef}}"), CHECKSUMS)
+    begun = {trial.config.hyperparameters.warm_start for trial in plan.trials}
+    assert begun == {None, "0123456789abcdef"}

@@ -205,6 +205,20 @@ def test_what_is_not_read_in_a_stage_makes_no_difference():
         other.refuse_unread({"max_epochs": 7})
 
 
+@pytest.mark.parametrize(
+    ("schedules", "said"),
+    [
+        (["constant", "step"], "it needs schedule cosine or linear or exponential, not constant"),
+        (["step", "step"], "it needs schedule cosine or linear or exponential, not step"),
+    ],
+)
+def test_a_setting_that_no_stage_uses_is_refused_with_what_it_needs(schedules, said):
+    stages = [{"schedule": schedule} for schedule in schedules]
+    settings = Hyperparameters.from_mapping({"schedule": "cosine", "stages": stages})
+    with pytest.raises(InputError, match=rf"^final_learning_rate: 1 would have no effect; {said}"):
+        settings.refuse_unread({"final_learning_rate": 1})
+
+
 def test_a_setting_beside_the_stages_is_not_checked_against_what_a_stage_replaces():
     stages = [{"learning_rate": 1e-2, "schedule": "cosine", "final_learning_rate": 5e-3}]
     settings = Hyperparameters.from_mapping({"stages": stages, "learning_rate": 1e-3})

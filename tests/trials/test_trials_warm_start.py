@@ -90,6 +90,11 @@ def test_a_path_means_the_same_from_any_folder(tmp_path, monkeypatch):
     assert Hyperparameters.from_mapping(settings.canonical()).warm_start == settings.warm_start
 
 
+def test_a_path_has_one_spelling(tmp_path):
+    ways = [tmp_path / "x", tmp_path / ".." / tmp_path.name / "x", f"{tmp_path}/./x/"]
+    assert len({a_config(warm_start=str(way)).trial_id for way in ways}) == 1
+
+
 def test_a_trial_that_has_begun_does_not_need_the_other_any_more(store):
     other = trained(store, a_config(max_epochs=3))
     config = a_config(warm_start=other.path)
