@@ -17,7 +17,12 @@ from typing import Any
 from gmm_study.training.hyperparameters import Hyperparameters
 
 SCHEMA = 1
-"""Part of every id; raised when equal configurations no longer train to equal results."""
+"""Part of every id; raised when results of equal configurations can no longer be compared.
+
+It was not raised when validation took the same random numbers at every epoch. Records from before
+kept an epoch by fresh numbers, so the same configuration may keep another epoch today. They are
+known by their lack of an `ending`.
+"""
 
 _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 
