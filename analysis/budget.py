@@ -30,7 +30,7 @@ from analysis.places import rows_of_cell
 from analysis.selection import CELL, validation_scores
 from analysis.spent import Spent
 from gmm_study.study.plan import Plan
-from gmm_study.trials.selection import common_criterion
+from gmm_study.trials.selection import common_metric
 
 LOW, HIGH = 0.25, 0.75
 """The quantiles of the best of n trials."""
@@ -88,7 +88,7 @@ def budgets(plan: Plan, rows: pd.DataFrame, spent: Mapping[str, Spent]) -> pd.Da
         own = rows_of_cell(rows, cell)
         trials = [str(trial) for trial in dict.fromkeys(own["trial_id"]) if str(trial) in spent]
         scores = validation_scores(own)
-        criterion = common_criterion(each for each in scores.values() if each)
+        criterion = common_metric(each for each in scores.values() if each)
         known = {t: scores[t][criterion] for t in trials if criterion in scores.get(t, {})}
         if len(trials) < 2 or not known:
             continue

@@ -9,7 +9,7 @@ from analysis.frames import Records
 from analysis.labels import METRICS, plain
 from gmm_study.study.plan import Plan, PlannedTrial
 from gmm_study.training.state import TrialState
-from gmm_study.trials.selection import CRITERIA
+from gmm_study.trials.selection import SELECTION_METRICS
 
 ENDED = [str(state) for state in TrialState if state.has_result]
 
@@ -40,7 +40,7 @@ def join(plan: Plan, records: Records) -> pd.DataFrame:
         )
         .merge(records.trials[["trial_id", "status", "reason"]], on="trial_id", how="left")
     )
-    for metric in (*CRITERIA, *METRICS):
+    for metric in (*SELECTION_METRICS, *METRICS):
         if metric not in rows:
             rows[metric] = nan
     rows["collapsed"] = rows["collapsed"].eq(True)

@@ -9,7 +9,7 @@ from analysis.labels import SELECTED_BY
 from analysis.planned import x_values
 from analysis.selection import validation_scores
 from gmm_study.study.plan import Plan
-from gmm_study.trials.selection import common_criterion
+from gmm_study.trials.selection import common_metric
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def searched_cells(plan: Plan, rows: pd.DataFrame) -> list[SearchedCell]:
     found = []
     for (dataset, method), own in rows.groupby(["dataset", "method"], sort=False):
         of_trials = validation_scores(own)
-        criterion = common_criterion(each for each in of_trials.values() if each)
+        criterion = common_metric(each for each in of_trials.values() if each)
         candidates = {
             name: each[criterion] for name, each in of_trials.items() if criterion in each
         }

@@ -13,12 +13,12 @@ import pandas as pd
 
 from analysis.planned import x_values
 from gmm_study.training.state import TrialState
-from gmm_study.trials.selection import CRITERIA, Choice, Scores, best_trials, scores
+from gmm_study.trials.selection import SELECTION_METRICS, Choice, Scores, best_trials, scores
 
 CELL = ("dataset", "method", "x")
 PROVISIONAL = "provisional"
 """The mark of a cell begins with this word while some of its trials have not ended."""
-_READ = ("trial_id", "settings", "state", "replicate_state", *CRITERIA)
+_READ = ("trial_id", "settings", "state", "replicate_state", *SELECTION_METRICS)
 _TYPES = {
     "dataset": "string",
     "method": "string",
@@ -70,8 +70,10 @@ def validation_scores(rows: pd.DataFrame) -> dict[str, Scores]:
     once = rows.drop_duplicates(["trial_id", "replicate"])
     return {
         str(trial_id): scores(
-            (state, dict(zip(CRITERIA, values, strict=True)))
-            for state, *values in own[["replicate_state", *CRITERIA]].itertuples(index=False)
+            (state, dict(zip(SELECTION_METRICS, values, strict=True)))
+            for state, *values in own[["replicate_state", *SELECTION_METRICS]].itertuples(
+                index=False
+            )
         )
         for trial_id, own in once.groupby("trial_id", sort=False)
     }
@@ -94,7 +96,7 @@ def _chosen(
         "trial_id": None if best is None else best.trial_id,
         "settings": "" if best is None else trials[best.trial_id][0]["settings"],
         "validation": nan if best is None else best.value,
-        "selected_by": "" if best is None else best.criterion,
+        "selected_by": "" if best is None else best.selected_by,
         "candidates": len(candidates),
         "trials": len(trials),
         "mark": _mark(missing, len(trials), len(candidates)),
@@ -113,7 +115,7 @@ def _what_is_missing(replicates: Sequence[Mapping[Any, Any]]) -> str:
     if complete < wanted:
         ended = f", {complete} of {wanted} replicates complete" if complete else ""
         return f"{replicates[0]['state']}{ended}"
-    lost = min(sum(not isfinite(row[name]) for row in replicates) for name in CRITERIA)
+    lost = min(sum(not isfinite(row[name]) for row in replicates) for name in SELECTION_METRICS)
     return f"validation not finite in {lost} of {wanted} replicates"
 
 

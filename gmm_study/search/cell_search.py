@@ -14,7 +14,7 @@ from optuna.trial import Trial, create_trial
 from optuna.trial import TrialState as OptunaState
 
 from gmm_study.search.distributions import distributions, plain_values
-from gmm_study.search.history import Event, History, criterion_of, end_event, scores_of
+from gmm_study.search.history import Event, History, end_event, metric_of_events, scores_of
 from gmm_study.study.plan import Cell, PlannedTrial
 from gmm_study.study.strategies import (
     AshaScheduler,
@@ -56,7 +56,7 @@ class CellSearch:
 
     def _replay(self) -> None:
         """Start from nothing, and repeat the events."""
-        self._criterion = criterion_of(self.history.events)
+        self._selected_by = metric_of_events(self.history.events)
         self._study = optuna.create_study(
             direction="maximize", sampler=_sampler(self.cell), pruner=_pruner(self.cell)
         )
@@ -120,7 +120,7 @@ class CellSearch:
         if not self._under_way[trial_id] and self._ended.get(trial_id) == (state, scores):
             return
         event = end_event(trial_id, state, scores)
-        if scores and self._criterion not in scores:
+        if scores and self._selected_by not in scores:
             self.history.add(event)
             self._replay()
         else:
@@ -177,7 +177,7 @@ class CellSearch:
         before, _ = self._ended.get(trial_id, (None, None))
         self._ended[trial_id] = state, scores
         trials, verdict = self._under_way.pop(trial_id, []), STATES.get(state, OptunaState.FAIL)
-        value = scores.get(self._criterion)
+        value = scores.get(self._selected_by)
         if value is None and verdict is OptunaState.COMPLETE:
             verdict = OptunaState.FAIL
         for trial in trials:

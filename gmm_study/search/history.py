@@ -27,10 +27,10 @@ from gmm_study.study.plan import Cell
 from gmm_study.training.state import TrialState
 from gmm_study.trials.folder import Folder
 from gmm_study.trials.record import RecordStore
-from gmm_study.trials.selection import VALID_BOUND, VALID_LOG_P, Scores, common_criterion
+from gmm_study.trials.selection import VALID_BOUND, VALID_LOG_P, Scores, common_metric
 
 FOLDER = ".searches"
-_CRITERIA = {"bound": VALID_BOUND, "log_p": VALID_LOG_P}
+_KEYS = {"bound": VALID_BOUND, "log_p": VALID_LOG_P}
 Event = dict[str, Any]
 
 
@@ -105,7 +105,7 @@ def read_search(store: RecordStore, study: str, key: str) -> StoredSearch | None
     if not found:
         return None
     proposals: list[Proposal] = []
-    by = criterion_of(found["events"])
+    by = metric_of_events(found["events"])
     ends: dict[str, Event] = {}
     for event in found["events"]:
         mine = [proposal for proposal in proposals if proposal.trial_id == event["trial_id"]]
@@ -125,20 +125,20 @@ def read_search(store: RecordStore, study: str, key: str) -> StoredSearch | None
 
 def end_event(trial_id: str, state: TrialState, scores: Scores) -> Event:
     """The event of a trial's end."""
-    figures = {key: scores.get(criterion) for key, criterion in _CRITERIA.items()}
+    figures = {key: scores.get(metric) for key, metric in _KEYS.items()}
     return {"event": "end", "trial_id": trial_id, "state": state, **figures}
 
 
 def scores_of(end: Event) -> Scores:
     """What the trial of an end is selected by."""
-    figures = {criterion: end.get(key) for key, criterion in _CRITERIA.items()}
+    figures = {metric: end.get(key) for key, metric in _KEYS.items()}
     return {name: value for name, value in figures.items() if value is not None}
 
 
-def criterion_of(events: Iterable[Event]) -> str:
+def metric_of_events(events: Iterable[Event]) -> str:
     """The figure that a search with these events maximises."""
     ends = (scores_of(event) for event in events if event["event"] == "end")
-    return common_criterion(scores for scores in ends if scores)
+    return common_metric(scores for scores in ends if scores)
 
 
 def _read(store: RecordStore, study: str, key: str) -> dict[str, Any]:

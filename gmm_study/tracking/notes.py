@@ -29,7 +29,7 @@ from gmm_study.tracking.words import (
 from gmm_study.training.hyperparameters import CHANGES_THE_BOUND
 from gmm_study.training.state import Ending
 from gmm_study.trials.result import ReplicateResult
-from gmm_study.trials.selection import CRITERIA, VALID_BOUND, VALID_LOG_P
+from gmm_study.trials.selection import SELECTION_METRICS, VALID_BOUND, VALID_LOG_P
 
 MOST_ROWS = 12
 """The maximum number of rows in the table of best trials."""
@@ -100,7 +100,7 @@ class BestRow:
     label: str
     value: float
     """What it was selected by, in nats."""
-    criterion: str = VALID_LOG_P
+    selected_by: str = VALID_LOG_P
 
 
 def study_note(facts: Facts, experiment_id: str, best: Sequence[BestRow]) -> str:
@@ -138,7 +138,7 @@ def trial_note(
     means = account.means()
     figures = [
         f"`{name}` {_with_error(means, name)}"
-        for name in (*CRITERIA, "test/log_p", "test/bound")
+        for name in (*SELECTION_METRICS, "test/log_p", "test/bound")
         if name in means
     ]
     ended = [
@@ -177,7 +177,7 @@ def saved_views(facts: Facts, created: int) -> dict[str, str]:
 
 
 def _criteria(facts: Facts) -> str:
-    return " or ".join(f"`{name}`" for name in facts.selected_by or CRITERIA[:1])
+    return " or ".join(f"`{name}`" for name in facts.selected_by or SELECTION_METRICS[:1])
 
 
 def _best_called(facts: Facts) -> str:
@@ -195,7 +195,7 @@ def _how_to_find_the_best(facts: Facts) -> str:
 
 def _view(name: str, search: str, facts: Facts, created: int) -> str:
     params = dict.fromkeys(("dataset", "method", *facts.axes))
-    first = (facts.selected_by or CRITERIA[:1])[-1]  # the one that all of them have
+    first = (facts.selected_by or SELECTION_METRICS[:1])[-1]  # the one that all of them have
     metrics = (first, f"{first}_se", "test/log_p", "test/log_p_se")
     columns = [
         *(f"metrics.`{metric}`" for metric in metrics),
@@ -230,7 +230,7 @@ def _best_table(experiment_id: str, best: Sequence[BestRow], room: int) -> str:
     for row in best[:MOST_ROWS]:
         data, method, label = map(_escaped, (row.dataset, row.method, row.label))
         link = f"[{label}]({run_link(experiment_id, row.run_id)})"
-        longer = f"{table}\n| {data} | {method} | {link} | `{row.criterion}` {row.value:.3f} |"
+        longer = f"{table}\n| {data} | {method} | {link} | `{row.selected_by}` {row.value:.3f} |"
         if len(longer) <= room:
             table, rows = longer, rows + 1
     return table if rows else ""

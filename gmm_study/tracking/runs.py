@@ -49,7 +49,7 @@ from gmm_study.training.state import TrialState
 from gmm_study.trials.config import TrialConfig
 from gmm_study.trials.record import Record
 from gmm_study.trials.result import COLLAPSED, ReplicateResult
-from gmm_study.trials.selection import CRITERIA, Choice, Scores, best_trials
+from gmm_study.trials.selection import SELECTION_METRICS, Choice, Scores, best_trials
 
 BATCH = 800
 """Metrics per request; MLflow accepts 1,000 entries, including params and tags."""
@@ -153,8 +153,10 @@ class StudyRuns:
         of_methods = (((cell.dataset, cell.method), trial_id) for cell, trial_id in places)
         best_of_cell = best_trials(places, self._scores)
         best_of_method = best_trials(of_methods, self._scores)
-        by = {choice.criterion for choice in (*best_of_cell.values(), *best_of_method.values())}
-        facts = replace(self.facts, selected_by=tuple(name for name in CRITERIA if name in by))
+        by = {choice.selected_by for choice in (*best_of_cell.values(), *best_of_method.values())}
+        facts = replace(
+            self.facts, selected_by=tuple(name for name in SELECTION_METRICS if name in by)
+        )
         if facts.swept_bounds:
             best_of_method = {}
         of_cell, of_method = (
@@ -170,7 +172,9 @@ class StudyRuns:
         for (dataset, method), choice in best.items():
             run = self.trials[choice.trial_id].parent
             label = run.tags[RUN_NAME]
-            rows.append(BestRow(dataset, method, run.run_id, label, choice.value, choice.criterion))
+            rows.append(
+                BestRow(dataset, method, run.run_id, label, choice.value, choice.selected_by)
+            )
         return rows
 
     def _list(self, run: _Run, tag: str, wanted: bool) -> None:

@@ -24,7 +24,7 @@ class Progress:
     """An upper limit, from the speed so far; early stopping may end the trial sooner."""
 
 
-class Pace:
+class Speed:
     """The time of an epoch of all replicates, taken as proportional to the K of its stage."""
 
     def __init__(self) -> None:
@@ -36,7 +36,7 @@ class Pace:
         self._seconds += seconds
 
     def seconds_left(self, trainer: Trainer) -> float:
-        """What is left for the replicate with most of its training left, at this pace."""
+        """What is left for the replicate with most of its training left, at this speed."""
         return _samples_left(trainer) * self._seconds / max(1, self._samples)
 
 
@@ -45,7 +45,7 @@ def samples_of_an_epoch(trainer: Trainer) -> int:
     return max(group.hyperparameters.training_samples for group in trainer.groups)
 
 
-def progress_of(trainer: Trainer, pace: Pace, finished: bool) -> Progress:
+def progress_of(trainer: Trainer, speed: Speed, finished: bool) -> Progress:
     """The progress of a trial; `finished` says whether all replicates are evaluated too."""
     replicates = trainer.replicates.values()
     running = [each.epoch for each in replicates if each.state is TrialState.RUNNING]
@@ -56,7 +56,7 @@ def progress_of(trainer: Trainer, pace: Pace, finished: bool) -> Progress:
         min(running) if running else max(each.epoch for each in replicates),
         trainer.hyperparameters.total_epochs,
         sum(bounds) / len(bounds) if bounds else nan,
-        pace.seconds_left(trainer) if running else 0.0,
+        speed.seconds_left(trainer) if running else 0.0,
     )
 
 

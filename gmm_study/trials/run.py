@@ -37,7 +37,7 @@ from gmm_study.trials.evaluation import (
     has_collapsed,
 )
 from gmm_study.trials.pictures import write_pictures
-from gmm_study.trials.progress import Pace, Progress, progress_of, samples_of_an_epoch
+from gmm_study.trials.progress import Progress, Speed, progress_of, samples_of_an_epoch
 from gmm_study.trials.provenance import provenance
 from gmm_study.trials.record import TRIAL_SILENT_SECONDS, Record
 from gmm_study.trials.result import ReplicateResult, TrialResult
@@ -100,7 +100,7 @@ class TrialRun:
             self.leave()
             raise
         self._saved_at = time.monotonic()
-        self._pace = Pace()
+        self._speed = Speed()
         if self.finished:
             self._close()
         else:
@@ -123,7 +123,7 @@ class TrialRun:
             samples = samples_of_an_epoch(self.trainer)
             self.trainer.train_epoch()
             self._live()
-            self._pace.add(samples, time.monotonic() - started)
+            self._speed.add(samples, time.monotonic() - started)
         elif self._unevaluated():
             self._end(self._unevaluated()[0])
         if self.finished:
@@ -173,7 +173,7 @@ class TrialRun:
 
     def progress(self) -> Progress:
         """The progress of the trial."""
-        return progress_of(self.trainer, self._pace, self.finished)
+        return progress_of(self.trainer, self._speed, self.finished)
 
     def result(self) -> TrialResult:
         """The results of the replicates that have ended."""

@@ -19,12 +19,12 @@ VALID_LOG_P = "valid/log_p"
 """The metric: log p of the validation data, with K = `selection_samples`, in nats."""
 VALID_BOUND = "valid/bound"
 """The metric: the best validation bound during training, in nats."""
-CRITERIA = (VALID_LOG_P, VALID_BOUND)
+SELECTION_METRICS = (VALID_LOG_P, VALID_BOUND)
 """The metrics by which trials can be compared, the preferred one first."""
 
 Scores = Mapping[str, float]
-"""A trial's mean over replicates of each criterion that all of them have, in nats. A trial without
-any is no candidate."""
+"""A trial's mean over replicates of each of these metrics that all of them have, in nats. A trial
+without any is no candidate."""
 Group = TypeVar("Group", bound=Hashable)
 
 
@@ -33,7 +33,7 @@ class Choice:
     """The best trial of a cell."""
 
     trial_id: str
-    criterion: str
+    selected_by: str
     """The metric by which the trials of the cell were compared."""
     value: float
     """Its mean over the trial's replicates, in nats."""
@@ -42,18 +42,20 @@ class Choice:
 def scores(wanted: Iterable[tuple[str | None, Mapping[str, float]]]) -> dict[str, float]:
     """A trial's `Scores`, from the state and the metrics of each wanted replicate.
 
-    Empty if a replicate is not complete (a missing one has the state None) or if every criterion is
-    missing or not finite in a replicate. The result does not depend on the order of the replicates
-    (`fmean`), so equal trials tie.
+    Empty if a replicate is not complete (a missing one has the state None) or if each of these
+    metrics is missing or not finite in a replicate. The result does not depend on the order of the
+    replicates (`fmean`), so equal trials tie.
     """
     replicates = list(wanted)
     if any(state != TrialState.COMPLETE for state, _ in replicates):
         return {}
-    values = {name: [metrics.get(name, nan) for _, metrics in replicates] for name in CRITERIA}
+    values = {
+        name: [metrics.get(name, nan) for _, metrics in replicates] for name in SELECTION_METRICS
+    }
     return {name: fmean(each) for name, each in values.items() if all(map(isfinite, each))}
 
 
-def common_criterion(candidates: Iterable[Scores]) -> str:
+def common_metric(candidates: Iterable[Scores]) -> str:
     """The metric by which to compare trials, from the scores of all candidates."""
     return VALID_LOG_P if all(VALID_LOG_P in each for each in candidates) else VALID_BOUND
 
@@ -73,9 +75,9 @@ def best_trials(
             candidates.setdefault(group, {})[trial_id] = scores[trial_id]
     best = {}
     for group, trials in candidates.items():
-        criterion = common_criterion(trials.values())
-        values = {each: own[criterion] for each, own in trials.items() if criterion in own}
+        metric = common_metric(trials.values())
+        values = {each: own[metric] for each, own in trials.items() if metric in own}
         if values:
             trial_id = max(values, key=lambda each: values[each])
-            best[group] = Choice(trial_id, criterion, values[trial_id])
+            best[group] = Choice(trial_id, metric, values[trial_id])
     return best
