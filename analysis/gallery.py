@@ -262,10 +262,10 @@ def _budget(found: Findings) -> Iterator[Picture]:
     if budget.empty:
         return
     caption = (
-        "Expected best trial of the first n by the mean over replicates on validation data, from "
-        f"{_range(budget['of'].tolist())} trials that have ended per cell, as if they were n "
-        "different ones drawn at random (Dodge et al. 2019; Tang et al. 2020). Bands: the "
-        "middle half of such draws. Dotted: the best so far in the order of the proposals."
+        "Expected validation figure of the best of n trials, if n of the "
+        f"{_range(budget['of'].tolist())} that ended were drawn at random without replacement "
+        "(Dodge et al. 2019; Tang et al. 2020), for each cell. Bands: the middle half of such "
+        "draws. Dotted: the best so far in the order of the proposals."
     )
     if found.plan.study.is_adaptive:
         caption += " An adaptive search does not draw at random, so the dotted line is what it did."

@@ -26,7 +26,8 @@ def rank(log_p: LogP, cells: pd.DataFrame) -> pd.DataFrame:
     otherwise, and without a rival. `behind` is the mean of the best minus that of the cell, in
     nats, with its standard errors over seeds, over data and over both (`behind_seeds`,
     `behind_data`, `behind_both`) and the ends of its 95% interval (`behind_low`, `behind_high`;
-    `LogP.below_best`); NaN of the best. A method that does not read the axis has no rival.
+    `LogP.below_best`); NaN of the best. Methods that do not read the axis are compared with one
+    another; one alone has no rival.
     """
     ranks = [""] * len(cells)
     behind: dict[str, list[float]] = {name: [nan] * len(cells) for name in _DIFFERENCE}

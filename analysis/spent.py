@@ -2,7 +2,8 @@
 
 Core-seconds are the training time of all replicates, validation included, times the cores that the
 study's file gives to a trial. The final evaluation is not included. The time of a trial that a
-scheduler stopped is that of its curve.
+scheduler stopped is that of its curve. A trial that failed before its first epoch counts no time.
+One that goes on from a shorter trial counts the seconds of that one too, as its record has them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -73,7 +74,8 @@ def budget_sentence(spent: Mapping[str, Spent]) -> str:
         trials = f"{own.trials:,} trial{'' if own.trials == 1 else 's'}"
         seconds = f"{own.core_seconds:,.0f} core-seconds"
         if own.untimed:
-            seconds += f" without {own.untimed} of them"
+            plural = "" if own.untimed == 1 else "s"
+            seconds += f", not counting {own.untimed:,} trial{plural} whose time is unknown"
         texts.append(f"{method} {trials}, {own.epochs:,} epochs, {seconds}")
     return f" Budget of the whole study, over all replicates: {'; '.join(texts)}."
 

@@ -27,9 +27,8 @@ NAMES = {"trials": "number of trials", "core_seconds": "training (core-seconds)"
 def draw_budget(budget: pd.DataFrame, axis: str | None, against: Against) -> "Figure":
     """The frame of `budgets`, a panel per data set and value of the axis, a line per method.
 
-    A band is the middle half of the best of n trials, as far as the panel reaches: down to the
-    lowest expectation. A dotted line is the best so
-    far in the order in which the trials were proposed.
+    A band is the middle half of the best of n trials. A panel reaches down to the lowest
+    expectation. A dotted line is the best so far in the order of the proposals.
     """
     places = budget[["dataset", "x"]].astype(object).drop_duplicates().to_dict("records")
     figure, panels = grid_of_panels(len(places), 2.0 if len(places) > 1 else 2.9)

@@ -26,7 +26,8 @@ HEAD = (
     "The tables of Bornschein, Shabanian, Fischer and Bengio, Bidirectional Helmholtz Machines "
     "(ICML 2016; arXiv 1506.03877), with our figures beside the published ones. Ours come only "
     "from the records of the studies uci_table and mnist_table; each is of the trial with the best "
-    "validation bound. Footnotes mark the published figures that were not checked."
+    "validation log p, or bound where a record lacks that. Footnotes mark the published figures "
+    "that were not checked."
 )
 
 

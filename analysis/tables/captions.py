@@ -44,6 +44,8 @@ def what_is_bold(plan: Plan, cells: pd.DataFrame, best: str = "the highest mean"
     text = f" Bold: {best} among methods with complete cells"
     if plan.x and cells["x"].isna().any():
         text += f" that read {axis_label(plan.x)}"
+        if cells.loc[cells["x"].isna(), "method"].nunique() > 1:
+            text += ", and among those that do not"
     if plan.study.replicates == 1:
         return f"{text}; with one replicate nothing can be said of the differences from it."
     return (

@@ -89,8 +89,7 @@ def evaluate(
     figures: [{replicate, samples, FIGURE, FIGURE_se}], not_exact}, where a row has the figures of
     its method, and `samples` is K or `exact`. Of K >= 4 it also has log_p_gap, log_p_gap_before
     (from a quarter to half of the samples), log_p_bias_lower and log_p_bias_upper (null if there is
-    no limit). `not_exact` is included with --exact: null or the
-    reason.
+    no limit). `not_exact` is included with --exact: null or the reason.
 
     Example: gmm-study evaluate results/5a7381c7aae1fcdb --samples 1,10,100 --json
     """

@@ -27,7 +27,8 @@ TAGS = {
     f"`{DECLARED}` is the unchanged study file, and each `_` in a name is written as a blank",
     BEST_OF_CELL: "the variants in which it is the best trial of its data set, method and x",
     BEST_OF_METHOD: "the variants in which it is the best trial of its data set and method; "
-    "none if bounds would decide and are not comparable, because `samples` or `bound` is swept",
+    "none if bounds would decide and are not comparable, because `samples`, `bound` or `stages` is "
+    "swept",
     "dataset_sha256": "checksum of the data",
     "git_commit": "git commit of the code that computed the metrics",
     "versions": "versions of Python and the packages that computed the metrics",

@@ -94,10 +94,11 @@ def evaluate_on_validation(
 def has_collapsed(metrics: Mapping[str, float], dataset: Dataset) -> bool:
     """Whether a model is no better than independent pixels, by its figures on validation data.
 
-    A collapsed model, which ignores its latent variables, is one of independent pixels. It can
-    still be better than the one here by what the estimated means cost, D / (2 M) nats for M rows of
-    training data, or by noise; a model that has learned something is better by nats. So the gain
-    has to be more than 0.1 nats and more than D / (2 M).
+    A collapsed model ignores its latent variables, so its pixels are independent. The model that it
+    is compared with has the means of the M rows of training data; their error costs it about
+    D / (2 M) nats. A collapsed model can be better by that, or by noise; one that has learned
+    something is better by several nats. So the gain has to be more than 0.1 nats and more than
+    D / (2 M).
     """
     margin = max(MARGIN, dataset.dims / (2.0 * len(dataset.train)))
     return metrics[VALID_LOG_P] <= metrics[INDEPENDENT] + margin

@@ -106,7 +106,8 @@ def test_trials_whose_time_is_not_known_are_counted_in_the_caption(lab, searched
         [{"replicate": 0, "epoch": 1, "split": "valid", "metric": "bound", "value": -30.0}]
     )
     found = find(searched, lab.store)
-    assert "571 epochs, 64 core-seconds without 1 of them." in found.tables[0].caption
+    said = "571 epochs, 64 core-seconds, not counting 1 trial whose time is unknown."
+    assert said in found.tables[0].caption
     assert found.budget["core_seconds"].isna().all()
 
 

@@ -122,6 +122,19 @@ def test_a_method_that_does_not_read_the_axis_has_no_rival_and_the_report_says_s
     assert any("vae, which does not read" in sentence for sentence in verdict(plan, rows, cells))
 
 
+def test_methods_that_do_not_read_the_axis_are_compared_and_the_report_says_so(lab, figures):
+    plan = lab.plan(methods=["gmm", "rws", "vae"], space={"activation": {"grid": ["tanh", "relu"]}})
+    for trial in plan.trials:
+        height = {"gmm": -20.0, "rws": -21.0, "vae": -10.0}[trial.config.hyperparameters.method]
+        lab.write(trial.config, *(figures(-21.0, height + step) for step in (0.0, 0.1, 0.2)))
+    cells = summarise(plan, join(plan, load(lab.store)))
+    log_p = cells[cells["metric"] == "test/log_p"].drop_duplicates("method").set_index("method")
+    assert dict(log_p["rank"]) == {"gmm": "best", "rws": "", "vae": ""}
+    assert log_p.loc["rws", "behind"] == pytest.approx(1.0)
+    caption = lay_out(plan, cells)[0].caption
+    assert "complete cells that read activation, and among those that do not" in caption
+
+
 def test_bounds_are_not_ranked_and_a_method_alone_is_no_winner(ranked):
     _, cells, _ = ranked(gmm=[-20.0, -20.0], rws=[-21.0, -21.0])
     assert set(cells.loc[cells["metric"] == "test/bound", "rank"]) == {""}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from analysis import find
+from analysis import budget, find, over_datasets
 from gmm_study.study import load_study, make_plan
 from tests.docs.tables import names
 
@@ -28,3 +28,11 @@ def test_it_names_every_column_of_the_cells(found):
 
 def test_it_names_every_column_of_the_costs(found):
     assert sorted(names(PAGE, "costs.csv")) == sorted(found.costs)
+
+
+@pytest.mark.parametrize(
+    ("file", "columns"),
+    [("budget.csv", budget.COLUMNS), ("datasets.csv", over_datasets.COLUMNS)],
+)
+def test_it_names_every_column_of_the_other_files(file, columns):
+    assert sorted(names(PAGE, file)) == sorted(columns)
