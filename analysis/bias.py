@@ -16,6 +16,7 @@ from analysis.labels import ERROR_OF, ESS_OF, LOG_P
 from analysis.places import counted, listed, place_of, significant
 from analysis.selection import CELL
 from gmm_study.study.plan import Plan
+from gmm_study.trials.bias import bias_interval
 
 GAPS = tuple(f"{LOG_P}_{name}" for name in ("gap", "gap_se", "gap_before", "gap_before_se"))
 """The metrics of which the interval is computed."""
@@ -87,8 +88,6 @@ def _biases_of_trials(rows: pd.DataFrame) -> dict[str, tuple[float, float, float
     """The gap and the interval of the bias, of the trials whose replicates all have `GAPS`."""
     if not set(GAPS) <= set(rows):
         return {}
-    from gmm_study.estimators import bias_interval  # loads torch
-
     found = {}
     once = rows.drop_duplicates(["trial_id", "replicate"])
     for trial_id, own in once.groupby("trial_id", sort=False):

@@ -35,10 +35,10 @@ import pandas as pd
 from analysis.labels import LOG_P
 from analysis.statistics import CONFIDENCE
 from gmm_study.study.plan import Plan
+from gmm_study.trials.selection import INDEPENDENT
 
 FEWEST = 3
 """The smallest number of data sets of which there is an interquartile mean."""
-INDEPENDENT = "valid/independent"
 TRIMMED = 0.25
 """The part of the runs that is left out at each end."""
 RESAMPLES = 2000

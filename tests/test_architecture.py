@@ -222,3 +222,11 @@ def test_planning_a_study_loads_neither_torch_nor_ray_nor_mlflow():
     )
     loaded = set(subprocess.check_output([sys.executable, "-c", code], text=True).split())
     assert not loaded & {"torch", "ray", "mlflow", "optuna", "pandas", "numba"}
+
+
+@pytest.mark.process
+def test_a_report_has_the_interval_of_the_bias_without_torch():
+    code = "import sys; from analysis.bias import bias_interval; print(*sys.modules)"
+    loaded = set(subprocess.check_output([sys.executable, "-c", code], text=True).split())
+    assert "gmm_study.trials.bias" in loaded
+    assert "torch" not in loaded

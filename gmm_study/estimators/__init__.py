@@ -1,6 +1,5 @@
 """Estimates for a trained model in nats, with standard errors, in bounded memory for any K."""
 
-from gmm_study.estimators.bias import BiasInterval, bias_interval
 from gmm_study.estimators.bound import estimate_bound
 from gmm_study.estimators.importance import estimate_log_p
 from gmm_study.estimators.partition_function import INNER_SAMPLES, estimate_log_z2
@@ -8,8 +7,6 @@ from gmm_study.estimators.summary import mean_and_standard_error, summarise, wit
 
 __all__ = [
     "INNER_SAMPLES",
-    "BiasInterval",
-    "bias_interval",
     "estimate_bound",
     "estimate_log_p",
     "estimate_log_z2",

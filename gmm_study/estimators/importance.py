@@ -4,7 +4,7 @@ The sums over K are kept as running logarithms of sums, so that memory is bounde
 one chunk (datapoints times samples), whatever K and the number of datapoints.
 
 The sums over each quarter of the samples are kept too. They give the same estimate with half and
-with a quarter of the samples, and so how much it still rises with K (`estimators/bias.py`).
+with a quarter of the samples, and so how much it still rises with K (`trials/bias.py`).
 """
 
 from collections.abc import Callable, Iterator, Mapping

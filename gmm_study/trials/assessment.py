@@ -9,7 +9,6 @@ from torch import Tensor
 
 from gmm_study.estimators import (
     INNER_SAMPLES,
-    bias_interval,
     estimate_log_p,
     estimate_log_z2,
     summarise,
@@ -18,6 +17,7 @@ from gmm_study.estimators import (
 from gmm_study.exact import exact_log_likelihoods, why_no_exact_z, why_not_exact
 from gmm_study.models import RandomStreams, SigmoidBeliefNetwork
 from gmm_study.training.checkpoint import Checkpoint
+from gmm_study.trials.bias import bias_interval
 
 EXACT = "exact"
 """Stands in a row in place of K if the values are sums over all states."""

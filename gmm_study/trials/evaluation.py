@@ -19,10 +19,8 @@ from gmm_study.estimators import (
 from gmm_study.models import Model, RandomStreams, SigmoidBeliefNetwork
 from gmm_study.training.build import build_objective
 from gmm_study.training.hyperparameters import Hyperparameters
-from gmm_study.trials.selection import VALID_LOG_P
+from gmm_study.trials.selection import INDEPENDENT, VALID_LOG_P
 
-INDEPENDENT = "valid/independent"
-"""The metric: mean log p of the validation data under independent pixels, in nats."""
 MARGIN = 0.1
 """A model that beats independent pixels by at most this many nats has collapsed."""
 

@@ -17,6 +17,8 @@ from gmm_study.training.state import TrialState
 
 VALID_LOG_P = "valid/log_p"
 """The metric: log p of the validation data, with K = `selection_samples`, in nats."""
+INDEPENDENT = "valid/independent"
+"""The metric: log p of the validation data if all pixels were independent, in nats."""
 VALID_BOUND = "valid/bound"
 """The metric: the best validation bound during training, in nats."""
 SELECTION_METRICS = (VALID_LOG_P, VALID_BOUND)

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from scipy.special import digamma
 
-from gmm_study.estimators import bias_interval, estimate_log_p
+from gmm_study.estimators import estimate_log_p
+from gmm_study.trials.bias import bias_interval
 from tests.networks import a_network, some_streams
 from tests.oracle import all_states, enumerate_states
 
