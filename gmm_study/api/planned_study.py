@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from gmm_study.data import Dataset
-    from gmm_study.estimates import Estimate
+    from gmm_study.estimates import RemainingCost
 
 
 class PlannedStudy:
@@ -118,7 +118,7 @@ class PlannedStudy:
         """The missing trials, and one stand-in for each trial that a search has yet to propose."""
         return [*self.missing(), *self.plan.stand_ins()]
 
-    def estimate(self, may_calibrate: bool = True) -> "Estimate | None":
+    def estimate(self, may_calibrate: bool = True) -> "RemainingCost | None":
         """The time and memory that the remaining trials will take; None if none remains.
 
         If no record shows how fast a method is, this trains a few batches of it for about a second,

@@ -14,7 +14,7 @@ import rich_click as click
 
 if TYPE_CHECKING:
     from gmm_study.api.planned_study import PlannedStudy
-    from gmm_study.estimates import Estimate
+    from gmm_study.estimates import RemainingCost
     from gmm_study.study import PlannedTrial
 
 
@@ -56,7 +56,7 @@ def of_trial(planned: "PlannedStudy", trial: "PlannedTrial") -> dict[str, Any]:
     }
 
 
-def of_estimate(found: "Estimate | None") -> dict[str, Any] | None:
+def of_estimate(found: "RemainingCost | None") -> dict[str, Any] | None:
     """The estimate for the missing trials; None if no trial is missing."""
     return None if found is None else asdict(found)
 

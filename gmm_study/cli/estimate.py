@@ -5,17 +5,17 @@ from typing import TYPE_CHECKING
 from gmm_study.phrases import clock, plural
 
 if TYPE_CHECKING:
-    from gmm_study.estimates import Estimate
+    from gmm_study.estimates import RemainingCost
 
 
-def time_of(found: "Estimate") -> str:
+def time_of(found: "RemainingCost") -> str:
     """`at most about 2:40`, or `unknown`."""
     if found.seconds is None:
         return "unknown"
     return f"{_about(found)} {clock(found.seconds)}"
 
 
-def lines_of(found: "Estimate", cpus: int) -> list[str]:
+def lines_of(found: "RemainingCost", cpus: int) -> list[str]:
     """Time, cost and memory of trials that have so many cores each, a line for each."""
     gigabytes, of = found.memory_bytes / 1e9, "a GPU" if found.on_gpu else "RAM"
     together = f"{found.workers} at a time {found.workers * gigabytes:.1f} GB"
@@ -33,5 +33,5 @@ def lines_of(found: "Estimate", cpus: int) -> list[str]:
     ]
 
 
-def _about(found: "Estimate") -> str:
+def _about(found: "RemainingCost") -> str:
     return "at most about" if found.at_most else "about"

@@ -19,7 +19,7 @@ from gmm_study.trials.status import Phase
 
 if TYPE_CHECKING:
     from gmm_study.api.planned_study import PlannedStudy
-    from gmm_study.estimates import Estimate
+    from gmm_study.estimates import RemainingCost
     from gmm_study.study import PlannedTrial
     from gmm_study.trials.standing import Standing
 
@@ -112,7 +112,7 @@ def _reason(
     return text.strip().splitlines()[-1], log
 
 
-def _time_left(planned: "PlannedStudy", found: "Estimate") -> str:
+def _time_left(planned: "PlannedStudy", found: "RemainingCost") -> str:
     running = TrialState.RUNNING in planned.states.values()
     when = "time left" if running else "nothing is running; estimated time"
     source = f", {found.source}" if found.seconds is None else f" ({found.source})"

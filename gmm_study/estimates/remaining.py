@@ -34,7 +34,7 @@ Trials = Sequence[tuple[TrialConfig, Standing]]
 
 
 @dataclass(frozen=True)
-class Estimate:
+class RemainingCost:
     """The remaining cost of a study. Times are None if nothing shows how fast its trials are."""
 
     seconds: float | None
@@ -59,7 +59,7 @@ def estimate(
     datasets: Mapping[str, Dataset],
     store: RecordStore,
     calibrating: AbstractContextManager[object] | None = None,
-) -> Estimate:
+) -> RemainingCost:
     """The time and memory that the `missing` trials (at least one) of a plan will take.
 
     `standings` are by trial id, `datasets` by checksum. The pace of each method is taken from the
@@ -74,7 +74,7 @@ def estimate(
     own = [(trial.config, standings[trial.config.trial_id]) for trial in plan.trials]
     seen, source = _observed(study, own, missing, datasets, store, calibrating)
     if not seen:
-        return Estimate(None, False, None, workers, needed, on_gpu, source)
+        return RemainingCost(None, False, None, workers, needed, on_gpu, source)
     pace, fractions = Pace(seen), fractions_trained(own)
     plain = study.scheduler.kind == "none"  # under a scheduler no trial continues another
     index = continuable_epochs(store.file_system, store.root) if plain else {}
@@ -99,7 +99,7 @@ def estimate(
         for stage in trial.config.hyperparameters.stage_list
     )
     seconds = START_SECONDS + _makespan(taken, workers)
-    return Estimate(seconds, at_most, sum(taken), workers, needed, on_gpu, source)
+    return RemainingCost(seconds, at_most, sum(taken), workers, needed, on_gpu, source)
 
 
 def memory_of_a_trial(
