@@ -22,10 +22,10 @@ GAPS = tuple(f"{LOG_P}_{name}" for name in ("gap", "gap_se", "gap_before", "gap_
 """The metrics of which the interval is computed."""
 PART_OF_MARGIN = 0.1
 """A gain up to this part of the study's margin is negligible, however small the error is."""
-LARGEST_MULTIPLE = 19.0
+LARGEST_MULTIPLE = 9.0
 """Without an upper limit, the bias is judged by this multiple of the gain from half of the samples
-to all: that of gains that fall by only a twentieth with every doubling of K. The slowest fall that
-was measured, of gmm on nips from K = 10,000 to 100,000, is a ninth."""
+to all: that of gains that fall by a tenth with every doubling of K. The slowest fall that was
+measured, of gmm on nips from K = 10,000 to 100,000, is a ninth."""
 _UNKNOWN = (nan, nan, nan)
 
 

@@ -27,9 +27,19 @@ datasets: [digits]
 methods: [gmm, rws, vae]
 replicates: 3
 fixed:
-  max_epochs: 80
-  learning_rate: 1e-2
   layers: {first: 48, last: 12}
+  learning_rate: 3e-2
+  schedule: cosine
+  max_epochs: 200
+  patience: 200
+per_method:
+  vae:
+    learning_rate: 5e-3
+    hold_epochs: 200
+    max_epochs: 600
+    patience: 600
+    vae_initialisation: he
+    kl_warm_up_epochs: 50
 space:
   layers.depth: {grid: [1, 2, 3, 5]}
 ```
