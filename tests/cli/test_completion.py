@@ -32,7 +32,7 @@ def _in_its_folder(bench, monkeypatch):
         (["data", "fetch", "debd/nl"], ["debd/nltcs"]),
         (["plan", "tiny", "--set", "max_e"], ["max_epochs="]),
         (["plan", "tiny", "--set", "layers.d"], ["layers.depth="]),
-        (["plan", "tiny", "--set", "evaluation.s"], ["evaluation.samples="]),
+        (["plan", "tiny", "--set", "evaluation.sa"], ["evaluation.samples="]),
         (["plan", "tiny", "--set", "scheduler.r"], ["scheduler.reduction_factor="]),
         (["plan", "tiny", "--set", "replic"], ["replicates="]),
         (["plan", "tiny", "--set", "method="], ["method=gmm", "method=rws", "method=vae"]),

@@ -107,7 +107,7 @@ def test_an_unknown_override_is_answered_with_the_nearest_name(bench):
 def test_an_output_folder_of_another_trial_is_left_alone(bench):
     tiny = ("train", "--dataset", "data.npz", "--layers", "6", "--evaluation-samples", "10")
     bench.call(*tiny, "--max-epochs", "1", "--output", "out")
-    line = complaint(bench, *tiny, "--max-epochs", "2", "--output", "out")
+    line = complaint(bench, *tiny, "--learning-rate", "0.5", "--output", "out")
     assert "out" in line
 
 
