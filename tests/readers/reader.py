@@ -19,6 +19,7 @@ from tests.docs.pages import ROOT, Block, Command
 SETUP = ("pyproject.toml", "constraints.txt", "requirements.lock", "requirements-dev.lock")
 COPIED = ("Makefile", *SETUP, "studies", "cluster", "examples")
 FORGOTTEN = {"GMM_STUDY_DATA", "MLFLOW_TRACKING_URI", "RAY_ADDRESS", "VIRTUAL_ENV", *MAKES_OWN}
+MARKS = re.compile("[≈ᵃᵇᶜ]")
 FIGURE = re.compile(r"[+-]?\d[\d.,:e+-]*")
 IDENTIFIER = re.compile(r"\b[0-9a-f]{16}\b")
 
@@ -138,7 +139,8 @@ def _end(process: subprocess.Popen) -> None:
 
 
 def _loose(line: str) -> str:
-    plain = FIGURE.sub("#", IDENTIFIER.sub("ID", line))
+    """The line without figures, and without the marks of a table, which depend on them."""
+    plain = FIGURE.sub("#", IDENTIFIER.sub("ID", MARKS.sub("", line)))
     return " ".join(plain.replace("-", " ").replace("─", " ").replace("**", "").split())
 
 
