@@ -108,6 +108,11 @@ def call(folder: Path, *arguments: object, status: int = 0) -> subprocess.Comple
     return subprocess.CompletedProcess(words, int(code), out.getvalue(), err.getvalue())
 
 
+def curves(record):
+    """The rows of a record's curves, but for the times that its training took."""
+    return [row for row in record.metrics().to_pylist() if row["metric"] != "seconds"]
+
+
 def figures(result: dict) -> dict:
     """What of a result hangs on neither the clock nor the commit."""
     names = ("state", "epochs", "best_epoch", "metrics")

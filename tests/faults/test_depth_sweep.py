@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from gmm_study.trials.record import Record
 from tests.faults.test_drivers import ended
-from tests.workbench import Workbench, figures, wait_until
+from tests.workbench import Workbench, curves, figures, wait_until
 
 pytestmark = [pytest.mark.fault, pytest.mark.slow]
 
@@ -49,9 +50,7 @@ def test_depth_sweep_with_its_driver_killed_again_and_again_ends_bit_for_bit_as_
     assert {each: figures(found[each]) for each in found} == {
         each: figures(expected[each]) for each in expected
     }
-    curves = [
-        {each: (bench.folder / "results" / each / "metrics.parquet").read_bytes() for each in found}
-        for bench in (undisturbed, killed)
-    ]
-    assert curves[0] == curves[1]
+    for each in found:
+        records = [Record.at(str(b.folder / "results" / each)) for b in (undisturbed, killed)]
+        assert curves(records[0]) == curves(records[1])
     fault("the driver of depth_sweep killed", count)
