@@ -14,6 +14,7 @@ import pandas as pd
 
 from analysis.labels import ERROR_OF, ESS_OF, LOG_P
 from analysis.places import counted, listed, place_of, significant
+from analysis.planned import each_once
 from analysis.selection import CELL
 from gmm_study.study.plan import Plan
 from gmm_study.trials.bias import bias_interval
@@ -89,7 +90,7 @@ def _biases_of_trials(rows: pd.DataFrame) -> dict[str, tuple[float, float, float
     if not set(GAPS) <= set(rows):
         return {}
     found = {}
-    once = rows.drop_duplicates(["trial_id", "replicate"])
+    once = each_once(rows)
     for trial_id, own in once.groupby("trial_id", sort=False):
         gaps = own[list(GAPS)].astype("float64").mean(skipna=False)
         interval = bias_interval(*gaps)

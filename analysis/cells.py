@@ -10,7 +10,7 @@ import pandas as pd
 from analysis.collapse import mark_collapsed
 from analysis.differences import LogP
 from analysis.labels import BOUND, LOG_P, METRICS, axis_label, value_label
-from analysis.planned import x_values
+from analysis.planned import each_once, x_values
 from analysis.ranking import rank
 from analysis.selection import CELL, PROVISIONAL, best_on_validation
 from analysis.statistics import Estimate, mean_of
@@ -79,7 +79,7 @@ def summarise(
     chosen.sort(key=lambda cell: plan.study.datasets.index(cell["dataset"]))
     # A trial can be in several cells of a plan, with the same replicates in each.
     needed = rows[rows["trial_id"].isin([cell["trial_id"] for cell in chosen if cell["complete"]])]
-    once = needed.drop_duplicates(["trial_id", "replicate"])
+    once = each_once(needed)
     of_trial = dict(list(once.groupby("trial_id", sort=False)))
     cells = []
     for cell in chosen:

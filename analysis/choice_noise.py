@@ -17,6 +17,7 @@ import pandas as pd
 from analysis.differences import LogP
 from analysis.labels import ERROR_OF, LOG_P, axis_label
 from analysis.places import counted, rows_of_cell, size_range
+from analysis.planned import each_once
 from analysis.statistics import CONFIDENCE
 from gmm_study.study.plan import Plan
 from gmm_study.training.state import TrialState
@@ -81,7 +82,7 @@ def _leads(
 def _compared(own: pd.DataFrame, criterion: str) -> pd.DataFrame:
     """What the candidates of a cell are compared by, `[replicates, trials]`."""
     complete = own[own["replicate_state"] == TrialState.COMPLETE]
-    once = complete.drop_duplicates(["trial_id", "replicate"])
+    once = each_once(complete)
     table = once.pivot(index="replicate", columns="trial_id", values=criterion).astype("float64")
     return table.dropna(axis="columns")
 

@@ -5,11 +5,12 @@ from typing import Any
 import pandas as pd
 
 from analysis.labels import decimals
+from analysis.planned import each_once
 
 
 def collapsed_replicates(rows: pd.DataFrame) -> dict[str, int]:
     """The number of collapsed replicates of each trial that has any, by its id."""
-    once = rows.drop_duplicates(["trial_id", "replicate"])
+    once = each_once(rows)
     found = once.loc[once["collapsed"], "trial_id"]
     return {str(trial_id): int(count) for trial_id, count in found.value_counts().items()}
 
@@ -23,7 +24,7 @@ def mark_collapsed(cells: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
     if not collapsed:
         return cells
     others = rows[~rows["collapsed"]]
-    others = others.drop_duplicates(["trial_id", "replicate"])
+    others = each_once(others)
     marks = [
         _joined(_mark(cell, collapsed[cell["trial_id"]], others), cell["mark"])
         if cell["n"] and cell["trial_id"] in collapsed

@@ -17,6 +17,7 @@ from analysis.collapse import collapsed_replicates
 from analysis.differences import LogP
 from analysis.labels import LOG_P
 from analysis.places import counted, listed, place_of, size_range
+from analysis.planned import each_once
 from gmm_study.study.plan import Plan
 from gmm_study.training.state import Ending
 from gmm_study.trials.selection import VALID_LOG_P
@@ -55,7 +56,7 @@ def conditions(
     if shown.empty:
         return []
     behind = rows[rows["trial_id"].isin(shown["trial_id"])]
-    behind = behind.drop_duplicates(["trial_id", "replicate"])
+    behind = each_once(behind)
     return [
         *_still_rising(plan, behind),
         *_of_a_schedule(behind),

@@ -13,6 +13,7 @@ import pandas as pd
 from analysis.cells import trials_of_cells
 from analysis.frames import Records
 from analysis.labels import LOG_P
+from analysis.planned import each_once
 from analysis.selection import CELL
 from gmm_study.study.plan import Plan
 from gmm_study.training.ending import AVERAGED, criterion_of
@@ -193,7 +194,7 @@ def quality_points(rows: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
 
     `rows` are the planned replicates (`join`), `cells` their summary (`summarise`).
     """
-    once = rows.drop_duplicates(["trial_id", "replicate"])
+    once = each_once(rows)
     seconds = once.groupby("trial_id")["seconds"].mean()
     known = cells[(cells["metric"] == LOG_P) & (cells["n"] > 0)]
     known = known.assign(seconds=known["trial_id"].map(seconds).astype("float64"))

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.labels import LOG_P
+from analysis.planned import each_once
 from analysis.pooling import pool_of
 from analysis.simultaneous import ONE, Family
 from analysis.statistics import Estimate, mean_of, paired_difference, unpaired_difference
@@ -35,7 +36,7 @@ class LogP:
     def __init__(self, plan: Plan, rows: pd.DataFrame, read: Reader = _nothing) -> None:
         self.margin = plan.study.report.margin
         self._seeds = {t.config.trial_id: t.config.hyperparameters.seed for t in plan.trials}
-        once = rows.drop_duplicates(["trial_id", "replicate"])
+        once = each_once(rows)
         columns = (once[name].tolist() for name in ("trial_id", "replicate", LOG_P))
         by_trial: dict[str, dict[int, float]] = {}
         for trial_id, replicate, value in zip(*columns, strict=True):

@@ -33,6 +33,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.labels import LOG_P
+from analysis.planned import each_once
 from analysis.statistics import CONFIDENCE
 from gmm_study.study.plan import Plan
 from gmm_study.trials.selection import INDEPENDENT
@@ -128,7 +129,7 @@ def scores_of_methods(
     A data set is left out if a cell is not complete there, if no record has log p of independent
     pixels, or if the best method gains at most `least_gain` nats over them.
     """
-    once = rows.drop_duplicates(["trial_id", "replicate"])
+    once = each_once(rows)
     of_trial = dict(list(once.groupby("trial_id", sort=False)))
     arms = list(dict.fromkeys(zip(log_p["method"], log_p["x"], strict=True)))
     strata: dict[tuple[str, Any], list[np.ndarray]] = {arm: [] for arm in arms}

@@ -51,6 +51,11 @@ def join(plan: Plan, records: Records) -> pd.DataFrame:
     return rows.drop(columns="status")
 
 
+def each_once(rows: pd.DataFrame) -> pd.DataFrame:
+    """The planned replicates (`join`) without repeats: a trial may be in several places."""
+    return rows.drop_duplicates(["trial_id", "replicate"])
+
+
 def x_values(rows: pd.DataFrame, column: str = "x") -> list[Any]:
     """The distinct values of a column: numbers sorted, others in the plan's order, None last."""
     distinct = list(dict.fromkeys(rows[column]))

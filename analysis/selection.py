@@ -11,7 +11,8 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.planned import x_values
+from analysis.planned import each_once, x_values
+from gmm_study.phrases import plural
 from gmm_study.training.state import TrialState
 from gmm_study.trials.selection import SELECTION_METRICS, Choice, Scores, best_trials, scores
 
@@ -67,7 +68,7 @@ def best_on_validation(rows: pd.DataFrame) -> pd.DataFrame:
 
 def validation_scores(rows: pd.DataFrame) -> dict[str, Scores]:
     """What each trial is selected by, by its id; empty if it is not a candidate."""
-    once = rows.drop_duplicates(["trial_id", "replicate"])
+    once = each_once(rows)
     return {
         str(trial_id): scores(
             (state, dict(zip(SELECTION_METRICS, values, strict=True)))
@@ -122,9 +123,7 @@ def _what_is_missing(replicates: Sequence[Mapping[Any, Any]]) -> str:
 def _mark(missing: Counter[str], trials: int, candidates: int) -> str:
     if trials == 1 or not missing:
         return next(iter(missing), "")
-    listed = "; ".join(
-        f"{reason} ({count} trial{'s' if count > 1 else ''})" for reason, count in missing.items()
-    )
+    listed = "; ".join(f"{reason} ({plural(count, 'trial')})" for reason, count in missing.items())
     if not candidates:
         return listed
     unfinished = (TrialState.PENDING, TrialState.RUNNING)

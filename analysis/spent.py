@@ -13,7 +13,7 @@ from math import isnan
 import pandas as pd
 
 from analysis.frames import Records
-from analysis.planned import ENDED
+from analysis.planned import ENDED, each_once
 from gmm_study.study.plan import Plan
 from gmm_study.training.state import TrialState
 
@@ -32,7 +32,7 @@ class Spent:
 
 def spent_of_trials(plan: Plan, records: Records, rows: pd.DataFrame) -> dict[str, Spent]:
     """What was spent on each trial that is over, by its id; that of a stopped one by its curve."""
-    once = rows.drop_duplicates(["trial_id", "replicate"])
+    once = each_once(rows)
     over = once[once["state"].isin([*ENDED, TrialState.STOPPED, TrialState.FAILED])]
     cut = list(dict.fromkeys(over.loc[~over["replicate_state"].isin(ENDED), "trial_id"]))
     of_cut = _spent_on_curves(records, cut)

@@ -9,6 +9,8 @@ import pandas as pd
 from analysis.findings import Findings
 from analysis.frames import Records
 from analysis.labels import axis_label, plain, value_label
+from analysis.planned import each_once
+from gmm_study.phrases import plural
 from gmm_study.study.axis import Axis
 from gmm_study.study.plan import Plan
 from gmm_study.study.schema import VARIATION, Study
@@ -45,7 +47,7 @@ def title(plan: Plan) -> str:
 def summary(rows: pd.DataFrame) -> str:
     """`36 trials: 34 complete, 2 pending; 108 replicates: …`, or that no trial has ended."""
     trials = rows.drop_duplicates("trial_id")["state"]
-    replicates = rows.drop_duplicates(["trial_id", "replicate"])["replicate_state"]
+    replicates = each_once(rows)["replicate_state"]
     if {*trials, *replicates} == {TrialState.PENDING}:
         return f"No result yet: none of the {len(trials)} planned trials has ended."
     return f"{_by_state(trials, 'trial')}; {_by_state(replicates, 'replicate')}."
@@ -108,7 +110,7 @@ def unproposed(plan: Plan) -> str:
 def failures(found: Findings) -> list[Failure]:
     """The trials that failed, then those with diverged replicates, in the plan's order."""
     labels = {trial.config.trial_id: trial.label for trial in found.plan.trials}
-    rows = found.rows.drop_duplicates(["trial_id", "replicate"])
+    rows = each_once(found.rows)
     failed = rows[rows["state"] == TrialState.FAILED].drop_duplicates("trial_id")
     reasons = dict(zip(failed["trial_id"], failed["reason"], strict=True))
     diverged = Counter(rows.loc[rows["replicate_state"] == TrialState.DIVERGED, "trial_id"])
@@ -181,7 +183,7 @@ def _search(study: Study) -> str:
     if not isinstance(search, DrawnSearch):
         return "grid, every combination once" if study.space else ""
     points = search.points[: search.trials]
-    trials = f"{search.trials} trial{'s' if search.trials > 1 else ''}"
+    trials = plural(search.trials, "trial")
     text = f"{search.kind}, {trials} in every cell of the grid, seed {search.seed}"
     if points:
         listed = ", ".join(f"({_settings(point)})" for point in points)
@@ -209,7 +211,7 @@ def _listed(texts: Iterable[str]) -> str:
 def _by_state(states: pd.Series, noun: str) -> str:
     counts = Counter(states)
     listed = ", ".join(f"{counts[state]} {state}" for state in _LISTED if counts[state])
-    return f"{len(states)} {noun}{'s' if len(states) > 1 else ''}: {listed}"
+    return f"{plural(len(states), noun)}: {listed}"
 
 
 def _duration(seconds: float) -> str:

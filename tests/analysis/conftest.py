@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 from analysis import WrittenReport, join, load, summarise, write_report
+from analysis.curves import learning_curves
 from gmm_study.study import Plan, load_study, make_plan
 from gmm_study.trials.config import TrialConfig
 from gmm_study.trials.record import RecordStore
@@ -121,3 +122,15 @@ def study(lab, figures):
         if (method, depth) != ("rws", 5):
             lab.write(trial.config, *replicates)
     return plan
+
+
+@pytest.fixture
+def curves(lab):
+    """The learning curves of a plan, from the records of the lab."""
+
+    def _curves(plan):
+        records = load(lab.store)
+        rows = join(plan, records)
+        return learning_curves(plan, records, rows, summarise(plan, rows))
+
+    return _curves

@@ -6,8 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from analysis import find, join, load, plan_from_records, summarise, write_reproduction
-from analysis.curves import learning_curves
+from analysis import find, plan_from_records, write_reproduction
 from analysis.figures.curves import draw_curves
 from analysis.pages.remarks import remarks
 from analysis.pages.reproduction import at_a_glance
@@ -206,16 +205,6 @@ def test_a_plan_needs_no_data_where_a_checksum_is_known_or_recorded(lab):
         ("web", "f" * 64),
     ]
     assert plan.without_data == ("adult",)
-
-
-@pytest.fixture
-def curves(lab):
-    def _curves(plan):
-        records = load(lab.store)
-        rows = join(plan, records)
-        return learning_curves(plan, records, rows, summarise(plan, rows))
-
-    return _curves
 
 
 def test_a_curve_is_the_mean_over_replicates_as_far_as_all_of_them_reach(lab, curves):

@@ -3,7 +3,7 @@
 import pytest
 
 from analysis import find, join, load, summarise
-from analysis.curves import learning_curves, quality_points
+from analysis.curves import quality_points
 from analysis.figures.quality import draw_quality
 from analysis.gallery import pictures_of
 from gmm_study.trials.config import TrialConfig
@@ -34,16 +34,6 @@ def write(lab, figures):
         )
 
     return _write
-
-
-@pytest.fixture
-def curves(lab):
-    def _curves(plan):
-        records = load(lab.store)
-        rows = join(plan, records)
-        return learning_curves(plan, records, rows, summarise(plan, rows))
-
-    return _curves
 
 
 def test_a_point_of_a_curve_is_the_mean_of_values_and_of_times_at_an_epoch(lab, write, curves):

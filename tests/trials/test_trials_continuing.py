@@ -23,6 +23,7 @@ from tests.training.small import (
     some_hyperparameters,
     train,
 )
+from tests.workbench import curves
 
 DATA = a_dataset()
 SHORT, LONG = 4, 7
@@ -44,12 +45,12 @@ def trained(store, config, replicates=2, **options):
 
 def content(record):
     """All that a record holds but for what the clock says."""
-    replicates = record.result().replicates.items()
-    curves = [row for row in record.metrics().to_pylist() if row["metric"] != "seconds"]
+    ended = record.result().replicates.items()
+    replicates = {number: replace(each, seconds=0.0) for number, each in ended}
     files = {name: record.read_file(f"checkpoint/{name}") for name in ("meta.json",)}
     tensors = safetensors.numpy.load(record.read_file("checkpoint/model.safetensors"))
     model = {name: tensor.tobytes() for name, tensor in tensors.items()}
-    return {number: replace(each, seconds=0.0) for number, each in replicates}, curves, files, model
+    return replicates, curves(record), files, model
 
 
 @pytest.fixture

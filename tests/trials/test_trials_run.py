@@ -17,6 +17,7 @@ from gmm_study.trials.record import Record, RecordStore
 from gmm_study.trials.result import ReplicateResult
 from gmm_study.trials.run import TrialRun
 from tests.training.small import METHODS, a_dataset, some_hyperparameters
+from tests.workbench import curves
 
 DATA = a_dataset()
 
@@ -39,11 +40,6 @@ def final_figures(record: Record) -> dict[int, ReplicateResult]:
         number: replace(replicate, seconds=0.0)
         for number, replicate in record.result().replicates.items()
     }
-
-
-def curves(record: Record) -> list[dict]:
-    """The record's curves but for what the clock says."""
-    return [row for row in record.metrics().to_pylist() if row["metric"] != "seconds"]
 
 
 @pytest.mark.parametrize("method", METHODS)
