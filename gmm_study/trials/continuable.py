@@ -9,7 +9,6 @@ training state in the record is checked before it is used.
 
 import re
 from collections.abc import Mapping
-from contextlib import suppress
 
 import pyarrow.fs
 
@@ -21,10 +20,9 @@ _ENTRY = re.compile(r"(\d+)-(\w+)")
 
 
 def add_to_index(file_system: pyarrow.fs.FileSystem, store: str, config: TrialConfig) -> None:
-    """Add a trial to the index of the store at a path. An error in writing it is ignored."""
+    """Add a trial to the index of the store at a path."""
     folder = Folder(file_system, f"{store}/{INDEX}/{config.prefix_id}")
-    with suppress(OSError):
-        folder.write_file(f"{config.hyperparameters.total_epochs}-{config.trial_id}", b"\n")
+    folder.write_file(f"{config.hyperparameters.total_epochs}-{config.trial_id}", b"\n")
 
 
 def shorter_trials(
