@@ -13,7 +13,7 @@ from analysis.labels import LOG_P, axis_label, decimals, error_label, value_labe
 from analysis.planned import is_continuous
 from gmm_study.study.plan import Plan
 from gmm_study.study.schema import VARIATION
-from gmm_study.training.hyperparameters import CHANGES_THE_BOUND
+from gmm_study.training.declared import CHANGES_THE_BOUND
 from gmm_study.trials.selection import VALID_BOUND
 
 

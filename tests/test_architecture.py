@@ -174,9 +174,18 @@ def test_private_modules_of_other_packages_are_imported_in_marked_places_alone(p
             assert path.relative_to(ROOT).as_posix() == MAY_BE_PRIVATE[package], module
 
 
-ANALYSIS = ["labels", "places", "collapse", "two_way", "simultaneous", "statistics", "pooling"]
+ANALYSIS = ["labels", "places", "two_way", "simultaneous", "statistics", "pooling"]
 ANALYSIS += ["files", "reading"]
-ANALYSIS += ["plans", "frames", "planned", "selection", "published", "differences", "decisions"]
+ANALYSIS += [
+    "plans",
+    "frames",
+    "planned",
+    "collapse",
+    "selection",
+    "published",
+    "differences",
+    "decisions",
+]
 ANALYSIS += ["ranking", "cells", "comparison", "costs", "cost_sentences", "curves"]
 ANALYSIS += ["searched", "verdict", "bias", "choice_noise", "conditions"]
 ANALYSIS += [

@@ -9,7 +9,7 @@ from analysis.simultaneous import ONE
 from analysis.statistics import CONFIDENCE
 from gmm_study.study.plan import Plan
 from gmm_study.study.strategies import Scheduler
-from gmm_study.training.hyperparameters import CHANGES_THE_BOUND
+from gmm_study.training.declared import CHANGES_THE_BOUND
 from gmm_study.trials.selection import VALID_BOUND, VALID_LOG_P
 
 VALIDATION = "validation"

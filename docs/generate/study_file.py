@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from docs.generate.markdown import code, prose, table
-from gmm_study.study import axis, schema, strategies
+from gmm_study.study import axis, schema, sections, strategies
 from gmm_study.training.hyperparameters import Hyperparameters
 from gmm_study.training.methods import OPTIONAL_SETTINGS, method_named
 
@@ -75,9 +75,9 @@ replace the data sets; `--set method=NAME` replaces the methods. `--small` appli
 METHODS = ("gmm", "rws", "vae")
 SECTIONS: tuple[tuple[str, str, type[BaseModel]], ...] = (
     ("An axis of `space`", "Exactly one of:", axis.Axis),
-    ("`evaluation`", "", schema.Evaluation),
-    ("`resources`", "", schema.Resources),
-    ("`report`", "", schema.Report),
+    ("`evaluation`", "", sections.Evaluation),
+    ("`resources`", "", sections.Resources),
+    ("`report`", "", sections.Report),
 )
 KINDS: dict[str, tuple[type[BaseModel], ...]] = {
     "search": (

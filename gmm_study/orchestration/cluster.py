@@ -23,7 +23,7 @@ from typing import Any
 import gmm_study
 from gmm_study.errors import InputError
 from gmm_study.orchestration import knock, ray_internals
-from gmm_study.study.schema import Resources
+from gmm_study.study.sections import Resources
 from gmm_study.trials.folder import Folder
 from gmm_study.trials.provenance import COMMIT_VARIABLE, git_commit
 from gmm_study.trials.record import RecordStore

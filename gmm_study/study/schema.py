@@ -9,14 +9,11 @@ difference to the first.
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
 from pydantic import (
     Field,
-    FiniteFloat,
     StrictStr,
-    ValidationInfo,
-    WithJsonSchema,
     field_validator,
     model_validator,
 )
@@ -25,6 +22,7 @@ from gmm_study.errors import InputError, did_you_mean
 from gmm_study.study.axis import Axis
 from gmm_study.study.dotted import laid_over, leaves, overlap
 from gmm_study.study.section import AtLeastOne, Section
+from gmm_study.study.sections import Evaluation, Report, Resources
 from gmm_study.study.settings import (
     plain_value,
     refuse_repeated,
@@ -50,67 +48,6 @@ VARIATION = "variation"
 """The name of the axis that the variations form; its values are their labels."""
 
 Text = Annotated[StrictStr, Field(min_length=1)]
-
-
-SHARE = {"anyOf": [{"type": "number", "minimum": 0, "maximum": 1}, {"const": "auto"}]}
-
-
-class Evaluation(Section):
-    """The section `evaluation`."""
-
-    samples: int = Hyperparameters.evaluation_samples
-    """K of the evaluation: samples per datapoint of the final log p."""
-    selection_samples: int = Hyperparameters.selection_samples
-    """K of the log p of the validation data by which trials are selected."""
-    z_samples: int = Hyperparameters.z_samples
-    """Samples of p for the final estimate of 2 log Z."""
-    chunk_rows: AtLeastOne = 4000
-    """Rows (datapoints times samples) in memory at a time; no part of a trial's identity."""
-
-    @field_validator("samples", "selection_samples", "z_samples", mode="before")
-    @classmethod
-    def _check_samples(cls, value: Any, info: ValidationInfo) -> int:
-        name = "evaluation_samples" if info.field_name == "samples" else str(info.field_name)
-        try:
-            samples: int = getattr(Hyperparameters.from_mapping({name: value}), name)
-        except InputError as error:
-            raise ValueError(without_name(error)) from error
-        return samples
-
-
-class Resources(Section):
-    """The section `resources`."""
-
-    cpus: AtLeastOne = 1
-    """CPU cores per trial, with one thread each."""
-    gpus: Annotated[float | Literal["auto"], WithJsonSchema(SHARE)] = 0.0
-    """The share of a GPU per trial; with `auto`, as many trials share one as its memory allows."""
-    concurrent: AtLeastOne | None = None
-    """The maximum number of trials that run at a time; null: as many as fit."""
-    checkpoint_seconds: Annotated[FiniteFloat, Field(gt=0)] = 10.0
-    """Seconds between two checkpoints of a trial."""
-    heartbeat_seconds: Annotated[FiniteFloat, Field(ge=1)] = 3600.0
-    """A worker that completes no epoch and no evaluation chunk within this time is killed, and its
-    trial is restarted from its checkpoint, as after the death of a worker."""
-    time_limit_seconds: Annotated[FiniteFloat, Field(gt=0)] | None = None
-    """A trial that takes longer since its last start fails and keeps its checkpoint."""
-
-    @field_validator("gpus", mode="before")
-    @classmethod
-    def _check_gpus(cls, value: Any) -> Any:
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        if value == "auto" or (is_number and 0 <= value <= 1):
-            return value
-        raise ValueError(f"{value!r} must be auto or a number from 0 to 1")
-
-
-class Report(Section):
-    """The section `report`."""
-
-    x: StrictStr | None = None
-    """The axis of the table's columns and the figure's x; the report selects over all others."""
-    margin: Annotated[FiniteFloat, Field(gt=0)] = 0.2
-    """Difference of test log p in nats below which two methods count as equivalent."""
 
 
 class StudyFile(Section):

@@ -26,7 +26,7 @@ from gmm_study.tracking.words import (
     TRIAL,
     VARIANTS,
 )
-from gmm_study.training.hyperparameters import CHANGES_THE_BOUND
+from gmm_study.training.declared import CHANGES_THE_BOUND
 from gmm_study.training.state import Ending
 from gmm_study.trials.result import ReplicateResult
 from gmm_study.trials.selection import SELECTION_METRICS, VALID_BOUND, VALID_LOG_P

@@ -2,7 +2,7 @@
 
 Plans and reports read declarations without training anything, so a declaration must not import
 torch. It names its model and its objective as `module:name`; they are imported when they are built.
-A method may use any of the settings in `hyperparameters.py`, but cannot add settings.
+A method may use any of the settings in `declared.py`, but cannot add settings.
 """
 
 from collections.abc import Callable

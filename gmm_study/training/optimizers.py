@@ -6,7 +6,7 @@ replicate, so a step is a single pass. The moments have the same shape and are a
 start.
 
 To add an optimiser, add a class and its name here (`build_optimizer`) and to the choices of
-`optimizer` in `hyperparameters.py`.
+`optimizer` in `declared.py`.
 """
 
 from abc import ABC, abstractmethod

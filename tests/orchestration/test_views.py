@@ -22,7 +22,7 @@ pytestmark = pytest.mark.process
 SHUTDOWN = """
 import threading, ray
 from gmm_study.orchestration.cluster import ray_at
-from gmm_study.study.schema import Resources
+from gmm_study.study.sections import Resources
 
 class Knot:
     def __init__(self, content=None):
