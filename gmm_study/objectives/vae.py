@@ -14,15 +14,16 @@ class VariationalBound:
     """Ascends `elbo`, with analytic KL and K reparametrised samples, or `iwae`, the K-sample bound.
 
     Kingma and Welling, arXiv 1312.6114; Burda et al., arXiv 1509.00519. Gradients by autograd. With
-    `kl_warm_up_epochs`, the gradient of `elbo` is that of E log p(x | z) - weight * KL, where the
-    weight rises linearly from 0 in the first epoch to 1 after as many epochs (Bowman et al., arXiv
-    1511.06349). All returned bounds have the weight 1.
+    `kl_warm_up_epochs`, the gradient is that of the bound with a weight at the KL divergence, or at
+    each sample's log p(z) - log q(z | x) in `iwae`. The weight rises linearly from 0 in the first
+    epoch to 1 after as many epochs (Bowman et al., arXiv 1511.06349). All returned bounds have the
+    weight 1.
     """
 
     def __init__(self, samples: int, bound: str = "elbo", kl_warm_up_epochs: int = 0) -> None:
         self.samples = samples
         self.importance_weighted = bound == "iwae"
-        self.warm_up_epochs = 0 if self.importance_weighted else kl_warm_up_epochs
+        self.warm_up_epochs = kl_warm_up_epochs
         self._kl_weight = torch.ones(())
         self.begin_epoch(1)
 
@@ -53,8 +54,8 @@ class VariationalBound:
         terms = self._terms(model, data, streams, model.parameters.views_of(model.parameters.flat))
         return {
             "bound": self._bound(terms),
-            "log_p": log_p(terms.log_weights),
-            "ess": effective_sample_size(terms.log_weights),
+            "log_p": log_p(terms.log_weights()),
+            "ess": effective_sample_size(terms.log_weights()),
         }
 
     def _terms(
@@ -66,26 +67,33 @@ class VariationalBound:
     ) -> "_Terms":
         encoding = model.encode(data, self.samples, streams, tensors)
         log_likelihood = model.log_likelihood(data, encoding.z, tensors)
-        log_weights = log_likelihood + log_prior_ratio(encoding)
-        return _Terms(log_likelihood.mean(2), kl_divergence(encoding), log_weights)
+        return _Terms(log_likelihood, log_prior_ratio(encoding), kl_divergence(encoding))
 
     def _bound(self, terms: "_Terms") -> Tensor:
         if self.importance_weighted:
-            return log_p(terms.log_weights)
-        return terms.log_likelihood - terms.kl
+            return log_p(terms.log_weights())
+        return terms.log_likelihood.mean(2) - terms.kl
 
     def _warmed_up(self, terms: "_Terms") -> Tensor:
         # In the device's memory from the first step on, which is not captured.
-        self._kl_weight = self._kl_weight.to(terms.kl.device)
-        return terms.log_likelihood - self._kl_weight * terms.kl
+        weight = self._kl_weight = self._kl_weight.to(terms.kl.device)
+        return self._bound(terms.with_weight(weight))
 
 
 class _Terms(NamedTuple):
     """The parts of the bounds, in nats."""
 
     log_likelihood: Tensor
-    """Mean of log p(x | z_k) over the samples, `[R, B]`."""
+    """log p(x | z_k) of each sample, `[R, B, K]`."""
+    log_prior_ratio: Tensor
+    """log p(z_k) - log q(z_k | x) of each sample, `[R, B, K]`."""
     kl: Tensor
     """KL(q(z | x) || p(z)), `[R, B]`."""
-    log_weights: Tensor
-    """log p(x, z_k) - log q(z_k | x), `[R, B, K]`."""
+
+    def log_weights(self) -> Tensor:
+        """log p(x, z_k) - log q(z_k | x) of each sample, `[R, B, K]`."""
+        return self.log_likelihood + self.log_prior_ratio
+
+    def with_weight(self, weight: Tensor) -> "_Terms":
+        """These terms with a weight at the divergence and at its estimates by the samples."""
+        return _Terms(self.log_likelihood, weight * self.log_prior_ratio, weight * self.kl)

@@ -121,11 +121,10 @@ class Declared:
     )
     kl_warm_up_epochs: int = setting(
         0,
-        "Epochs, in each stage, over which the weight of the KL divergence in the vae's elbo rises "
-        "from 0 to 1, linearly. The reported bounds have the weight 1.",
+        "Epochs, in each stage, over which the weight of the KL divergence in the vae's bound "
+        "rises from 0 to 1, linearly. The reported bounds have the weight 1.",
         group="Objective",
         at_least=0,
-        read_by={"bound": ("elbo",)},
         by_stage=True,
         in_identity_at_default=False,
     )
