@@ -30,6 +30,8 @@ MORE_EPOCHS = 0.5
 KEPT_LATE = 0.1
 """A rise counts only if the epoch that was kept is in this last part of the epochs. If it is an
 earlier one, the end of the training is below what was kept, and its slope changes no result."""
+MUCH_LONGER = 5
+"""The factor of all durations that is proposed to see whether more training gains more."""
 PART_OF_MARGIN = 0.5
 """A rise counts if it would add more than this part of the study's margin.
 
@@ -59,7 +61,7 @@ def conditions(
     behind = each_once(behind)
     return [
         *_still_rising(plan, behind),
-        *_of_a_schedule(behind),
+        *_of_a_schedule(plan, behind),
         *_collapsed(plan, behind, shown),
         *bias_conditions(plan, rows, cells),
         *choice_conditions(plan, rows, shown, log_p),
@@ -87,7 +89,7 @@ def _still_rising(plan: Plan, behind: pd.DataFrame) -> list[str]:
     return sentences
 
 
-def _of_a_schedule(behind: pd.DataFrame) -> list[str]:
+def _of_a_schedule(plan: Plan, behind: pd.DataFrame) -> list[str]:
     """How many ended with their schedule: its low learning rates flatten the end of any curve."""
     ended = int((behind["ending"] == Ending.SCHEDULE).fillna(False).sum())
     if not ended:
@@ -95,7 +97,7 @@ def _of_a_schedule(behind: pd.DataFrame) -> list[str]:
     return [
         f"{counted(ended, len(behind), 'replicate')} ended with their learning rate's schedule, "
         "whose end is flat at any length: only a longer schedule shows whether more training gains "
-        "more."
+        f"more, as with --set longer={MUCH_LONGER * plan.study.longer}."
     ]
 
 

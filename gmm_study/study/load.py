@@ -66,7 +66,7 @@ def load_study(
         arguments=_arguments(name_or_path, overrides, small),
         folder=str(Path.cwd()),
         file=str(path.absolute()),
-        **dict(content),
+        **{**dict(content), "scheduler": content.scheduler.prolonged(content.longer)},
     )
 
 

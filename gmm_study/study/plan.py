@@ -90,6 +90,7 @@ class Cell:
             "search": study.search.model_dump(exclude={"trials", "points"}),
             "scheduler": study.scheduler.model_dump(),
             "axes": self.axes,
+            **({"longer": study.longer} if study.longer > 1 else {}),
         }
         text = json.dumps(content, sort_keys=True)
         return sha256(text.encode()).hexdigest()[:16]

@@ -75,6 +75,9 @@ class StudyFile(Section):
     """The search over the axes that are not grids."""
     scheduler: SchedulerChoice = NoScheduler(kind="none")
     """The scheduler that stops trials early."""
+    longer: AtLeastOne = 1
+    """Factor of all durations of the training: limits of epochs and of seconds, patience, warm-ups,
+    the epochs of the learning rate's schedule, and the scheduler's grace epochs."""
     evaluation: Evaluation = Evaluation()
     """The final estimates on the test data."""
     resources: Resources = Resources()
@@ -254,7 +257,7 @@ class StudyFile(Section):
                 continue
             head, _, part = name.partition(".")
             settings[head] = {**settings.get(head, {}), part: value} if part else value
-        return Hyperparameters.from_mapping(settings)
+        return Hyperparameters.from_mapping(settings).prolonged(self.longer)
 
     def refuse_unread(
         self, section: str, name: str, variation: str | None = None, method: str | None = None

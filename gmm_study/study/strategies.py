@@ -1,6 +1,6 @@
 """Searches and schedulers: how a study searches its space, and which trials it stops early."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, StrictInt
 
@@ -60,6 +60,10 @@ class NoScheduler(Section):
         """The epochs that a trial reaches on average."""
         return max_epochs
 
+    def prolonged(self, factor: int) -> Self:
+        """The scheduler of a training that is `factor` times as long."""
+        return self
+
 
 class Scheduler(Section):
     """Stops trials that fall behind in their cell, by their validation bound at milestones."""
@@ -75,6 +79,10 @@ class Scheduler(Section):
     def expected_epochs(self, max_epochs: float) -> float:
         """An upper limit of the epochs that a trial reaches on average."""
         return max_epochs
+
+    def prolonged(self, factor: int) -> Self:
+        """The scheduler of a training that is `factor` times as long."""
+        return self.model_copy(update={"grace_epochs": self.grace_epochs * factor})
 
 
 class AshaScheduler(Scheduler):

@@ -126,6 +126,7 @@ class Declared:
         group="Objective",
         at_least=0,
         by_stage=True,
+        duration=True,
         in_identity_at_default=False,
     )
     q_baseline: str = setting(
@@ -168,6 +169,7 @@ class Declared:
         at_least=0,
         in_identity_at_default=False,
         by_stage=True,
+        duration=True,
     )
     hold_epochs: int = setting(
         0,
@@ -177,6 +179,7 @@ class Declared:
         read_by={"schedule": (*ENDS_AT_A_RATE, "step")},
         in_identity_at_default=False,
         by_stage=True,
+        duration=True,
     )
     final_learning_rate: float = setting(
         1e-5,
@@ -195,6 +198,7 @@ class Declared:
         read_by={"schedule": ("step",)},
         in_identity_at_default=False,
         by_stage=True,
+        duration=True,
     )
     step_factor: float = setting(
         0.1,
@@ -229,7 +233,12 @@ class Declared:
         100, "Datapoints per step.", group="Training", at_least=1, by_stage=True
     )
     max_epochs: int = setting(
-        1000, "Maximum number of epochs.", group="Training", at_least=1, by_stage=True
+        1000,
+        "Maximum number of epochs.",
+        group="Training",
+        at_least=1,
+        by_stage=True,
+        duration=True,
     )
     patience: int = setting(
         10,
@@ -237,6 +246,7 @@ class Declared:
         group="Training",
         at_least=1,
         by_stage=True,
+        duration=True,
     )
     parameter_average: str = setting(
         "none",
@@ -265,6 +275,7 @@ class Declared:
         read_by={"parameter_average": ("uniform",)},
         in_identity_at_default=False,
         by_stage=True,
+        duration=True,
     )
     stages: tuple[Stage, ...] = setting(
         (),
@@ -295,6 +306,7 @@ class Declared:
         group="Training",
         above=0,
         in_identity_at_default=False,
+        duration=True,
     )
     validate_every: int = setting(
         1,

@@ -119,6 +119,18 @@ class Hyperparameters(Declared):
         """The limit of epochs over all stages."""
         return sum(stage.max_epochs for stage in self.stage_list)
 
+    def prolonged(self, factor: int) -> "Hyperparameters":
+        """The same training with all its durations, in every stage, `factor` times as long."""
+        if factor == 1:
+            return self
+        of_all = {name: getattr(self, name) for name in _durations()}
+        longer = {name: value * factor for name, value in of_all.items() if value is not None}
+        stages = tuple(
+            tuple((name, value * factor if name in longer else value) for name, value in stage)
+            for stage in self.stages
+        )
+        return replace(self, stages=stages, **longer)
+
     @property
     def declaration(self) -> Method:
         """The declaration of the method. `InputError` if it comes from a broken package."""
@@ -180,6 +192,11 @@ def methods_that_read(name: str) -> list[str]:
 def _specs() -> dict[str, Field[Any]]:
     """The settings by name. Cached, because a plan creates a hundred thousand configurations."""
     return {spec.name: spec for spec in fields(Hyperparameters)}
+
+
+@cache
+def _durations() -> tuple[str, ...]:
+    return tuple(spec.name for spec in _specs().values() if spec.metadata["duration"])
 
 
 @cache

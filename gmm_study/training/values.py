@@ -23,13 +23,14 @@ def setting(
     read_by: Mapping[str, tuple[str, ...]] | None = None,
     in_identity_at_default: bool = True,
     by_stage: bool = False,
+    duration: bool = False,
 ) -> Any:
     """A field of `Hyperparameters` with its help and its allowed values.
 
     `read_by` names another setting and those of its values for which this one has an effect. Use
     `in_identity_at_default=False` for a setting that is added to a released version: it is left out
     of a trial's id at its default, so that the ids of older records stay the same. `by_stage` says
-    that a stage of a training may change it.
+    that a stage of a training may change it, `duration` that a longer training has more of it.
     """
     facts = {
         "help": help,
@@ -41,6 +42,7 @@ def setting(
         "read_by": read_by or {},
         "in_identity_at_default": in_identity_at_default,
         "by_stage": by_stage,
+        "duration": duration,
     }
     return field(default=default, metadata=facts)
 

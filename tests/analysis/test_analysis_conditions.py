@@ -91,7 +91,8 @@ def test_replicates_that_ended_with_their_schedule_are_counted_however_flat_thei
     )[1]
     assert found == [
         "3 of 6 replicates ended with their learning rate's schedule, whose end is flat at any "
-        "length: only a longer schedule shows whether more training gains more."
+        "length: only a longer schedule shows whether more training gains more, as with "
+        "--set longer=5."
     ]
 
 
