@@ -13,7 +13,7 @@ from typing import Any, get_args
 
 from gmm_study.errors import InputError, did_you_mean
 from gmm_study.study.axis import Axis
-from gmm_study.study.dotted import assign, leaves, overlap, remove
+from gmm_study.study.dotted import assign, leaves, overlap, refuse_part_of_stages, remove
 from gmm_study.study.read import parse_yaml
 from gmm_study.study.schema import VARIATION, StudyFile
 from gmm_study.study.settings import SPELT_ELSEWHERE
@@ -101,6 +101,7 @@ def label(small: bool, overrides: Sequence[str]) -> str:
 
 
 def _override(document: dict[str, Any], key: str, value: Any) -> None:
+    refuse_part_of_stages(key)
     head, _, rest = key.partition(".")
     setting = overridden_setting(key)
     if setting is not None:

@@ -5,9 +5,9 @@ from functools import cached_property
 from math import exp, log
 from typing import Annotated, Any
 
-from pydantic import Field, FiniteFloat, StrictInt, model_validator
+from pydantic import Field, StrictInt, model_validator
 
-from gmm_study.study.section import Section
+from gmm_study.study.section import Number, Section
 
 
 class Axis(Section):
@@ -17,9 +17,9 @@ class Axis(Section):
     """All of these values."""
     choice: Annotated[list[Any], Field(min_length=1)] | None = None
     """The search draws one of these values."""
-    uniform: tuple[FiniteFloat, FiniteFloat] | None = None
+    uniform: tuple[Number, Number] | None = None
     """The search draws a number from this range."""
-    log_uniform: tuple[FiniteFloat, FiniteFloat] | None = None
+    log_uniform: tuple[Number, Number] | None = None
     """The search draws a number from this range, uniformly in its logarithm."""
     integer: tuple[StrictInt, StrictInt] | None = None
     """The search draws an integer from this range, ends included."""

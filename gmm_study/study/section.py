@@ -3,13 +3,31 @@
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, StrictInt, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    FiniteFloat,
+    StrictInt,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from gmm_study.errors import did_you_mean
 
 UNKNOWN_FIELD = "unknown_field"
+
+
+def _refuse_truth(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise ValueError(f"{value!r} must be a number")
+    return value
+
+
 AtLeastOne = Annotated[StrictInt, Field(ge=1)]
+Number = Annotated[FiniteFloat, BeforeValidator(_refuse_truth)]
+"""A finite number, which may be written as text; true and false are none."""
 
 
 class Section(BaseModel):

@@ -10,6 +10,7 @@ from gmm_study.errors import InputError, did_you_mean
 from gmm_study.study.axis import Axis
 from gmm_study.study.dotted import leaves
 from gmm_study.training.hyperparameters import Hyperparameters
+from gmm_study.training.stages import EXAMPLE
 from gmm_study.training.values import geometric_sizes
 
 SPELT_ELSEWHERE = {
@@ -46,6 +47,8 @@ def refuse_unknown_setting(section: str, name: str) -> None:
     """Raise `InputError` if a setting with this dotted name is not allowed there."""
     if name in SPELT_ELSEWHERE:
         raise InputError(f"{section}.{name}: must be set in '{SPELT_ELSEWHERE[name]}' instead")
+    if name.startswith("stages."):
+        raise InputError(f"{section}.stages: must be a list, such as {EXAMPLE}")
     known = known_settings()
     if name not in known:
         raise InputError(f"{section}.{name}: no such setting; {did_you_mean(name, known)}")

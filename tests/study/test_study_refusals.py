@@ -194,3 +194,58 @@ def test_a_missing_file_and_an_unknown_name_are_refused_with_what_there_is(tmp_p
         load_study("dept")
     with pytest.raises(InputError, match="no such study"):
         load_study("../studies/depth")
+
+
+STAGED = "per_method: {vae: {stages: [{max_epochs: 5}, {samples: 3}]}}"
+
+
+@pytest.mark.parametrize(
+    ("key", "whole"),
+    [
+        ("per_method.vae.stages.0.max_epochs", "per_method.vae.stages"),
+        ("fixed.stages.0.max_epochs", "fixed.stages"),
+        ("stages.0.max_epochs", "stages"),
+        ("stages.max_epochs", "stages"),
+    ],
+)
+@pytest.mark.parametrize("text", ["", STAGED])
+def test_an_override_of_a_part_of_stages_is_refused_with_the_override_of_the_whole(
+    refusal, text, key, whole
+):
+    line = refusal(text, f"{key}=9")
+    assert line.endswith(
+        f"stages is a list; set it as a whole: --set '{whole}=[{{max_epochs: 20}}, ...]'"
+    )
+    assert "mapping" not in line
+    assert "did you mean" not in line
+
+
+def test_stages_that_are_a_mapping_are_refused_as_no_list(refusal):
+    line = refusal("fixed: {stages: {max_epochs: 3}}")
+    assert "fixed.stages: must be a list, such as [{max_epochs: 200}" in line
+
+
+@pytest.mark.parametrize(
+    ("text", "field"),
+    [
+        ("report: {margin: true}", "report.margin"),
+        ("resources: {checkpoint_seconds: true}", "resources.checkpoint_seconds"),
+        ("resources: {heartbeat_seconds: true}", "resources.heartbeat_seconds"),
+        ("resources: {time_limit_seconds: true}", "resources.time_limit_seconds"),
+        ("resources: {gpus: true}", "resources.gpus"),
+        ("resources: {cpus: true}", "resources.cpus"),
+        ("evaluation: {samples: true}", "evaluation.samples"),
+        ("fixed: {max_seconds: true}", "fixed.max_seconds"),
+        (
+            "search: {kind: random, trials: 2}\nspace: {learning_rate: {uniform: [1e-3, true]}}",
+            "space.learning_rate.uniform.1",
+        ),
+    ],
+)
+def test_true_is_no_number(refusal, text, field):
+    line = refusal(text)
+    assert f"{field}: True must be " in line
+
+
+def test_a_number_may_be_written_as_text(load):
+    assert load("report: {margin: 5e-1}").report.margin == 0.5
