@@ -59,7 +59,7 @@ class Reading:
         if standing.problem:
             raise ValueError(standing.problem)
         self.exists = bool(configured or standing.result or standing.status != TrialStatus())
-        if self.exists and not configured:
+        if standing.result and not configured:  # a trial may fail before it has written any
             self._warn("config.json", FileNotFoundError("it is missing"))
         if standing.result:
             self._take_result(standing.result)

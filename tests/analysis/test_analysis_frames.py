@@ -82,6 +82,16 @@ def test_a_configuration_that_cannot_be_read_or_is_missing_costs_the_settings_al
     assert all("config.json" in warning for warning in records.warnings)
 
 
+def test_a_trial_that_failed_before_its_configuration_was_written_is_not_called_damaged(lab):
+    config = lab.plan(space=DEPTHS, fixed=SIZES).trials[0].config
+    error = "warm_start: 'nosuch' has no checkpoint"
+    lab.store.record(config.trial_id).write_status(TrialState.FAILED, error=error)
+    records = load(lab.store)
+    assert records.warnings == ()
+    assert list(records.trials["state"]) == ["failed"]
+    assert list(records.trials["reason"]) == [error]
+
+
 def test_a_folder_that_is_no_record_is_passed_over(lab):
     (lab.folder / "results" / "notes").mkdir(parents=True)
     records = load(lab.store)
