@@ -42,9 +42,22 @@ def can_be_continued(settings: Hyperparameters) -> bool:
     It does at a constant rate, in a single stage. The last epoch must be one that the longer
     training validates too.
     """
+    return why_not_continued(settings) is None
+
+
+def why_not_continued(settings: Hyperparameters) -> str | None:
+    """The setting that keeps a longer training from beginning like this one; None if none does."""
     only, *further = settings.stage_list
-    in_step = only.max_epochs % only.validate_every == 0
-    return only.schedule == "constant" and not further and in_step
+    if further:
+        return f"stages: {1 + len(further)} must be one"
+    if only.schedule != "constant":
+        return f"schedule: '{only.schedule}' must be constant"
+    if only.max_epochs % only.validate_every:
+        return (
+            f"validate_every: {only.validate_every} does not divide its max_epochs, "
+            f"{only.max_epochs}, so its last epoch is one that the longer trial does not validate"
+        )
+    return None
 
 
 def _between(kind: str, start: float, end: float, fraction: float) -> float:

@@ -8,6 +8,7 @@ import torch
 
 from gmm_study.data import Dataset
 from gmm_study.errors import InputError
+from gmm_study.training.schedule import why_not_continued
 from gmm_study.trials.config import TrialConfig
 from gmm_study.trials.continuing import complete_exchange, exchange, is_longer, longer_record
 from gmm_study.trials.progress import Progress
@@ -72,8 +73,8 @@ def _check_output(record: Record, config: TrialConfig, replicates: int) -> Recor
     shorter = record if held is not None and is_longer(config, held) else None
     if held is not None and held.trial_id != config.trial_id and shorter is None:
         raise InputError(
-            f"output: '{record.path}' holds trial {held.trial_id} of another configuration; "
-            "give another folder"
+            f"output: '{record.path}' holds trial {held.trial_id} of another configuration"
+            f"{_why_not_longer(config, held)}; give another folder"
         )
     if held is None and (other := _trial_inside(Path(record.path))):
         raise InputError(
@@ -87,6 +88,15 @@ def _check_output(record: Record, config: TrialConfig, replicates: int) -> Recor
     if shorter or not record.state(replicates).has_result:
         record.check_writable()
     return shorter
+
+
+def _why_not_longer(config: TrialConfig, held: TrialConfig) -> str:
+    """What keeps a trial from continuing one that only has fewer epochs; empty for any other."""
+    fewer = held.hyperparameters.total_epochs < config.hyperparameters.total_epochs
+    if held.prefix_id != config.prefix_id or not fewer:
+        return ""
+    reason = why_not_continued(held.hyperparameters)
+    return f", which a longer trial cannot continue ({reason})" if reason else ""
 
 
 def _keep_replicates(shorter: Record, replicates: int) -> None:

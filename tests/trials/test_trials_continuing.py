@@ -325,6 +325,21 @@ def test_a_folder_loses_no_replicate_and_takes_no_shorter_trial(tmp_path):
             run_once(config, DATA, 2, tmp_path, device="cpu")
 
 
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        ({"validate_every": SHORT - 1}, "validate_every: .* does not divide its max_epochs"),
+        ({"schedule": "linear"}, "schedule: 'linear' must be constant"),
+    ],
+)
+def test_a_refusal_to_continue_a_shorter_trial_names_the_setting_that_prevents_it(
+    tmp_path, settings, reason
+):
+    run_once(a_config(SHORT, **settings), DATA, 1, tmp_path, device="cpu")
+    with pytest.raises(InputError, match=rf"^output: .*cannot continue \({reason}.*\); give"):
+        run_once(a_config(LONG, **settings), DATA, 1, tmp_path, device="cpu")
+
+
 @pytest.mark.parametrize("kind", [Trainer, SideBySide])
 def test_replicates_in_one_group_are_continued_as_those_in_groups_of_their_own(kind):
     settings = {"patience": 3, "learning_rate": 0.1, "samples": 2}
