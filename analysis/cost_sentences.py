@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.costs import COSTS, EQUIVALENT, GAINS, SAME, UNRESOLVED
+from analysis.costs import COSTS, EQUIVALENT, GAINS, SAME, SAME_VALUES, UNRESOLVED
 from analysis.decisions import (
     interval_in_words,
     size_interval,
@@ -36,13 +36,11 @@ def cost_sentences(costs: pd.DataFrame, estimates: Estimates, margin: float) -> 
 def _sentence(costs: pd.DataFrame, estimates: Mapping[str, Estimate], margin: float) -> str:
     rows = sorted(costs.to_dict("records"), key=lambda row: -row["cost"] if row["n"] else 0.0)
     reference = rows[0]["reference"]
-    same = [row["variation"] for row in rows if row["mark"].startswith(SAME)]
     known = [row for row in rows if row["variation"] in estimates]
     parts = _findings(known, estimates, margin, decimals(costs["error_both"]))
     if parts:
         parts[0] = f"against {reference}, {parts[0]}"
-    if same:
-        parts.append(f"{', '.join(same)} is {SAME} {reference}")
+    parts += _shared(rows, estimates)
     lacking: dict[str, list[str]] = {}
     for row in rows:
         if not row["n"]:
@@ -51,6 +49,21 @@ def _sentence(costs: pd.DataFrame, estimates: Mapping[str, Estimate], margin: fl
         listed = "every variation" if 1 < len(labels) == len(rows) else ", ".join(labels)
         parts.append(f"not known ({mark}): {listed}")
     return "; ".join(filter(None, (*parts, which_error(estimates.values()))))
+
+
+def _shared(rows: Sequence[Mapping[Any, Any]], estimates: Mapping[str, Estimate]) -> list[str]:
+    """Which variations have the trial, or the values, of the reference."""
+    parts = []
+    for what, (one, several) in {SAME: ("is", "are"), SAME_VALUES: ("has", "have")}.items():
+        labels = [
+            row["variation"]
+            for row in rows
+            if row["variation"] not in estimates and row["mark"].startswith(what)
+        ]
+        if labels:
+            verb = one if len(labels) == 1 else several
+            parts.append(f"{', '.join(labels)} {verb} {what} {rows[0]['reference']}")
+    return parts
 
 
 def _findings(

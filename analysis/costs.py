@@ -14,6 +14,7 @@ from gmm_study.study.plan import Plan
 from gmm_study.study.schema import VARIATION
 
 SAME = "the same trial as"
+SAME_VALUES = "the same values as"
 UNPAIRED = "not paired over seeds: its replicates have other seeds"
 COSTS, GAINS, EQUIVALENT, UNRESOLVED = "costs", "gains", "equivalent", "not resolved"
 
@@ -47,7 +48,8 @@ def estimates_of_costs(
     """The cost of each variation by data set, method and label, of those that have one.
 
     The variations of a method on a data set are one family (Dunnett, `LogP.against`). Those that
-    share the trial of the reference are not in it, and those that share a trial count once.
+    share the trial or the values of the reference are not in it and have no estimate, and those
+    that share a trial or values with one another count once.
     """
     reference = next(iter(plan.study.variations))
     found = {}
@@ -60,7 +62,7 @@ def estimates_of_costs(
             continue
         estimates = log_p.against(start, others)
         for label, trial_id in trials.items():
-            if trial_id != start:
+            if trial_id != start and not estimates[trial_id].same:
                 found[str(dataset), str(method), str(label)] = estimates[trial_id]
     return found
 
@@ -96,7 +98,9 @@ def costs_of_variations(
             known |= {"study": plan.study.name, "reference": reference}
             known |= _without_number(by_label[reference], by_label[label])
             estimate = estimates.get((str(dataset), str(method), label))
-            found.append(known | _number(estimate, log_p.margin) if estimate else known)
+            if estimate:
+                known |= _number(estimate, log_p.margin, _twin(log_p, own, by_label[label]))
+            found.append(known)
     return pd.DataFrame(found, columns=list(_TYPES), dtype=object).astype(_TYPES)
 
 
@@ -118,14 +122,22 @@ def _without_number(start: Mapping[Any, Any], end: Mapping[Any, Any]) -> dict[st
         return known | {"mark": f"{start['x']}: {start['mark']}"}
     if not end["n"]:
         return known | {"mark": end["mark"]}
-    if start["trial_id"] != end["trial_id"]:
-        return known | {"mark": ""}
-    return known | dict.fromkeys(_NUMBERS, 0.0) | {"n": start["n"], "mark": f"{SAME} {start['x']}"}
+    same = SAME if start["trial_id"] == end["trial_id"] else SAME_VALUES
+    return known | dict.fromkeys(_NUMBERS, 0.0) | {"n": start["n"], "mark": f"{same} {start['x']}"}
 
 
-def _number(cost: Estimate, margin: float) -> dict[str, Any]:
+def _twin(log_p: LogP, cells: pd.DataFrame, cell: Mapping[Any, Any]) -> str:
+    """The mark of a variation with the values of an earlier one; empty without one."""
+    known = cells[cells["n"] > 0]
+    first = log_p.first_equal(known["trial_id"])[cell["trial_id"]]
+    label = known.loc[known["trial_id"] == first, "x"].iloc[0]
+    return f"{SAME_VALUES} {label}" if first != cell["trial_id"] else ""
+
+
+def _number(cost: Estimate, margin: float, twin: str) -> dict[str, Any]:
     errors = cost.over_seeds, cost.over_data, cost.standard_error
     numbers = dict(zip(_NUMBERS, (cost.mean, *errors, *cost.interval()), strict=True))
     known = {"n": cost.n, "finding": finding_of(cost, margin), "matters": differs(cost)}
     known["equivalent"] = is_equivalent(cost, margin)
-    return numbers | known | {"mark": "" if cost.paired else UNPAIRED}
+    mark = "; ".join(filter(None, (twin, "" if cost.paired else UNPAIRED)))
+    return numbers | known | {"mark": mark}

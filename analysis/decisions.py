@@ -28,8 +28,10 @@ def in_words(difference: Estimate, margin: float, up: str, down: str) -> str:
 
     `up` and `down` are the verbs for a positive and a negative effect. Without an effect, the words
     say either that there is none beyond the margin, or that it is not resolved and what would be
-    needed.
+    needed. Equal values are named as such.
     """
+    if difference.same:
+        return "no difference (the same values in every replicate)"
     places = decimals([difference.standard_error])
     if difference.n == 1:
         return f"{difference.mean:+.{places}f} ({_one_replicate(difference, places)})"

@@ -4,7 +4,7 @@ Values of datapoints are read when a mean or a difference needs them, so a repor
 the trials behind its cells and no others.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,8 +13,14 @@ import pandas as pd
 from analysis.labels import LOG_P
 from analysis.planned import each_once
 from analysis.pooling import pool_of
-from analysis.simultaneous import ONE, Family
-from analysis.statistics import Estimate, mean_of, paired_difference, unpaired_difference
+from analysis.simultaneous import ONE, Family, Kind
+from analysis.statistics import (
+    Estimate,
+    equal,
+    mean_of,
+    paired_difference,
+    unpaired_difference,
+)
 from analysis.two_way import Values
 from gmm_study.study.plan import Plan
 
@@ -72,8 +78,7 @@ class LogP:
 
     def against(self, reference: str, others: Sequence[str]) -> dict[str, Estimate]:
         """The reference trial minus each of the other trials, with Dunnett's intervals."""
-        family = Family("reference", len(others))
-        return dict(zip(others, self._from_first([reference, *others], family), strict=True))
+        return dict(zip(others, self._from_first([reference, *others], "reference"), strict=True))
 
     def below_best(self, cells: Sequence[Mapping[Any, Any]]) -> list[Estimate]:
         """The first complete cell minus each of the others, where the first is the best of them.
@@ -81,26 +86,51 @@ class LogP:
         Which one is the best depends on the figures, so with three trials or more the intervals
         are those of all pairs (Tukey), of which these are some. Of two it is `difference`.
         """
-        trials = [cell["trial_id"] for cell in cells]
-        return self._from_first(trials, Family("pairs", len(trials)))
+        return self._from_first([cell["trial_id"] for cell in cells], "pairs")
 
-    def _from_first(self, trials: Sequence[str], family: Family) -> list[Estimate]:
-        """The first trial minus each of the others, their variance over seeds pooled if paired."""
-        first, *others = trials
-        paired = [trial for trial in trials if self._share_seeds(first, trial)]
+    def first_equal(self, trials: Iterable[str]) -> dict[str, str]:
+        """For each trial the first one with the same values in every replicate, mostly itself."""
+        found: dict[str, str] = {}
+        for trial in dict.fromkeys(trials):
+            earlier = (other for other in set(found.values()) if self._are_equal(other, trial))
+            found[trial] = next(earlier, trial)
+        return found
+
+    def _from_first(self, trials: Sequence[str], kind: Kind) -> list[Estimate]:
+        """The first trial minus each of the others, their variance over seeds pooled if paired.
+
+        Trials with the same values count once: a copy adds nothing to the pooled variance and is
+        no further comparison.
+        """
+        first, equals = trials[0], self.first_equal(trials)
+        others = [trial for trial in dict.fromkeys(equals.values()) if trial != first]
+        family = Family(kind, len(others) + (kind == "pairs"))
+        paired = [trial for trial in (first, *others) if self._share_seeds(first, trial)]
         means = {trial: self.of(trial) for trial in paired}
         pool = pool_of(means)
-        return [
-            pool.difference((first, other), means, self._both(first, other), family)
-            if other in means
-            else self._difference((first, other), family)
-            for other in others
-        ]
+        found = {first: self._difference((first, first), ONE)}
+        for other in others:
+            if other in means:
+                both = self._both(first, other)
+                found[other] = pool.difference((first, other), means, both, family)
+            else:
+                found[other] = self._difference((first, other), family)
+        return [found[equals[trial]] for trial in trials[1:]]
 
     def _difference(self, trials: tuple[str, str], family: Family) -> Estimate:
         compare = paired_difference if self._share_seeds(*trials) else unpaired_difference
         first, second = trials
         return compare(self.of(first), self.of(second), self._both(first, second), family)
+
+    def _are_equal(self, first: str, second: str) -> bool:
+        """Whether two trials of one seed have the same values in every replicate."""
+        ours, others = self.of(first), self.of(second)
+        # Values of datapoints are read only if the means do not differ.
+        return (
+            self._share_seeds(first, second)
+            and equal(ours, others, None)
+            and equal(ours, others, self._both(first, second))
+        )
 
     def _share_seeds(self, first: str, second: str) -> bool:
         """Whether two trials have the same replicates of one seed."""

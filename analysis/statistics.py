@@ -25,7 +25,8 @@ class Estimate:
     """A mean, or a difference of two means, in nats, with the parts of its squared error.
 
     `n` is the smaller number of replicates, `paired` whether replicates were compared one by one,
-    `family` the comparisons that its intervals cover together.
+    `family` the comparisons that its intervals cover together, `same` whether it is a difference
+    of equal values, so that nothing is estimated.
     """
 
     mean: float
@@ -33,6 +34,7 @@ class Estimate:
     n: int
     paired: bool = True
     family: Family = ONE
+    same: bool = False
 
     @property
     def over_seeds(self) -> float:
@@ -105,7 +107,13 @@ def paired_difference(
         parts = parts_over_seeds(differences)
     else:
         parts = parts_of(np.asarray(values[0], np.float64) - np.asarray(values[1], np.float64))
-    return Estimate(float(differences.mean()), parts, n, family=family)
+    same = equal(first, second, values)
+    return Estimate(float(differences.mean()), parts, n, family=family, same=same)
+
+
+def equal(first: Values, second: Values, values: tuple[Values, Values] | None) -> bool:
+    """Whether two trials have the same figures, bit for bit; `values` only where they are known."""
+    return np.array_equal(first, second) and (values is None or np.array_equal(*values))
 
 
 def unpaired_difference(

@@ -109,13 +109,13 @@ def test_a_variation_that_a_method_does_not_read_points_to_the_trial_it_shares(l
     assert len(found) == 2 * 3
     row = one(found, "no baseline", method="vae")
     assert (row["cost"], row["mark"]) == (0.0, "the same trial as authors")
-    assert one(found, "no baseline", method="gmm")["mark"] == ""
+    assert one(found, "no baseline", method="gmm")["mark"] == "the same values as authors"
     log_p, _ = lay_out(plan, cells)
     shown = dict(log_p.rows)
     assert shown["no baseline"][1].mean == shown["authors"][1].mean
     assert shown["no baseline"][1].note in log_p.letters
     assert "the same trial as variation authors" in markdown(log_p)
-    assert any("is the same trial as authors" in line for line in verdict(plan, rows, cells))
+    assert any("are the same trial as authors" in line for line in verdict(plan, rows, cells))
 
 
 def test_the_verdict_names_what_matters_dearest_first(costs):
@@ -238,6 +238,28 @@ def test_the_interval_of_many_is_that_of_dunnett_for_blocks(costs):
     # Dunnett (1955), two-sided, 5%, two comparisons, four degrees of freedom
     half_width = (row["high"] - row["low"]) / 2
     assert half_width / row["standard_error"] == pytest.approx(3.31, abs=0.005)
+
+
+COPIED = {"authors": REFERENCE, "K=1": (-21.0, -22.5, -23.6), "no baseline": (-20.1, -21.0, -21.9)}
+
+
+@pytest.mark.parametrize("original", ["authors", "K=1"])
+def test_a_variation_with_the_values_of_another_changes_no_interval_of_the_others(costs, original):
+    *_, without = costs(COPIED)
+    plan, rows, cells, found = costs(COPIED | {"clipped": COPIED[original]})
+    for label in ("K=1", "no baseline"):
+        assert str(one(found, label)) == str(one(without, label))
+    row = one(found, "clipped")
+    assert row["mark"] == f"the same values as {original}"
+    assert f"{row['mark']}" in lay_out_costs(plan, found)[0].letters
+    if original == "authors":
+        assert (row["cost"], row["error_both"], row["low"], row["high"]) == (0.0, 0.0, 0.0, 0.0)
+        assert (row["n"], row["finding"]) == (3, "")
+        assert "clipped has the same values as authors" in verdict(plan, rows, cells)[0]
+    else:
+        assert [row[name] for name in ("cost", "low", "high")] == [
+            one(found, "K=1")[name] for name in ("cost", "low", "high")
+        ]
 
 
 def test_one_of_many_comparisons_needs_to_be_clearer_than_one_alone(costs):

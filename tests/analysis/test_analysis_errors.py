@@ -150,6 +150,25 @@ def test_the_costs_of_variations_are_paired_over_datapoints(study_of):
     assert "K=1 costs 0.5" in sentence
 
 
+def test_methods_with_the_same_values_count_once_and_have_no_error(study_of):
+    best, worse = near(hard() + 0.5, seed=1), near(hard(), seed=2)
+    plan, rows, values = study_of([best, best, worse], methods=["gmm", "vae", "rws"])
+    log_p = LogP(plan, rows, values)
+    cells = summarise(plan, rows, log_p=log_p)
+    gmm, vae, rws = cells[cells["metric"] == "test/log_p"].to_dict("records")
+    assert (vae["behind"], vae["behind_both"], vae["behind_low"]) == (0.0, 0.0, 0.0)
+    (alone,) = log_p.below_best([gmm, rws])
+    assert (rws["behind_low"], rws["behind_high"]) == pytest.approx(alone.interval())
+    (sentence,) = verdict(plan, rows, cells, log_p)
+    assert "over vae no difference (the same values in every replicate)" in sentence
+    # equal means of other values of datapoints are no copy
+    trial = plan.trials[1].config.trial_id
+    values.of[trial] = {number: row[::-1] for number, row in values.of[trial].items()}
+    swapped = LogP(plan, rows, values).difference(gmm, vae)
+    assert not swapped.same
+    assert swapped.over_data > 0
+
+
 def test_one_replicate_has_an_error_over_data_and_the_answer_says_which(study_of):
     arrays = [near(hard() + 0.5, seed=1)[:1], near(hard(), seed=2)[:1]]
     plan, rows, values = study_of(arrays, methods=["gmm", "rws"], replicates=1)
