@@ -62,9 +62,11 @@ def conditions(
     return [
         *_still_rising(plan, behind),
         *_of_a_schedule(plan, behind),
+        *_of_a_time_limit(behind),
         *_collapsed(plan, behind, shown),
         *bias_conditions(plan, rows, cells),
         *choice_conditions(plan, rows, shown, log_p),
+        *_too_short(behind),
         *_unknown(behind, chosen=bool((shown["candidates"] > 1).any())),
     ]
 
@@ -101,6 +103,14 @@ def _of_a_schedule(plan: Plan, behind: pd.DataFrame) -> list[str]:
     ]
 
 
+def _of_a_time_limit(behind: pd.DataFrame) -> list[str]:
+    """How many ended by a limit of time, under which a slower machine trains less."""
+    ended = int((behind["ending"] == Ending.TIME).fillna(False).sum())
+    count = counted(ended, len(behind), "replicate")
+    sentence = f"{count} ended at the limit of time: how long they trained depends on the machine."
+    return [sentence] if ended else []
+
+
 def _by_method(plan: Plan, behind: pd.DataFrame, its: pd.Series) -> str:
     """`gmm 12 of 12, rws 3 of 12`, with the data set if there are several."""
     by = ["dataset", "method"] if len(plan.study.datasets) > 1 else ["method"]
@@ -132,12 +142,29 @@ def _collapsed(plan: Plan, behind: pd.DataFrame, shown: pd.DataFrame) -> list[st
     ]
 
 
+def _too_short(behind: pd.DataFrame) -> list[str]:
+    """How many ended without convergence before enough epochs were validated for a slope."""
+    short = int((_without_rise(behind) & behind["ending"].notna()).sum())
+    if not short:
+        return []
+    return [
+        f"{counted(short, len(behind), 'replicate')} ended too early to tell whether they were "
+        "still rising, as too few epochs were validated."
+    ]
+
+
+def _without_rise(behind: pd.DataFrame) -> pd.Series:
+    """Which did not converge, as far as is known, and have no slope of the end of the training."""
+    may_rise = behind["ending"].ne(Ending.CONVERGED).fillna(True).astype(bool)
+    return may_rise & _numbers(behind, RISE).isna()
+
+
 def _unknown(behind: pd.DataFrame, chosen: bool) -> list[str]:
     """How many replicates cannot be judged, and which facts are missing."""
-    may_rise = behind["ending"].ne(Ending.CONVERGED).fillna(True)
+    old = behind["ending"].isna()
     missing = {
-        "why training ended and whether it collapsed": behind["ending"].isna(),
-        "whether it was still rising": may_rise & _numbers(behind, RISE).isna(),
+        "why training ended and whether it collapsed": old,
+        "whether it was still rising": old & _without_rise(behind),
         "how much log p gains with K": _numbers(behind, GAP).isna(),
     }
     if chosen:

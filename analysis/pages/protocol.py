@@ -9,6 +9,7 @@ import pandas as pd
 from analysis.findings import Findings
 from analysis.frames import Records
 from analysis.labels import axis_label, plain, value_label
+from analysis.pages.remarks import kept_parameters
 from analysis.planned import each_once
 from gmm_study.phrases import plural
 from gmm_study.study.axis import Axis
@@ -68,6 +69,7 @@ def protocol(found: Findings) -> dict[str, str]:
         "samples for selection": _selection_samples(study),
         "samples for 2 log Z": _z_samples(study),
         "replicates per trial": str(study.replicates),
+        "parameters kept, the better ones by validation": kept_parameters(plan, found.rows),
         "search": _search(study),
         "scheduler": _scheduler(study),
         "still to come": unproposed(plan),

@@ -8,6 +8,7 @@ import pytest
 from rich.console import Console
 
 from analysis import find, write_index
+from analysis.pages.protocol import protocol
 from analysis.places import size_range
 from gmm_study.training.state import Ending
 from tests.trials.results import result_of
@@ -53,13 +54,15 @@ def conditions(lab):
     return _conditions
 
 
-def write(lab, config, figures, endings, best_epoch=56):
+def write(lab, config, figures, endings, best_epoch=56, kept=(None, None, None)):
     record = lab.store.record(config.trial_id)
     record.write_config(config)
     collapses = [bool(each.pop("collapsed", False)) for each in figures]
     result = result_of(config.trial_id, *figures)
     replicates = {
-        number: replace(own, ending=ending, best_epoch=best_epoch, collapsed=collapsed)
+        number: replace(
+            own, ending=ending, best_epoch=best_epoch, collapsed=collapsed, kept=kept[number]
+        )
         for (number, own), ending, collapsed in zip(
             result.replicates.items(), endings, collapses, strict=True
         )
@@ -103,6 +106,43 @@ def test_a_limit_of_time_and_a_schedule_without_a_flat_end_are_named(conditions,
     assert sentence.startswith("6 of 6 replicates ")
     assert ("limit of time" in sentence) == (ending is Ending.TIME)
     assert ("learning rate's schedule" in sentence) == (ending is Ending.SCHEDULE)
+
+
+def test_replicates_that_ended_at_the_limit_of_time_are_counted_however_flat_their_end(conditions):
+    found = conditions(lambda depth, number: (Ending.TIME if number else Ending.CONVERGED, {}))[1]
+    assert found == [
+        "4 of 6 replicates ended at the limit of time: how long they trained depends on the "
+        "machine."
+    ]
+
+
+@pytest.mark.parametrize("ending", [Ending.EPOCHS, Ending.TIME, Ending.SCHEDULE])
+def test_a_training_too_short_for_a_slope_is_named_and_its_record_is_not_blamed(conditions, ending):
+    too_short = {"valid/rise": None, "valid/rise_se": None}
+    found = conditions(lambda depth, number: (ending, too_short if depth == 2 else {}))[1]
+    assert found[-1] == (
+        "3 of 6 replicates ended too early to tell whether they were still rising, as too few "
+        "epochs were validated."
+    )
+    assert not any("lack facts" in sentence for sentence in found)
+
+
+def test_a_training_that_converged_needs_no_slope(conditions):
+    no_slope = {"valid/rise": None, "valid/rise_se": None}
+    assert conditions(lambda depth, number: (Ending.CONVERGED, no_slope))[1] == []
+
+
+def test_the_parameters_that_were_kept_are_counted_where_an_average_was_validated(lab):
+    variations = {"raw": {}, "aver": {"parameter_average": "uniform"}}
+    plan = lab.plan(variations=variations)
+    for trial in plan.trials:
+        figures = [SETTLED | {"test/log_p": -20.0 - number} for number in range(3)]
+        kept = [None] * 3 if trial.axes["variation"] == "raw" else ["averaged", "averaged", "raw"]
+        write(lab, trial.config, figures, [Ending.CONVERGED] * 3, kept=kept)
+    facts = protocol(find(plan, lab.store))
+    assert facts["parameters kept, the better ones by validation"] == (
+        "gmm with aver averaged 2, raw 1"
+    )
 
 
 @pytest.mark.parametrize(
@@ -169,7 +209,8 @@ def test_a_cost_of_a_variation_that_collapsed_says_so(lab):
     for trial in plan.trials:
         collapsed = trial.axes["variation"] == "no baseline"
         figures = [
-            SETTLED | {"test/log_p": -20.0 - number, "collapsed": collapsed} for number in range(3)
+            SETTLED | {"test/log_p": -20.0 - number - 5 * collapsed, "collapsed": collapsed}
+            for number in range(3)
         ]
         write(lab, trial.config, figures, [Ending.CONVERGED] * 3)
     found = find(plan, lab.store)
