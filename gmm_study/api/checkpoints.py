@@ -1,5 +1,6 @@
 """One trial without a study: `gmm_study.train` and `gmm_study.evaluate`."""
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from gmm_study.api.feedback import Bar, Working, silently, without_bar
 from gmm_study.data.dataset import SPLITS, Dataset
 from gmm_study.errors import InputError
 from gmm_study.training.hyperparameters import Hyperparameters
+from gmm_study.training.inert import inert_settings
 from gmm_study.training.presets import preset_named
 
 if TYPE_CHECKING:
@@ -39,6 +41,10 @@ class TrainedTrial:
         return pd.DataFrame(self.result.rows())
 
 
+def _warn(line: str) -> None:
+    warnings.warn(line, stacklevel=3)
+
+
 def train(
     dataset: "Dataset | str" = DATASET,
     *,
@@ -49,6 +55,7 @@ def train(
     threads: int | None = None,
     watch: "Callable[[Progress], None]" = lambda progress: None,
     working: Working = silently,
+    warn: Callable[[str], None] = _warn,
     **hyperparameters: Any,
 ) -> TrainedTrial:
     """Train one trial without a study and without Ray, and evaluate it on the test set.
@@ -59,15 +66,18 @@ def train(
     is the folder for the record and the checkpoint; if the training is interrupted, the
     same call continues it from there. With None, nothing is written. `device` is `auto`, `cpu` or
     `cuda`. `threads` is the number of CPU threads, None for all. `watch` is called after every
-    epoch; `working` shows other steps that take time. Raises `InputError` for a hyperparameter that
-    is unknown, out of range or not used by the method, for unusable data, and if the folder holds
-    another trial or the folders of trials, as the storage of a study does.
+    epoch; `working` shows other steps that take time; `warn` is called with a line for each setting
+    that never acts, because the training is too short. Raises `InputError` for a hyperparameter
+    that is unknown, out of range or not used by the method, for unusable data, and if the folder
+    holds another trial or the folders of trials, as the storage of a study does.
     """
     _check_least(1, replicates=replicates, threads=threads)
     method = str(hyperparameters.get("method", Hyperparameters.method))
     under = {} if preset is None else preset_named(preset).of_method(method)
     settings = Hyperparameters.from_mapping({**under, **hyperparameters})
     settings.refuse_unread(hyperparameters)
+    for line in inert_settings(settings):
+        warn(line)
     data = dataset if isinstance(dataset, Dataset) else read_dataset(str(dataset), working)
     with working("starting"):
         from gmm_study.trials.config import TrialConfig

@@ -10,6 +10,7 @@ from gmm_study.api.defaults import RESULTS
 from gmm_study.api.feedback import RunObserver
 from gmm_study.api.planned_study import PlannedStudy, check_data_paths
 from gmm_study.api.reports import write_study_report
+from gmm_study.api.warm_starts import check_warm_starts
 from gmm_study.errors import InputError
 from gmm_study.study import Study
 from gmm_study.training.state import TrialState
@@ -57,6 +58,7 @@ def plan(study: AnyStudy, storage: str | None = None) -> PlannedStudy:
     """
     planned = _planned(study, storage)
     planned.refresh()
+    check_warm_starts(planned)
     return planned
 
 
@@ -158,6 +160,7 @@ def _train(
 
     planned.refresh()  # another driver may have been at work until now
     planned.repair_configs()
+    check_warm_starts(planned)
     missing = planned.missing(retry_failed)
     observer.begins(planned, missing)
     if planned.study.arguments:

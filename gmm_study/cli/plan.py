@@ -34,6 +34,9 @@ def plan(planned: "PlannedStudy", as_json: bool) -> None:
     on_gpu, source}}. `remaining` is null if no trial is missing, and `seconds` is null if the
     speed of the trials is unknown.
     """
+    from gmm_study.api.warm_starts import check_warm_starts
+
+    check_warm_starts(planned)
     if as_json:
         trials = [of_trial(planned, trial) for trial in planned.plan.trials]
         document = {**of_study(planned), "question": planned.study.question, "trials": trials}

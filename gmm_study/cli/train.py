@@ -1,5 +1,6 @@
 """`gmm-study train`: one trial without a study and without Ray."""
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import Field, fields
@@ -130,6 +131,7 @@ def train(
             threads=threads,
             watch=show,
             working=working,
+            warn=lambda line: print(f"gmm-study: {line}", file=sys.stderr),
             **given,
         )
     if as_json:

@@ -15,6 +15,7 @@ from gmm_study.study.amend import (
     with_small,
 )
 from gmm_study.study.explain import explain
+from gmm_study.study.notes import notes_on
 from gmm_study.study.read import read_document
 from gmm_study.study.schema import Study, StudyFile
 
@@ -52,13 +53,15 @@ def load_study(
             document, content = document_small, content_small
     elif small:
         raise InputError(f"{path}: small: the study has no small variant; add a section small")
+    fixed: list[str] = []
     if overrides:
         with _faults_at(f"{path}: "):
             parsed = [parse_override(text) for text in overrides]
             document = with_overrides(document, parsed)
         with _faults_at(f"{path} with {', '.join(overrides)}: "):
             content = StudyFile.model_validate(document)
-            for setting in filter(None, (overridden_setting(key) for key, _ in parsed)):
+            fixed += filter(None, (overridden_setting(key) for key, _ in parsed))
+            for setting in fixed:
                 content.refuse_unread("", setting)
     return Study.model_construct(
         name=path.stem,
@@ -66,6 +69,7 @@ def load_study(
         arguments=_arguments(name_or_path, overrides, small),
         folder=str(Path.cwd()),
         file=str(path.absolute()),
+        notes=notes_on(content, fixed, small),
         **{**dict(content), "scheduler": content.scheduler.prolonged(content.longer)},
     )
 

@@ -267,7 +267,7 @@ class StudyFile(Section):
         It must be used by the given method, or by any.
         """
         head = name.partition(".")[0]
-        for user, axes in self._probes():
+        for user, axes in self.probes():
             if method not in (None, user) or variation not in (None, axes.get(VARIATION)):
                 continue
             configuration = self.hyperparameters(user, axes)
@@ -278,7 +278,7 @@ class StudyFile(Section):
                 reason = error
         raise InputError(f"{section}{reason}")
 
-    def _probes(self) -> Iterator[tuple[str, dict[str, Any]]]:
+    def probes(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """Every method and variation at every value of each axis, the others at their start."""
         first = {name: axis.at(0) for name, axis in self.space.items()}
         labels = [{VARIATION: label} for label in self.variations] or [{}]
@@ -321,7 +321,7 @@ class StudyFile(Section):
             for name, value in self.fixed.items():
                 if name not in swept:  # alone: rules between settings are for whole configurations
                     Hyperparameters.from_mapping({name: value})
-            for method, axes in self._probes():
+            for method, axes in self.probes():
                 label = axes.get(VARIATION)
                 self.hyperparameters(method, axes)
         except InputError as error:
@@ -348,6 +348,8 @@ class Study(StudyFile):
     """The folder that was the current one when it was loaded; relative paths start there."""
     file: str = ""
     """The path of its file."""
+    notes: tuple[str, ...] = ()
+    """One line for each thing that is probably not meant, such as a schedule that never acts."""
 
     @property
     def was_loaded_here(self) -> bool:
@@ -361,6 +363,6 @@ class Study(StudyFile):
         return (self.file, *self.arguments[1:]) if moved else self.arguments
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
-        """A copy. A changed one has no `arguments`, because no command line loads it."""
-        changed = {"arguments": (), **update} if update else None
+        """A copy. A changed one has no notes and, as no command line loads it, no `arguments`."""
+        changed = {"arguments": (), "notes": (), **update} if update else None
         return super().model_copy(update=changed, deep=deep)

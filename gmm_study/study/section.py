@@ -26,7 +26,9 @@ def _refuse_truth(value: Any) -> Any:
 
 
 AtLeastOne = Annotated[StrictInt, Field(ge=1)]
-Number = Annotated[FiniteFloat, BeforeValidator(_refuse_truth)]
+NoTruth = BeforeValidator(_refuse_truth)
+"""Refuses true and false for a number; it stands after the limits, which the JSON schema shows."""
+Number = Annotated[FiniteFloat, NoTruth]
 """A finite number, which may be written as text; true and false are none."""
 
 

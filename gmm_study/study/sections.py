@@ -2,10 +2,10 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StrictStr, ValidationInfo, WithJsonSchema, field_validator
+from pydantic import Field, FiniteFloat, StrictStr, ValidationInfo, WithJsonSchema, field_validator
 
 from gmm_study.errors import InputError
-from gmm_study.study.section import AtLeastOne, Number, Section
+from gmm_study.study.section import AtLeastOne, NoTruth, Section
 from gmm_study.study.settings import without_name
 from gmm_study.training.hyperparameters import Hyperparameters
 
@@ -44,12 +44,12 @@ class Resources(Section):
     """The share of a GPU per trial; with `auto`, as many trials share one as its memory allows."""
     concurrent: AtLeastOne | None = None
     """The maximum number of trials that run at a time; null: as many as fit."""
-    checkpoint_seconds: Annotated[Number, Field(gt=0)] = 10.0
+    checkpoint_seconds: Annotated[FiniteFloat, Field(gt=0), NoTruth] = 10.0
     """Seconds between two checkpoints of a trial."""
-    heartbeat_seconds: Annotated[Number, Field(ge=1)] = 3600.0
+    heartbeat_seconds: Annotated[FiniteFloat, Field(ge=1), NoTruth] = 3600.0
     """A worker that completes no epoch and no evaluation chunk within this time is killed, and its
     trial is restarted from its checkpoint, as after the death of a worker."""
-    time_limit_seconds: Annotated[Number, Field(gt=0)] | None = None
+    time_limit_seconds: Annotated[FiniteFloat, Field(gt=0), NoTruth] | None = None
     """A trial that takes longer since its last start fails and keeps its checkpoint."""
 
     @field_validator("gpus", mode="before")
@@ -66,5 +66,5 @@ class Report(Section):
 
     x: StrictStr | None = None
     """The axis of the table's columns and the figure's x; the report selects over all others."""
-    margin: Annotated[Number, Field(gt=0)] = 0.2
+    margin: Annotated[FiniteFloat, Field(gt=0), NoTruth] = 0.2
     """Difference of test log p in nats below which two methods count as equivalent."""

@@ -11,8 +11,12 @@ from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 
+import pyarrow.fs
+
 from gmm_study.errors import InputError
+from gmm_study.training.build import build_model
 from gmm_study.training.checkpoint import META_FILE, MODEL_FILE, Checkpoint, read_checkpoint
+from gmm_study.training.hyperparameters import Hyperparameters
 from gmm_study.training.trainer import Trainer
 from gmm_study.training.values import is_trial_id
 from gmm_study.trials.folder import Folder
@@ -33,14 +37,10 @@ def begin_warm(trainer: Trainer, record: Record, beside: Record) -> None:
     fresh = [each.index for each in trainer.replicates.values() if each.epoch == 0]
     if named is None or not fresh:
         return
-    folder, files = _find(named, beside)
-    try:
-        checkpoint = read_checkpoint(Path(folder.path), files)
-    except InputError as error:
-        raise InputError(f"warm_start: {error}") from None
-    _check(named, checkpoint, trainer, fresh)
+    store = beside.path.rpartition("/")[0]
+    checkpoint, digest = read_origin(named, beside.file_system, store)
+    check_origin(named, checkpoint, trainer.hyperparameters, trainer.dataset.dims, fresh)
     checksums = {str(index): _checksum(checkpoint, index) for index in checkpoint.replicates}
-    digest = sha256(files[MODEL_FILE]).hexdigest()
     begun = [each.index for each in trainer.replicates.values() if each.epoch > 0]
     _refuse_another(named, record, begun, checksums, digest)
     start = {index: checkpoint.model([index]).parameters.flat[0] for index in fresh}
@@ -53,6 +53,45 @@ def begin_warm(trainer: Trainer, record: Record, beside: Record) -> None:
         "replicates": checksums,
     }
     record.write_file(ORIGIN, (json.dumps(origin, indent=2) + "\n").encode())
+
+
+def read_origin(
+    named: str, file_system: pyarrow.fs.FileSystem, store: str
+) -> tuple[Checkpoint, str]:
+    """The checkpoint that `warm_start` names, and the checksum of the file of its tensors.
+
+    The id of a trial names its record in the store at a path. Raises `InputError` if there is none.
+    """
+    folder, files = _find(named, file_system, store)
+    try:
+        checkpoint = read_checkpoint(Path(folder.path), files)
+    except InputError as error:
+        raise InputError(f"warm_start: {error}") from None
+    return checkpoint, sha256(files[MODEL_FILE]).hexdigest()
+
+
+def check_origin(
+    named: str,
+    checkpoint: Checkpoint,
+    settings: Hyperparameters,
+    data_dims: int,
+    replicates: Sequence[int],
+) -> None:
+    """Raise `InputError` if replicates of a configuration cannot begin from a checkpoint."""
+    for index in replicates:
+        if index not in checkpoint.replicates:
+            held = ", ".join(map(str, checkpoint.replicates))
+            raise InputError(f"warm_start: '{named}' has no replicate {index}; it holds {held}")
+        if index in checkpoint.diverged:
+            raise InputError(f"warm_start: replicate {index} of '{named}' diverged")
+    theirs = checkpoint.model([]).parameters.shapes
+    ours = build_model(settings, data_dims, [], "meta").parameters.shapes  # no memory
+    for name in [*ours, *theirs]:
+        if ours.get(name) != theirs.get(name):
+            raise InputError(
+                f"warm_start: '{named}' has {_shaped(theirs, name)}, this trial has "
+                f"{_shaped(ours, name)}"
+            )
 
 
 def _checksum(checkpoint: Checkpoint, index: int) -> str:
@@ -82,11 +121,12 @@ def _refuse_another(
             )
 
 
-def _find(named: str, beside: Record) -> tuple[Folder, dict[str, bytes]]:
+def _find(
+    named: str, file_system: pyarrow.fs.FileSystem, store: str
+) -> tuple[Folder, dict[str, bytes]]:
     """The folder of the checkpoint and the content of its files."""
     if is_trial_id(named):
-        store = beside.path.rpartition("/")[0]
-        places = [Folder(beside.file_system, f"{store}/{named}/checkpoint")]
+        places = [Folder(file_system, f"{store}/{named}/checkpoint")]
     else:
         places = [Folder.at(f"{named}/checkpoint"), Folder.at(named)]
     for folder in places:
@@ -102,23 +142,6 @@ def _find(named: str, beside: Record) -> tuple[Folder, dict[str, bytes]]:
         f"warm_start: {where} has no checkpoint; give the id of a trial of this store, or the path "
         "of a trial's record or its folder 'checkpoint'"
     )
-
-
-def _check(named: str, checkpoint: Checkpoint, trainer: Trainer, replicates: Sequence[int]) -> None:
-    for index in replicates:
-        if index not in checkpoint.replicates:
-            held = ", ".join(map(str, checkpoint.replicates))
-            raise InputError(f"warm_start: '{named}' has no replicate {index}; it holds {held}")
-        if index in checkpoint.diverged:
-            raise InputError(f"warm_start: replicate {index} of '{named}' diverged")
-    theirs = checkpoint.model([]).parameters.shapes
-    ours = trainer.best_model([]).parameters.shapes
-    for name in [*ours, *theirs]:
-        if ours.get(name) != theirs.get(name):
-            raise InputError(
-                f"warm_start: '{named}' has {_shaped(theirs, name)}, this trial has "
-                f"{_shaped(ours, name)}"
-            )
 
 
 def _shaped(shapes: dict[str, tuple[int, ...]], name: str) -> str:

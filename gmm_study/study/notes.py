@@ -1,0 +1,42 @@
+"""What is probably not meant in a study, though it can be run: one line for each fact.
+
+A setting may be overridden where the stages of a method set it anyway, and a training may be too
+short for its schedule. The small variant is not checked for the second: it is short on purpose.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from gmm_study.study.schema import VARIATION, StudyFile
+from gmm_study.training.hyperparameters import Hyperparameters
+from gmm_study.training.inert import inert_settings
+
+
+def notes_on(study: StudyFile, overridden: Sequence[str], small: bool) -> tuple[str, ...]:
+    """The lines for a study, given the names of the settings that were overridden."""
+    configurations: dict[tuple[str, str], list[Hyperparameters]] = {}
+    for method, axes in study.probes():
+        place = (method, axes.get(VARIATION, ""))
+        configurations.setdefault(place, []).append(study.hyperparameters(method, axes))
+    lines = []
+    for name in dict.fromkeys(each.partition(".")[0] for each in overridden):
+        places = [place for place, found in configurations.items() if _by_stages(name, found)]
+        if places:
+            whom = ", ".join(dict.fromkeys(_named(study, places)))
+            lines.append(f"{name}: has no effect on {whom}, whose stages all set it")
+    every = [each for found in configurations.values() for each in found]
+    inert = [] if small else [line for each in every for line in inert_settings(each)]
+    return tuple(dict.fromkeys([*lines, *inert]))
+
+
+def _by_stages(name: str, configurations: Sequence[Hyperparameters]) -> bool:
+    """Whether every stage of each of the configurations sets a setting itself."""
+    staged = (each.stages for each in configurations)
+    return all(stages and all(name in dict(stage) for stage in stages) for stages in staged)
+
+
+def _named(study: StudyFile, places: Sequence[tuple[str, str]]) -> Iterator[str]:
+    """The places by method, and by variation where not all variations of a method are there."""
+    for method, label in places:
+        count = sum(other == method for other, _ in places)
+        whole = count == max(1, len(study.variations))
+        yield method if whole else f"{method} with '{label}'"

@@ -1,0 +1,69 @@
+"""A study that can be run, but not as it is probably meant, says so in one line for each fact."""
+
+from pathlib import Path
+
+import pytest
+
+from gmm_study.study import load_study
+from gmm_study.training.hyperparameters import Hyperparameters
+from gmm_study.training.inert import inert_settings
+from gmm_study.training.schedule import learning_rate
+
+STUDIES = sorted(path.stem for path in Path("studies").glob("*.yaml"))
+STAGED = "per_method: {vae: {stages: [{max_epochs: 5}, {max_epochs: 3, samples: 3}]}}\n"
+
+
+@pytest.mark.parametrize("schedule", ["cosine", "linear", "exponential", "step"])
+@pytest.mark.parametrize("warm_up", [0, 2, 9])
+@pytest.mark.parametrize("hold", [0, 3, 4, 9])
+@pytest.mark.parametrize("max_epochs", [1, 5, 6, 7])
+def test_a_schedule_is_named_if_and_only_if_no_epoch_has_a_fallen_rate(
+    schedule, warm_up, hold, max_epochs
+):
+    lengths = {"max_epochs": max_epochs, "warm_up_epochs": warm_up, "hold_epochs": hold}
+    settings = Hyperparameters(schedule=schedule, step_epochs=2, **lengths)
+    after_warm_up = range(warm_up + 1, max_epochs + 1)
+    falls = any(learning_rate(settings, e) < settings.learning_rate for e in after_warm_up)
+    assert bool(list(inert_settings(settings))) == (not falls)
+
+
+@pytest.mark.parametrize(("first", "named"), [(5, False), (6, True)])
+def test_an_average_is_named_if_it_begins_after_the_last_epoch(first, named):
+    chosen = {"parameter_average": "uniform", "average_from_epoch": first}
+    (*lines,) = inert_settings(Hyperparameters(max_epochs=5, **chosen))
+    expected = f"average_from_epoch: {first} leaves no epoch of 5 to average over"
+    assert lines == ([expected] if named else [])
+
+
+def test_what_never_acts_is_said_once_for_all_trials_and_changes_none(load):
+    text = "fixed: {schedule: cosine, hold_epochs: 10}\nspace: {samples: {grid: [2, 5, 9]}}"
+    assert load(text).notes == ()
+    assert load(text, "max_epochs=2").notes == (
+        "hold_epochs: 10 with warm_up_epochs 0 leaves no epoch of 2 in which the learning rate "
+        "falls",
+    )
+
+
+def test_a_stage_that_is_too_short_is_named_by_its_number(load):
+    text = "fixed: {stages: [{}, {schedule: step, max_epochs: 3}]}"
+    (line,) = load(text).notes
+    assert line.startswith("stages.1: step_epochs: 100 leaves no epoch of 3")
+
+
+def test_an_override_that_all_stages_of_a_method_set_names_the_method(load):
+    line = "max_epochs: has no effect on vae, whose stages all set it"
+    assert load(STAGED, "max_epochs=9").notes == (line,)
+    assert load(STAGED).notes == ()
+    assert load(STAGED, "samples=9").notes == ()
+
+
+def test_an_override_that_the_stages_of_a_variation_set_names_the_variation(load):
+    text = "variations: {one: {}, two: {stages: [{max_epochs: 5}, {max_epochs: 3}]}}"
+    (line,) = load(text, "max_epochs=9").notes
+    assert line.startswith("max_epochs: has no effect on gmm with 'two', rws with 'two',")
+
+
+@pytest.mark.parametrize("small", [False, True])
+@pytest.mark.parametrize("name", STUDIES)
+def test_the_shipped_studies_have_nothing_to_note(name, small):
+    assert load_study(name, small=small).notes == ()
