@@ -4,7 +4,7 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.labels import decimals
+from analysis.labels import decimals, nats
 from analysis.planned import each_once
 
 
@@ -54,7 +54,7 @@ def _mark(cell: dict[Any, Any], count: int, others: pd.DataFrame) -> str:
     if rest.empty:
         return text
     places = decimals([cell["standard_error"]])
-    return f"{text}; the mean of the others is {rest.mean():.{places}f}"
+    return f"{text}; the mean of the others is {nats(rest.mean(), places)}"
 
 
 def _joined(*texts: str) -> str:

@@ -4,7 +4,7 @@ from bisect import bisect_left
 from collections.abc import Iterable
 from math import isfinite
 
-from analysis.labels import ROUNDING, decimals, error_label
+from analysis.labels import ROUNDING, decimals, error_label, nats
 from analysis.statistics import CONFIDENCE, EQUIVALENCE, Estimate
 
 MOST_SEEDS = 1000
@@ -34,16 +34,16 @@ def in_words(difference: Estimate, margin: float, up: str, down: str) -> str:
         return "no difference (the same values in every replicate)"
     places = decimals([difference.standard_error])
     if difference.n == 1:
-        return f"{difference.mean:+.{places}f} ({_one_replicate(difference, places)})"
+        return f"{nats(difference.mean, places, True)} ({_one_replicate(difference, places)})"
     error = f"± {error_label(difference.standard_error, places)}"
     error += "" if difference.paired else ", not paired over seeds"
     if differs(difference):
         verb, size = (up if difference.mean > 0 else down), abs(difference.mean)
         shown = f"95% interval {size_interval(difference, places)}"
-        text = f"{verb} {size:.{places}f} {error} ({shown})"
+        text = f"{verb} {nats(size, places)} {error} ({shown})"
         within = is_equivalent(difference, margin)
         return f"{text}, within the margin of {margin:g}" if within else text
-    text = f"{difference.mean:+.{places}f} {error}"
+    text = f"{nats(difference.mean, places, True)} {error}"
     if is_equivalent(difference, margin):
         shown = interval_in_words(difference, places, EQUIVALENCE)
         return f"{text} (no difference beyond the margin of {margin:g}: 90% interval {shown})"
@@ -75,13 +75,13 @@ def _is_decided(difference: Estimate, margin: float) -> bool:
 def interval_in_words(difference: Estimate, places: int, confidence: float = CONFIDENCE) -> str:
     """`-0.9 to 1.6`."""
     low, high = difference.interval(confidence)
-    return f"{low:.{places}f} to {high:.{places}f}"
+    return f"{nats(low, places)} to {nats(high, places)}"
 
 
 def size_interval(difference: Estimate, places: int) -> str:
     """`0.9 to 1.6`: the 95% interval of the size of a difference that is an effect."""
     ends = sorted(map(abs, difference.interval()))
-    return f"{ends[0]:.{places}f} to {ends[1]:.{places}f}"
+    return f"{nats(ends[0], places)} to {nats(ends[1], places)}"
 
 
 def _one_replicate(difference: Estimate, places: int) -> str:

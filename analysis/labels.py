@@ -31,6 +31,8 @@ SELECTED_BY = {VALID_LOG_P: "validation log p", VALID_BOUND: "validation bound"}
 """The figures by which trials are selected, in nats."""
 
 MOST_DECIMALS = 4
+HUGE = 1e6
+"""From so many nats on, as of a model that blew up, a number is printed with an exponent."""
 ROUNDING = 1e-9
 """Errors and differences up to this many nats are rounding errors and count as zero."""
 
@@ -106,9 +108,15 @@ def decimals(errors: Iterable[float]) -> int:
     return places
 
 
+def nats(value: float, places: int, signed: bool = False) -> str:
+    """`-20.10`, with the plus of a positive value if `signed`; `1.0e+07` from a million on."""
+    kind = f".{places}f" if abs(value) < HUGE else ".1e"
+    return f"{value:{'+' if signed else ''}{kind}}"
+
+
 def error_label(error: float, places: int) -> str:
     """A standard error for after the ±: n/a for one replicate, 0 only if it is zero."""
     if not isfinite(error):
         return "n/a"
-    text = f"{error:.{places}f}"
+    text = nats(error, places)
     return f"<{10**-places:.{places}f}" if error > ROUNDING and not float(text) else text

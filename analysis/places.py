@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.labels import axis_label, value_label
+from analysis.labels import HUGE, axis_label, nats, value_label
 from gmm_study.study.plan import Plan
 from gmm_study.study.schema import VARIATION
 
@@ -52,7 +52,9 @@ def size_range(values: Iterable[float]) -> str:
 
 
 def significant(value: float) -> str:
-    """A size with two significant digits, without an exponent: `0.0042`, `0.30`, `12`."""
+    """A size with two significant digits: `0.0042`, `0.30`, `12`; `1.2e+07` from a million on."""
+    if abs(value) >= HUGE:
+        return nats(value, 1)
     if abs(value) >= 10:
         return f"{value:,.0f}"
     return f"{value:#.2g}" if abs(value) >= 1e-4 or value == 0 else f"{value:.1g}"

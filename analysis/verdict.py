@@ -5,15 +5,17 @@ from typing import Any
 
 import pandas as pd
 
+from analysis.collapse import collapsed_replicates
 from analysis.cost_sentences import cost_sentences
 from analysis.costs import costs_of_variations, estimates_of_costs
 from analysis.decisions import in_words, which_error
 from analysis.differences import LogP
-from analysis.labels import LOG_P, axis_label, decimals, error_label, value_label
+from analysis.labels import LOG_P, axis_label, decimals, error_label, nats, value_label
 from analysis.planned import is_continuous
 from gmm_study.study.plan import Plan
 from gmm_study.study.schema import VARIATION
 from gmm_study.training.declared import CHANGES_THE_BOUND
+from gmm_study.training.state import TrialState
 from gmm_study.trials.selection import VALID_BOUND
 
 
@@ -33,7 +35,8 @@ def verdict(
     log_p, figures = log_p or LogP(plan, rows), cells[cells["metric"] == LOG_P]
     if plan.x == VARIATION:
         costs = costs_of_variations(plan, rows, cells, log_p)
-        return cost_sentences(costs, estimates_of_costs(plan, log_p, cells), log_p.margin)
+        estimates = estimates_of_costs(plan, log_p, cells)
+        return cost_sentences(costs, estimates, log_p.margin, collapsed_replicates(rows))
     datasets = list(dict.fromkeys(figures["dataset"]))
     sentences = []
     for dataset in datasets:
@@ -83,7 +86,7 @@ def _levels(axis: str, cells: list[dict[Any, Any]]) -> list[str]:
     for cell in cells:
         if cell["x"] is None and cell["n"]:
             places = decimals([cell["error_both"]])
-            reached = f"{cell['mean']:.{places}f} ± {error_label(cell['error_both'], places)}"
+            reached = f"{nats(cell['mean'], places)} ± {error_label(cell['error_both'], places)}"
             levels.append(f"{cell['method']}, which does not read {axis}, reaches {reached}")
     return levels
 
@@ -105,7 +108,7 @@ def _best_value(plan: Plan, cells: Sequence[Mapping[Any, Any]]) -> list[str]:
 def _between_methods(log_p: LogP, cells: list[dict[Any, Any]]) -> list[str]:
     known = sorted((cell for cell in cells if cell["n"]), key=lambda cell: -cell["mean"])
     if len(known) < 2:
-        return []
+        return _no_comparison(known, [cell for cell in cells if not cell["n"]])
     differences = log_p.below_best(known)
     leads = [
         f"over {cell['method']} {in_words(lead, log_p.margin, 'it gains', 'it loses')}"
@@ -113,3 +116,12 @@ def _between_methods(log_p: LogP, cells: list[dict[Any, Any]]) -> list[str]:
     ]
     listed = "; ".join(filter(None, (*leads, which_error(differences))))
     return [f"{known[0]['method']} has the highest test log p, in nats: {listed}"]
+
+
+def _no_comparison(known: list[dict[Any, Any]], lacking: list[dict[Any, Any]]) -> list[str]:
+    """Why methods cannot be compared; nothing before any has ended, or if there is only one."""
+    if all(cell["mark"] == TrialState.PENDING for cell in (*known, *lacking)) or not lacking:
+        return []
+    only = [f"only {cell['method']} has figures" for cell in known]
+    why = [f"{cell['method']}: {cell['mark']}" for cell in lacking]
+    return [f"No verdict: {'; '.join((*only, *why))}"]

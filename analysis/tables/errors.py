@@ -4,7 +4,7 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.labels import LOG_P, decimals, error_label, value_label
+from analysis.labels import LOG_P, decimals, error_label, nats, value_label
 from analysis.statistics import CONFIDENCE
 from analysis.tables.layout import Entry, Table, table
 from gmm_study.study.plan import Plan
@@ -53,9 +53,9 @@ def _name(plan: Plan, row: dict[Any, Any]) -> str:
 def _entries(row: dict[Any, Any], places: int) -> list[Entry | None]:
     errors = (row["standard_error"], row["error_data"], row["error_both"])
     return [
-        Entry(text=f"{row['mean']:.{places}f}"),
+        Entry(text=nats(row["mean"], places)),
         *(_known(error, error_label(error, places)) for error in errors),
-        _known(row["low"], f"[{row['low']:.{places}f}, {row['high']:.{places}f}]"),
+        _known(row["low"], f"[{nats(row['low'], places)}, {nats(row['high'], places)}]"),
     ]
 
 

@@ -7,7 +7,7 @@ from math import isfinite
 import pandas as pd
 from tabulate import tabulate
 
-from analysis.labels import error_label
+from analysis.labels import error_label, nats
 from analysis.tables.layout import Entry, Table
 
 
@@ -55,7 +55,7 @@ def number(entry: Entry, places: int) -> str:
         return entry.text
     if not isfinite(entry.mean):
         return "—"
-    mean = f"{entry.mean:{'+' if entry.signed else ''}.{places}f}"
+    mean = nats(entry.mean, places, entry.signed)
     return f"{mean} ± {error_label(entry.standard_error, places)}"
 
 
@@ -114,6 +114,7 @@ def _latex_entry(table: Table, entry: Entry | None) -> str:
     text = number(entry, table.places)
     if isfinite(entry.mean) or text[0] in "+-[":
         mathematics = text.replace("±", r"\pm").replace("n/a", r"\mathrm{n/a}")
+        mathematics = re.sub(r"e\+0*(\d+)", r" \\times 10^{\1}", mathematics)
         mathematics = rf"\mathbf{{{mathematics}}}" if entry.best else mathematics
         raised = r"^{\approx}" if entry.equivalent else ""
         text = f"${mathematics}{raised}$"

@@ -10,6 +10,7 @@ from rich.console import Console
 from analysis import find, write_index
 from analysis.pages.protocol import protocol
 from analysis.places import size_range
+from analysis.tables.formats import latex, markdown
 from gmm_study.training.state import Ending
 from tests.trials.results import result_of
 
@@ -216,6 +217,38 @@ def test_a_cost_of_a_variation_that_collapsed_says_so(lab):
     found = find(plan, lab.store)
     assert found.costs["mark"].tolist() == ["3 replicates of no baseline collapsed"]
     assert "gmm with no baseline (3 of 3)" in found.conditions[0]
+
+
+def test_what_blew_up_is_named_as_collapsed_with_an_exponent_and_without_a_number_of_seeds(lab):
+    plan = lab.plan(variations={"authors": {}, "boom": {"learning_rate": 1e6}})
+    for trial in plan.trials:
+        boom = trial.axes["variation"] == "boom"
+        values = (-1e7, -3e7, -0.2e7) if boom else (-20.0, -20.1, -20.3)
+        figures = [SETTLED | {"test/log_p": value, "collapsed": boom} for value in values]
+        write(lab, trial.config, figures, [Ending.CONVERGED] * 3)
+    found = find(plan, lab.store)
+    (sentence,) = found.sentences
+    assert "collapsed in every replicate: boom +1.4e+07 ± 8.3e+06 (-2.2e+07 to 5.0e+07)" in sentence
+    assert "not resolved" not in sentence
+    assert "seeds would decide" not in sentence
+    assert "| +1.4e+07 ± 8.3e+06" in markdown(found.tables[0])
+    assert r"$+1.4 \times 10^{7} \pm 8.3 \times 10^{6}$" in latex(found.tables)
+
+
+@pytest.mark.parametrize(
+    ("finished", "sentence"),
+    [
+        (["rws"], "No verdict: only rws has figures; gmm: diverged 3 of 3 replicates."),
+        ([], "No verdict: gmm: diverged 3 of 3 replicates; rws: diverged 3 of 3 replicates."),
+    ],
+)
+def test_an_answer_without_two_methods_to_compare_says_why(lab, finished, sentence):
+    plan = lab.plan(methods=["gmm", "rws"])
+    assert find(plan, lab.store).sentences == ()
+    for trial in plan.trials:
+        known = trial.config.hyperparameters.method in finished
+        lab.write(trial.config, *[SETTLED | {"test/log_p": -20.0} if known else None] * 3)
+    assert find(plan, lab.store).sentences == (sentence,)
 
 
 def test_a_gap_above_the_error_is_named_with_the_interval_of_the_bias(conditions):
