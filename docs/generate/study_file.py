@@ -39,7 +39,7 @@ per_method:
     max_epochs: 600
     patience: 600
     vae_initialisation: he
-    kl_warm_up_epochs: 50
+    kl_warm_up_epochs: 200
 space:
   layers.depth: {grid: [1, 2, 3, 5]}
 ```

@@ -29,7 +29,7 @@ AtLeastOne = Annotated[StrictInt, Field(ge=1)]
 NoTruth = BeforeValidator(_refuse_truth)
 """Refuses true and false for a number; it stands after the limits, which the JSON schema shows."""
 Number = Annotated[FiniteFloat, NoTruth]
-"""A finite number, which may be written as text; true and false are none."""
+"""A finite number, which may be written as text; true and false are refused."""
 
 
 class Section(BaseModel):

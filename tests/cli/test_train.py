@@ -47,7 +47,7 @@ def test_a_preset_lies_under_the_settings_that_are_given(tmp_path):
 def test_a_schedule_that_never_acts_is_named_on_standard_error_and_is_no_error(tmp_path):
     given = ("--schedule", "cosine", "--hold-epochs", "10", "--evaluation-samples", "5", "--json")
     ended = Workbench(tmp_path).call(*TINY, *given)
-    line = "gmm-study: hold_epochs: 10 with warm_up_epochs 0 leaves no epoch of 3 in which"
+    line = "gmm-study: hold_epochs: 10 leaves no epoch of 3 in which"
     assert ended.stderr.count(line) == 1
     assert json.loads(ended.stdout.splitlines()[-1])["state"] == "complete"
 

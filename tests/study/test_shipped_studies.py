@@ -77,11 +77,11 @@ def test_the_samples_sweep_ascends_the_importance_weighted_bound_where_it_is_rea
 
 FIRST_TRIALS = {
     "depth_sweep": "5bb1d3699cb7df8a",
-    "learning_rate_sweep": "3f4b9df50de96c6d",
+    "learning_rate_sweep": "2fb4d8ed16119213",
     "mnist_table": "40d569193c83a7b1",
     "reproduction_details": "58316b2cf08fa305",
     "samples_sweep": "6c570d56572bdf07",
-    "tuned_depth": "79d0aa79bc8545de",
+    "tuned_depth": "45b76ab612db6f31",
     "uci_table": "53db28b3ada81d73",
 }
 """By study, the id of its first trial, or of one in the middle of what is searched; data sets

@@ -35,12 +35,21 @@ def test_an_average_is_named_if_it_begins_after_the_last_epoch(first, named):
     assert lines == ([expected] if named else [])
 
 
+@pytest.mark.parametrize(("warm_up", "named"), [(4, False), (5, True)])
+def test_a_warm_up_of_the_divergence_is_named_if_it_never_ends(warm_up, named):
+    (*lines,) = inert_settings(
+        Hyperparameters(method="vae", max_epochs=5, kl_warm_up_epochs=warm_up)
+    )
+    expected = f"kl_warm_up_epochs: {warm_up} leaves no epoch of 5 with the whole KL divergence"
+    assert lines == ([expected] if named else [])
+    assert not list(inert_settings(Hyperparameters(max_epochs=5, kl_warm_up_epochs=warm_up)))
+
+
 def test_what_never_acts_is_said_once_for_all_trials_and_changes_none(load):
     text = "fixed: {schedule: cosine, hold_epochs: 10}\nspace: {samples: {grid: [2, 5, 9]}}"
     assert load(text).notes == ()
     assert load(text, "max_epochs=2").notes == (
-        "hold_epochs: 10 with warm_up_epochs 0 leaves no epoch of 2 in which the learning rate "
-        "falls",
+        "hold_epochs: 10 leaves no epoch of 2 in which the learning rate falls",
     )
 
 
