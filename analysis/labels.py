@@ -32,7 +32,7 @@ SELECTED_BY = {VALID_LOG_P: "validation log p", VALID_BOUND: "validation bound"}
 
 MOST_DECIMALS = 4
 HUGE = 1e6
-"""From so many nats on, as of a model that blew up, a number is printed with an exponent."""
+"""Numbers of nats from this size on, as of a model that blew up, are printed with an exponent."""
 ROUNDING = 1e-9
 """Errors and differences up to this many nats are rounding errors and count as zero."""
 
