@@ -1,6 +1,6 @@
 """What the variations of a study cost, in a sentence for each method and data set."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from math import isnan
 from typing import Any
 
@@ -31,7 +31,8 @@ def cost_sentences(
 
     `costs` is the frame of `costs_of_variations`, `estimates` are those of `estimates_of_costs`,
     `collapses` the numbers of collapsed replicates by trial. What collapsed in every replicate is
-    named apart.
+    named apart. Where some did, their number stands in place of the seeds that would decide, as
+    their costs are not spread around a mean.
     """
     several, collapses = costs["dataset"].nunique() > 1, collapses or {}
     sentences = []
@@ -51,7 +52,7 @@ def _sentence(
     rows = sorted(costs.to_dict("records"), key=lambda row: -row["cost"] if row["n"] else 0.0)
     reference = rows[0]["reference"]
     known = [row for row in rows if row["variation"] in estimates]
-    collapsed = {r["variation"] for r in known if collapses.get(r["trial_id"]) == r["n"]}
+    collapsed = {row["variation"]: collapses.get(row["trial_id"], 0) for row in known}
     parts = _findings(known, estimates, margin, decimals(costs["error_both"]), collapsed)
     if parts:
         parts[0] = f"against {reference}, {parts[0]}"
@@ -86,7 +87,7 @@ def _findings(
     estimates: Mapping[str, Estimate],
     margin: float,
     places: int,
-    collapsed: Collection[str],
+    collapsed: Mapping[str, int],
 ) -> list[str]:
     """The costs and gains, then what is equivalent and what is not resolved."""
     if not rows:
@@ -98,9 +99,10 @@ def _findings(
     for row in rows:
         cost = estimates[row["variation"]]
         group = COSTS if row["finding"] == GAINS else row["finding"]
-        group = COLLAPSED if row["variation"] in collapsed else group
+        count = collapsed[row["variation"]]
+        group = COLLAPSED if count == row["n"] else group
         texts.setdefault(group, []).append(
-            f"{row['variation']}{_number(row, cost, margin, places, collapsed)}"
+            f"{row['variation']}{_number(row, cost, margin, places, count)}"
         )
     heads = {
         COSTS: "",
@@ -118,7 +120,7 @@ def _number(
     cost: Estimate,
     margin: float,
     places: int,
-    collapsed: Collection[str],
+    collapsed: int,
 ) -> str:
     """` costs 1.50 ± 0.29 (0.26 to 2.74)`; of what is equivalent its interval alone."""
     error = error_label(cost.standard_error, places)
@@ -129,5 +131,6 @@ def _number(
     shown = interval_in_words(cost, places)
     if row["finding"] == EQUIVALENT:
         return f" ({shown})"
-    more = "" if row["variation"] in collapsed else f"; {what_would_decide(cost, margin)}"
-    return f" {nats(cost.mean, places, True)} ± {error} ({shown}{more})"
+    some = f"{collapsed} of {row['n']} collapsed" if collapsed < row["n"] else ""
+    more = some if collapsed else what_would_decide(cost, margin)
+    return f" {nats(cost.mean, places, True)} ± {error} ({'; '.join(filter(None, (shown, more)))})"

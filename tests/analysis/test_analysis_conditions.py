@@ -235,6 +235,20 @@ def test_what_blew_up_is_named_as_collapsed_with_an_exponent_and_without_a_numbe
     assert r"$+1.4 \times 10^{7} \pm 8.3 \times 10^{6}$" in latex(found.tables)
 
 
+def test_a_variation_of_which_some_replicates_collapsed_has_their_number_and_none_of_seeds(lab):
+    plan = lab.plan(variations={"authors": {}, "zero": {"initial_bias": 0}})
+    for trial in plan.trials:
+        zero = trial.axes["variation"] == "zero"
+        values = (-20.1, -28.0, -19.9) if zero else (-20.0, -20.1, -20.3)
+        figures = [
+            SETTLED | {"test/log_p": value, "collapsed": value < -25 and zero} for value in values
+        ]
+        write(lab, trial.config, figures, [Ending.CONVERGED] * 3)
+    (sentence,) = find(plan, lab.store).sentences
+    assert "not resolved: zero +2.5 ± 2.7 (-9.0 to 14.1; 1 of 3 collapsed)" in sentence
+    assert "seeds would decide" not in sentence
+
+
 @pytest.mark.parametrize(
     ("finished", "sentence"),
     [
