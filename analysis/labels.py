@@ -109,8 +109,11 @@ def decimals(errors: Iterable[float]) -> int:
 
 
 def nats(value: float, places: int, signed: bool = False) -> str:
-    """`-20.10`, with the plus of a positive value if `signed`; `1.0e+07` from a million on."""
-    kind = f".{places}f" if abs(value) < HUGE else ".1e"
+    """`-20.10`, with the plus of a positive value if `signed`; `1.0e+07` from a million on.
+
+    What rounds to zero has no minus.
+    """
+    kind = f"z.{places}f" if abs(value) < HUGE else ".1e"
     return f"{value:{'+' if signed else ''}{kind}}"
 
 

@@ -11,6 +11,7 @@ import pytest
 from pylatexenc.latexwalker import LatexEnvironmentNode, LatexWalker
 from rich.console import Console
 
+from analysis.labels import nats
 from analysis.tables.formats import csv, latex, markdown
 from analysis.tables.html import html
 from analysis.tables.layout import lay_out
@@ -151,3 +152,17 @@ def test_texts_are_escaped_in_html(lab, figures, summary):
     table = lay_out(plan, summary(plan)[1])[0]
     assert "&lt;b&gt;a &amp; b" in html(table)
     assert "<b>" not in html(table)
+
+
+def test_nats_have_no_minus_zero_and_an_exponent_from_a_million_on():
+    assert [nats(value, 2) for value in (-0.001, -20.1, 1e6, -2.04e7)] == [
+        "0.00",
+        "-20.10",
+        "1.0e+06",
+        "-2.0e+07",
+    ]
+    assert [nats(value, 1, signed=True) for value in (-0.04, 0.3, 3e7)] == [
+        "+0.0",
+        "+0.3",
+        "+3.0e+07",
+    ]
