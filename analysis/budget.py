@@ -20,7 +20,7 @@ is no better than the worst of the others.
 """
 
 from collections.abc import Mapping, Sequence
-from math import comb, nan
+from math import nan
 from typing import Any
 
 import numpy as np
@@ -58,9 +58,11 @@ def expected_best(values: Sequence[float]) -> pd.DataFrame:
     """
     ordered = np.sort(np.asarray(values, np.float64))
     count, rows = len(ordered), []
+    ranks = np.arange(count + 1)
+    drawn = np.ones(count + 1)  # C(i, n) / C(N, n) by i, the first for n = 0
     for n in range(1, count + 1):
-        drawn = np.array([comb(i, n) / comb(count, n) for i in range(count + 1)])
-        replaced = (np.arange(count + 1) / count) ** n
+        drawn = drawn * np.maximum(ranks - (n - 1), 0) / (count - (n - 1))
+        replaced = (ranks / count) ** n
         rows.append(
             {
                 "trials": n,
