@@ -93,13 +93,14 @@ def costs_of_variations(
         ["dataset", "method"], sort=False
     ):
         by_label = {cell["x"]: cell for cell in own.to_dict("records")}
+        firsts = log_p.first_equal(own.loc[own["n"] > 0, "trial_id"])
         for label in others:
             known = {"dataset": dataset, "method": method, "variation": label, "metric": LOG_P}
             known |= {"study": plan.study.name, "reference": reference}
             known |= _without_number(by_label[reference], by_label[label])
             estimate = estimates.get((str(dataset), str(method), label))
             if estimate:
-                known |= _number(estimate, log_p.margin, _twin(log_p, own, by_label[label]))
+                known |= _number(estimate, log_p.margin, _twin(firsts, by_label, label))
             found.append(known)
     return pd.DataFrame(found, columns=list(_TYPES), dtype=object).astype(_TYPES)
 
@@ -126,12 +127,13 @@ def _without_number(start: Mapping[Any, Any], end: Mapping[Any, Any]) -> dict[st
     return known | dict.fromkeys(_NUMBERS, 0.0) | {"n": start["n"], "mark": f"{same} {start['x']}"}
 
 
-def _twin(log_p: LogP, cells: pd.DataFrame, cell: Mapping[Any, Any]) -> str:
+def _twin(firsts: Mapping[str, str], by_label: Mapping[Any, Mapping[Any, Any]], label: str) -> str:
     """The mark of a variation with the values of an earlier one; empty without one."""
-    known = cells[cells["n"] > 0]
-    first = log_p.first_equal(known["trial_id"])[cell["trial_id"]]
-    label = known.loc[known["trial_id"] == first, "x"].iloc[0]
-    return f"{SAME_VALUES} {label}" if first != cell["trial_id"] else ""
+    own = by_label[label]["trial_id"]
+    if firsts[own] == own:
+        return ""
+    earlier = (name for name, cell in by_label.items() if cell["trial_id"] == firsts[own])
+    return f"{SAME_VALUES} {next(earlier)}"
 
 
 def _number(cost: Estimate, margin: float, twin: str) -> dict[str, Any]:

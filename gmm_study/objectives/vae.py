@@ -52,10 +52,12 @@ class VariationalBound:
     ) -> dict[str, Tensor]:
         """`bound`, `log_p` and `ess` of each datapoint with K samples, `[R, B]`."""
         terms = self._terms(model, data, streams, model.parameters.views_of(model.parameters.flat))
+        log_weights = terms.log_weights()
+        estimate = log_p(log_weights)
         return {
-            "bound": self._bound(terms),
-            "log_p": log_p(terms.log_weights()),
-            "ess": effective_sample_size(terms.log_weights()),
+            "bound": estimate if self.importance_weighted else self._bound(terms),
+            "log_p": estimate,
+            "ess": effective_sample_size(log_weights),
         }
 
     def _terms(
