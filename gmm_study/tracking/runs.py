@@ -87,10 +87,15 @@ class _Run:
         """Whether MLflow has the complete run; runs from before the tag `kind` are incomplete."""
         return self.state.has_result and KIND in self.tags
 
-    def says(self, account: Account) -> bool:
-        """Whether MLflow already has everything about an ended trial."""
+    def says(self, account: Account, name: str) -> bool:
+        """Whether MLflow already has everything about an ended trial, and all words of its name."""
         known = (self.state, self.tags.get("replicates"), self.tags.get("rest"))
-        return self.has_ended and known == (account.state, account.averaged, account.rest)
+        told = self.has_ended and known == (account.state, account.averaged, account.rest)
+        return told and not self.is_part_of(name)
+
+    def is_part_of(self, name: str) -> bool:
+        """Whether its name lacks words of another one, as of a variant in which more varies."""
+        return set(self.tags[RUN_NAME].split()) < set(name.split())
 
     def metric(self, name: str, value: float, step: int) -> Metric:
         """A value whose timestamp depends only on its step; logged twice, it is stored once."""
@@ -133,14 +138,14 @@ class StudyRuns:
         account = account_of(record, replicates)
         self._scores[config.trial_id] = account.scores(replicates)
         known = self.trials.get(config.trial_id)
-        if account.state.has_result and known and known.parent.says(account):
+        if account.state.has_result and known and known.parent.says(account, label):
             self._list(known.parent, VARIANTS, True)
             return True
         indices = sorted({*range(replicates), *account.ended})
         known = self._runs_of(label, config, indices)
         for index in indices:
             self._sync_replicate(known.replicates[index], index, account)
-        self._sync_parent(known.parent, label, config.trial_id, record, account)
+        self._sync_parent(known.parent, config.trial_id, record, account)
         return account.state.has_result
 
     def conclude(self, places: Sequence[tuple[ReportCell, str]]) -> None:
@@ -215,9 +220,7 @@ class StudyRuns:
             self._move(run, ended.state, tags | facts, metrics)
         run.last_epoch = last_epoch
 
-    def _sync_parent(
-        self, run: _Run, label: str, trial_id: str, record: Record, account: Account
-    ) -> None:
+    def _sync_parent(self, run: _Run, trial_id: str, record: Record, account: Account) -> None:
         metrics: list[Metric] = []
         error = redact(account.error) if account.error else None
         tags = {KIND: TRIAL, "rest": account.rest, "error": error, **account.made_with}
@@ -234,7 +237,8 @@ class StudyRuns:
             ]
             pictures = [name for name in PICTURES if name in artifacts]
             place = _shown(record)
-            note = trial_note(label, trial_id, place, run.run_id, account, pictures)
+            name = run.tags[RUN_NAME]
+            note = trial_note(name, trial_id, place, run.run_id, account, pictures)
             tags |= {"replicates": account.averaged, NOTE: note}
         self._move(run, account.state, tags, metrics)
 
@@ -302,14 +306,23 @@ class StudyRuns:
                 for index in sorted(set(indices) - set(known.replicates)):
                     run_id = known.parent.run_id
                     tags = {"replicate": str(index), PARENT_RUN: run_id, KIND: REPLICATE}
-                    run = self._create_run(f"replicate {index} of {label}", config, tags)
+                    run = self._create_run(_replicate_name(index, label), config, tags)
                     known.replicates[index] = run
             self.trials[config.trial_id] = known
+        self._name(known, label)
         for run in (known.parent, *known.replicates.values()):
             if run.lacks_params:
                 run.params = [Param(name, str(value)) for name, value in config.flat().items()]
                 run.lacks_params = False
         return known
+
+    def _name(self, known: _TrialRuns, label: str) -> None:
+        """Name the runs in full if a variant in which less varies has created them."""
+        names = [(run, _replicate_name(index, label)) for index, run in known.replicates.items()]
+        for run, name in (*names, (known.parent, label)):
+            if run.is_part_of(name):
+                self.client.update_run(run.run_id, name=name)
+                run.tags[RUN_NAME] = name
 
     def _of_trial(self) -> dict[str, str]:
         return {KIND: TRIAL, VARIANTS: as_tag([self.facts.variant_name])}
@@ -386,6 +399,10 @@ def _final_figures(ended: ReplicateResult) -> dict[str, float]:
     }
     counts = {"epochs": ended.epochs, "best_epoch": ended.best_epoch, "seconds": ended.seconds}
     return figures | counts
+
+
+def _replicate_name(index: int, label: str) -> str:
+    return f"replicate {index} of {label}"
 
 
 def _shown(record: Record) -> str:

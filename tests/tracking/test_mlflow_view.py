@@ -8,7 +8,9 @@ import pytest
 from mlflow.tracking import MlflowClient
 
 from gmm_study.tracking.database import _new_database
+from gmm_study.tracking.experiment import NOTE
 from gmm_study.tracking.lists import from_tag
+from gmm_study.tracking.mlflow_internals import RUN_NAME
 from gmm_study.tracking.notes import Facts, ReportCell
 from gmm_study.tracking.runs import StudyRuns
 from gmm_study.training.hyperparameters import Hyperparameters
@@ -277,6 +279,28 @@ def test_a_view_of_a_variant_has_no_trials_of_another(trial):
         runs.sync("label", trial.config, trial.record, 2)
         runs.conclude(cells)
         assert found(asked) == [1, 1]
+
+
+def test_a_run_has_the_fullest_name_that_a_variant_of_the_study_gives_it(trial):
+    def name(label):
+        StudyRuns(FACTS, trial.uri).sync(label, trial.config, trial.record, 1)
+        runs = trial.runs()
+        assert [run.info.run_name for run in runs] == [*map(_name_tag, runs)]
+        note = next(run.data.tags[NOTE] for run in runs if "replicate" not in run.data.tags)
+        return sorted(map(_name_tag, runs)), note.startswith(f"**{label}**")
+
+    trial.train(replicates=1)
+    narrow = (["digits gmm", "replicate 0 of digits gmm"], True)
+    full = (["digits gmm layers=4", "replicate 0 of digits gmm layers=4"], True)
+    assert name("digits gmm") == narrow
+    assert name("digits gmm layers=4") == full
+    assert name("digits gmm") == (full[0], False)
+    trial.client.update_run(trial.runs()[0].info.run_id, name="my best")
+    assert "my best" in name("digits gmm layers=4")[0]
+
+
+def _name_tag(run):
+    return run.data.tags[RUN_NAME]
 
 
 def test_a_list_of_variants_from_before_names_had_ends_is_read_and_written_anew(trial):
