@@ -1,11 +1,14 @@
 """Collapsed replicates: counted, and marked at every mean that includes them."""
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pandas as pd
 
 from analysis.labels import decimals, nats
+from analysis.places import place_of
 from analysis.planned import each_once
+from gmm_study.study.plan import Plan
 
 
 def collapsed_replicates(rows: pd.DataFrame) -> dict[str, int]:
@@ -13,6 +16,18 @@ def collapsed_replicates(rows: pd.DataFrame) -> dict[str, int]:
     once = each_once(rows)
     found = once.loc[once["collapsed"], "trial_id"]
     return {str(trial_id): int(count) for trial_id, count in found.value_counts().items()}
+
+
+def which_collapsed(
+    plan: Plan, collapsed: Mapping[str, int], cells: Iterable[Mapping[Any, Any]]
+) -> str:
+    """`1 of 3 replicates of gmm at depth 5 collapsed`; empty if none of these cells has any."""
+    texts = [
+        f"{collapsed[cell['trial_id']]} of {cell['n']} replicates of {place_of(plan, cell)}"
+        for cell in cells
+        if cell["trial_id"] in collapsed
+    ]
+    return f"{' and '.join(texts)} collapsed" if texts else ""
 
 
 def mark_collapsed(cells: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
@@ -40,7 +55,7 @@ def mark_collapsed_costs(costs: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFram
     marks = []
     for cost in costs.to_dict("records"):
         notes = [
-            f"{collapsed[cost[trial]]} replicates of {cost[name]} collapsed"
+            f"{collapsed[cost[trial]]} of {cost['n']} replicates of {cost[name]} collapsed"
             for name, trial in (("variation", "trial_id"), ("reference", "reference_trial_id"))
             if cost["n"] and cost[trial] in collapsed
         ]

@@ -23,12 +23,13 @@ def is_equivalent(difference: Estimate, margin: float) -> bool:
     return -margin < low and high < margin
 
 
-def in_words(difference: Estimate, margin: float, up: str, down: str) -> str:
+def in_words(difference: Estimate, margin: float, up: str, down: str, collapsed: str = "") -> str:
     """Such as `gains 1.24 ± 0.16 (95% interval 0.9 to 1.6)`, in nats.
 
     `up` and `down` are the verbs for a positive and a negative effect. Without an effect, the words
     say either that there is none beyond the margin, or that it is not resolved and what would be
-    needed. Equal values are named as such.
+    needed, or which replicates have `collapsed`, as their spread says nothing about others. Equal
+    values are named as such.
     """
     if difference.same:
         return "no difference (the same values in every replicate)"
@@ -47,7 +48,8 @@ def in_words(difference: Estimate, margin: float, up: str, down: str) -> str:
     if is_equivalent(difference, margin):
         shown = interval_in_words(difference, places, EQUIVALENCE)
         return f"{text} (no difference beyond the margin of {margin:g}: 90% interval {shown})"
-    shown, needed = interval_in_words(difference, places), what_would_decide(difference, margin)
+    shown = interval_in_words(difference, places)
+    needed = collapsed or what_would_decide(difference, margin)
     return f"{text} (not resolved: 95% interval {shown}; {needed})"
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.collapse import collapsed_replicates
+from analysis.collapse import collapsed_replicates, which_collapsed
 from analysis.cost_sentences import cost_sentences
 from analysis.costs import costs_of_variations, estimates_of_costs
 from analysis.decisions import in_words, which_error
@@ -33,15 +33,17 @@ def verdict(
     if is_continuous(plan):
         return []
     log_p, figures = log_p or LogP(plan, rows), cells[cells["metric"] == LOG_P]
+    collapsed = collapsed_replicates(rows)
     if plan.x == VARIATION:
         costs = costs_of_variations(plan, rows, cells, log_p)
         estimates = estimates_of_costs(plan, log_p, cells)
-        return cost_sentences(costs, estimates, log_p.margin, collapsed_replicates(rows))
+        return cost_sentences(costs, estimates, log_p.margin, collapsed)
     datasets = list(dict.fromkeys(figures["dataset"]))
     sentences = []
     for dataset in datasets:
         own = figures[figures["dataset"] == dataset].to_dict("records")
-        found = _along_axis(plan, log_p, own) if plan.x else _between_methods(log_p, own)
+        answer = _along_axis if plan.x else _between_methods
+        found = answer(plan, log_p, own, collapsed)
         place = f"{dataset}: " if len(datasets) > 1 else ""
         sentences += [f"{place}{_lower(text) if place else text}." for text in found]
     return sentences
@@ -51,7 +53,9 @@ def _lower(text: str) -> str:
     return text[0].lower() + text[1:]
 
 
-def _along_axis(plan: Plan, log_p: LogP, cells: list[dict[Any, Any]]) -> list[str]:
+def _along_axis(
+    plan: Plan, log_p: LogP, cells: list[dict[Any, Any]], collapsed: Mapping[str, int]
+) -> list[str]:
     """What each method gains from one end of the axis to the other, and its best value."""
     axis = axis_label(plan.x or "")
     gains: dict[str, list[str]] = {}
@@ -67,7 +71,8 @@ def _along_axis(plan: Plan, log_p: LogP, cells: list[dict[Any, Any]]) -> list[st
             unknown.append(f"{method}: no verdict {_lower(span)} ({'; '.join(missing)})")
         else:
             differences.append(log_p.difference(last, first))
-            gain = in_words(differences[-1], log_p.margin, "gains", "loses")
+            why = which_collapsed(plan, collapsed, ends)
+            gain = in_words(differences[-1], log_p.margin, "gains", "loses", why)
             gains.setdefault(span, []).append(f"{method} {gain}")
             best += _best_value(plan, own)
     remark = which_error(differences)
@@ -105,15 +110,18 @@ def _best_value(plan: Plan, cells: Sequence[Mapping[Any, Any]]) -> list[str]:
     return [f"{best['method']} {value_label(best['x'])}"]
 
 
-def _between_methods(log_p: LogP, cells: list[dict[Any, Any]]) -> list[str]:
+def _between_methods(
+    plan: Plan, log_p: LogP, cells: list[dict[Any, Any]], collapsed: Mapping[str, int]
+) -> list[str]:
     known = sorted((cell for cell in cells if cell["n"]), key=lambda cell: -cell["mean"])
     if len(known) < 2:
         return _no_comparison(known, [cell for cell in cells if not cell["n"]])
     differences = log_p.below_best(known)
-    leads = [
-        f"over {cell['method']} {in_words(lead, log_p.margin, 'it gains', 'it loses')}"
-        for cell, lead in zip(known[1:], differences, strict=True)
-    ]
+    leads = []
+    for cell, lead in zip(known[1:], differences, strict=True):
+        why = which_collapsed(plan, collapsed, (known[0], cell))
+        shown = in_words(lead, log_p.margin, "it gains", "it loses", why)
+        leads.append(f"over {cell['method']} {shown}")
     listed = "; ".join(filter(None, (*leads, which_error(differences))))
     return [f"{known[0]['method']} has the highest test log p, in nats: {listed}"]
 

@@ -215,7 +215,7 @@ def test_a_cost_of_a_variation_that_collapsed_says_so(lab):
         ]
         write(lab, trial.config, figures, [Ending.CONVERGED] * 3)
     found = find(plan, lab.store)
-    assert found.costs["mark"].tolist() == ["3 replicates of no baseline collapsed"]
+    assert found.costs["mark"].tolist() == ["3 of 3 replicates of no baseline collapsed"]
     assert "gmm with no baseline (3 of 3)" in found.conditions[0]
 
 
@@ -247,6 +247,32 @@ def test_a_variation_of_which_some_replicates_collapsed_has_their_number_and_non
     (sentence,) = find(plan, lab.store).sentences
     assert "not resolved: zero +2.5 ± 2.7 (-9.0 to 14.1; 1 of 3 collapsed)" in sentence
     assert "seeds would decide" not in sentence
+
+
+def test_a_collapsed_end_of_an_axis_is_named_in_place_of_a_number_of_seeds(conditions, lab):
+    def of_replicate(depth, number):
+        collapsed = depth == 2 and number == 1
+        return Ending.CONVERGED, {"test/log_p": -25.2, "collapsed": True} if collapsed else {}
+
+    plan, _ = conditions(of_replicate)
+    (sentence,) = find(plan, lab.store).sentences
+    assert "not resolved: 95% interval" in sentence
+    assert "; 1 of 3 replicates of gmm at depth 2 collapsed)" in sentence
+    assert "would decide" not in sentence
+
+
+def test_a_collapsed_method_is_named_in_place_of_a_number_of_seeds(lab):
+    plan = lab.plan(methods=["gmm", "rws"])
+    for trial in plan.trials:
+        rws = trial.config.hyperparameters.method == "rws"
+        values = (-20.1, -28.0, -19.9) if rws else (-20.0, -20.1, -20.3)
+        figures = [
+            SETTLED | {"test/log_p": value, "collapsed": value < -25 and rws} for value in values
+        ]
+        write(lab, trial.config, figures, [Ending.CONVERGED] * 3)
+    (sentence,) = find(plan, lab.store).sentences
+    assert "not resolved: 95% interval" in sentence
+    assert "; 1 of 3 replicates of rws collapsed)" in sentence
 
 
 @pytest.mark.parametrize(
