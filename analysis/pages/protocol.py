@@ -66,6 +66,7 @@ def protocol(found: Findings) -> dict[str, str]:
         **{f"for {method}": _settings(study.per_method[method]) for method in study.per_method},
         f"from the preset {study.preset}": _unset(plan, from_preset=True),
         "at their defaults": _unset(plan, from_preset=False),
+        "all durations": f"{study.longer} times those given here" if study.longer > 1 else "",
         "samples for selection": _selection_samples(study),
         "samples for 2 log Z": _z_samples(study),
         "replicates per trial": str(study.replicates),

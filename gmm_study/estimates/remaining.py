@@ -84,7 +84,7 @@ def estimate(
         standing = standings.get(trial.config.trial_id, Standing())
         data, unit = datasets[trial.config.dataset_sha256], pace.of(trial.config)
         expected = settings.total_epochs * fractions.get(settings.method, 1.0)
-        end = study.scheduler.expected_epochs(expected)
+        end = study.prolonged_scheduler.expected_epochs(expected)
         start = standing.epoch or begins_at(trial.config, index)
         training = unit * training_work(settings, data, start, end)
         if settings.max_seconds is not None:

@@ -206,7 +206,7 @@ def _sampler(cell: Cell) -> optuna.samplers.BaseSampler:
 
 
 def _pruner(cell: Cell) -> optuna.pruners.BasePruner:
-    scheduler = cell.study.scheduler
+    scheduler = cell.study.prolonged_scheduler
     if isinstance(scheduler, AshaScheduler):
         return optuna.pruners.SuccessiveHalvingPruner(
             min_resource=scheduler.grace_epochs, reduction_factor=scheduler.reduction_factor

@@ -73,7 +73,7 @@ class Searches:
 
     def milestones(self, trial: PlannedTrial) -> list[int]:
         """The epochs at which a trial must report and may be stopped."""
-        scheduler = self.study.scheduler
+        scheduler = self.study.prolonged_scheduler
         if not isinstance(scheduler, Scheduler):
             return []
         return scheduler.milestones(trial.config.hyperparameters.total_epochs)

@@ -53,15 +53,15 @@ def load_study(
             document, content = document_small, content_small
     elif small:
         raise InputError(f"{path}: small: the study has no small variant; add a section small")
-    fixed: list[str] = []
+    overridden: list[str] = []
     if overrides:
         with _faults_at(f"{path}: "):
             parsed = [parse_override(text) for text in overrides]
             document = with_overrides(document, parsed)
         with _faults_at(f"{path} with {', '.join(overrides)}: "):
             content = StudyFile.model_validate(document)
-            fixed += filter(None, (overridden_setting(key) for key, _ in parsed))
-            for setting in fixed:
+            overridden += filter(None, (overridden_setting(key) for key, _ in parsed))
+            for setting in overridden:
                 content.refuse_unread("", setting)
     return Study.model_construct(
         name=path.stem,
@@ -69,8 +69,8 @@ def load_study(
         arguments=_arguments(name_or_path, overrides, small),
         folder=str(Path.cwd()),
         file=str(path.absolute()),
-        notes=notes_on(content, fixed, small),
-        **{**dict(content), "scheduler": content.scheduler.prolonged(content.longer)},
+        notes=notes_on(content, overridden, small),
+        **dict(content),
     )
 
 

@@ -17,7 +17,7 @@ from typing import Any
 from gmm_study.study.axis import Axis
 from gmm_study.study.schema import VARIATION, Study
 from gmm_study.study.strategies import DrawnSearch, Scheduler
-from gmm_study.training.hyperparameters import Hyperparameters
+from gmm_study.training.hyperparameters import Hyperparameters, durations
 from gmm_study.trials.config import TrialConfig
 
 ALMOST_ONE = 1 - 2**-53
@@ -100,7 +100,9 @@ class Cell:
         everywhere = {**self.axes, **axes}
         hyperparameters = self.study.hyperparameters(self.method, everywhere)
         config = TrialConfig(hyperparameters, self.dataset, self.dataset_sha256)
-        return PlannedTrial(config, _axes_read(hyperparameters, everywhere), self.key)
+        return PlannedTrial(
+            config, _axes_trained(self.study, hyperparameters, everywhere), self.key
+        )
 
 
 Proposals = Callable[[Cell], Sequence[Mapping[str, Any]]]
@@ -206,7 +208,7 @@ class _Expansion:
         for axes in self._draws(method, checksum, grid, key):
             hyperparameters = self.study.hyperparameters(method, axes)
             config = TrialConfig(hyperparameters, dataset, checksum)
-            trial = PlannedTrial(config, _axes_read(hyperparameters, axes), key)
+            trial = PlannedTrial(config, _axes_trained(self.study, hyperparameters, axes), key)
             self.trials.setdefault(config.trial_id, trial)
             self.places.setdefault((config.trial_id, repr(trial.axes)), trial)
 
@@ -255,6 +257,15 @@ def _axes_read(configuration: Hyperparameters, axes: Mapping[str, Any]) -> dict[
         for name, value in axes.items()
         if name.partition(".")[0] in names or name == VARIATION
     }
+
+
+def _axes_trained(
+    study: Study, configuration: Hyperparameters, axes: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The axes that a trial uses, with its own durations: `longer` times those of the study."""
+    read = _axes_read(configuration, axes)
+    changed = read.keys() & durations() if study.longer > 1 else ()
+    return read | {name: getattr(configuration, name) for name in changed}
 
 
 def _grid_cells(study: Study) -> Iterator[dict[str, Any]]:

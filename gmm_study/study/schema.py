@@ -259,6 +259,11 @@ class StudyFile(Section):
             settings[head] = {**settings.get(head, {}), part: value} if part else value
         return Hyperparameters.from_mapping(settings).prolonged(self.longer)
 
+    @property
+    def prolonged_scheduler(self) -> SchedulerChoice:
+        """The scheduler of trainings that are `longer` times as long."""
+        return self.scheduler.prolonged(self.longer)
+
     def refuse_unread(
         self, section: str, name: str, variation: str | None = None, method: str | None = None
     ) -> None:

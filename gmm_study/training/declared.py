@@ -126,7 +126,7 @@ class Declared:
         group="Objective",
         at_least=0,
         by_stage=True,
-        duration=True,
+        duration_from=0,
         in_identity_at_default=False,
     )
     q_baseline: str = setting(
@@ -169,7 +169,7 @@ class Declared:
         at_least=0,
         in_identity_at_default=False,
         by_stage=True,
-        duration=True,
+        duration_from=0,
     )
     hold_epochs: int = setting(
         0,
@@ -179,7 +179,7 @@ class Declared:
         read_by={"schedule": (*ENDS_AT_A_RATE, "step")},
         in_identity_at_default=False,
         by_stage=True,
-        duration=True,
+        duration_from=0,
     )
     final_learning_rate: float = setting(
         1e-5,
@@ -198,7 +198,7 @@ class Declared:
         read_by={"schedule": ("step",)},
         in_identity_at_default=False,
         by_stage=True,
-        duration=True,
+        duration_from=0,
     )
     step_factor: float = setting(
         0.1,
@@ -238,7 +238,7 @@ class Declared:
         group="Training",
         at_least=1,
         by_stage=True,
-        duration=True,
+        duration_from=0,
     )
     patience: int = setting(
         10,
@@ -246,7 +246,7 @@ class Declared:
         group="Training",
         at_least=1,
         by_stage=True,
-        duration=True,
+        duration_from=0,
     )
     parameter_average: str = setting(
         "none",
@@ -275,7 +275,7 @@ class Declared:
         read_by={"parameter_average": ("uniform",)},
         in_identity_at_default=False,
         by_stage=True,
-        duration=True,
+        duration_from=1,
     )
     stages: tuple[Stage, ...] = setting(
         (),
@@ -306,7 +306,7 @@ class Declared:
         group="Training",
         above=0,
         in_identity_at_default=False,
-        duration=True,
+        duration_from=0,
     )
     validate_every: int = setting(
         1,

@@ -123,13 +123,12 @@ class Hyperparameters(Declared):
         """The same training with all its durations, in every stage, `factor` times as long."""
         if factor == 1:
             return self
-        of_all = {name: getattr(self, name) for name in _durations()}
-        longer = {name: value * factor for name, value in of_all.items() if value is not None}
         stages = tuple(
-            tuple((name, value * factor if name in longer else value) for name, value in stage)
+            tuple((name, _prolonged(name, value, factor)) for name, value in stage)
             for stage in self.stages
         )
-        return replace(self, stages=stages, **longer)
+        of_all = {name: _prolonged(name, getattr(self, name), factor) for name in durations()}
+        return replace(self, stages=stages, **of_all)
 
     @property
     def declaration(self) -> Method:
@@ -195,8 +194,15 @@ def _specs() -> dict[str, Field[Any]]:
 
 
 @cache
-def _durations() -> tuple[str, ...]:
-    return tuple(spec.name for spec in _specs().values() if spec.metadata["duration"])
+def durations() -> dict[str, int]:
+    """The settings of which a longer training has more, with the value that means no time."""
+    starts = {spec.name: spec.metadata["duration_from"] for spec in _specs().values()}
+    return {name: start for name, start in starts.items() if start is not None}
+
+
+def _prolonged(name: str, value: Any, factor: int) -> Any:
+    start = durations().get(name)
+    return value if start is None or value is None else start + (value - start) * factor
 
 
 @cache

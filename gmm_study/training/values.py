@@ -23,14 +23,15 @@ def setting(
     read_by: Mapping[str, tuple[str, ...]] | None = None,
     in_identity_at_default: bool = True,
     by_stage: bool = False,
-    duration: bool = False,
+    duration_from: int | None = None,
 ) -> Any:
     """A field of `Hyperparameters` with its help and its allowed values.
 
     `read_by` names another setting and those of its values for which this one has an effect. Use
     `in_identity_at_default=False` for a setting that is added to a released version: it is left out
     of a trial's id at its default, so that the ids of older records stay the same. `by_stage` says
-    that a stage of a training may change it, `duration` that a longer training has more of it.
+    that a stage of a training may change it. `duration_from` says that a longer training has more
+    of it, and which value means no time: 0 of a number of epochs, 1 of the number of an epoch.
     """
     facts = {
         "help": help,
@@ -42,7 +43,7 @@ def setting(
         "read_by": read_by or {},
         "in_identity_at_default": in_identity_at_default,
         "by_stage": by_stage,
-        "duration": duration,
+        "duration_from": duration_from,
     }
     return field(default=default, metadata=facts)
 

@@ -211,3 +211,15 @@ def test_a_report_of_a_search_that_goes_on_says_how_many_trials_are_to_come(lab,
     assert facts["search"] == "tpe, 5 trials in every cell of the grid, seed 0"
     assert facts["scheduler"] == "asha (grace_epochs 4, reduction_factor 3)"
     assert "provisional: more trials are to be proposed" in markdown(found.tables[0])
+
+
+def test_a_report_of_a_longer_training_shows_the_durations_that_were_trained(lab, figures):
+    plan = lab.plan(space={"patience": {"grid": [10, 20]}}, fixed={"max_epochs": 60}, longer=5)
+    for trial in plan.trials:
+        lab.write(trial.config, *[figures(-21.0, -20.0)] * 3)
+    found = find(plan, lab.store)
+    assert sorted(set(found.cells["x"])) == [50, 100]
+    assert "From patience 50 to 100" in found.sentences[0]
+    facts = protocol(found)
+    assert (facts["patience"], facts["fixed"]) == ("10, 20", "max_epochs 60")
+    assert facts["all durations"] == "5 times those given here"

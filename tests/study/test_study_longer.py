@@ -5,7 +5,7 @@ from dataclasses import fields
 import pytest
 
 from gmm_study.study import make_plan
-from gmm_study.training.hyperparameters import Hyperparameters
+from gmm_study.training.hyperparameters import Hyperparameters, durations
 
 CHECKSUMS = {"digits": "d" * 64}
 STUDY = """
@@ -46,13 +46,44 @@ def test_defaults_are_longer_too_and_the_settings_of_every_stage(load):
 
 
 def test_a_longer_training_has_all_that_is_counted_in_epochs_or_seconds(load):
-    durations = {spec.name for spec in fields(Hyperparameters) if spec.metadata["duration"]}
     counted = {
         spec.name
         for spec in fields(Hyperparameters)
         if spec.name.endswith(("_epochs", "_epoch", "_seconds"))
     }
-    assert durations == counted | {"patience"}
+    assert durations().keys() == counted | {"patience"}
+
+
+@pytest.mark.parametrize(("first", "then"), [(1, 1), (2, 6), (11, 51)])
+def test_an_average_leaves_out_longer_times_the_epochs_before_its_first(first, then):
+    averaged = Hyperparameters(parameter_average="uniform", average_from_epoch=first)
+    assert averaged.prolonged(5).average_from_epoch == then
+
+
+def test_an_axis_over_a_duration_has_the_values_that_were_trained(load):
+    text = """
+fixed: {max_epochs: 60}
+space: {patience: {grid: [10, 20]}}
+longer: 5
+"""
+    plan = plan_of(load(text))
+    assert [trial.axes for trial in plan.trials] == [{"patience": 50}] * 3 + [{"patience": 100}] * 3
+    for trial in plan.trials:
+        assert trial.config.hyperparameters.patience == trial.axes["patience"]
+
+
+@pytest.mark.parametrize("kind", ["random", "tpe"])
+def test_a_search_over_a_duration_proposes_what_the_study_gives_and_trains_longer(load, kind):
+    text = f"""
+space: {{patience: {{choice: [10, 20]}}}}
+search: {{kind: {kind}, trials: 2}}
+"""
+    plan = plan_of(load(text, "longer=3"))
+    trials = [*plan.trials, *plan.stand_ins()]
+    assert trials
+    for trial in trials:
+        assert trial.axes["patience"] in (30, 60)
+        assert trial.config.hyperparameters.patience == trial.axes["patience"]
 
 
 def test_the_scheduler_waits_longer_and_a_longer_search_starts_anew(load):
@@ -63,7 +94,7 @@ scheduler: {kind: asha, grace_epochs: 6, reduction_factor: 3}
 """
     study, longer = load(text), load(text, "longer=2")
     assert study.scheduler.milestones(60) == [6, 18, 54]
-    assert longer.scheduler.milestones(120) == [12, 36, 108]
+    assert longer.prolonged_scheduler.milestones(120) == [12, 36, 108]
     assert not plan_of(study).cells.keys() & plan_of(longer).cells.keys()
     without = text.replace("asha, grace_epochs: 6, reduction_factor: 3", "none")
     assert not plan_of(load(without)).cells.keys() & plan_of(load(without, "longer=2")).cells.keys()
