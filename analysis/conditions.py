@@ -144,7 +144,8 @@ def _collapsed(plan: Plan, behind: pd.DataFrame, shown: pd.DataFrame) -> list[st
 
 def _too_short(behind: pd.DataFrame) -> list[str]:
     """How many ended without convergence before enough epochs were validated for a slope."""
-    short = int((_without_rise(behind) & behind["ending"].notna()).sum())
+    unconverged = behind["ending"].notna() & behind["ending"].ne(Ending.CONVERGED)
+    short = int((unconverged & _numbers(behind, RISE).isna()).sum())
     if not short:
         return []
     return [
@@ -153,18 +154,12 @@ def _too_short(behind: pd.DataFrame) -> list[str]:
     ]
 
 
-def _without_rise(behind: pd.DataFrame) -> pd.Series:
-    """Which did not converge, as far as is known, and have no slope of the end of the training."""
-    may_rise = behind["ending"].ne(Ending.CONVERGED).fillna(True).astype(bool)
-    return may_rise & _numbers(behind, RISE).isna()
-
-
 def _unknown(behind: pd.DataFrame, chosen: bool) -> list[str]:
     """How many replicates cannot be judged, and which facts are missing."""
     old = behind["ending"].isna()
     missing = {
         "why training ended and whether it collapsed": old,
-        "whether it was still rising": old & _without_rise(behind),
+        "whether it was still rising": old & _numbers(behind, RISE).isna(),
         "how much log p gains with K": _numbers(behind, GAP).isna(),
     }
     if chosen:

@@ -384,3 +384,13 @@ def test_sizes_have_two_digits_and_no_exponent():
     assert size_range([0.00421, 0.0149]) == "0.0042 to 0.015"
     assert size_range([0.3, 0.3]) == "0.30"
     assert size_range([1234.5, 12.0]) == "12 to 1,234"
+def test_an_old_record_with_a_slope_lacks_that_slope_in_no_sentence(lab):
+    plan = lab.plan(space=DEPTHS, fixed=SIZES)
+    for trial in plan.trials:
+        lab.write(trial.config, *[SETTLED | {"test/log_p": -20.0}] * 3)
+    assert list(find(plan, lab.store).conditions) == [
+        "6 of 6 replicates cannot be judged in full, as their records lack facts: why training "
+        "ended and whether it collapsed."
+    ]
+
+
