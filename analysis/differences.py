@@ -89,10 +89,15 @@ class LogP:
         return self._from_first([cell["trial_id"] for cell in cells], "pairs")
 
     def first_equal(self, trials: Iterable[str]) -> dict[str, str]:
-        """For each trial the first one with the same values in every replicate, mostly itself."""
+        """For each trial the first one with the same values in every replicate, mostly itself.
+
+        A trial without values of datapoints can be equal to several that differ in them; it counts
+        as the first of these.
+        """
         found: dict[str, str] = {}
         for trial in dict.fromkeys(trials):
-            earlier = (other for other in set(found.values()) if self._are_equal(other, trial))
+            firsts = dict.fromkeys(found.values())
+            earlier = (other for other in firsts if self._are_equal(other, trial))
             found[trial] = next(earlier, trial)
         return found
 
@@ -103,12 +108,13 @@ class LogP:
         no further comparison.
         """
         first, equals = trials[0], self.first_equal(trials)
-        others = [trial for trial in dict.fromkeys(equals.values()) if trial != first]
+        distinct = dict.fromkeys(equals[trial] for trial in trials[1:])
+        others = [trial for trial in distinct if trial != first]
         family = Family(kind, len(others) + (kind == "pairs"))
         paired = [trial for trial in (first, *others) if self._share_seeds(first, trial)]
         means = {trial: self.of(trial) for trial in paired}
         pool = pool_of(means)
-        found = {first: self._difference((first, first), ONE)}
+        found = {first: self._difference((first, first), ONE)} if first in distinct else {}
         for other in others:
             if other in means:
                 both = self._both(first, other)

@@ -169,6 +169,20 @@ def test_methods_with_the_same_values_count_once_and_have_no_error(study_of):
     assert swapped.over_data > 0
 
 
+@pytest.mark.parametrize("start", range(3))
+def test_a_trial_that_equals_several_which_differ_counts_as_the_first_of_them(study_of, start):
+    shared = hard()
+    arrays = [np.stack([np.roll(shared, step)] * 3) for step in range(4)]
+    labels = {"authors": {}} | {f"rate {i}": {"learning_rate": 1e-4 * i} for i in range(1, 4)}
+    plan, rows, values = study_of(arrays, variations=labels)
+    rows["test/log_p"] = -20.0
+    *known, unknown = (trial.config.trial_id for trial in plan.trials)
+    values.of[unknown].clear()
+    in_order = [*known[start:], *known[:start]]
+    firsts = LogP(plan, rows, values).first_equal([*in_order, unknown])
+    assert firsts == {trial: trial for trial in known} | {unknown: in_order[0]}
+
+
 def test_one_replicate_has_an_error_over_data_and_the_answer_says_which(study_of):
     arrays = [near(hard() + 0.5, seed=1)[:1], near(hard(), seed=2)[:1]]
     plan, rows, values = study_of(arrays, methods=["gmm", "rws"], replicates=1)
