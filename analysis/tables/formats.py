@@ -114,7 +114,7 @@ def _latex_entry(table: Table, entry: Entry | None) -> str:
     text = number(entry, table.places)
     if isfinite(entry.mean) or text[0] in "+-[":
         mathematics = text.replace("±", r"\pm").replace("n/a", r"\mathrm{n/a}")
-        mathematics = re.sub(r"e\+0*(\d+)", r" \\times 10^{\1}", mathematics)
+        mathematics = _with_powers(mathematics)
         mathematics = rf"\mathbf{{{mathematics}}}" if entry.best else mathematics
         raised = r"^{\approx}" if entry.equivalent else ""
         text = f"${mathematics}{raised}$"
@@ -122,6 +122,11 @@ def _latex_entry(table: Table, entry: Entry | None) -> str:
         text = _latex(text)
     letter = table.letter(entry)
     return text + (_raised(letter) if letter else "")
+
+
+def _with_powers(mathematics: str) -> str:
+    """Mathematics in which the exponents of huge numbers (`nats`) are powers of ten."""
+    return re.sub(r"e\+0*(\d+)", r" \\times 10^{\1}", mathematics)
 
 
 def _raised(letter: str) -> str:
@@ -152,6 +157,7 @@ _LATEX = str.maketrans(
 
 def _latex(text: str) -> str:
     text = text.translate(_LATEX).replace("$\\surd$n", r"$\sqrt{n}$")
+    text = re.sub(r"[+-]?\b\d\.\de\+\d+\b", lambda huge: f"${_with_powers(huge[0])}$", text)
     text = re.sub(r"\blog p(\u0303?)(\(x\))?", _latex_log_p, text)
     return re.sub(r"\b([nK]) ([=-]) (\d+(?:,\d{3})*)", _latex_count, text)
 

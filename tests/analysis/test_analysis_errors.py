@@ -247,3 +247,14 @@ def test_an_error_that_is_smaller_than_its_digits_is_no_other_sign_in_latex(stud
     plan, rows, values = study_of([array])
     cells = summarise(plan, rows, log_p=LogP(plan, rows, values))
     assert "& $<$0.01 &" in latex(lay_out_errors(plan, cells))
+
+
+def test_huge_numbers_have_powers_of_ten_in_latex_with_and_without_a_sign(study_of):
+    plan, rows, values = study_of([near(hard(1e8)), near(hard())], methods=["gmm", "rws"])
+    cells = summarise(plan, rows, log_p=LogP(plan, rows, values))
+    (table,) = lay_out_errors(plan, cells)
+    text = latex([table])
+    gmm = dict(zip(table.columns, table.rows[0][1], strict=True))
+    size, power = gmm["over data"].text.split("e+0")
+    assert rf"& ${size} \times 10^{{{power}}}$ &" in text
+    assert "e+0" not in text
