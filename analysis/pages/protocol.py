@@ -9,7 +9,7 @@ import pandas as pd
 from analysis.findings import Findings
 from analysis.frames import Records
 from analysis.labels import axis_label, plain, value_label
-from analysis.pages.remarks import kept_parameters
+from analysis.places import listed, place_of
 from analysis.planned import each_once
 from gmm_study.phrases import plural
 from gmm_study.study.axis import Axis
@@ -70,7 +70,9 @@ def protocol(found: Findings) -> dict[str, str]:
         "samples for selection": _selection_samples(study),
         "samples for 2 log Z": _z_samples(study),
         "replicates per trial": str(study.replicates),
-        "parameters kept, the better ones by validation": kept_parameters(plan, found.rows),
+        "parameters kept in all trials, the better ones by validation": _kept_parameters(
+            plan, found.rows
+        ),
         "search": _search(study),
         "scheduler": _scheduler(study),
         "still to come": unproposed(plan),
@@ -127,6 +129,21 @@ def failures(found: Findings) -> list[Failure]:
         for trial_id, count in diverged.items()
         if trial_id not in reasons
     ]
+
+
+def _kept_parameters(plan: Plan, rows: pd.DataFrame) -> str:
+    """`gmm averaged 2, raw 1`, counted over all trials; empty where no average was validated."""
+    known = rows[rows["kept"].notna()]
+    counts: dict[str, Counter[str]] = {}
+    for row in known.to_dict("records"):
+        counts.setdefault(place_of(plan, row), Counter())[row["kept"]] += 1
+    return listed(
+        [
+            f"{place} {', '.join(f'{kept} {count}' for kept, count in sorted(own.items()))}"
+            for place, own in counts.items()
+        ],
+        "; ",
+    )
 
 
 def _unset(plan: Plan, from_preset: bool) -> str:

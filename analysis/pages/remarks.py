@@ -1,6 +1,5 @@
 """Remarks on the results of a study that follow from its numbers."""
 
-from collections import Counter
 from typing import Any
 
 import pandas as pd
@@ -8,7 +7,7 @@ import pandas as pd
 from analysis.curves import stopped_early
 from analysis.findings import Findings
 from analysis.labels import BOUND, LOG_P, value_label
-from analysis.places import listed, place_of
+from analysis.places import listed
 from gmm_study.study.plan import Plan
 from gmm_study.study.schema import VARIATION
 from gmm_study.training.state import TrialState
@@ -33,21 +32,6 @@ def remarks(found: Findings) -> list[str]:
         for head, found in heads
         if any(found)
     ]
-
-
-def kept_parameters(plan: Plan, rows: pd.DataFrame) -> str:
-    """`gmm averaged 2, raw 1`: how often either was kept; empty where no average was validated."""
-    known = rows[rows["kept"].notna()]
-    counts: dict[str, Counter[str]] = {}
-    for row in known.to_dict("records"):
-        counts.setdefault(place_of(plan, row), Counter())[row["kept"]] += 1
-    return listed(
-        [
-            f"{place} {', '.join(f'{kept} {count}' for kept, count in sorted(own.items()))}"
-            for place, own in counts.items()
-        ],
-        "; ",
-    )
 
 
 def _at_two_k(place: str, log_p: dict[Any, Any], bound: dict[Any, Any]) -> str:

@@ -31,6 +31,7 @@ SETTLED = {
     "test/ess": 0.31,
 }
 """The figures of a replicate that needs no condition, apart from log p."""
+KEPT = "parameters kept in all trials, the better ones by validation"
 
 
 @pytest.fixture
@@ -141,9 +142,21 @@ def test_the_parameters_that_were_kept_are_counted_where_an_average_was_validate
         kept = [None] * 3 if trial.axes["variation"] == "raw" else ["averaged", "averaged", "raw"]
         write(lab, trial.config, figures, [Ending.CONVERGED] * 3, kept=kept)
     facts = protocol(find(plan, lab.store))
-    assert facts["parameters kept, the better ones by validation"] == (
-        "gmm with aver averaged 2, raw 1"
-    )
+    assert facts[KEPT] == "gmm with aver averaged 2, raw 1"
+
+
+def test_the_parameters_that_were_kept_are_counted_over_all_trials_of_a_search(lab):
+    space = {"learning_rate": {"grid": [1e-3, 2e-3]}, "batch_size": {"grid": [50]}}
+    average = {"parameter_average": "uniform"}
+    plan = lab.plan(space=space, fixed=average, report={"x": "batch_size"})
+    for trial in plan.trials:
+        chosen = trial.axes["learning_rate"] == 1e-3
+        valid = {"valid/log_p": -20.0 - (not chosen), "test/log_p": -20.0}
+        kept = ["averaged"] * 3 if chosen else ["raw"] * 3
+        write(lab, trial.config, [SETTLED | valid] * 3, [Ending.CONVERGED] * 3, kept=kept)
+    found = find(plan, lab.store)
+    assert len(found.cells["trial_id"].unique()) == 1
+    assert protocol(found)[KEPT] == "gmm at batch size 50 averaged 3, raw 3"
 
 
 @pytest.mark.parametrize(
