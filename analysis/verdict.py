@@ -28,7 +28,8 @@ def verdict(
     values of datapoints. A difference is ± its standard error over seeds and test data
     (`LogP.difference`), and `in_words` says what it shows. If an end of the axis is incomplete,
     there is no number. Along an axis sampled from a continuous range there is no verdict, since its
-    ends are random. Variations are compared with the first one.
+    ends are random. Variations are compared with the first one. Methods are not compared on a data
+    set on which no trial has ended.
     """
     if is_continuous(plan):
         return []
@@ -42,6 +43,8 @@ def verdict(
     sentences = []
     for dataset in datasets:
         own = figures[figures["dataset"] == dataset].to_dict("records")
+        if not plan.x and _is_awaited(rows[rows["dataset"] == dataset]):
+            continue
         answer = _along_axis if plan.x else _between_methods
         found = answer(plan, log_p, own, collapsed)
         place = f"{dataset}: " if len(datasets) > 1 else ""
@@ -50,6 +53,12 @@ def verdict(
 
 
 def _lower(text: str) -> str:
+def _is_awaited(rows: pd.DataFrame) -> bool:
+    """Whether there are trials and each of them is pending or running."""
+    states = [TrialState(state) for state in rows["state"].unique()]
+    return bool(states) and not any(state.is_over for state in states)
+
+
     return text[0].lower() + text[1:]
 
 
@@ -127,8 +136,8 @@ def _between_methods(
 
 
 def _no_comparison(known: list[dict[Any, Any]], lacking: list[dict[Any, Any]]) -> list[str]:
-    """Why methods cannot be compared; nothing before any has ended, or if there is only one."""
-    if all(cell["mark"] == TrialState.PENDING for cell in (*known, *lacking)) or not lacking:
+    """Why methods cannot be compared; nothing if there is only one and it has figures."""
+    if not lacking:
         return []
     only = [f"only {cell['method']} has figures" for cell in known]
     why = [f"{cell['method']}: {cell['mark']}" for cell in lacking]

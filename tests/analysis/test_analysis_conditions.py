@@ -11,7 +11,7 @@ from analysis import find, write_index
 from analysis.pages.protocol import protocol
 from analysis.places import size_range
 from analysis.tables.formats import latex, markdown
-from gmm_study.training.state import Ending
+from gmm_study.training.state import Ending, TrialState
 from tests.trials.results import result_of
 
 DEPTHS = {"layers.depth": {"grid": [1, 2]}}
@@ -297,7 +297,6 @@ def test_a_collapsed_method_is_named_in_place_of_a_number_of_seeds(lab):
 )
 def test_an_answer_without_two_methods_to_compare_says_why(lab, finished, sentence):
     plan = lab.plan(methods=["gmm", "rws"])
-    assert find(plan, lab.store).sentences == ()
     for trial in plan.trials:
         known = trial.config.hyperparameters.method in finished
         lab.write(trial.config, *[SETTLED | {"test/log_p": -20.0} if known else None] * 3)
@@ -357,6 +356,18 @@ def test_the_interval_of_the_bias_of_every_cell_is_in_the_table_for_programs(con
 
 def test_old_records_are_reported_with_the_facts_that_they_lack(lab, figures):
     plan = lab.plan(space=DEPTHS, fixed=SIZES)
+def test_methods_are_not_compared_before_a_trial_has_ended(lab):
+    plan = lab.plan(methods=["gmm", "rws"])
+    assert find(plan, lab.store).sentences == ()
+    gmm, rws = (lab.store.record(trial.config.trial_id) for trial in plan.trials)
+    gmm.write_config(plan.trials[0].config)
+    gmm.write_status(TrialState.RUNNING, epoch=3)
+    assert find(plan, lab.store).sentences == ()
+    rws.write_config(plan.trials[1].config)
+    rws.write_status(TrialState.FAILED, error="out of memory")
+    assert find(plan, lab.store).sentences == ("No verdict: gmm: running; rws: failed.",)
+
+
     for trial in plan.trials:
         lab.write(trial.config, *[figures(-21.0, -20.0)] * 3)
     assert list(find(plan, lab.store).conditions) == [
