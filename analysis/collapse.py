@@ -6,9 +6,8 @@ from typing import Any
 import pandas as pd
 
 from analysis.labels import decimals, nats
-from analysis.places import place_of
+from analysis.places import counted
 from analysis.planned import each_once
-from gmm_study.study.plan import Plan
 
 
 def collapsed_replicates(rows: pd.DataFrame) -> dict[str, int]:
@@ -18,14 +17,16 @@ def collapsed_replicates(rows: pd.DataFrame) -> dict[str, int]:
     return {str(trial_id): int(count) for trial_id, count in found.value_counts().items()}
 
 
-def which_collapsed(
-    plan: Plan, collapsed: Mapping[str, int], cells: Iterable[Mapping[Any, Any]]
-) -> str:
-    """`1 of 3 replicates of gmm at depth 5 collapsed`; empty if none of these cells has any."""
+def which_collapsed(collapsed: Mapping[str, int], trials: Iterable[tuple[str, str, int]]) -> str:
+    """`1 of 3 replicates of gmm at depth 5 collapsed`; empty if none of these trials has any.
+
+    `collapsed` are the numbers of `collapsed_replicates`, `trials` the name, the id and the number
+    of replicates of each trial.
+    """
     texts = [
-        f"{collapsed[cell['trial_id']]} of {cell['n']} replicates of {place_of(plan, cell)}"
-        for cell in cells
-        if cell["trial_id"] in collapsed
+        f"{counted(collapsed[trial_id], n, 'replicate')} of {name}"
+        for name, trial_id, n in trials
+        if trial_id in collapsed
     ]
     return f"{' and '.join(texts)} collapsed" if texts else ""
 
@@ -54,12 +55,9 @@ def mark_collapsed_costs(costs: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFram
     collapsed = collapsed_replicates(rows)
     marks = []
     for cost in costs.to_dict("records"):
-        notes = [
-            f"{collapsed[cost[trial]]} of {cost['n']} replicates of {cost[name]} collapsed"
-            for name, trial in (("variation", "trial_id"), ("reference", "reference_trial_id"))
-            if cost["n"] and cost[trial] in collapsed
-        ]
-        marks.append(_joined(cost["mark"], *notes))
+        names = ("variation", "trial_id"), ("reference", "reference_trial_id")
+        trials = [(cost[name], cost[trial], cost["n"]) for name, trial in names if cost["n"]]
+        marks.append(_joined(cost["mark"], which_collapsed(collapsed, trials)))
     return costs.assign(mark=pd.Series(marks, costs.index, "string"))
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from analysis.collapse import which_collapsed
 from analysis.costs import COSTS, EQUIVALENT, GAINS, SAME, SAME_VALUES, UNRESOLVED
 from analysis.decisions import (
     interval_in_words,
@@ -16,7 +17,7 @@ from analysis.decisions import (
 from analysis.labels import decimals, error_label, nats
 from analysis.statistics import Estimate
 
-COLLAPSED = "collapsed"
+COLLAPSED = "collapsed in every replicate"
 
 Estimates = Mapping[tuple[str, str, str], Estimate]
 
@@ -31,8 +32,8 @@ def cost_sentences(
 
     `costs` is the frame of `costs_of_variations`, `estimates` are those of `estimates_of_costs`,
     `collapses` the numbers of collapsed replicates by trial. What collapsed in every replicate is
-    named apart. Where some did, their number stands in place of the seeds that would decide, as
-    their costs are not spread around a mean.
+    named apart. Where some replicates of a variation or of the reference did, their number stands
+    in place of the seeds that would decide, as their costs are not spread around a mean.
     """
     several, collapses = costs["dataset"].nunique() > 1, collapses or {}
     sentences = []
@@ -50,12 +51,11 @@ def _sentence(
     collapses: Mapping[str, int],
 ) -> str:
     rows = sorted(costs.to_dict("records"), key=lambda row: -row["cost"] if row["n"] else 0.0)
-    reference = rows[0]["reference"]
     known = [row for row in rows if row["variation"] in estimates]
-    collapsed = {row["variation"]: collapses.get(row["trial_id"], 0) for row in known}
-    parts = _findings(known, estimates, margin, decimals(costs["error_both"]), collapsed)
+    parts = _findings(known, estimates, margin, decimals(costs["error_both"]), collapses)
     if parts:
-        parts[0] = f"against {reference}, {parts[0]}"
+        parts[0] = f"against {rows[0]['reference']}, {parts[0]}"
+        parts.append(_of_reference(known[0], collapses))
     parts += _shared(rows, estimates)
     lacking: dict[str, list[str]] = {}
     for row in rows:
@@ -82,36 +82,55 @@ def _shared(rows: Sequence[Mapping[Any, Any]], estimates: Mapping[str, Estimate]
     return parts
 
 
+def _of_reference(row: Mapping[Any, Any], collapses: Mapping[str, int]) -> str:
+    """How many replicates of the reference collapsed; empty if none did."""
+    return which_collapsed(collapses, [(row["reference"], row["reference_trial_id"], row["n"])])
+
+
 def _findings(
     rows: Sequence[Mapping[Any, Any]],
     estimates: Mapping[str, Estimate],
     margin: float,
     places: int,
-    collapsed: Mapping[str, int],
+    collapses: Mapping[str, int],
 ) -> list[str]:
-    """The costs and gains, then what is equivalent and what is not resolved."""
+    """The costs and gains, then what is equivalent, not resolved, and wholly collapsed."""
     if not rows:
         return []
     if all(isnan(row["standard_error"]) for row in rows):
-        highest = f"{rows[0]['variation']} costs most, {nats(rows[0]['cost'], places)} nats"
-        return [f"{highest} (one replicate, so no error over seeds)"]
+        return _of_one_replicate(rows, places, collapses)
     texts: dict[str, list[str]] = {}
     for row in rows:
         cost = estimates[row["variation"]]
         group = COSTS if row["finding"] == GAINS else row["finding"]
-        count = collapsed[row["variation"]]
-        group = COLLAPSED if count == row["n"] else group
+        group = COLLAPSED if _all_collapsed(row, collapses) else group
         texts.setdefault(group, []).append(
-            f"{row['variation']}{_number(row, cost, margin, places, count)}"
+            f"{row['variation']}{_number(row, cost, margin, places, collapses)}"
         )
     heads = {
         COSTS: "",
-        EQUIVALENT: f"no difference beyond the margin of {margin:g}: ",
+        EQUIVALENT: _within(margin),
         UNRESOLVED: "not resolved: ",
-        COLLAPSED: "collapsed in every replicate: ",
+        COLLAPSED: f"{COLLAPSED}: ",
     }
     parts = [head + ", ".join(texts[group]) for group, head in heads.items() if group in texts]
     parts[0] = f"in nats with simultaneous 95% intervals (Dunnett): {parts[0]}"
+    return parts
+
+
+def _of_one_replicate(
+    rows: Sequence[Mapping[Any, Any]], places: int, collapses: Mapping[str, int]
+) -> list[str]:
+    """The highest cost of what did not collapse, then what did."""
+    apart = [row for row in rows if _all_collapsed(row, collapses)]
+    highest = next((row for row in rows if not _all_collapsed(row, collapses)), None)
+    parts = []
+    if highest:
+        parts.append(f"{highest['variation']} costs most, {nats(highest['cost'], places)} nats")
+    if apart:
+        costs = [f"{row['variation']} {nats(row['cost'], places, True)} nats" for row in apart]
+        parts.append(f"{COLLAPSED}: {', '.join(costs)}")
+    parts[0] += " (one replicate, so no error over seeds)"
     return parts
 
 
@@ -120,7 +139,7 @@ def _number(
     cost: Estimate,
     margin: float,
     places: int,
-    collapsed: int,
+    collapses: Mapping[str, int],
 ) -> str:
     """` costs 1.50 ± 0.29 (0.26 to 2.74)`; of what is equivalent its interval alone."""
     error = error_label(cost.standard_error, places)
@@ -128,9 +147,26 @@ def _number(
         shown = size_interval(cost, places)
         within = f", within the margin of {margin:g}" if row["equivalent"] else ""
         return f" {row['finding']} {nats(abs(cost.mean), places)} ± {error} ({shown}){within}"
-    shown = interval_in_words(cost, places)
+    shown, apart = interval_in_words(cost, places), _all_collapsed(row, collapses)
     if row["finding"] == EQUIVALENT:
-        return f" ({shown})"
-    some = f"{collapsed} of {row['n']} collapsed" if collapsed < row["n"] else ""
-    more = some if collapsed else what_would_decide(cost, margin)
+        return f" ({_within(margin) if apart else ''}{shown})"
+    more = "" if apart else _what_is_needed(row, cost, margin, collapses)
     return f" {nats(cost.mean, places, True)} ± {error} ({'; '.join(filter(None, (shown, more)))})"
+
+
+def _what_is_needed(
+    row: Mapping[Any, Any], cost: Estimate, margin: float, collapses: Mapping[str, int]
+) -> str:
+    """What would decide; with collapsed replicates their number, that of the reference aside."""
+    if collapses.keys() & {row["trial_id"], row["reference_trial_id"]}:
+        return which_collapsed(collapses, [(row["variation"], row["trial_id"], row["n"])])
+    return what_would_decide(cost, margin)
+
+
+def _all_collapsed(row: Mapping[Any, Any], collapses: Mapping[str, int]) -> bool:
+    """Whether every replicate of the variation collapsed."""
+    return bool(row["n"] == collapses.get(row["trial_id"]))
+
+
+def _within(margin: float) -> str:
+    return f"no difference beyond the margin of {margin:g}: "

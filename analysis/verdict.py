@@ -1,6 +1,6 @@
 """The answer of a study, a sentence per data set, from the numbers of its cells."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -11,6 +11,7 @@ from analysis.costs import costs_of_variations, estimates_of_costs
 from analysis.decisions import in_words, which_error
 from analysis.differences import LogP
 from analysis.labels import LOG_P, axis_label, decimals, error_label, nats, value_label
+from analysis.places import place_of
 from analysis.planned import is_continuous
 from gmm_study.study.plan import Plan
 from gmm_study.study.schema import VARIATION
@@ -42,9 +43,9 @@ def verdict(
     datasets = list(dict.fromkeys(figures["dataset"]))
     sentences = []
     for dataset in datasets:
-        own = figures[figures["dataset"] == dataset].to_dict("records")
         if not plan.x and _is_awaited(rows[rows["dataset"] == dataset]):
             continue
+        own = figures[figures["dataset"] == dataset].to_dict("records")
         answer = _along_axis if plan.x else _between_methods
         found = answer(plan, log_p, own, collapsed)
         place = f"{dataset}: " if len(datasets) > 1 else ""
@@ -52,13 +53,13 @@ def verdict(
     return sentences
 
 
-def _lower(text: str) -> str:
 def _is_awaited(rows: pd.DataFrame) -> bool:
     """Whether there are trials and each of them is pending or running."""
     states = [TrialState(state) for state in rows["state"].unique()]
     return bool(states) and not any(state.is_over for state in states)
 
 
+def _lower(text: str) -> str:
     return text[0].lower() + text[1:]
 
 
@@ -80,7 +81,7 @@ def _along_axis(
             unknown.append(f"{method}: no verdict {_lower(span)} ({'; '.join(missing)})")
         else:
             differences.append(log_p.difference(last, first))
-            why = which_collapsed(plan, collapsed, ends)
+            why = which_collapsed(collapsed, _named(plan, ends))
             gain = in_words(differences[-1], log_p.margin, "gains", "loses", why)
             gains.setdefault(span, []).append(f"{method} {gain}")
             best += _best_value(plan, own)
@@ -92,6 +93,11 @@ def _along_axis(
     if best:
         texts.append(f"The best {axis} by validation: {', '.join(best)}")
     return texts + unknown + _levels(axis, cells)
+
+
+def _named(plan: Plan, cells: Iterable[Mapping[Any, Any]]) -> list[tuple[str, str, int]]:
+    """The name, trial and number of replicates of each cell."""
+    return [(place_of(plan, cell), cell["trial_id"], cell["n"]) for cell in cells]
 
 
 def _levels(axis: str, cells: list[dict[Any, Any]]) -> list[str]:
@@ -128,7 +134,7 @@ def _between_methods(
     differences = log_p.below_best(known)
     leads = []
     for cell, lead in zip(known[1:], differences, strict=True):
-        why = which_collapsed(plan, collapsed, (known[0], cell))
+        why = which_collapsed(collapsed, _named(plan, (known[0], cell)))
         shown = in_words(lead, log_p.margin, "it gains", "it loses", why)
         leads.append(f"over {cell['method']} {shown}")
     listed = "; ".join(filter(None, (*leads, which_error(differences))))

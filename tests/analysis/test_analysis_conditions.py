@@ -258,8 +258,61 @@ def test_a_variation_of_which_some_replicates_collapsed_has_their_number_and_non
         ]
         write(lab, trial.config, figures, [Ending.CONVERGED] * 3)
     (sentence,) = find(plan, lab.store).sentences
-    assert "not resolved: zero +2.5 ± 2.7 (-9.0 to 14.1; 1 of 3 collapsed)" in sentence
+    shown = "zero +2.5 ± 2.7 (-9.0 to 14.1; 1 of 3 replicates of zero collapsed)"
+    assert f"not resolved: {shown}" in sentence
     assert "seeds would decide" not in sentence
+
+
+@pytest.fixture
+def answer(lab):
+    """The answer on these variations, of which every replicate below -25 nats collapsed."""
+
+    def _answer(**values):
+        replicates = len(values["first"])
+        variations = {name: {"batch_size": 50 + i} for i, name in enumerate(values)}
+        plan = lab.plan(variations=variations, replicates=replicates)
+        for trial in plan.trials:
+            figures = [
+                SETTLED | {"test/log_p": value, "collapsed": value < -25}
+                for value in values[trial.axes["variation"]]
+            ]
+            endings = [Ending.CONVERGED] * replicates
+            write(lab, trial.config, figures, endings, kept=[None] * replicates)
+        (sentence,) = find(plan, lab.store).sentences
+        return sentence
+
+    return _answer
+
+
+def test_a_reference_of_which_some_replicates_collapsed_is_named_once_and_no_number_of_seeds(
+    answer,
+):
+    first = (-20.1, -28.0, -19.9)
+    sentence = answer(first=first, b=(-20.0, -20.1, -20.3), c=(-20.1, -20.4, -20.2))
+    unresolved = sentence.partition("not resolved: ")[2]
+    assert unresolved.startswith("c -2.4 ± 2.6 (")
+    assert ", b -2.5 ± 2.7 (" in unresolved
+    assert unresolved.count("1 of 3 replicates of first collapsed") == 1
+    assert "would decide" not in sentence
+
+
+def test_a_variation_that_collapsed_like_its_reference_is_said_to_be_no_different(answer):
+    sentence = answer(first=(-27.0, -28.0, -29.0), b=(-27.01, -28.0, -29.01))
+    assert "collapsed in every replicate: b (no difference beyond the margin of 0.2: -0.0" in (
+        sentence
+    )
+    assert "; 3 of 3 replicates of first collapsed" in sentence
+
+
+def test_of_one_replicate_what_collapsed_is_named_apart_from_the_highest_cost(answer):
+    sentence = answer(first=(-20.0,), b=(-28.0,), c=(-20.5,))
+    assert "c costs most, 0.50 nats (one replicate, so no error over seeds); " in sentence
+    assert "; collapsed in every replicate: b +8.00 nats" in sentence
+    sentence = answer(first=(-26.0,), b=(-28.0,))
+    assert sentence == (
+        "gmm: against first, collapsed in every replicate: b +2.00 nats (one replicate, so no "
+        "error over seeds); 1 of 1 replicate of first collapsed."
+    )
 
 
 def test_a_collapsed_end_of_an_axis_is_named_in_place_of_a_number_of_seeds(conditions, lab):
@@ -301,6 +354,18 @@ def test_an_answer_without_two_methods_to_compare_says_why(lab, finished, senten
         known = trial.config.hyperparameters.method in finished
         lab.write(trial.config, *[SETTLED | {"test/log_p": -20.0} if known else None] * 3)
     assert find(plan, lab.store).sentences == (sentence,)
+
+
+def test_methods_are_not_compared_before_a_trial_has_ended(lab):
+    plan = lab.plan(methods=["gmm", "rws"])
+    assert find(plan, lab.store).sentences == ()
+    gmm, rws = (lab.store.record(trial.config.trial_id) for trial in plan.trials)
+    gmm.write_config(plan.trials[0].config)
+    gmm.write_status(TrialState.RUNNING, epoch=3)
+    assert find(plan, lab.store).sentences == ()
+    rws.write_config(plan.trials[1].config)
+    rws.write_status(TrialState.FAILED, error="out of memory")
+    assert find(plan, lab.store).sentences == ("No verdict: gmm: running; rws: failed.",)
 
 
 def test_a_gap_above_the_error_is_named_with_the_interval_of_the_bias(conditions):
@@ -356,18 +421,6 @@ def test_the_interval_of_the_bias_of_every_cell_is_in_the_table_for_programs(con
 
 def test_old_records_are_reported_with_the_facts_that_they_lack(lab, figures):
     plan = lab.plan(space=DEPTHS, fixed=SIZES)
-def test_methods_are_not_compared_before_a_trial_has_ended(lab):
-    plan = lab.plan(methods=["gmm", "rws"])
-    assert find(plan, lab.store).sentences == ()
-    gmm, rws = (lab.store.record(trial.config.trial_id) for trial in plan.trials)
-    gmm.write_config(plan.trials[0].config)
-    gmm.write_status(TrialState.RUNNING, epoch=3)
-    assert find(plan, lab.store).sentences == ()
-    rws.write_config(plan.trials[1].config)
-    rws.write_status(TrialState.FAILED, error="out of memory")
-    assert find(plan, lab.store).sentences == ("No verdict: gmm: running; rws: failed.",)
-
-
     for trial in plan.trials:
         lab.write(trial.config, *[figures(-21.0, -20.0)] * 3)
     assert list(find(plan, lab.store).conditions) == [
@@ -382,6 +435,16 @@ def test_of_old_and_new_records_the_old_ones_are_counted(lab, conditions, figure
     (sentence,) = find(plan, lab.store).conditions
     assert sentence.startswith("3 of 6 replicates cannot be judged in full")
     assert "why training ended and whether it collapsed (3)" in sentence
+
+
+def test_an_old_record_with_a_slope_lacks_that_slope_in_no_sentence(lab):
+    plan = lab.plan(space=DEPTHS, fixed=SIZES)
+    for trial in plan.trials:
+        lab.write(trial.config, *[SETTLED | {"test/log_p": -20.0}] * 3)
+    assert list(find(plan, lab.store).conditions) == [
+        "6 of 6 replicates cannot be judged in full, as their records lack facts: why training "
+        "ended and whether it collapsed."
+    ]
 
 
 def test_replicates_that_are_in_no_figure_make_no_condition(lab, figures):
@@ -408,13 +471,3 @@ def test_sizes_have_two_digits_and_no_exponent():
     assert size_range([0.00421, 0.0149]) == "0.0042 to 0.015"
     assert size_range([0.3, 0.3]) == "0.30"
     assert size_range([1234.5, 12.0]) == "12 to 1,234"
-def test_an_old_record_with_a_slope_lacks_that_slope_in_no_sentence(lab):
-    plan = lab.plan(space=DEPTHS, fixed=SIZES)
-    for trial in plan.trials:
-        lab.write(trial.config, *[SETTLED | {"test/log_p": -20.0}] * 3)
-    assert list(find(plan, lab.store).conditions) == [
-        "6 of 6 replicates cannot be judged in full, as their records lack facts: why training "
-        "ended and whether it collapsed."
-    ]
-
-
