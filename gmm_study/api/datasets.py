@@ -43,6 +43,15 @@ class StudyData:
                 self._load(name)
         return self._loaded
 
+    def dims(self, name: str) -> int:
+        """The number D of dimensions of a data set, which is read only if it is not declared."""
+        from gmm_study.data import find_entry
+
+        entry = find_entry(name)
+        if entry:
+            return entry.dims
+        return self.by_checksum({self.checksums[name]: name})[self.checksums[name]].dims
+
     def forget(self) -> None:
         """Release the content of all data sets; their checksums stay."""
         self._loaded.clear()

@@ -160,7 +160,7 @@ def _train(
 
     planned.refresh()  # another driver may have been at work until now
     planned.repair_configs()
-    check_warm_starts(planned)
+    check_warm_starts(planned, retry_failed)
     missing = planned.missing(retry_failed)
     observer.begins(planned, missing)
     if planned.study.arguments:

@@ -4,48 +4,65 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from gmm_study.errors import InputError
+from gmm_study.training.state import TrialState
 
 if TYPE_CHECKING:
     from gmm_study.api.planned_study import PlannedStudy
     from gmm_study.study import PlannedTrial
-    from gmm_study.training.checkpoint import Checkpoint
+    from gmm_study.trials.warm_start import Origin
 
 
-def check_warm_starts(planned: "PlannedStudy") -> None:
+def check_warm_starts(planned: "PlannedStudy", retry_failed: bool = False) -> None:
     """Raise `InputError` for the first trial that cannot begin from the model that it names.
 
-    Only replicates that have not begun are concerned. A trial of the same plan that has no result
-    yet is trained first, and is not checked. Each model is read once, and none if no trial
-    has a `warm_start`.
+    Only trials that a run would train are concerned, and of those only replicates that have not
+    begun. A model that the same run trains is not checked: the run trains it first. Each other
+    model is read once, and torch is imported only if there is one.
     """
-    begin = list(_beginning_warm(planned))
+    missing = planned.missing(retry_failed)
+    awaited = {trial.config.trial_id for trial in missing}
+    trials = [*missing, *planned.plan.extremes()]
+    begin = [found for found in _beginning_warm(planned, trials) if found[1] not in awaited]
     if not begin:
         return
     from gmm_study.trials.warm_start import check_origin, read_origin
 
-    awaited = {each for each, state in planned.states.items() if not state.has_result}
-    datasets = planned.datasets(trial for trial, _ in begin)
-    read: dict[str, Checkpoint] = {}
-    for trial, replicates in begin:
-        settings, named = trial.config.hyperparameters, trial.config.hyperparameters.warm_start
-        if named is None or named in awaited:
-            continue
+    read: dict[str, Origin] = {}
+    for trial, named, replicates in begin:
         try:
+            _refuse_failed(planned, named, replicates)
             if named not in read:
-                read[named], _ = read_origin(named, planned.store.file_system, planned.store.root)
-            dims = datasets[trial.config.dataset_sha256].dims
-            check_origin(named, read[named], settings, dims, replicates)
+                read[named] = read_origin(named, planned.store.file_system, planned.store.root)
+            dims = planned.data.dims(trial.config.dataset)
+            check_origin(read[named], trial.config.hyperparameters, dims, replicates)
         except InputError as error:
             raise InputError(f"{error} ({trial.label})") from None
 
 
-def _beginning_warm(planned: "PlannedStudy") -> "Iterator[tuple[PlannedTrial, Sequence[int]]]":
-    """The trials with a warm start, and those of their replicates that are at their first epoch."""
-    for trial in (*planned.plan.trials, *planned.plan.extremes()):
-        if trial.config.hyperparameters.warm_start is None:
+def _refuse_failed(planned: "PlannedStudy", named: str, replicates: Sequence[int]) -> None:
+    """Raise `InputError` for a trial of the study that failed and that the run does not retry."""
+    standing = planned.standings.get(named)
+    if (
+        standing
+        and standing.state is TrialState.FAILED
+        and not set(replicates) <= {*standing.ended}
+    ):
+        raise InputError(
+            f"warm_start: '{named}' is a trial of this study that has failed; "
+            "`run --retry-failed` trains it again"
+        )
+
+
+def _beginning_warm(
+    planned: "PlannedStudy", trials: "Sequence[PlannedTrial]"
+) -> "Iterator[tuple[PlannedTrial, str, Sequence[int]]]":
+    """Of the trials with a warm start: what they name, and their replicates at the first epoch."""
+    for trial in trials:
+        named = trial.config.hyperparameters.warm_start
+        if named is None:
             continue
         standing = planned.standings.get(trial.config.trial_id)
         ended = standing.ended if standing else ()
         fresh = [index for index in range(planned.study.replicates) if index not in ended]
         if fresh and not (standing and standing.epoch):
-            yield trial, fresh
+            yield trial, named, fresh

@@ -1,7 +1,8 @@
 """The order in which Ray Tune runs the trials of a study.
 
 Tune gets one trial at a time: first the missing trials of the plan, then those that the searches
-propose.
+propose. A trial that begins from the model of another trial of the run waits until that one has
+ended.
 """
 
 from collections import deque
@@ -23,6 +24,8 @@ class Queue(StaysInTheDriver, Searcher):
     """Gives Tune the missing trials of a plan, then those that its searches propose.
 
     A search is asked only when a trial could start at once, so that it knows all earlier results.
+    A trial whose `warm_start` names another one that is still to be trained is held back until that
+    one has ended in any state; without a result of it, the waiting trial then fails by itself.
     """
 
     def __init__(
@@ -39,17 +42,21 @@ class Queue(StaysInTheDriver, Searcher):
         self.at_a_time = at_a_time
         self.replicates = replicates
         self.announce = announce
-        self._handed_out: set[str] = set()
+        self._handed_out: dict[str, str] = {}  # our id of each trial by that of Tune
+        self._unended = {trial.config.trial_id for trial in self.missing}
         self._places, self._asked_at = at_a_time(), monotonic()
 
     def suggest(self, trial_id: str) -> Any:
         """The job of the next trial; None if Tune is to wait until a running trial ends."""
-        if not self.missing and self.searches.unproposed and self._is_busy():
-            return None
-        trial = self.missing.popleft() if self.missing else self._proposed()
+        if not self.missing and self.searches.unproposed:
+            if self._is_busy():
+                return None
+            self._propose()
+        trial = next(filter(self._may_begin, self.missing), None)
         if trial is None:
-            return Searcher.FINISHED
-        self._handed_out.add(trial_id)
+            return None if self.missing else Searcher.FINISHED
+        self.missing.remove(trial)
+        self._handed_out[trial_id] = trial.config.trial_id
         job = {
             "trial": trial.config.to_json(),
             "replicates": self.replicates,
@@ -65,17 +72,23 @@ class Queue(StaysInTheDriver, Searcher):
             self._places, self._asked_at = self.at_a_time(), monotonic()
         return len(self._handed_out) >= self._places
 
-    def _proposed(self) -> PlannedTrial | None:
+    def _may_begin(self, trial: PlannedTrial) -> bool:
+        """Whether the trial that it begins from, if this run trains one, has ended."""
+        return trial.config.hyperparameters.warm_start not in self._unended
+
+    def _propose(self) -> None:
+        """Add the next trial of the searches, if there is one."""
         trial = self.searches.next()
         if trial is not None:
             self.announce(trial)
-        return trial
+            self.missing.append(trial)
+            self._unended.add(trial.config.trial_id)
 
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
     ) -> None:
         """A trial has ended in any state; the searches learn of it from its record."""
-        self._handed_out.discard(trial_id)
+        self._unended.discard(self._handed_out.pop(trial_id, ""))
 
     def save(self, checkpoint_path: str) -> None:
         """Do nothing: a continued run reads the records and needs no state of Tune."""

@@ -7,7 +7,8 @@ model.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
@@ -25,65 +26,83 @@ from gmm_study.trials.record import Record
 ORIGIN = "warm_start.json"
 
 
+@dataclass(frozen=True)
+class Origin:
+    """The model that `warm_start` names."""
+
+    named: str
+    """The id or the path, as it is written."""
+    checkpoint: Checkpoint
+    sha256: str
+    """The checksum of the file of its tensors."""
+    ended: Collection[int] | None
+    """The replicates whose training has ended; None for a path, where this is not asked."""
+
+
 def begin_warm(trainer: Trainer, record: Record, beside: Record) -> None:
     """Give all replicates that are at their first epoch the parameters of another model.
 
     Does nothing without the setting `warm_start`. The id of a trial names the record that lies
     beside the record `beside`; what was used is noted in `record`. Raises `InputError` if there is
-    no such checkpoint, if it lacks a replicate, if its model has other tensors or shapes, or if
-    replicates that are further have begun from other parameters than it holds now.
+    no such checkpoint, if it lacks a replicate or the training of one has not ended, if its model
+    has other tensors or shapes, or if replicates that are further have begun from other parameters
+    than it holds now.
     """
     named = trainer.hyperparameters.warm_start
     fresh = [each.index for each in trainer.replicates.values() if each.epoch == 0]
     if named is None or not fresh:
         return
     store = beside.path.rpartition("/")[0]
-    checkpoint, digest = read_origin(named, beside.file_system, store)
-    check_origin(named, checkpoint, trainer.hyperparameters, trainer.dataset.dims, fresh)
+    origin = read_origin(named, beside.file_system, store)
+    check_origin(origin, trainer.hyperparameters, trainer.dataset.dims, fresh)
+    checkpoint = origin.checkpoint
     checksums = {str(index): _checksum(checkpoint, index) for index in checkpoint.replicates}
     begun = [each.index for each in trainer.replicates.values() if each.epoch > 0]
-    _refuse_another(named, record, begun, checksums, digest)
+    _refuse_another(named, record, begun, checksums, origin.sha256)
     start = {index: checkpoint.model([index]).parameters.flat[0] for index in fresh}
     trainer.start_from(start)
-    origin = {
+    note = {
         "warm_start": named,
         "hyperparameters": checkpoint.hyperparameters.canonical(),
         "dataset": {"name": checkpoint.dataset_name, "sha256": checkpoint.dataset_sha256},
-        "sha256": digest,
+        "sha256": origin.sha256,
         "replicates": checksums,
     }
-    record.write_file(ORIGIN, (json.dumps(origin, indent=2) + "\n").encode())
+    record.write_file(ORIGIN, (json.dumps(note, indent=2) + "\n").encode())
 
 
-def read_origin(
-    named: str, file_system: pyarrow.fs.FileSystem, store: str
-) -> tuple[Checkpoint, str]:
-    """The checkpoint that `warm_start` names, and the checksum of the file of its tensors.
+def read_origin(named: str, file_system: pyarrow.fs.FileSystem, store: str) -> Origin:
+    """The model that `warm_start` names.
 
-    The id of a trial names its record in the store at a path. Raises `InputError` if there is none.
+    The id of a trial names its record in the store at a path. Raises `InputError` if there is none,
+    and if it cannot be read.
     """
     folder, files = _find(named, file_system, store)
     try:
         checkpoint = read_checkpoint(Path(folder.path), files)
-    except InputError as error:
+        result = Record(file_system, f"{store}/{named}").result() if is_trial_id(named) else None
+    except (InputError, ValueError) as error:
         raise InputError(f"warm_start: {error}") from None
-    return checkpoint, sha256(files[MODEL_FILE]).hexdigest()
+    ended = (result.replicates if result else ()) if is_trial_id(named) else None
+    return Origin(named, checkpoint, sha256(files[MODEL_FILE]).hexdigest(), ended)
 
 
 def check_origin(
-    named: str,
-    checkpoint: Checkpoint,
-    settings: Hyperparameters,
-    data_dims: int,
-    replicates: Sequence[int],
+    origin: Origin, settings: Hyperparameters, data_dims: int, replicates: Sequence[int]
 ) -> None:
-    """Raise `InputError` if replicates of a configuration cannot begin from a checkpoint."""
+    """Raise `InputError` if replicates of a configuration cannot begin from a model."""
+    named, checkpoint = origin.named, origin.checkpoint
     for index in replicates:
         if index not in checkpoint.replicates:
             held = ", ".join(map(str, checkpoint.replicates))
             raise InputError(f"warm_start: '{named}' has no replicate {index}; it holds {held}")
         if index in checkpoint.diverged:
             raise InputError(f"warm_start: replicate {index} of '{named}' diverged")
+        if origin.ended is not None and index not in origin.ended:
+            raise InputError(
+                f"warm_start: replicate {index} of '{named}' has not been trained to its end; "
+                "train that trial first"
+            )
     theirs = checkpoint.model([]).parameters.shapes
     ours = build_model(settings, data_dims, [], "meta").parameters.shapes  # no memory
     for name in [*ours, *theirs]:

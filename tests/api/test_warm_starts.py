@@ -73,3 +73,32 @@ def test_a_trial_that_the_study_trains_itself_need_not_be_trained_yet(planned):
     check_warm_starts(planned(cold))
     with pytest.raises(InputError, match="has no checkpoint"):
         check_warm_starts(planned("0" * 16))
+
+
+def test_a_trial_that_has_failed_and_is_not_retried_keeps_no_other_from_being_trained(planned):
+    study = planned("nosuch")
+    cold, warm = (trial.config.trial_id for trial in study.plan.trials)
+    study.store.record(warm).write_status("failed", error="it failed before")
+    assert [trial.config.trial_id for trial in gmm_study.plan(study).missing()] == [cold]
+    with pytest.raises(InputError, match=r"^warm_start: '.*nosuch' has no checkpoint"):
+        check_warm_starts(study, retry_failed=True)
+
+
+def test_a_trial_of_the_study_that_failed_must_be_retried_for_another_to_begin_from_it(planned):
+    cold = planned("nosuch").plan.trials[0].config.trial_id
+    study = planned(cold)
+    study.store.record(cold).write_status("failed", error="it failed before")
+    with pytest.raises(InputError, match=rf"^warm_start: '{cold}' is .* has failed; .*warm\)$"):
+        check_warm_starts(study)
+    check_warm_starts(study, retry_failed=True)
+
+
+def test_the_data_are_not_read_for_a_check_where_their_dimensions_are_declared(
+    planned, trained, bench, monkeypatch
+):
+    study = planned(trained)
+    path = bench.folder / "studies" / "warm.yaml"
+    path.write_text(path.read_text().replace(study.study.datasets[0], "digits"))
+    monkeypatch.setattr("gmm_study.api.datasets.read_dataset", None)
+    with pytest.raises(InputError, match=r"has .*\[3, 12\], this trial has .*\[3, 64\]"):
+        check_warm_starts(PlannedStudy("warm"))

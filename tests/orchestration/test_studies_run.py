@@ -1,10 +1,13 @@
 """Studies through real Ray Tune into records and a real MLflow store."""
 
 import shutil
+from contextlib import chdir
+from hashlib import sha256
 
 import pytest
 from mlflow.tracking import MlflowClient
 
+from gmm_study.api.planned_study import PlannedStudy
 from gmm_study.data import load_dataset
 from gmm_study.trials.once import run_once
 from gmm_study.trials.record import Record, RecordStore
@@ -191,3 +194,45 @@ evaluation: {samples: 20}
     assert "nothing to train" in again
     assert "--retry-failed" in again
     assert bench.statuses()[bad.config.trial_id]["error"] == error
+
+
+WARM = """
+question: Does a trial wait for the one that it begins from?
+datasets: [data.npz]
+methods: [gmm]
+fixed: {{layers: [6], max_epochs: 4}}
+variations:
+  warm: {{warm_start: '{begin}'}}
+  cold: {{max_epochs: 300, patience: 300, samples: {samples}}}
+evaluation: {{samples: 20, selection_samples: 20}}
+resources: {{concurrent: 2}}
+"""
+
+
+def warm_and_cold(bench, samples):
+    """The records of a trial that begins from another one of its study, and of that other one."""
+    begin = "0123456789abcdef"
+    for _ in range(2):
+        bench.write_study(WARM.format(begin=begin, samples=samples))
+        with chdir(bench.folder):
+            planned = PlannedStudy("tiny")
+        warm, cold = (trial.config.trial_id for trial in planned.plan.trials)
+        begin = cold
+    assert planned.plan.trials[0].config.hyperparameters.warm_start == cold
+    return planned.store.record(warm), planned.store.record(cold)
+
+
+def test_a_trial_that_begins_from_another_one_of_the_study_waits_until_that_one_has_ended(tmp_path):
+    bench = Workbench(tmp_path)
+    warm, cold = warm_and_cold(bench, samples=5)
+    assert "trained 2 of 2 trials" in bench.run("run", "tiny").stdout
+    model = cold.read_file("checkpoint/model.safetensors")
+    assert warm.read_json("warm_start.json")["sha256"] == sha256(model).hexdigest()
+
+
+def test_a_trial_fails_in_one_line_if_the_one_that_it_begins_from_has_failed(tmp_path):
+    bench = Workbench(tmp_path)
+    warm, cold = warm_and_cold(bench, samples=1000000000000)
+    assert "2 failed" in bench.run("run", "tiny", status=1).stdout
+    error = bench.statuses()[warm.path.rpartition("/")[2]]["error"]
+    assert f"warm_start: '{cold.path}/checkpoint' has no checkpoint" in error

@@ -197,6 +197,18 @@ def test_a_replicate_that_diverged_cannot_be_begun_from(store):
         begun(store, a_config(warm_start=other.path))
 
 
+def test_a_trial_named_by_its_id_must_have_been_trained_to_its_end(store):
+    other = a_config(max_epochs=3)
+    run = begun(store, other, [0, 1])
+    run.advance()
+    run.pause()
+    said = rf"^warm_start: replicate 1 of '{other.trial_id}' has not been trained to its end; train"
+    with pytest.raises(InputError, match=said):
+        begun(store, a_config(warm_start=other.trial_id), [1])
+    trained(store, other)
+    begun(store, a_config(warm_start=other.trial_id), [1]).leave()
+
+
 @pytest.mark.parametrize("named", ["0123456789abcdef", "/nowhere", "mock:///nowhere"])
 def test_a_checkpoint_that_is_not_there_is_refused_in_one_line(store, named):
     with pytest.raises(InputError, match=r"^warm_start: .* has no checkpoint; give"):
