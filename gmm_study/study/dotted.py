@@ -1,19 +1,9 @@
 """Dotted names of settings: `layers.depth` is the key `depth` in the mapping `layers`."""
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from gmm_study.errors import InputError
-
-_PART_OF_STAGES = re.compile(r"((?:fixed\.|(?:per_method|variations)\.[^.]+\.)?stages)\.")
-
-
-def refuse_part_of_stages(path: str) -> None:
-    """Raise `InputError` if a dotted name leads into the list of stages, which has no names."""
-    if match := _PART_OF_STAGES.match(path):
-        whole = f"--set '{match[1]}=[{{max_epochs: 20}}, ...]'"
-        raise InputError(f"stages is a list; set it as a whole: {whole}")
 
 
 def leaves(values: Mapping[str, Any]) -> Iterator[str]:

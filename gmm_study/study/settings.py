@@ -1,6 +1,7 @@
 """Settings in a study file: which names are allowed where, and their values in plain form."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from inspect import signature
@@ -24,6 +25,7 @@ SPELT_ELSEWHERE = {
     "variation": "variations",
 }
 """Names that `fixed`, `space` and `variations` reject, with the field to use instead."""
+_PART_OF_STAGES = re.compile(r"((?:fixed\.|(?:per_method|variations)\.[^.]+\.)?stages)\.")
 
 
 def refuse_unknown_settings(section: str, settings: Mapping[str, Any]) -> None:
@@ -47,11 +49,18 @@ def refuse_unknown_setting(section: str, name: str) -> None:
     """Raise `InputError` if a setting with this dotted name is not allowed there."""
     if name in SPELT_ELSEWHERE:
         raise InputError(f"{section}.{name}: must be set in '{SPELT_ELSEWHERE[name]}' instead")
-    if name.startswith("stages."):
-        raise InputError(f"{section}.stages: must be a list, such as {EXAMPLE}")
+    refuse_part_of_stages(f"{section}.{name}")
     known = known_settings()
     if name not in known:
         raise InputError(f"{section}.{name}: no such setting; {did_you_mean(name, known)}")
+
+
+def refuse_part_of_stages(path: str) -> None:
+    """Raise `InputError` if a dotted name leads into the list of stages, which has no names."""
+    if match := _PART_OF_STAGES.match(path):
+        raise InputError(
+            f"{path}: no such setting; '{match[1]}' must be a whole list, such as {EXAMPLE}"
+        )
 
 
 def with_plain_values(name: str, axis: Axis) -> Axis:

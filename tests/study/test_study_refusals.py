@@ -4,6 +4,7 @@ import pytest
 
 from gmm_study.errors import InputError
 from gmm_study.study import load_study
+from gmm_study.training.stages import EXAMPLE
 
 
 @pytest.mark.parametrize(
@@ -209,20 +210,20 @@ STAGED = "per_method: {vae: {stages: [{max_epochs: 5}, {samples: 3}]}}"
     ],
 )
 @pytest.mark.parametrize("text", ["", STAGED])
-def test_an_override_of_a_part_of_stages_is_refused_with_the_override_of_the_whole(
+def test_an_override_of_a_part_of_stages_is_refused_with_an_example_of_the_whole(
     refusal, text, key, whole
 ):
     line = refusal(text, f"{key}=9")
-    assert line.endswith(
-        f"stages is a list; set it as a whole: --set '{whole}=[{{max_epochs: 20}}, ...]'"
-    )
+    refused = f"{key}: no such setting; '{whole}' must be a whole list, such as {EXAMPLE}"
+    assert line.endswith(f"{key}=9: {refused}")
     assert "mapping" not in line
     assert "did you mean" not in line
 
 
 def test_stages_that_are_a_mapping_are_refused_as_no_list(refusal):
     line = refusal("fixed: {stages: {max_epochs: 3}}")
-    assert "fixed.stages: must be a list, such as [{max_epochs: 200}" in line
+    refused = "fixed.stages.max_epochs: no such setting; 'fixed.stages' must be a whole list"
+    assert f"{refused}, such as {EXAMPLE}" in line
 
 
 @pytest.mark.parametrize(
