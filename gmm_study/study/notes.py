@@ -1,12 +1,14 @@
 """What is probably not meant in a study, though it can be run: one line for each fact.
 
 A setting may be overridden where the stages of a method set it anyway, and a training may be too
-short for its schedule. The small variant is not checked for the second: it is short on purpose.
+short for its schedule or for the study's scheduler. The small variant is not checked for the
+second: it is short on purpose.
 """
 
 from collections.abc import Iterator, Sequence
 
 from gmm_study.study.schema import VARIATION, StudyFile
+from gmm_study.study.strategies import Scheduler
 from gmm_study.training.hyperparameters import Hyperparameters
 from gmm_study.training.inert import inert_settings
 
@@ -23,9 +25,19 @@ def notes_on(study: StudyFile, overridden: Sequence[str], small: bool) -> tuple[
         if places:
             whom = ", ".join(dict.fromkeys(_named(study, places)))
             lines.append(f"{name}: has no effect on {whom}, whose stages all set it")
-    every = [each for found in configurations.values() for each in found]
-    inert = [] if small else [line for each in every for line in inert_settings(each)]
-    return tuple(dict.fromkeys([*lines, *inert]))
+    if not small:
+        every = [each for found in configurations.values() for each in found]
+        lines += [line for each in every for line in inert_settings(each)]
+        lines += _of_the_scheduler(study, max(each.total_epochs for each in every))
+    return tuple(dict.fromkeys(lines))
+
+
+def _of_the_scheduler(study: StudyFile, longest: int) -> Iterator[str]:
+    """The line for a scheduler that stops no trial, given the limit of epochs of the longest."""
+    scheduler = study.prolonged_scheduler
+    if isinstance(scheduler, Scheduler) and not scheduler.milestones(longest):
+        grace = f"scheduler.grace_epochs: {scheduler.grace_epochs}"
+        yield f"{grace} leaves no epoch of {longest} at which a trial may be stopped"
 
 
 def _by_stages(name: str, configurations: Sequence[Hyperparameters]) -> bool:

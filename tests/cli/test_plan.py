@@ -65,6 +65,24 @@ def test_without_a_gpu_the_time_of_trials_on_gpus_is_unknown_and_their_memory_is
     assert re.search(r"memory: \S+ GB a trial, of a GPU", output)
 
 
+@pytest.mark.parametrize("command", ["plan", pytest.param("run", marks=pytest.mark.process)])
+def test_what_never_acts_is_printed_in_one_line_each_on_standard_error(bench, command):
+    bench.write_study(
+        STUDY.format(epochs="4, schedule: cosine, hold_epochs: 1")
+        + "per_method: {vae: {stages: [{patience: 9}, {patience: 9}]}}\n"
+    )
+    overrides = ("patience=8", "hold_epochs=9")
+    train_all(bench.folder, *overrides)
+    options = [word for override in overrides for word in ("--set", override)]
+    lines = bench.call(command, "tiny", *options).stderr.splitlines()
+    noted = [line for line in lines if line.startswith("gmm-study: ")]
+    falls = "hold_epochs: 9 leaves no epoch of 4 in which the learning rate falls"
+    assert noted == [
+        "gmm-study: patience: has no effect on vae, whose stages all set it",
+        *(f"gmm-study: {place}{falls}" for place in ("", "stages.0: ", "stages.1: ")),
+    ]
+
+
 def test_planning_many_trials_asks_the_store_for_one_listing_and_the_records_that_are_there(bench):
     train_all(bench.folder, "methods=[gmm]", "layers=[6]")
     asked = []

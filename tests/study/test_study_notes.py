@@ -72,7 +72,54 @@ def test_an_override_that_the_stages_of_a_variation_set_names_the_variation(load
     assert line.startswith("max_epochs: has no effect on gmm with 'two', rws with 'two',")
 
 
-@pytest.mark.parametrize("small", [False, True])
+@pytest.mark.parametrize("kind", ["asha", "median"])
+@pytest.mark.parametrize(("epochs", "longer"), [(5, 1), (6, 1), (5, 2)])
+@pytest.mark.parametrize("stages", ["[]", "[{max_epochs: 2}, {max_epochs: 4}]"])
+def test_a_scheduler_is_named_if_and_only_if_it_can_stop_no_trial(
+    load, kind, epochs, longer, stages
+):
+    text = f"""
+fixed: {{max_epochs: {epochs}, stages: {stages}}}
+space: {{samples: {{grid: [2, 5]}}}}
+scheduler: {{kind: {kind}, grace_epochs: 5}}
+longer: {longer}
+"""
+    last = (epochs if stages == "[]" else 6) * longer
+    grace = f"scheduler.grace_epochs: {5 * longer}"
+    line = f"{grace} leaves no epoch of {last} at which a trial may be stopped"
+    assert load(text).notes == ((line,) if last <= 5 * longer else ())
+
+
+def test_a_scheduler_that_acts_for_one_method_is_not_named(load):
+    text = """
+fixed: {max_epochs: 3}
+per_method: {vae: {max_epochs: 20}}
+space: {samples: {grid: [2, 5]}}
+scheduler: {kind: asha, grace_epochs: 5}
+"""
+    assert load(text).notes == ()
+
+
+def test_the_small_variant_may_be_too_short_but_an_override_without_effect_is_named(load):
+    text = f"""
+fixed: {{schedule: cosine, hold_epochs: 10}}
+space: {{samples: {{grid: [2, 5]}}}}
+scheduler: {{kind: asha, grace_epochs: 10}}
+small: {{fixed: {{max_epochs: 2}}}}
+{STAGED}"""
+    line = "max_epochs: has no effect on vae, whose stages all set it"
+    assert load(text, small=True).notes == ()
+    assert load(text, "max_epochs=2", small=True).notes == (line,)
+    whole = load(text, "max_epochs=2").notes
+    assert whole[0] == line
+    assert [each.partition(": ")[0] for each in whole[1:]] == [
+        "hold_epochs",
+        "stages.0",
+        "stages.1",
+        "scheduler.grace_epochs",
+    ]
+
+
 @pytest.mark.parametrize("name", STUDIES)
-def test_the_shipped_studies_have_nothing_to_note(name, small):
-    assert load_study(name, small=small).notes == ()
+def test_the_shipped_studies_have_nothing_to_note(name):
+    assert load_study(name).notes == ()
