@@ -9,6 +9,7 @@ from gmm_study.training.state import TrialState
 if TYPE_CHECKING:
     from gmm_study.api.planned_study import PlannedStudy
     from gmm_study.study import PlannedTrial
+    from gmm_study.trials.standing import Standing
     from gmm_study.trials.warm_start import Origin
 
 
@@ -64,5 +65,15 @@ def _beginning_warm(
         standing = planned.standings.get(trial.config.trial_id)
         ended = standing.ended if standing else ()
         fresh = [index for index in range(planned.study.replicates) if index not in ended]
-        if fresh and not (standing and standing.epoch):
+        if fresh and not (standing and (standing.epoch or _goes_on(planned, standing, trial))):
             yield trial, named, fresh
+
+
+def _goes_on(planned: "PlannedStudy", standing: "Standing", trial: "PlannedTrial") -> bool:
+    """Whether a trial that failed has a checkpoint to go on from; its status does not say so."""
+    if standing.state is not TrialState.FAILED:
+        return False
+    from gmm_study.training.checkpoint import TRAINING_FILE
+
+    path = f"{planned.store.record(trial.config.trial_id).path}/checkpoint/{TRAINING_FILE}"
+    return bool(planned.store.file_system.get_file_info(path).is_file)

@@ -84,6 +84,14 @@ def test_a_trial_that_has_failed_and_is_not_retried_keeps_no_other_from_being_tr
         check_warm_starts(study, retry_failed=True)
 
 
+def test_a_failed_trial_that_goes_on_from_its_checkpoint_needs_no_model_to_begin_from(planned):
+    study = planned("nosuch")
+    record = study.store.record(study.plan.trials[1].config.trial_id)
+    record.write_status("failed", error="it took longer than resources.time_limit_seconds")
+    record.write_file("checkpoint/training.safetensors", b"")
+    check_warm_starts(study, retry_failed=True)
+
+
 def test_a_trial_of_the_study_that_failed_must_be_retried_for_another_to_begin_from_it(planned):
     cold = planned("nosuch").plan.trials[0].config.trial_id
     study = planned(cold)
