@@ -43,11 +43,9 @@ def check_warm_starts(planned: "PlannedStudy", retry_failed: bool = False) -> No
 def _refuse_failed(planned: "PlannedStudy", named: str, replicates: Sequence[int]) -> None:
     """Raise `InputError` for a trial of the study that failed and that the run does not retry."""
     standing = planned.standings.get(named)
-    if (
-        standing
-        and standing.state is TrialState.FAILED
-        and not set(replicates) <= {*standing.ended}
-    ):
+    if standing is None or standing.state is not TrialState.FAILED:
+        return
+    if not set(replicates) <= {*standing.ended}:
         raise InputError(
             f"warm_start: '{named}' is a trial of this study that has failed; "
             "`run --retry-failed` trains it again"

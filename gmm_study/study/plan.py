@@ -97,12 +97,8 @@ class Cell:
 
     def trial(self, axes: Mapping[str, Any]) -> PlannedTrial:
         """Its trial at the given values of the axes that are searched over."""
-        everywhere = {**self.axes, **axes}
-        hyperparameters = self.study.hyperparameters(self.method, everywhere)
-        config = TrialConfig(hyperparameters, self.dataset, self.dataset_sha256)
-        return PlannedTrial(
-            config, _axes_trained(self.study, hyperparameters, everywhere), self.key
-        )
+        data, everywhere = (self.dataset, self.dataset_sha256), {**self.axes, **axes}
+        return _trial(self.study, data, self.method, everywhere, self.key)
 
 
 Proposals = Callable[[Cell], Sequence[Mapping[str, Any]]]
@@ -206,11 +202,10 @@ class _Expansion:
         if self._has_cells:
             key = self._cell(dataset, checksum, method, self._around(method, grid))
         for axes in self._draws(method, checksum, grid, key):
-            hyperparameters = self.study.hyperparameters(method, axes)
-            config = TrialConfig(hyperparameters, dataset, checksum)
-            trial = PlannedTrial(config, _axes_trained(self.study, hyperparameters, axes), key)
-            self.trials.setdefault(config.trial_id, trial)
-            self.places.setdefault((config.trial_id, repr(trial.axes)), trial)
+            trial = _trial(self.study, (dataset, checksum), method, axes, key)
+            trial_id = trial.config.trial_id
+            self.trials.setdefault(trial_id, trial)
+            self.places.setdefault((trial_id, repr(trial.axes)), trial)
 
     def _cell(self, dataset: str, checksum: str, method: str, around: dict[str, Any]) -> str:
         """The key of a cell; a cell is created once and may have many trials."""
@@ -259,13 +254,18 @@ def _axes_read(configuration: Hyperparameters, axes: Mapping[str, Any]) -> dict[
     }
 
 
-def _axes_trained(
-    study: Study, configuration: Hyperparameters, axes: Mapping[str, Any]
-) -> dict[str, Any]:
-    """The axes that a trial uses, with its own durations: `longer` times those of the study."""
+def _trial(
+    study: Study, data: tuple[str, str], method: str, axes: Mapping[str, Any], key: str
+) -> PlannedTrial:
+    """A trial on a data set (name and checksum) at values of the axes, in the cell of a key.
+
+    Its axes are those that it uses, with its own durations: `longer` times those of the study.
+    """
+    configuration = study.hyperparameters(method, axes)
     read = _axes_read(configuration, axes)
     changed = read.keys() & durations() if study.longer > 1 else ()
-    return read | {name: getattr(configuration, name) for name in changed}
+    trained = read | {name: getattr(configuration, name) for name in changed}
+    return PlannedTrial(TrialConfig(configuration, *data), trained, key)
 
 
 def _grid_cells(study: Study) -> Iterator[dict[str, Any]]:

@@ -78,12 +78,14 @@ def read_origin(named: str, file_system: pyarrow.fs.FileSystem, store: str) -> O
     and if it cannot be read.
     """
     folder, files = _find(named, file_system, store)
+    ended: Collection[int] | None = None
     try:
         checkpoint = read_checkpoint(Path(folder.path), files)
-        result = Record(file_system, f"{store}/{named}").result() if is_trial_id(named) else None
+        if is_trial_id(named):
+            result = Record(file_system, f"{store}/{named}").result()
+            ended = result.replicates if result else ()
     except (InputError, ValueError) as error:
         raise InputError(f"warm_start: {error}") from None
-    ended = (result.replicates if result else ()) if is_trial_id(named) else None
     return Origin(named, checkpoint, sha256(files[MODEL_FILE]).hexdigest(), ended)
 
 

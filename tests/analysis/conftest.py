@@ -5,11 +5,12 @@ from typing import Any
 import pytest
 import yaml
 
-from analysis import WrittenReport, join, load, summarise, write_report
+from analysis import WrittenReport, find, join, load, summarise, write_report
 from analysis.curves import learning_curves
 from gmm_study.study import Plan, load_study, make_plan
 from gmm_study.trials.config import TrialConfig
 from gmm_study.trials.record import RecordStore
+from tests.analysis.endings import DEPTHS, SETTLED, SIZES, write
 from tests.trials.results import result_of
 
 
@@ -134,3 +135,25 @@ def curves(lab):
         return learning_curves(plan, records, rows, summarise(plan, rows))
 
     return _curves
+
+
+@pytest.fixture
+def conditions(lab):
+    """What is said of gmm at two depths, 57 epochs, three replicates each, the rest as given.
+
+    A function gives, from depth and replicate, the ending and the figures that differ.
+    """
+
+    def _conditions(of_replicate, methods=("gmm",), **content):
+        plan = lab.plan(methods=list(methods), space=DEPTHS, fixed=SIZES, **content)
+        for trial in plan.trials:
+            depth = trial.axes["layers.depth"]
+            endings, figures = [], []
+            for number in range(plan.study.replicates):
+                ending, others = of_replicate(depth, number)
+                endings.append(ending)
+                figures.append(SETTLED | {"test/log_p": -20.0 + 0.1 * number} | others)
+            write(lab, trial.config, figures, endings)
+        return plan, list(find(plan, lab.store).conditions)
+
+    return _conditions
