@@ -6,10 +6,10 @@ experiment, so any MLflow server has them.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from mlflow.entities import LifecycleStage
+from mlflow.entities import LifecycleStage, Run
 from mlflow.tracking import MlflowClient
 
 from gmm_study.tracking.database import DEFAULT_ARTIFACTS
@@ -17,6 +17,7 @@ from gmm_study.tracking.mlflow_internals import EXPERIMENT_KIND
 from gmm_study.tracking.notes import BestRow, Facts, asked, saved_views, study_note
 
 NOTE = "mlflow.note.content"
+_PAGE = 1000
 
 
 class StudyExperiment:
@@ -54,3 +55,14 @@ class StudyExperiment:
             artifacts = (Path(DEFAULT_ARTIFACTS) / self.facts.name).resolve().as_uri()
         tags = {NOTE: asked(self.facts), **EXPERIMENT_KIND}
         return str(self.client.create_experiment(self.facts.name, artifacts, tags))
+
+
+def runs_of(client: MlflowClient, experiment_id: str, only: str = "") -> Iterator[Run]:
+    """The runs of an experiment, or those for which a filter in MLflow's language holds."""
+    token = None
+    while True:
+        page = client.search_runs([experiment_id], only, max_results=_PAGE, page_token=token)
+        yield from page
+        token = page.token
+        if not token:
+            return

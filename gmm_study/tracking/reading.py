@@ -18,6 +18,7 @@ from mlflow.tracking import MlflowClient
 from gmm_study.addresses import redact
 from gmm_study.errors import InputError
 from gmm_study.tracking.database import is_missing, tracking_uri
+from gmm_study.tracking.experiment import runs_of
 from gmm_study.tracking.lists import from_tag
 from gmm_study.tracking.mlflow_internals import PARENT_RUN, bulk_history
 from gmm_study.tracking.words import BEST_BOUND, DECLARED, VARIANTS, figure_of
@@ -25,7 +26,6 @@ from gmm_study.training.hyperparameters import Hyperparameters
 from gmm_study.training.state import TrialState
 from gmm_study.trials.result import COLLAPSED, parse_ending
 
-PAGE = 1000
 RUNS_AT_ONCE = 100
 ASKED_AT_ONCE = 8
 _COUNTED = {"epochs": int, "best_epoch": int, "seconds": float}
@@ -86,7 +86,7 @@ def read_study(study: str, uri: str | None = None, variant: str | None = DECLARE
     experiment = client.get_experiment_by_name(study)
     if experiment is None:
         raise InputError(f"{study}: MLflow at {redact(uri)} has no such experiment")
-    runs = [run for run in _all_runs(client, experiment.experiment_id) if _is_of_a_trial(run)]
+    runs = [run for run in runs_of(client, experiment.experiment_id) if _is_of_a_trial(run)]
     parents = {run.data.tags["trial_id"]: run for run in runs if "replicate" not in run.data.tags}
     parents = _of_variant(parents, study, variant)
     replicates = sorted(_below(runs, parents), key=_identity)
@@ -102,16 +102,6 @@ def read_study(study: str, uri: str | None = None, variant: str | None = DECLARE
         {run.info.run_id: _identity(run) for run in replicates},
         tuple(sorted(names)),
     )
-
-
-def _all_runs(client: MlflowClient, experiment_id: str) -> Iterator[Run]:
-    token = None
-    while True:
-        page = client.search_runs([experiment_id], max_results=PAGE, page_token=token)
-        yield from page
-        token = page.token
-        if not token:
-            return
 
 
 def _is_of_a_trial(run: Run) -> bool:

@@ -15,6 +15,7 @@ from mlflow.tracking import MlflowClient
 
 from gmm_study.tracking.account import STATUS, Account
 from gmm_study.tracking.database import environment
+from gmm_study.tracking.experiment import runs_of
 from gmm_study.tracking.lists import as_tag
 from gmm_study.tracking.mlflow_internals import PARENT_RUN, RUN_NAME
 from gmm_study.tracking.notes import Facts
@@ -138,9 +139,10 @@ class KnownRuns:
         If a lost response has led to several runs for the same trial or replicate, the first one is
         kept.
         """
+        only = f"tags.trial_id = '{trial_id}'" if trial_id else ""
         kept: dict[str, TrialRuns] = {}
         # A trial's own run is created before those of its replicates.
-        for run in self._all_runs(trial_id):
+        for run in sorted(runs_of(self.client, self.experiment_id, only), key=_when_made):
             tags, trial = run.data.tags, run.data.tags.get("trial_id")
             if trial is None:
                 continue
@@ -167,19 +169,6 @@ class KnownRuns:
             last_epoch,
             lacks_params=not run.data.params,
         )
-
-    def _all_runs(self, trial_id: str | None) -> list[Any]:
-        """Runs in the order in which they were created."""
-        only = f"tags.trial_id = '{trial_id}'" if trial_id else ""
-        runs, token = [], None
-        while True:
-            page = self.client.search_runs(
-                [self.experiment_id], only, max_results=1000, page_token=token
-            )
-            runs += page
-            token = page.token
-            if not token:
-                return sorted(runs, key=_when_made)
 
     def set_status(self, run_id: str, state: TrialState) -> None:
         """Give a run the status of MLflow that a state has."""
