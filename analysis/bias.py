@@ -54,7 +54,8 @@ def bias_conditions(plan: Plan, rows: pd.DataFrame, cells: pd.DataFrame) -> list
     `cells` are all metrics of the cells, with `with_bias`. A cell is in the first sentence if the
     gain from half of the samples to all exceeds its standard error (over seeds; over data for one
     replicate). It is in the second if the gain does not, but the bias may exceed the margin, by
-    the upper end of its interval or `LARGEST_MULTIPLE`: too few effective samples to tell.
+    the upper end of its interval or `LARGEST_MULTIPLE`: too few effective samples to tell. The last
+    one ends with what to do, as a trial goes on from another evaluation unless a scheduler runs.
     """
     margin = plan.study.report.margin
     beyond_error, too_few = [], []
@@ -75,6 +76,8 @@ def bias_conditions(plan: Plan, rows: pd.DataFrame, cells: pd.DataFrame) -> list
             f"In {counted(len(too_few), len(known), 'cell')}, too few samples are effective to "
             f"tell that log p is within {margin:g} nats of its limit: {listed(too_few, '; ')}."
         )
+    if sentences and plan.study.scheduler.kind == "none":
+        sentences[-1] += " More samples (`evaluation.samples`) need no new training."
     return sentences
 
 

@@ -18,7 +18,7 @@ from gmm_study.estimates.pace import Observation, Pace, fractions_trained, obser
 from gmm_study.estimates.training import training_work
 from gmm_study.study import Plan, PlannedTrial, Study
 from gmm_study.trials.config import TrialConfig
-from gmm_study.trials.continuable import begins_at, continuable_epochs
+from gmm_study.trials.continuable import begins_at, read_index
 from gmm_study.trials.record import RecordStore
 from gmm_study.trials.standing import Standing
 from gmm_study.trials.survey import survey
@@ -77,7 +77,7 @@ def estimate(
         return RemainingCost(None, False, None, workers, needed, on_gpu, source)
     pace, fractions = Pace(seen), fractions_trained(own)
     plain = study.scheduler.kind == "none"  # under a scheduler no trial continues another
-    index = continuable_epochs(store.file_system, store.root) if plain else {}
+    index = read_index(store.file_system, store.root) if plain else {}
 
     def seconds_left(trial: PlannedTrial) -> float:
         settings = trial.config.hyperparameters

@@ -3,8 +3,8 @@
     model.safetensors               the best epoch's parameters by name, `[R, *shape]`
     meta.json                       what is needed to rebuild the model and to read the tensors
     training.safetensors            all replicates' progress, parameters, moments, random streams;
-                                    also of those that ended by the limit of epochs, so that a
-                                    longer training can continue them
+                                    also of those that ended by patience or the limit of epochs at
+                                    a constant rate, so that a longer training can continue them
     training.previous.safetensors   the same, one checkpoint earlier, while a trial runs
 
 Resuming is exact because `training.safetensors` holds everything, including the curves, in one file
@@ -32,7 +32,7 @@ from gmm_study.training.hyperparameters import Hyperparameters
 from gmm_study.training.methods import METHODS
 from gmm_study.training.replicate import Replicate
 from gmm_study.training.sealed import seal, unseal
-from gmm_study.training.state import Ending, TrialState
+from gmm_study.training.state import CONTINUABLE, Ending, TrialState
 from gmm_study.training.trainer import Trainer
 
 FORMAT = 1
@@ -65,11 +65,12 @@ def resume_training(trainer: Trainer, content: bytes) -> None:
 
 
 def continue_training(trainer: Trainer, content: bytes) -> None:
-    """Continue a shorter training from its `training.safetensors`, with the replicates of both.
+    """Continue an earlier training from its `training.safetensors`, with the replicates of both.
 
-    Its settings must be those of the trainer, but for a lower `max_epochs`. Replicates that ended
-    there by that limit go on; others that ended stay as they are. Raises `ValueError` if the
-    content is damaged or has no state to go on from; the trainer is then unusable.
+    Its settings must be those of the trainer, but for a lower `max_epochs` or `patience`, and for
+    those of the evaluation. Replicates that have reached a limit there, and none of the trainer's,
+    go on; others that ended stay as they are. Raises `ValueError` if the content is damaged or has
+    no state to go on from; the trainer is then unusable.
     """
     tensors = unseal(content)
     try:
@@ -78,8 +79,10 @@ def continue_training(trainer: Trainer, content: bytes) -> None:
         for replicate in both:
             if replicate.state is TrialState.COMPLETE and replicate.ending is None:
                 raise ValueError("it does not say why its replicates ended")
-            if replicate.ending is Ending.EPOCHS:
-                replicate.state, replicate.ending = TrialState.RUNNING, None
+            if replicate.ending in CONTINUABLE:
+                replicate.ending = replicate.why_to_end(trainer.stages[replicate.stage])
+            if replicate.ending is None:
+                replicate.state = TrialState.RUNNING
         trainer.resume(both, states)
     except (LookupError, TypeError, ValueError, RuntimeError) as error:
         raise ValueError(f"its training cannot be continued: {error}") from None

@@ -143,6 +143,15 @@ class Hyperparameters(Declared):
                 values.pop(name, None)
         return values
 
+    def identity_of_training(self) -> dict[str, Any]:
+        """The part of it that training depends on: without the settings of the evaluation."""
+        specs = _specs()
+        return {
+            name: value
+            for name, value in self.identity().items()
+            if specs[name].metadata["group"] != "Evaluation"
+        }
+
     @property
     def training_samples(self) -> int:
         """K of training: the setting `samples`, or the method's default."""

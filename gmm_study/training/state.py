@@ -46,3 +46,7 @@ class Ending(StrEnum):
     """It reached the maximum of training seconds."""
     DIVERGED = "diverged"
     """Its bound was not finite."""
+
+
+CONTINUABLE = (Ending.CONVERGED, Ending.EPOCHS)
+"""The endings after which training can go on with a higher `patience` or `max_epochs`."""

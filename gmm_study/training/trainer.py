@@ -16,7 +16,7 @@ from gmm_study.training.group import ReplicateGroup
 from gmm_study.training.hyperparameters import Hyperparameters
 from gmm_study.training.replicate import Replicate, must_validate
 from gmm_study.training.schedule import can_be_continued
-from gmm_study.training.state import Ending, TrialState
+from gmm_study.training.state import CONTINUABLE, Ending, TrialState
 
 
 class Trainer:
@@ -42,7 +42,7 @@ class Trainer:
         self.valid_data = torch.from_numpy(dataset.valid).to(self.device)
         self.replicates = {index: Replicate(index) for index in replicates}
         self.final_states: dict[int, dict[str, Tensor]] = {}
-        """The states of the replicates that a training with a higher `max_epochs` can continue."""
+        """The states of the replicates that a training with higher limits can continue."""
         self.start_anew()
 
     def start_anew(self) -> None:
@@ -140,7 +140,7 @@ class Trainer:
                 self._keep_the_better(replicate, found, group, row)
                 if self._ends_its_stage(replicate, settings):
                     moving.append(row)
-                if replicate.ending is Ending.EPOCHS and can_be_continued(self.hyperparameters):
+                if replicate.ending in CONTINUABLE and can_be_continued(self.hyperparameters):
                     self.final_states[replicate.index] = group.row_state(row)
         return [*self._staying(group, moving), *self._next_stage(group, moving)]
 

@@ -46,9 +46,13 @@ class TrialConfig:
 
     @cached_property
     def prefix_id(self) -> str:
-        """A hash of the same without `max_epochs`: equal for a trial and those that continue it."""
-        settings = self.hyperparameters.identity()
-        settings.pop("max_epochs", None)
+        """A hash that is equal for trials that train alike for as long as both train.
+
+        It leaves out the settings of the evaluation, `max_epochs` and `patience`.
+        """
+        settings = self.hyperparameters.identity_of_training()
+        for limit in ("max_epochs", "patience"):
+            del settings[limit]
         return self._hash(settings)
 
     def _hash(self, settings: Mapping[str, Any]) -> str:

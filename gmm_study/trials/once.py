@@ -10,7 +10,8 @@ from gmm_study.data import Dataset
 from gmm_study.errors import InputError
 from gmm_study.training.schedule import why_not_continued
 from gmm_study.trials.config import TrialConfig
-from gmm_study.trials.continuing import complete_exchange, exchange, is_longer, longer_record
+from gmm_study.trials.continuable import is_earlier, limits_of
+from gmm_study.trials.continuing import complete_exchange, exchange, next_record
 from gmm_study.trials.progress import Progress
 from gmm_study.trials.record import Record
 from gmm_study.trials.result import TrialResult
@@ -29,7 +30,7 @@ def run_once(
     """Train and evaluate a trial, and return its result.
 
     The record is kept in `output`; if the folder already holds this trial, training continues from
-    there. If it holds a shorter trial, whose training is the beginning of this one, training goes
+    there. If it holds an earlier trial, whose training is the beginning of this one, training goes
     on from that trial, which this one replaces when it is complete. `threads` is the number of CPU
     threads; it changes the results only by rounding. Raises `InputError` if `output` holds another
     trial or the folders of trials, or if the device is not available.
@@ -40,11 +41,11 @@ def run_once(
     with tempfile.TemporaryDirectory() as scratch:
         folder = Record.at(str(output or scratch))
         complete_exchange(folder)
-        shorter = _check_output(folder, config, replicates)
-        record = longer_record(folder, config) if shorter else folder
+        earlier = _check_output(folder, config, replicates)
+        record = next_record(folder, config) if earlier else folder
         try:
             run = TrialRun(
-                config, dataset, range(replicates), record, chosen, patience=0.5, shorter=shorter
+                config, dataset, range(replicates), record, chosen, patience=0.5, earlier=earlier
             )
         except TrainedElsewhereError:
             raise _busy(folder) from None
@@ -54,14 +55,14 @@ def run_once(
         except BaseException:
             run.pause()
             raise
-        if shorter:
+        if earlier:
             exchange(folder, record)
         held = folder.result()
         return held if held and held.trial_id == config.trial_id else run.result()
 
 
 def _check_output(record: Record, config: TrialConfig, replicates: int) -> Record | None:
-    """The record itself if it holds a shorter trial that this one continues, else None.
+    """The record itself if it holds an earlier trial that this one continues, else None.
 
     Raises `InputError` if the trial cannot be trained in this folder.
     """
@@ -70,11 +71,11 @@ def _check_output(record: Record, config: TrialConfig, replicates: int) -> Recor
         busy = record.trained_elsewhere()
     except (OSError, ValueError) as error:
         raise InputError(f"output: {error}; give another folder") from None
-    shorter = record if held is not None and is_longer(config, held) else None
-    if held is not None and held.trial_id != config.trial_id and shorter is None:
+    earlier = record if held is not None and is_earlier(held, config) else None
+    if held is not None and held.trial_id != config.trial_id and earlier is None:
         raise InputError(
             f"output: '{record.path}' holds trial {held.trial_id} of another configuration"
-            f"{_why_not_longer(config, held)}; give another folder"
+            f"{_why_not_earlier(held, config)}; give another folder"
         )
     if held is None and (other := _trial_inside(Path(record.path))):
         raise InputError(
@@ -83,32 +84,32 @@ def _check_output(record: Record, config: TrialConfig, replicates: int) -> Recor
         )
     if busy:
         raise _busy(record)
-    if shorter:
+    if earlier:
         _keep_replicates(record, replicates)
-    if shorter or not record.state(replicates).has_result:
+    if earlier or not record.state(replicates).has_result:
         record.check_writable()
-    return shorter
+    return earlier
 
 
-def _why_not_longer(config: TrialConfig, held: TrialConfig) -> str:
-    """What keeps a trial from continuing one that only has fewer epochs; empty for any other."""
-    fewer = held.hyperparameters.total_epochs < config.hyperparameters.total_epochs
-    if held.prefix_id != config.prefix_id or not fewer:
+def _why_not_earlier(held: TrialConfig, config: TrialConfig) -> str:
+    """What keeps a trial from continuing one that only has lower limits; empty for any other."""
+    pairs = zip(limits_of(held.hyperparameters), limits_of(config.hyperparameters), strict=True)
+    if held.prefix_id != config.prefix_id or any(theirs > ours for theirs, ours in pairs):
         return ""
     reason = why_not_continued(held.hyperparameters)
     return f", which a longer trial cannot continue ({reason})" if reason else ""
 
 
-def _keep_replicates(shorter: Record, replicates: int) -> None:
-    """Raise `InputError` if a longer trial with so many replicates would have fewer of them."""
+def _keep_replicates(earlier: Record, replicates: int) -> None:
+    """Raise `InputError` if the next trial with so many replicates would have fewer of them."""
     try:
-        result = shorter.result()
+        result = earlier.result()
     except ValueError:
         return
     held = 1 + max(result.replicates, default=0) if result else 0
     if held > replicates:
         raise InputError(
-            f"replicates: {replicates} must be at least {held}, as many as '{shorter.path}' holds; "
+            f"replicates: {replicates} must be at least {held}, as many as '{earlier.path}' holds; "
             "or give another folder"
         )
 

@@ -30,7 +30,7 @@ from gmm_study.training.replicate import Replicate
 from gmm_study.training.state import TrialState
 from gmm_study.training.trainer import Trainer
 from gmm_study.trials.config import TrialConfig
-from gmm_study.trials.continuing import continue_shorter, note_in_index
+from gmm_study.trials.continuing import continue_earlier, note_in_index
 from gmm_study.trials.evaluation import (
     evaluate_on_test,
     evaluate_on_validation,
@@ -62,7 +62,7 @@ class TrialRun:
     after `patience` seconds, this raises `TrainedElsewhereError`. `watch` is called after every
     epoch with 0, and after every chunk of an evaluation with its number of rows.
 
-    A new trial that `continues` goes on from the shorter trial in the record `shorter`, or from one
+    A new trial that `continues` goes on from the earlier trial in the record `earlier`, or from one
     in its store, if its training begins with that trial's.
     """
 
@@ -78,7 +78,7 @@ class TrialRun:
         patience: float = 0.0,
         watch: Callable[[int], object] = lambda rows: None,
         continues: bool = True,
-        shorter: Record | None = None,
+        earlier: Record | None = None,
     ) -> None:
         if not record.take_up(patience):
             raise TrainedElsewhereError
@@ -94,8 +94,8 @@ class TrialRun:
             self.ended = self._resume()
             self.datapoints = self._stored_datapoints()
             if continues and self.trainer.is_fresh:
-                continue_shorter(record, config, self.trainer, shorter)
-            begin_warm(self.trainer, record, shorter or record)
+                continue_earlier(record, config, self.trainer, earlier)
+            begin_warm(self.trainer, record, earlier or record)
         except BaseException:
             self.leave()
             raise

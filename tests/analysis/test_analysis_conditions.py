@@ -159,6 +159,9 @@ def test_methods_are_not_compared_before_a_trial_has_ended(lab):
     assert find(plan, lab.store).sentences == ("No verdict: gmm: running; rws: failed.",)
 
 
+ADVICE = "More samples (`evaluation.samples`) need no new training."
+
+
 def test_a_gap_above_the_error_is_named_with_the_interval_of_the_bias(conditions):
     def of_replicate(depth, number):
         if depth == 1:
@@ -173,7 +176,7 @@ def test_a_gap_above_the_error_is_named_with_the_interval_of_the_bias(conditions
         "In 1 of 2 cells, log p still gains more than its error from half of its K samples to all: "
         "gmm at depth 2 (gains 0.25, error 0.058, too low by 0.2"
     )
-    assert sentence.endswith("nats, 4.0 of 1,000 effective).")
+    assert sentence.endswith(f"nats, 4.0 of 1,000 effective). {ADVICE}")
 
 
 def test_few_effective_samples_count_only_where_the_gap_cannot_bound_the_bias(conditions):
@@ -190,7 +193,7 @@ def test_few_effective_samples_count_only_where_the_gap_cannot_bound_the_bias(co
         "In 1 of 2 cells, too few samples are effective to tell that log p is within 0.2 nats of "
         "its limit: gmm at depth 2 (too low by 0.0"
     )
-    assert sentence.endswith(" nats or more, 2.0 of 1,000 effective).")
+    assert sentence.endswith(f" nats or more, 2.0 of 1,000 effective). {ADVICE}")
 
 
 @pytest.mark.parametrize(("gap", "said"), [(0.0220, False), (0.0225, True)])

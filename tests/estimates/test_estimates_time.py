@@ -190,14 +190,22 @@ def test_a_limit_of_training_time_limits_the_estimate(planned):
     assert seconds[0] - seconds[1] == close(2 * 2 * LONG)
 
 
-def test_epochs_of_a_shorter_trial_that_will_be_continued_are_not_counted_again(planned):
+@pytest.mark.parametrize(
+    ("earlier", "left"),
+    [
+        ([(25, {"max_epochs": 25}), (75, {"max_epochs": 75}), (300, {"max_epochs": 300})], 1 / 4),
+        ([(60, {"patience": 9}), (80, {"patience": 101})], 2 / 5),
+        ([(60, {"evaluation_samples": 9})], 0),
+    ],
+)
+def test_epochs_of_an_earlier_trial_are_not_counted_again(planned, earlier, left):
     study = planned("methods=[gmm]", "space.learning_rate.grid=[1e-3, 1e-2]")
     whole = study.estimate(ended(LONG)).worker_seconds
     config = study.plan.trials[1].config
-    for epochs in (25, 75, 100, 300):
-        settings = replace(config.hyperparameters, max_epochs=epochs)
-        shorter = replace(config, hyperparameters=settings)
-        add_to_index(study.store.file_system, study.store.root, shorter)
-    assert study.estimate(ended(LONG)).worker_seconds == close(whole / 4)
+    for reached, settings in earlier:
+        other = replace(config, hyperparameters=replace(config.hyperparameters, **settings))
+        add_to_index(study.store.file_system, study.store.root, other, reached)
+    seconds = study.estimate(ended(LONG)).worker_seconds
+    assert seconds == pytest.approx(left * whole, abs=0.02 * whole)
     scheduled = planned("methods=[gmm]", "scheduler.kind=median")
     assert scheduled.estimate(ended(LONG)).worker_seconds > whole

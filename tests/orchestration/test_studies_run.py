@@ -24,6 +24,10 @@ def finished(tmp_path_factory):
     return bench, bench.run("run", "tiny").stdout
 
 
+def recorded(bench, trial_id):
+    return Record.at(str(bench.folder / "results" / trial_id))
+
+
 def runs_of(bench, study="tiny"):
     client = MlflowClient(f"sqlite:///{bench.folder}/mlflow.db")
     experiment = client.get_experiment_by_name(study)
@@ -89,7 +93,7 @@ def test_mlflow_holds_the_curves_of_the_record_each_epoch_once(finished):
     bench, _ = finished
     client, runs = runs_of(bench)
     child = next(run for run in runs if run.data.tags.get("replicate") == "1")
-    record = Record.at(str(bench.folder / "results" / child.data.tags["trial_id"]))
+    record = recorded(bench, child.data.tags["trial_id"])
     for split, metric in (("train", "bound"), ("valid", "bound"), ("valid", "log_p")):
         history = client.get_metric_history(child.info.run_id, f"{split}/{metric}")
         stored = {
@@ -156,15 +160,26 @@ def test_trials_with_more_epochs_go_on_from_those_with_fewer(finished, tmp_path)
     assert len(longer) == 4
     for trial_id, result in longer.items():
         assert figures(result) == undisturbed(bench, trial_id)
-        record = Record.at(str(bench.folder / "results" / trial_id))
+        record = recorded(bench, trial_id)
         rows = [row for row in record.metrics().to_pylist() if row["metric"] == "seconds"]
-        shorter = [
-            row
-            for other in before
-            for row in Record.at(str(bench.folder / "results" / other)).metrics().to_pylist()
-        ]
+        shorter = [row for other in before for row in recorded(bench, other).metrics().to_pylist()]
         first = [row for row in rows if row["epoch"] <= 4]
         assert all(row in shorter for row in first), "their times are those of the first training"
+
+
+def test_another_evaluation_of_a_study_trains_nothing(finished, tmp_path):
+    bench = Workbench(tmp_path)
+    shutil.copytree(finished[0].folder / "results", tmp_path / "results")
+    before = bench.results()
+    curves = [recorded(bench, trial_id).metrics() for trial_id in before]
+    bench.run("run", "tiny", "--set", "evaluation.samples=7")
+    after = bench.results()
+    assert {trial_id: after[trial_id] for trial_id in before} == before
+    for trial_id in set(after) - set(before):
+        record = recorded(bench, trial_id)
+        assert record.config().hyperparameters.evaluation_samples == 7
+        assert record.metrics() in curves, "which have the times of the training"
+    assert len(after) == 2 * len(before)
 
 
 def test_a_trial_that_fails_ends_alone_and_is_trained_again_only_when_asked(tmp_path):

@@ -1,4 +1,4 @@
-"""A longer trial goes on from the record of a shorter one, to what training anew would give."""
+"""A trial goes on from the record of an earlier one, to what training anew would give."""
 
 from dataclasses import replace
 
@@ -12,7 +12,7 @@ from gmm_study.training.trainer import Trainer
 from gmm_study.trials import continuing
 from gmm_study.trials.config import TrialConfig
 from gmm_study.trials.continuable import INDEX
-from gmm_study.trials.continuing import LONGER
+from gmm_study.trials.continuing import NEXT
 from gmm_study.trials.once import run_once
 from gmm_study.trials.record import Record, RecordStore
 from gmm_study.trials.run import TrialRun
@@ -83,6 +83,66 @@ def test_a_longer_trial_that_continues_is_the_one_that_is_trained_anew(
     assert len(epochs_trained) <= by_limit * (LONG - SHORT) < 3 * LONG
 
 
+@pytest.mark.parametrize("kept", [{}, {"parameter_average": "exponential"}])
+@pytest.mark.parametrize("epochs", [40, 60])
+def test_a_trial_with_more_patience_continues_one_that_ended_by_patience(
+    stores, kept, epochs, epochs_trained
+):
+    one, other = stores
+    settings = {"learning_rate": 0.3, "samples": 2, **kept}
+    short = a_config(40, patience=2, **settings)
+    long = a_config(epochs, patience=6, **settings)
+    anew = trained(other, long, 3)
+    before = [each.epochs for each in trained(one, short, 3).result().replicates.values()]
+    epochs_trained.clear()
+    continued = trained(one, long, 3)
+    assert content(continued) == content(anew)
+    after = [each.epochs for each in continued.result().replicates.values()]
+    assert len(epochs_trained) == sum(after) - sum(before) < sum(after)
+
+
+def test_a_replicate_whose_patience_ran_out_at_the_limit_ends_by_the_limit_with_more(stores):
+    one, other = stores
+    settings = {"learning_rate": 0.3, "samples": 2}
+    first = trained(one, a_config(40, patience=2, **settings), 1).result().replicates[0]
+    configs = [a_config(first.epochs, patience=each, **settings) for each in (2, 6)]
+    assert trained(one, configs[0], 1).result().replicates[0].ending == "converged"
+    continued = trained(one, configs[1], 1)
+    assert continued.result().replicates[0].ending == "epochs"
+    assert content(continued) == content(trained(other, configs[1], 1))
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"schedule": "cosine"}, {"stages": [{}, {"samples": 5}]}, {"patience": 1}],
+    ids=lambda each: ",".join(map(str, each)),
+)
+@pytest.mark.parametrize("asked", ["evaluation_samples", "selection_samples", "z_samples"])
+def test_a_trial_that_differs_in_its_evaluation_alone_is_not_trained_again(
+    stores, settings, asked, epochs_trained
+):
+    one, other = stores
+    trained(one, a_config(**settings))
+    config = a_config(**settings, **{asked: 37})
+    anew = trained(other, config)
+    epochs_trained.clear()
+    evaluated = trained(one, config)
+    assert epochs_trained == []
+    assert content(evaluated) == content(anew)
+    assert evaluated.config().trial_id == config.trial_id != a_config(**settings).trial_id
+
+
+def test_a_folder_takes_the_last_evaluation_of_a_training(tmp_path, epochs_trained):
+    run_once(a_config(evaluation_samples=10), DATA, 2, tmp_path, device="cpu")
+    epochs_trained.clear()
+    for samples in (20, 10):
+        config = a_config(evaluation_samples=samples)
+        run_once(config, DATA, 2, tmp_path, device="cpu")
+        assert Record.at(str(tmp_path)).config() == config
+    assert epochs_trained == []
+    assert not (tmp_path / NEXT).exists()
+
+
 def test_a_trial_can_be_continued_again_and_again(stores, epochs_trained):
     one, other = stores
     for epochs in (2, 3, 5, LONG):
@@ -126,6 +186,8 @@ def test_a_killed_continuation_goes_on_to_the_same_end(stores):
         ({"validate_every": 3}, {"validate_every": 3}),
         ({}, {"learning_rate": 0.02}),
         ({}, {"seed": 1}),
+        ({}, {"criterion_samples": 7}),
+        ({"patience": 9}, {"patience": 8}),
     ],
 )
 def test_what_is_no_beginning_of_the_longer_trial_is_not_continued(
@@ -203,19 +265,12 @@ def test_a_store_in_any_file_system_has_an_index_that_is_no_trial(tmp_path):
     store = RecordStore("mock:///results")
     short, long = a_config(SHORT), a_config(LONG)
     trained(store, short, 1)
-    index = f"{store.root}/{INDEX}/{short.prefix_id}/{SHORT}-{short.trial_id}"
+    name = f"{SHORT}-{SHORT}-{short.hyperparameters.patience}-{short.trial_id}"
+    index = f"{store.root}/{INDEX}/{short.prefix_id}/{name}"
     assert store.file_system.get_file_info(index).is_file
     assert store.trial_ids() == [short.trial_id]
     run = TrialRun(long, DATA, range(1), store.record(long.trial_id))
     assert run.progress().epoch == SHORT
-
-
-def test_only_trials_that_ended_by_the_limit_are_in_the_index(stores, tmp_path):
-    one, _ = stores
-    converged = a_config(100, patience=1, learning_rate=0.3)
-    record = trained(one, converged, 1)
-    assert record.result().replicates[0].epochs < 100
-    assert not (tmp_path / "one" / INDEX).exists()
 
 
 def test_a_folder_goes_on_from_the_shorter_trial_that_it_holds(tmp_path, stores, epochs_trained):
@@ -227,7 +282,7 @@ def test_a_folder_goes_on_from_the_shorter_trial_that_it_holds(tmp_path, stores,
     record = Record.at(str(folder))
     assert record.config().trial_id == result.trial_id == a_config(LONG).trial_id
     assert content(record) == content(trained(other, a_config(LONG)))
-    assert not (folder / LONGER).exists()
+    assert not (folder / NEXT).exists()
     epochs_trained.clear()
     assert run_once(a_config(LONG), DATA, 2, folder, device="cpu") == record.result()
     assert epochs_trained == []
@@ -267,7 +322,7 @@ def test_an_exchange_leaves_a_longer_trial_that_was_interrupted_where_it_was(
     epochs_trained.clear()
     run_once(a_config(LONG + 2), DATA, 1, tmp_path, device="cpu")
     assert len(epochs_trained) == 1
-    assert not (tmp_path / LONGER).exists()
+    assert not (tmp_path / NEXT).exists()
 
 
 def test_a_longer_trial_is_not_replaced_by_one_that_became_complete_earlier(tmp_path, monkeypatch):
@@ -281,7 +336,7 @@ def test_a_longer_trial_is_not_replaced_by_one_that_became_complete_earlier(tmp_
     run_once(a_config(LONG), DATA, 1, tmp_path, device="cpu")
     record = Record.at(str(tmp_path))
     assert record.config().trial_id == record.result().trial_id == a_config(LONG).trial_id
-    assert not (tmp_path / LONGER).exists()
+    assert not (tmp_path / NEXT).exists()
 
 
 @pytest.mark.parametrize("written", range(1, 9))
@@ -310,17 +365,23 @@ def test_an_exchange_that_is_cut_off_is_completed_by_the_next_call(
         try:
             run_once(a_config(LONG), DATA, 1, tmp_path / "mine", device="cpu")
         except KeyboardInterrupt:
-            assert (tmp_path / "mine" / LONGER).exists()
+            assert (tmp_path / "mine" / NEXT).exists()
     run_once(a_config(LONG), DATA, 1, tmp_path / "mine", device="cpu")
     assert content(folder) == content(trained(other, a_config(LONG), 1))
-    assert not (tmp_path / "mine" / LONGER).exists()
+    assert not (tmp_path / "mine" / NEXT).exists()
 
 
 def test_a_folder_loses_no_replicate_and_takes_no_shorter_trial(tmp_path):
     run_once(a_config(SHORT), DATA, 2, tmp_path, device="cpu")
     with pytest.raises(InputError, match=r"^replicates: 1 must be at least 2"):
         run_once(a_config(LONG), DATA, 1, tmp_path, device="cpu")
-    for config in (a_config(SHORT - 1), a_config(LONG, seed=1), a_config(LONG, schedule="linear")):
+    others = (
+        a_config(SHORT - 1),
+        a_config(LONG, seed=1),
+        a_config(LONG, schedule="linear"),
+        a_config(LONG, patience=1),
+    )
+    for config in others:
         with pytest.raises(InputError, match=r"^output: .*another configuration"):
             run_once(config, DATA, 2, tmp_path, device="cpu")
 
@@ -353,7 +414,7 @@ def test_replicates_in_one_group_are_continued_as_those_in_groups_of_their_own(k
 def test_opening_a_folder_leaves_the_longer_trial_inside_alone(tmp_path):
     """Another process may be writing there."""
     run_once(a_config(SHORT), DATA, 1, tmp_path, device="cpu")
-    longer = tmp_path / LONGER / a_config(LONG).trial_id / "checkpoint"
+    longer = tmp_path / NEXT / a_config(LONG).trial_id / "checkpoint"
     longer.mkdir(parents=True)
     for folder in (tmp_path, longer):
         (folder / "result.json.12345678.partial").write_text("{")
