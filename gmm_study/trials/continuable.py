@@ -53,17 +53,17 @@ def limits_of(settings: Hyperparameters) -> Limits:
     return Limits(settings.total_epochs, settings.stage_list[0].patience)
 
 
-def begins_with(config: TrialConfig, limits: Limits) -> bool:
-    """Whether the training of `config` begins with the one that differs in its limits alone.
+def begins_with(config: TrialConfig, limits: Limits, reached: int) -> bool:
+    """Whether the training of `config` begins with one that differs in its limits alone.
 
-    With the same limits it is the same training. Lower ones are its beginning at a constant
-    learning rate in a single stage.
+    With the same limits it is the same training. At a constant learning rate in a single stage, one
+    with less patience is its beginning, if it `reached` no more epochs than `config` allows.
     """
     only, *further = config.hyperparameters.stage_list
     own = limits_of(config.hyperparameters)
     if limits == own:
         return True
-    if further or limits.epochs > own.epochs or limits.patience > own.patience:
+    if further or reached > own.epochs or limits.patience > own.patience:
         return False
     return can_be_continued(replace(only, max_epochs=limits.epochs))
 
@@ -71,7 +71,8 @@ def begins_with(config: TrialConfig, limits: Limits) -> bool:
 def is_earlier(other: TrialConfig, config: TrialConfig) -> bool:
     """Whether another trial is an earlier one of this configuration."""
     alike = other.prefix_id == config.prefix_id and other.trial_id != config.trial_id
-    return alike and begins_with(config, limits_of(other.hyperparameters))
+    limits = limits_of(other.hyperparameters)
+    return alike and begins_with(config, limits, limits.epochs)
 
 
 def add_to_index(
@@ -104,7 +105,8 @@ def begins_at(config: TrialConfig, index: Mapping[str, list[Entry]]) -> int:
     """
     own, start = limits_of(config.hyperparameters), 0
     for entry in _earlier(index.get(config.prefix_id, []), config):
-        start = max(start, own.epochs if entry.limits == own else entry.reached)
+        ended = entry.reached < entry.limits.epochs and entry.limits.patience == own.patience
+        start = max(start, own.epochs if ended or entry.limits == own else entry.reached)
     return start
 
 
@@ -112,7 +114,7 @@ def _earlier(entries: Iterable[Entry], config: TrialConfig) -> list[Entry]:
     return [
         entry
         for entry in entries
-        if entry.trial_id != config.trial_id and begins_with(config, entry.limits)
+        if entry.trial_id != config.trial_id and begins_with(config, entry.limits, entry.reached)
     ]
 
 

@@ -196,6 +196,7 @@ def test_a_limit_of_training_time_limits_the_estimate(planned):
         ([(25, {"max_epochs": 25}), (75, {"max_epochs": 75}), (300, {"max_epochs": 300})], 1 / 4),
         ([(60, {"patience": 9}), (80, {"patience": 101})], 2 / 5),
         ([(60, {"evaluation_samples": 9})], 0),
+        ([(60, {"max_epochs": 300})], 0),
     ],
 )
 def test_epochs_of_an_earlier_trial_are_not_counted_again(planned, earlier, left):

@@ -101,6 +101,24 @@ def test_a_trial_with_more_patience_continues_one_that_ended_by_patience(
     assert len(epochs_trained) == sum(after) - sum(before) < sum(after)
 
 
+@pytest.mark.parametrize("patience", [2, 6])
+def test_a_trial_goes_on_from_one_with_a_higher_limit_that_it_did_not_need(
+    stores, patience, epochs_trained
+):
+    one, other = stores
+    settings = {"learning_rate": 0.3, "samples": 2}
+    first = trained(one, a_config(400, patience=2, **settings)).result().replicates.values()
+    config = a_config(max(each.epochs for each in first), patience=patience, **settings)
+    anew = trained(other, config)
+    epochs_trained.clear()
+    continued = trained(one, config)
+    assert content(continued) == content(anew)
+    ended = continued.result().replicates.values()
+    assert len(epochs_trained) == sum(each.epochs for each in ended) - sum(
+        each.epochs for each in first
+    )
+
+
 def test_a_replicate_whose_patience_ran_out_at_the_limit_ends_by_the_limit_with_more(stores):
     one, other = stores
     settings = {"learning_rate": 0.3, "samples": 2}
