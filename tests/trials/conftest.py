@@ -5,6 +5,8 @@ from contextlib import contextmanager
 import pytest
 import torch
 
+from gmm_study.trials.record import RecordStore
+
 torch.set_num_threads(1)  # the tensors are tiny: threads would only wait for each other
 
 TAKE_UP = """
@@ -35,3 +37,8 @@ def another_process():
                 process.kill()
 
     return taken_up
+
+
+@pytest.fixture
+def stores(tmp_path):
+    return RecordStore(str(tmp_path / "one")), RecordStore(str(tmp_path / "other"))
