@@ -55,7 +55,7 @@ def bias_conditions(plan: Plan, rows: pd.DataFrame, cells: pd.DataFrame) -> list
     gain from half of the samples to all exceeds its standard error (over seeds; over data for one
     replicate). It is in the second if the gain does not, but the bias may exceed the margin, by
     the upper end of its interval or `LARGEST_MULTIPLE`: too few effective samples to tell. The last
-    one ends with what to do, as a trial goes on from another evaluation unless a scheduler runs.
+    one ends with what to do, if another evaluation asks for the same trials without a scheduler.
     """
     margin = plan.study.report.margin
     beyond_error, too_few = [], []
@@ -76,7 +76,7 @@ def bias_conditions(plan: Plan, rows: pd.DataFrame, cells: pd.DataFrame) -> list
             f"In {counted(len(too_few), len(known), 'cell')}, too few samples are effective to "
             f"tell that log p is within {margin:g} nats of its limit: {listed(too_few, '; ')}."
         )
-    if sentences and plan.study.scheduler.kind == "none":
+    if sentences and not plan.study.is_adaptive and plan.study.scheduler.kind == "none":
         sentences[-1] += " More samples (`evaluation.samples`) need no new training."
     return sentences
 

@@ -64,7 +64,8 @@ def train(
     samples=10`. `samples` is the K of training, `evaluation_samples` the K of the final metrics.
     `preset` is a named set of settings that `hyperparameters` override, such as `authors`. `output`
     is the folder for the record and the checkpoint; if the training is interrupted, the
-    same call continues it from there. With None, nothing is written. `device` is `auto`, `cpu` or
+    same call continues it from there, and one with more epochs or another evaluation goes on from
+    what it holds. With None, nothing is written. `device` is `auto`, `cpu` or
     `cuda`. `threads` is the number of CPU threads, None for all. `watch` is called after every
     epoch; `working` shows other steps that take time; `warn` is called with a line for each setting
     that never acts, because the training is too short. Raises `InputError` for a hyperparameter

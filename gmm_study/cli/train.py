@@ -86,7 +86,8 @@ def option_groups() -> list[OptionGroupDict]:
     "--output",
     type=click.Path(file_okay=False, path_type=Path),
     metavar="FOLDER",
-    help="Folder of the record and checkpoint; run again to continue. [default: none]",
+    help="Folder of the record and checkpoint; run again to continue, also with more epochs or "
+    "another evaluation. [default: none]",
 )
 @click.option(
     "--preset",

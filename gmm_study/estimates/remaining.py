@@ -86,6 +86,8 @@ def estimate(
         expected = settings.total_epochs * fractions.get(settings.method, 1.0)
         end = study.prolonged_scheduler.expected_epochs(expected)
         start = standing.epoch or begins_at(trial.config, index)
+        if not standing.epoch and 0 < start < settings.total_epochs:  # it waits for its patience
+            end = min(settings.total_epochs, max(end, start + settings.patience))
         training = unit * training_work(settings, data, start, end)
         if settings.max_seconds is not None:
             training = min(training, settings.max_seconds)

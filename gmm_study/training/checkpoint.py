@@ -67,25 +67,36 @@ def resume_training(trainer: Trainer, content: bytes) -> None:
 def continue_training(trainer: Trainer, content: bytes) -> None:
     """Continue an earlier training from its `training.safetensors`, with the replicates of both.
 
-    Its settings must be those of the trainer, but for a lower `max_epochs` or `patience`, and for
-    those of the evaluation. Replicates that have reached a limit there, and none of the trainer's,
-    go on; others that ended stay as they are. Raises `ValueError` if the content is damaged or has
-    no state to go on from; the trainer is then unusable.
+    Its settings must be those of the trainer, but for `max_epochs`, a lower `patience`, and those
+    of the evaluation. Replicates that have reached a limit there, and none of the trainer's, go on;
+    others that ended stay as they are. Raises `ValueError` if the content is damaged, has no state
+    to go on from, or has trained a replicate for more epochs than the trainer would; the trainer is
+    then unusable.
     """
     tensors = unseal(content)
     try:
         replicates, states = _progress(tensors)
         both = [each for each in replicates if each.index in trainer.replicates]
         for replicate in both:
-            if replicate.state is TrialState.COMPLETE and replicate.ending is None:
-                raise ValueError("it does not say why its replicates ended")
-            if replicate.ending in CONTINUABLE:
-                replicate.ending = replicate.why_to_end(trainer.stages[replicate.stage])
-            if replicate.ending is None:
-                replicate.state = TrialState.RUNNING
+            _let_go_on(replicate, trainer, states[replicate.index])
         trainer.resume(both, states)
     except (LookupError, TypeError, ValueError, RuntimeError) as error:
         raise ValueError(f"its training cannot be continued: {error}") from None
+
+
+def _let_go_on(replicate: Replicate, trainer: Trainer, state: Mapping[str, Tensor]) -> None:
+    """Let a replicate of an earlier training go on if the trainer's settings have not ended it."""
+    if replicate.state is TrialState.COMPLETE and replicate.ending is None:
+        raise ValueError(f"it does not say why replicate {replicate.index} ended")
+    limit, running = trainer.hyperparameters.total_epochs, replicate.state is TrialState.RUNNING
+    if replicate.epoch > limit or (running and replicate.epoch == limit):
+        raise ValueError(f"replicate {replicate.index} is at epoch {replicate.epoch} of {limit}")
+    if replicate.ending in CONTINUABLE:
+        replicate.ending = replicate.why_to_end(trainer.stages[replicate.stage])
+    if replicate.ending is None:
+        replicate.state = TrialState.RUNNING
+        if not state and replicate.epoch > 0:
+            raise ValueError(f"it has no state of replicate {replicate.index} to go on from")
 
 
 def _progress(tensors: dict[str, Tensor]) -> tuple[list[Replicate], dict[int, dict[str, Tensor]]]:

@@ -4,16 +4,16 @@ An *earlier* trial of a configuration is one whose training is the beginning of 
 it: they differ in `max_epochs`, in `patience` or in how the model is evaluated, and in nothing
 else.
 
-    .continuable/PREFIX/REACHED-EPOCHS-PATIENCE-TRIAL     an empty file for the trial TRIAL
+    .continuable/PREFIX/REPLICATES-REACHED-EPOCHS-PATIENCE-TRIAL     an empty file
 
-PREFIX is a hash of everything else that the trial's id depends on, REACHED is the most epochs that
-a replicate was trained for, and EPOCHS and PATIENCE are the limits. An entry is written when a
-trial has ended, so that no scan of all records is needed. It is only a hint: the training state in
-the record is checked before it is used.
+PREFIX is a hash of everything else that the id of the trial TRIAL depends on. It had REPLICATES, of
+which the longest was trained for REACHED epochs; EPOCHS and PATIENCE are the limits. An entry is
+written whenever a trial has ended, so that no scan of all records is needed. It is only a hint, as
+replicates may have been added since: the training state in the record is checked before it is used.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -25,11 +25,11 @@ from gmm_study.trials.config import TrialConfig
 from gmm_study.trials.folder import Folder
 
 INDEX = ".continuable"
-_ENTRY = re.compile(r"(\d+)-(\d+)-(\d+)-(\w+)")
+_ENTRY = re.compile(r"(\d+)-(\d+)-(\d+)-(\d+)-(\w+)")
 
 
 class Limits(NamedTuple):
-    """What ends a training that does not diverge: epochs in all, and the first stage's patience."""
+    """The most epochs of a training, over all stages, and the patience of its first stage."""
 
     epochs: int
     patience: int
@@ -38,6 +38,7 @@ class Limits(NamedTuple):
 class Entry(NamedTuple):
     """A trial in the index."""
 
+    replicates: int
     reached: int
     limits: Limits
     trial_id: str
@@ -45,7 +46,7 @@ class Entry(NamedTuple):
     @property
     def name(self) -> str:
         """The name of its file."""
-        return f"{self.reached}-{self.limits.epochs}-{self.limits.patience}-{self.trial_id}"
+        return "-".join(map(str, (self.replicates, self.reached, *self.limits, self.trial_id)))
 
 
 def limits_of(settings: Hyperparameters) -> Limits:
@@ -68,29 +69,33 @@ def begins_with(config: TrialConfig, limits: Limits, reached: int) -> bool:
     return can_be_continued(replace(only, max_epochs=limits.epochs))
 
 
-def is_earlier(other: TrialConfig, config: TrialConfig) -> bool:
-    """Whether another trial is an earlier one of this configuration."""
+def is_earlier(other: TrialConfig, config: TrialConfig, reached: int) -> bool:
+    """Whether another trial, which reached so many epochs, is an earlier one of `config`."""
     alike = other.prefix_id == config.prefix_id and other.trial_id != config.trial_id
-    limits = limits_of(other.hyperparameters)
-    return alike and begins_with(config, limits, limits.epochs)
+    return alike and begins_with(config, limits_of(other.hyperparameters), reached)
 
 
 def add_to_index(
-    file_system: pyarrow.fs.FileSystem, store: str, config: TrialConfig, reached: int
+    file_system: pyarrow.fs.FileSystem, store: str, config: TrialConfig, epochs: Collection[int]
 ) -> None:
-    """Add a trial to the index of the store at a path."""
-    entry = Entry(reached, limits_of(config.hyperparameters), config.trial_id)
+    """Add a trial to the index of the store at a path, with the epochs of its replicates."""
+    limits = limits_of(config.hyperparameters)
+    entry = Entry(len(epochs), max(epochs), limits, config.trial_id)
     folder = Folder(file_system, f"{store}/{INDEX}/{config.prefix_id}")
     folder.write_file(entry.name, b"\n")
 
 
 def earlier_trials(
-    file_system: pyarrow.fs.FileSystem, store: str, config: TrialConfig
+    file_system: pyarrow.fs.FileSystem, store: str, config: TrialConfig, replicates: int
 ) -> list[Entry]:
-    """The earlier trials of a configuration in the index; what was trained longest comes first."""
+    """The earlier trials of a configuration in the index, the best ones first.
+
+    Those with more of so many `replicates` come first, and among them those trained longest.
+    """
     folder = f"{store}/{INDEX}/{config.prefix_id}"
     found = _entries(file_system, folder, recursive=False).get(config.prefix_id, [])
-    return sorted(_earlier(found, config), reverse=True)
+    better = {entry: (min(entry.replicates, replicates), *entry[1:]) for entry in found}
+    return sorted(_earlier(found, config), key=better.__getitem__, reverse=True)
 
 
 def read_index(file_system: pyarrow.fs.FileSystem, store: str) -> dict[str, list[Entry]]:
@@ -131,7 +136,9 @@ def _entries(
     for path in paths:
         parent, _, name = path.rpartition("/")
         if entry := _ENTRY.fullmatch(name):
-            limits = Limits(int(entry[2]), int(entry[3]))
+            replicates, reached, *limits = map(int, entry.groups()[:-1])
             place = parent.rpartition("/")[2]
-            found.setdefault(place, []).append(Entry(int(entry[1]), limits, entry[4]))
+            found.setdefault(place, []).append(
+                Entry(replicates, reached, Limits(*limits), entry[5])
+            )
     return found

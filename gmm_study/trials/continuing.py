@@ -39,8 +39,8 @@ def note_in_index(record: Record, config: TrialConfig, trainer: Trainer) -> None
     store = _store_of(record, config)
     if store is not None:
         try:
-            reached = max(replicate.epoch for replicate in trainer.replicates.values())
-            add_to_index(record.file_system, store, config, reached)
+            epochs = [replicate.epoch for replicate in trainer.replicates.values()]
+            add_to_index(record.file_system, store, config, epochs)
         except Exception as error:
             logger.warning("trial %s is not in the index: %s", config.trial_id, error)
 
@@ -48,12 +48,12 @@ def note_in_index(record: Record, config: TrialConfig, trainer: Trainer) -> None
 def continue_earlier(
     record: Record, config: TrialConfig, trainer: Trainer, given: Record | None = None
 ) -> bool:
-    """Put a fresh trainer where the longest usable earlier trial ended; False if there is none.
+    """Put a fresh trainer where the best usable earlier trial ended; False if there is none.
 
     The earlier trials are `given` alone, or those of the store to which the record belongs. Their
     states that cannot be used are passed over. The trainer may then be unusable, if this is False.
     """
-    for earlier in [given] if given else _earlier(record, config):
+    for earlier in [given] if given else _earlier(record, config, len(trainer.replicates)):
         try:
             content, origin = earlier.read_file(_STATE), earlier.read_file(ORIGIN)
             if content is None:
@@ -67,6 +67,23 @@ def continue_earlier(
             record.write_file(ORIGIN, origin)
         return True
     return False
+
+
+def goes_on_from(folder: Record, config: TrialConfig) -> bool:
+    """Whether a folder holds an earlier trial of a configuration.
+
+    A record in a store, which has the trial's id as its name, keeps its trial. Raises `OSError` or
+    `ValueError` if the configuration cannot be read.
+    """
+    held = folder.config()
+    if held is None or folder.path.rpartition("/")[2] == held.trial_id:
+        return False
+    with suppress(ValueError):
+        result = folder.result()
+        if result is not None:
+            reached = max(each.epochs for each in result.replicates.values())
+            return is_earlier(held, config, reached)
+    return is_earlier(held, config, held.hyperparameters.total_epochs)
 
 
 def next_record(folder: Record, config: TrialConfig) -> Record:
@@ -88,20 +105,31 @@ def exchange(folder: Record, following: Record) -> None:
     """Put a complete next trial in the place of the one that it continues.
 
     Its configuration comes last. If the trial in the folder is no earlier one, only the next
-    trial's own folder is removed. Another process that does the same is left to it.
+    trial's own folder is removed. Nothing changes if the folder has got replicates since that the
+    next trial lacks. Another process that does the same is left to it.
     """
     if not folder.take_up(LOCK_SECONDS):
         return
     try:
-        if following.result() is not None:
-            held, found = folder.config(), following.config()
-            if held is None or found is None or is_earlier(held, found):
-                names = sorted(_files(following), key=lambda name: (name == "config.json", name))
-                for name in names:
-                    folder.write_file(name, following.read_file(name) or b"")
-            _remove(folder, following)
+        if following.result() is None:
+            return
+        held, found = folder.config(), following.config()
+        if held is None or found is None or goes_on_from(folder, found):
+            if _replicates(folder) - _replicates(following):
+                return
+            for name in sorted(_files(following), key=lambda name: (name == "config.json", name)):
+                folder.write_file(name, following.read_file(name) or b"")
+        _remove(folder, following)
     finally:
         folder.release()
+
+
+def _replicates(record: Record) -> set[int]:
+    """The replicates in a result; none if there is no result or it cannot be read."""
+    with suppress(ValueError):
+        if result := record.result():
+            return {*result.replicates}
+    return set()
 
 
 def _remove(folder: Record, following: Record) -> None:
@@ -126,9 +154,9 @@ def _store_of(record: Record, config: TrialConfig) -> str | None:
     return store if name == config.trial_id and not store.endswith(f"/{NEXT}") else None
 
 
-def _earlier(record: Record, config: TrialConfig) -> Iterator[Record]:
-    """The earlier trials in the record's store; what was trained longest comes first."""
+def _earlier(record: Record, config: TrialConfig, replicates: int) -> Iterator[Record]:
+    """The earlier trials in the record's store, the best ones for so many replicates first."""
     store = _store_of(record, config)
     if store is not None:
-        for entry in earlier_trials(record.file_system, store, config):
+        for entry in earlier_trials(record.file_system, store, config, replicates):
             yield Record(record.file_system, f"{store}/{entry.trial_id}")

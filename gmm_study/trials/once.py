@@ -10,8 +10,8 @@ from gmm_study.data import Dataset
 from gmm_study.errors import InputError
 from gmm_study.training.schedule import why_not_continued
 from gmm_study.trials.config import TrialConfig
-from gmm_study.trials.continuable import is_earlier, limits_of
-from gmm_study.trials.continuing import complete_exchange, exchange, next_record
+from gmm_study.trials.continuable import limits_of
+from gmm_study.trials.continuing import complete_exchange, exchange, goes_on_from, next_record
 from gmm_study.trials.progress import Progress
 from gmm_study.trials.record import Record
 from gmm_study.trials.result import TrialResult
@@ -30,10 +30,10 @@ def run_once(
     """Train and evaluate a trial, and return its result.
 
     The record is kept in `output`; if the folder already holds this trial, training continues from
-    there. If it holds an earlier trial, whose training is the beginning of this one, training goes
-    on from that trial, which this one replaces when it is complete. `threads` is the number of CPU
-    threads; it changes the results only by rounding. Raises `InputError` if `output` holds another
-    trial or the folders of trials, or if the device is not available.
+    there. If it holds an earlier trial, whose training is the beginning of this one or all of it,
+    training goes on from that trial, which this one replaces when it is complete. `threads` is the
+    number of CPU threads; it changes the results only by rounding. Raises `InputError` if `output`
+    holds another trial or the folders of trials, or if the device is not available.
     """
     chosen = choose_device(device)
     if threads is not None:
@@ -68,10 +68,10 @@ def _check_output(record: Record, config: TrialConfig, replicates: int) -> Recor
     """
     try:
         held = record.config()
+        earlier = record if goes_on_from(record, config) else None
         busy = record.trained_elsewhere()
     except (OSError, ValueError) as error:
         raise InputError(f"output: {error}; give another folder") from None
-    earlier = record if held is not None and is_earlier(held, config) else None
     if held is not None and held.trial_id != config.trial_id and earlier is None:
         raise InputError(
             f"output: '{record.path}' holds trial {held.trial_id} of another configuration"

@@ -1,5 +1,7 @@
 """The folder of `gmm-study train --output` keeps its trial until the next one is complete."""
 
+from pathlib import Path
+
 import pytest
 
 from gmm_study.errors import InputError
@@ -43,6 +45,45 @@ def stop_at(epoch):
             raise KeyboardInterrupt
 
     return watch
+
+
+def test_a_folder_goes_on_from_a_higher_limit_that_was_not_needed(tmp_path, epochs_trained):
+    settings = {"learning_rate": 0.3, "samples": 2, "patience": 2}
+    first = run_once(a_config(400, **settings), DATA, 1, tmp_path, device="cpu")
+    epochs_trained.clear()
+    second = run_once(a_config(200, **settings), DATA, 1, tmp_path, device="cpu")
+    assert epochs_trained == []
+    assert second.replicates[0].metrics == first.replicates[0].metrics
+    assert Record.at(str(tmp_path)).config() == a_config(200, **settings)
+
+
+def test_a_record_in_a_store_keeps_its_trial(stores):
+    one, _ = stores
+    config = a_config()
+    record = trained(one, config)
+    before = content(record)
+    for other in (a_config(evaluation_samples=9), a_config(LONG)):
+        with pytest.raises(InputError, match=r"^output: .*another configuration"):
+            run_once(other, DATA, 2, Path(record.path), device="cpu")
+    assert content(record) == before
+
+
+def test_a_folder_that_gets_replicates_while_the_next_trial_is_trained_keeps_them(
+    tmp_path, monkeypatch
+):
+    run_once(a_config(SHORT), DATA, 1, tmp_path, device="cpu")
+    with monkeypatch.context() as patch:
+        patch.setattr("gmm_study.trials.once.exchange", lambda *_: None)
+        run_once(a_config(LONG), DATA, 1, tmp_path, device="cpu")
+        patch.setattr("gmm_study.trials.once.complete_exchange", lambda *_: None)
+        run_once(a_config(SHORT), DATA, 3, tmp_path, device="cpu")
+    record = Record.at(str(tmp_path))
+    assert run_once(a_config(SHORT), DATA, 3, tmp_path, device="cpu") == record.result()
+    assert record.config() == a_config(SHORT)
+    run_once(a_config(LONG), DATA, 3, tmp_path, device="cpu")
+    assert record.config() == a_config(LONG)
+    assert set(record.result().replicates) == {0, 1, 2}
+    assert not (tmp_path / NEXT).exists()
 
 
 def test_a_folder_keeps_the_shorter_result_until_the_longer_is_complete(tmp_path, epochs_trained):

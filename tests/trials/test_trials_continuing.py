@@ -77,6 +77,28 @@ def test_a_trial_goes_on_from_one_with_a_higher_limit_that_it_did_not_need(
     )
 
 
+def test_an_earlier_trial_that_has_got_replicates_since_with_more_epochs_is_not_used(stores):
+    one, other = stores
+    settings = {"learning_rate": 0.3, "samples": 2}
+    longer = a_config(400, patience=2, **settings)
+    for replicates in (1, 4):
+        ended = trained(one, longer, replicates).result().replicates
+    first, longest = ended[0].epochs, max(each.epochs for each in ended.values())
+    assert first < longest, "the seeds do not test this"
+    config = a_config(first, patience=2, **settings)
+    assert content(trained(one, config, 4)) == content(trained(other, config, 4))
+
+
+def test_of_the_earlier_trials_those_with_all_replicates_come_first(stores, epochs_trained):
+    one, _ = stores
+    trained(one, a_config(), 3)
+    for samples in range(30, 36):
+        trained(one, a_config(evaluation_samples=samples), 1)
+    epochs_trained.clear()
+    trained(one, a_config(evaluation_samples=36), 3)
+    assert epochs_trained == []
+
+
 def test_a_replicate_whose_patience_ran_out_at_the_limit_ends_by_the_limit_with_more(stores):
     one, other = stores
     settings = {"learning_rate": 0.3, "samples": 2}
@@ -230,7 +252,7 @@ def test_a_store_in_any_file_system_has_an_index_that_is_no_trial(tmp_path):
     store = RecordStore("mock:///results")
     short, long = a_config(SHORT), a_config(LONG)
     trained(store, short, 1)
-    name = f"{SHORT}-{SHORT}-{short.hyperparameters.patience}-{short.trial_id}"
+    name = f"1-{SHORT}-{SHORT}-{short.hyperparameters.patience}-{short.trial_id}"
     index = f"{store.root}/{INDEX}/{short.prefix_id}/{name}"
     assert store.file_system.get_file_info(index).is_file
     assert store.trial_ids() == [short.trial_id]
