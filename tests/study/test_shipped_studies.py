@@ -79,7 +79,7 @@ FIRST_TRIALS = {
     "depth_sweep": "5bb1d3699cb7df8a",
     "learning_rate_sweep": "2fb4d8ed16119213",
     "mnist_table": "40d569193c83a7b1",
-    "reproduction_details": "58316b2cf08fa305",
+    "reproduction_details": "1fbaa877984fd29f",
     "samples_sweep": "6c570d56572bdf07",
     "tuned_depth": "45b76ab612db6f31",
     "uci_table": "53db28b3ada81d73",
