@@ -151,7 +151,7 @@ def load_from_mlflow(study: str, uri: str | None = None, variant: str | None = D
     trials = [
         row
         | {"reason": line(row["reason"]) if row["reason"] else ""}
-        | {"finished": pd.Timestamp(row["finished"], unit="s", tz="UTC")}
+        | {"finished": pd.to_datetime(row["finished"], unit="s", utc=True)}
         for row in stored.trials
     ]
 

@@ -4,12 +4,14 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from mlflow.tracking import MlflowClient
 
+from gmm_study.orchestration import sync_process
 from gmm_study.orchestration.sync_process import SyncProcess
 from gmm_study.orchestration.views import update_views
 from gmm_study.study import load_study, make_plan
@@ -64,6 +66,7 @@ def bench(tmp_path, monkeypatch):
     bench.write_study(text.replace("[gmm, vae]", "[gmm]").replace("[[6], [6, 3]]", "[[6]]"))
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
+    monkeypatch.setattr(tempfile, "tempdir", None)  # so that this process looks there, too
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
     (tmp_path / "temporary").mkdir()
     return bench
@@ -152,12 +155,19 @@ def test_a_request_that_fails_half_way_leaves_no_figure_twice(bench, monkeypatch
         assert [point.step for point in history] == [1, 2, 3, 4]
 
 
-def test_a_process_of_a_run_that_is_refused_ends_at_once_and_leaves_nothing(bench):
+@pytest.mark.parametrize("seconds", [5.0, 0.0], ids=["interrupted", "killed"])
+@pytest.mark.parametrize("creating", [False, True], ids=["at its start", "at its new database"])
+def test_a_process_of_a_run_that_is_refused_ends_at_once_and_leaves_nothing(
+    bench, monkeypatch, seconds, creating
+):
+    monkeypatch.setattr(sync_process, "STOPPING_WAIT", seconds)
     before = bench.files()
     driving = RecordStore("results").the_only_driver("tiny")
     with SyncProcess(["tiny"], "results") as syncing, driving:  # left without `close`
         syncing.start()
         child = child_of(os.getpid())
+        if creating:
+            wait_until(lambda: any(Path("temporary").glob(f"gmm-study-new-{child}-*/mlflow.db")))
     assert not alive(child)
     assert bench.files() == before
 
