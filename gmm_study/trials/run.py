@@ -88,6 +88,7 @@ class TrialRun:
         self.checkpoint_seconds = checkpoint_seconds
         self.watch = watch
         self.warning: str | None = None
+        self._within_epoch = False
         self._new_trainer = partial(Trainer, config.hyperparameters, dataset, replicates, device)
         self.trainer = self._new_trainer()
         try:
@@ -121,7 +122,9 @@ class TrialRun:
         started = time.monotonic()
         if not self.trainer.finished:
             samples = samples_of_an_epoch(self.trainer)
+            self._within_epoch = True  # until it has been trained to its end
             self.trainer.train_epoch()
+            self._within_epoch = False
             self._live()
             self._speed.add(samples, time.monotonic() - started)
         elif self._unevaluated():
@@ -160,10 +163,18 @@ class TrialRun:
         self._saved_at = time.monotonic()
 
     def pause(self) -> None:
-        """Save, and release the trial to any process; a stopped trial stays stopped."""
+        """Save, and release the trial to any process; a stopped trial stays stopped.
+
+        If an epoch was interrupted, the last checkpoint stays, as a part of that epoch would be
+        trained twice.
+        """
         stopped = self.record.status().state is TrialState.STOPPED
+        state = TrialState.STOPPED if stopped else TrialState.PENDING
         try:
-            self.save(TrialState.STOPPED if stopped else TrialState.PENDING)
+            if self._within_epoch:
+                self._write_status(state)
+            else:
+                self.save(state)
         finally:
             self.leave()
 

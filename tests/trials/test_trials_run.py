@@ -10,6 +10,7 @@ import safetensors.numpy
 
 from gmm_study.errors import InputError
 from gmm_study.training.checkpoint import open_checkpoint
+from gmm_study.training.group import ReplicateGroup
 from gmm_study.training.state import TrialState
 from gmm_study.trials.config import TrialConfig
 from gmm_study.trials.once import choose_device, run_once
@@ -324,6 +325,32 @@ def test_a_folder_that_another_process_trains_into_is_refused(tmp_path, another_
     with another_process(tmp_path), pytest.raises(InputError, match=r"^output: .*another process"):
         run_once(a_config(), DATA, 1, tmp_path, device="cpu")
     assert run_once(a_config(), DATA, 1, tmp_path, device="cpu").state is TrialState.COMPLETE
+
+
+@pytest.mark.parametrize("replicate", [0, 1])
+@pytest.mark.parametrize("epoch", [1, 3])
+def test_an_epoch_that_is_interrupted_is_trained_once(tmp_path, monkeypatch, replicate, epoch):
+    """Its beginning has changed the parameters of the trainer already."""
+    undisturbed, config, calls = Record.at(str(tmp_path / "undisturbed")), a_config(), []
+    finish(TrialRun(config, DATA, range(2), undisturbed))
+    validate = ReplicateGroup.validate
+
+    def interrupted(group, data):
+        calls.append(group.replicates)
+        if calls.count([replicate]) == epoch:
+            raise KeyboardInterrupt
+        return validate(group, data)
+
+    folder = tmp_path / "interrupted"
+    with monkeypatch.context() as patch:
+        patch.setattr(ReplicateGroup, "validate", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            run_once(config, DATA, 2, folder, device="cpu")
+    record = Record.at(str(folder))
+    assert record.status().state is TrialState.PENDING
+    run_once(config, DATA, 2, folder, device="cpu")
+    assert final_figures(record) == final_figures(undisturbed)
+    assert curves(record) == curves(undisturbed)
 
 
 def test_a_trial_that_is_interrupted_keeps_what_it_reached_and_waits(tmp_path):
