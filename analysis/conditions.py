@@ -24,7 +24,7 @@ from gmm_study.trials.selection import VALID_LOG_P
 
 RISE, GAP = "valid/rise", f"{LOG_P}_gap"
 ERRORS_OF_A_RISE = 2.0
-"""A slope above so many of its standard errors is a rise."""
+"""A slope above so many of its standard errors is a rise; a smaller one may be noise."""
 MORE_EPOCHS = 0.5
 """A rise is judged by what it would add over this multiple of the epochs."""
 KEPT_LATE = 0.1
@@ -44,6 +44,8 @@ ENDED: Mapping[str, str] = {
     Ending.SCHEDULE: "came to the end of their learning rate's schedule",
 }
 """The endings that do not show convergence."""
+_RISING = "while still rising, by {} nats an epoch"
+_MAY_RISE = "and rose at their end by {} nats an epoch, which may be noise or not"
 
 
 def conditions(
@@ -63,6 +65,7 @@ def conditions(
         *_still_rising(plan, behind),
         *_of_a_schedule(plan, behind),
         *_of_a_time_limit(behind),
+        *(f"A setting does not act as it is meant to: {note}." for note in plan.study.notes),
         *_collapsed(plan, behind, shown),
         *bias_conditions(plan, rows, cells),
         *choice_conditions(plan, rows, shown, log_p),
@@ -72,22 +75,29 @@ def conditions(
 
 
 def _still_rising(plan: Plan, behind: pd.DataFrame) -> list[str]:
-    """For each ending that does not show convergence: how many were still rising, and how fast."""
+    """For each ending that does not show convergence: how many were still rising, and how fast.
+
+    Those whose slope may be noise are counted apart, unless they ended with a schedule, of which
+    the next sentence says that its end shows little.
+    """
     rise, error = _numbers(behind, RISE), _numbers(behind, f"{RISE}_se")
     kept, epochs = _numbers(behind, "best_epoch"), _numbers(behind, "epochs")
     kept_late = kept > (1.0 - KEPT_LATE) * epochs
     more = MORE_EPOCHS * rise * epochs
     floor = PART_OF_MARGIN * plan.study.report.margin
-    rising = (rise > ERRORS_OF_A_RISE * error) & (more > floor) & kept_late
+    matters, clear = (more > floor) & kept_late, rise > ERRORS_OF_A_RISE * error
     sentences = []
     for ending, words in ENDED.items():
-        its = (rising & (behind["ending"] == ending)).fillna(False)
-        if its.any():
-            sentences.append(
-                f"{counted(int(its.sum()), len(behind), 'replicate')} {words} while still rising, "
-                f"by {size_range(rise[its])} nats an epoch ({size_range(more[its])} over half as "
-                f"many epochs again): {_by_method(plan, behind, its)}."
-            )
+        its = behind["ending"] == ending
+        for found, how in ((clear, _RISING), (~clear, _MAY_RISE)):
+            these = (found & matters & its).fillna(False)
+            if these.any() and (how == _RISING or ending != Ending.SCHEDULE):
+                count = counted(int(these.sum()), len(behind), "replicate")
+                sentences.append(
+                    f"{count} {words} {how.format(size_range(rise[these]))} "
+                    f"({size_range(more[these])} over half as many epochs again): "
+                    f"{_by_method(plan, behind, these)}."
+                )
     return sentences
 
 
@@ -105,9 +115,14 @@ def _of_a_schedule(plan: Plan, behind: pd.DataFrame) -> list[str]:
 
 def _of_a_time_limit(behind: pd.DataFrame) -> list[str]:
     """How many ended by a limit of time, under which a slower machine trains less."""
-    ended = int((behind["ending"] == Ending.TIME).fillna(False).sum())
+    its = (behind["ending"] == Ending.TIME).fillna(False)
+    ended = int(its.sum())
     count = counted(ended, len(behind), "replicate")
-    sentence = f"{count} ended at the limit of time: how long they trained depends on the machine."
+    epochs = _numbers(behind, "epochs")[its]
+    sentence = (
+        f"{count} ended at the limit of time, after {epochs.min():.0f} to {epochs.max():.0f} "
+        "epochs: how long they trained depends on the machine and on what else it did."
+    )
     return [sentence] if ended else []
 
 

@@ -79,7 +79,8 @@ def plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return ",".join(f"{name}={plain(part)}" for name, part in value.items())
     if isinstance(value, list | tuple):
-        return ",".join(str(plain(part)) for part in value)
+        parts = ((str(plain(part)), isinstance(part, Mapping)) for part in value)
+        return ",".join(f"{{{text}}}" if braced else text for text, braced in parts)
     return value if value is None or is_number(value) else str(value)
 
 

@@ -5,7 +5,7 @@ short for its schedule or for the study's scheduler. The small variant is not ch
 second: it is short on purpose.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from gmm_study.study.schema import VARIATION, StudyFile
 from gmm_study.study.strategies import Scheduler
@@ -26,10 +26,23 @@ def notes_on(study: StudyFile, overridden: Sequence[str], small: bool) -> tuple[
             whom = ", ".join(dict.fromkeys(_named(study, places)))
             lines.append(f"{name}: has no effect on {whom}, whose stages all set it")
     if not small:
+        lines += _of_settings(study, configurations)
         every = [each for found in configurations.values() for each in found]
-        lines += [line for each in every for line in inert_settings(each)]
         lines += _of_the_scheduler(study, max(each.total_epochs for each in every))
-    return tuple(dict.fromkeys(lines))
+    return tuple(lines)
+
+
+def _of_settings(
+    study: StudyFile, configurations: Mapping[tuple[str, str], Sequence[Hyperparameters]]
+) -> Iterator[str]:
+    """A line for each setting that never acts, with its places unless it is so in all of them."""
+    places: dict[str, list[tuple[str, str]]] = {}
+    for place, found in configurations.items():
+        for line in dict.fromkeys(line for each in found for line in inert_settings(each)):
+            places.setdefault(line, []).append(place)
+    for line, its in places.items():
+        whom = ", ".join(dict.fromkeys(_named(study, its)))
+        yield line if len(its) == len(configurations) else f"{line} ({whom})"
 
 
 def _of_the_scheduler(study: StudyFile, longest: int) -> Iterator[str]:

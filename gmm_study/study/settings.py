@@ -51,6 +51,9 @@ def refuse_unknown_setting(section: str, name: str) -> None:
         raise InputError(f"{section}.{name}: must be set in '{SPELT_ELSEWHERE[name]}' instead")
     refuse_part_of_stages(f"{section}.{name}")
     known = known_settings()
+    head, _, part = name.partition(".")
+    if part and head in known and not any(each.startswith(f"{head}.") for each in known):
+        raise InputError(f"{section}.{head}: must be one value, not a mapping with '{part}'")
     if name not in known:
         raise InputError(f"{section}.{name}: no such setting; {did_you_mean(name, known)}")
 

@@ -79,7 +79,8 @@ def test_what_never_acts_is_printed_in_one_line_each_on_standard_error(bench, co
     falls = "hold_epochs: 9 leaves no epoch of 4 in which the learning rate falls"
     assert noted == [
         "gmm-study: patience: has no effect on vae, whose stages all set it",
-        *(f"gmm-study: {place}{falls}" for place in ("", "stages.0: ", "stages.1: ")),
+        f"gmm-study: {falls} (gmm)",
+        *(f"gmm-study: {place}{falls} (vae)" for place in ("stages.0: ", "stages.1: ")),
     ]
 
 

@@ -53,6 +53,19 @@ def test_what_never_acts_is_said_once_for_all_trials_and_changes_none(load):
     )
 
 
+def test_what_never_acts_names_the_methods_and_variations_where_it_does_not(load):
+    text = """
+fixed: {max_epochs: 3}
+per_method: {vae: {kl_warm_up_epochs: 3}}
+variations: {one: {}, two: {schedule: cosine, hold_epochs: 3}}
+"""
+    assert load(text).notes == (
+        "hold_epochs: 3 leaves no epoch of 3 in which the learning rate falls "
+        "(gmm with 'two', rws with 'two', vae with 'two')",
+        "kl_warm_up_epochs: 3 leaves no epoch of 3 with the whole KL divergence (vae)",
+    )
+
+
 def test_a_stage_that_is_too_short_is_named_by_its_number(load):
     text = "fixed: {stages: [{}, {schedule: step, max_epochs: 3}]}"
     (line,) = load(text).notes

@@ -220,6 +220,18 @@ def test_an_override_of_a_part_of_stages_is_refused_with_an_example_of_the_whole
     assert "did you mean" not in line
 
 
+@pytest.mark.parametrize(
+    ("text", "field"),
+    [
+        ("fixed: {schedule: {kind: cosine}}", "fixed.schedule"),
+        ("per_method: {vae: {schedule: {kind: cosine}}}", "per_method.vae.schedule"),
+        ("variations: {one: {}, two: {schedule: {kind: cosine}}}", "variations.two.schedule"),
+    ],
+)
+def test_a_mapping_where_a_setting_has_one_value_is_refused_as_such(refusal, text, field):
+    assert f"{field}: must be one value, not a mapping with 'kind'" in refusal(text)
+
+
 def test_stages_that_are_a_mapping_are_refused_as_no_list(refusal):
     line = refusal("fixed: {stages: {max_epochs: 3}}")
     refused = "fixed.stages.max_epochs: no such setting; 'fixed.stages' must be a whole list"
