@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from analysis.figures.style import add_grid, add_legend, grid_of_panels, look, styled, words
-from analysis.labels import short_label
+from analysis.labels import is_number, short_label
 from analysis.places import listed
 from analysis.planned import is_continuous
 from gmm_study.study.plan import Plan
@@ -27,8 +27,8 @@ MOST_NAMED = 12
 def draw_quality(plan: Plan, points: pd.DataFrame) -> "Figure":
     """The frame of `quality_points`: test log p in nats, ± one standard error over replicates.
 
-    Along an axis, the points of a method are joined in its order, and named. A panel says which
-    points lie far below it.
+    Along an axis, the points of a method are named, and joined if the axis has an order. A panel
+    says which points lie far below it.
     """
     datasets, methods = (list(dict.fromkeys(points[name])) for name in ("dataset", "method"))
     figure, panels = grid_of_panels(len(datasets), 2.1 if len(datasets) > 1 else 2.9)
@@ -44,7 +44,7 @@ def draw_quality(plan: Plan, points: pd.DataFrame) -> "Figure":
         add_grid(panel, "both")
     figure.supxlabel("training time of a replicate (seconds)", fontsize=8)
     figure.supylabel("test log p (nats)", fontsize=8)
-    line = {} if _is_joined(plan) else {"linestyle": ""}
+    line = {} if _is_joined(plan, points) else {"linestyle": ""}
     add_legend(figure, {method: look(method) | line for method in methods})
     return figure
 
@@ -56,15 +56,15 @@ def _draw_method(panel: "Axes", plan: Plan, method: str, points: pd.DataFrame) -
         yerr=points["standard_error"],
         capsize=2,
         elinewidth=0.9,
-        **(look(method) | {"linestyle": "-" if _is_joined(plan) else "none"}),
+        **(look(method) | {"linestyle": "-" if _is_joined(plan, points) else "none"}),
     )
     named = points[points["x"].notna()]
     if len(named) > MOST_NAMED:
         named = named.iloc[[0, -1]]
-    for point in named.to_dict("records"):
+    for _, equal in named.groupby(["seconds", "mean"], sort=False):  # equal ones are one trial
         panel.annotate(
-            words(short_label(plan.x, point["x"])),
-            (point["seconds"], point["mean"]),
+            words(", ".join(short_label(plan.x, value) for value in equal["x"])),
+            (equal["seconds"].iloc[0], equal["mean"].iloc[0]),
             (4, 4),
             textcoords="offset points",
             fontsize=6.5,
@@ -101,5 +101,7 @@ def _logarithmic(panel: "Axes") -> None:
     panel.xaxis.set_minor_formatter(lambda value, _: "")
 
 
-def _is_joined(plan: Plan) -> bool:
-    return plan.x is not None and not is_continuous(plan)
+def _is_joined(plan: Plan, points: pd.DataFrame) -> bool:
+    """Whether the points are along an axis that has an order: of numbers, or of layers."""
+    ordered = plan.x == "layers" or all(map(is_number, points["x"].dropna()))
+    return plan.x is not None and ordered and not is_continuous(plan)

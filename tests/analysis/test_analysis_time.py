@@ -105,3 +105,25 @@ def test_a_point_far_below_the_others_lies_below_the_panel_which_says_so(lab, fi
     assert -19.5 < high < -19.0
     (panel,) = draw_quality(plan, points[points["x"] != 1]).axes
     assert [text.get_text() for text in panel.texts] == ["2", "3", "4", "5"]
+
+
+@pytest.mark.figure
+@pytest.mark.parametrize(
+    ("axes", "joined", "named"),
+    [
+        ({"space": {"samples": {"grid": [2, 5]}}}, True, ["2", "5"]),
+        ({"space": {"layers": {"grid": [[4], [4, 3]]}}}, True, ["4", "4,3"]),
+        ({"space": {"optimizer": {"grid": ["adam", "sgd"]}}}, False, ["adam", "sgd"]),
+        ({"variations": {"one": {}, "same": {"samples": 10}, "two": {"samples": 2}}}, False, None),
+    ],
+)
+def test_points_are_joined_along_an_axis_with_an_order_and_equal_trials_have_one_name(
+    lab, figures, axes, joined, named
+):
+    plan = lab.plan(replicates=2, **axes)
+    for number, trial in enumerate(plan.trials):
+        lab.write(trial.config, *[figures(-21.0, -20.0 - number)] * 2)
+    rows = join(plan, load(lab.store))
+    (panel,) = draw_quality(plan, quality_points(rows, summarise(plan, rows))).axes
+    assert (panel.lines[0].get_linestyle() == "-") == joined
+    assert [text.get_text() for text in panel.texts] == (named or ["one, same", "two"])
