@@ -86,12 +86,13 @@ def _still_rising(plan: Plan, behind: pd.DataFrame) -> list[str]:
     more = MORE_EPOCHS * rise * epochs
     floor = PART_OF_MARGIN * plan.study.report.margin
     matters, clear = (more > floor) & kept_late, rise > ERRORS_OF_A_RISE * error
+    unclear = ~clear & (behind["ending"] != Ending.SCHEDULE)
     sentences = []
     for ending, words in ENDED.items():
         its = behind["ending"] == ending
-        for found, how in ((clear, _RISING), (~clear, _MAY_RISE)):
+        for found, how in ((clear, _RISING), (unclear, _MAY_RISE)):
             these = (found & matters & its).fillna(False)
-            if these.any() and (how == _RISING or ending != Ending.SCHEDULE):
+            if these.any():
                 count = counted(int(these.sum()), len(behind), "replicate")
                 sentences.append(
                     f"{count} {words} {how.format(size_range(rise[these]))} "
@@ -116,14 +117,14 @@ def _of_a_schedule(plan: Plan, behind: pd.DataFrame) -> list[str]:
 def _of_a_time_limit(behind: pd.DataFrame) -> list[str]:
     """How many ended by a limit of time, under which a slower machine trains less."""
     its = (behind["ending"] == Ending.TIME).fillna(False)
-    ended = int(its.sum())
-    count = counted(ended, len(behind), "replicate")
+    if not its.any():
+        return []
+    count = counted(int(its.sum()), len(behind), "replicate")
     epochs = _numbers(behind, "epochs")[its]
-    sentence = (
+    return [
         f"{count} ended at the limit of time, after {epochs.min():.0f} to {epochs.max():.0f} "
         "epochs: how long they trained depends on the machine and on what else it did."
-    )
-    return [sentence] if ended else []
+    ]
 
 
 def _by_method(plan: Plan, behind: pd.DataFrame, its: pd.Series) -> str:

@@ -79,8 +79,10 @@ def plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return ",".join(f"{name}={plain(part)}" for name, part in value.items())
     if isinstance(value, list | tuple):
-        parts = ((str(plain(part)), isinstance(part, Mapping)) for part in value)
-        return ",".join(f"{{{text}}}" if braced else text for text, braced in parts)
+        return ",".join(
+            f"{{{plain(part)}}}" if isinstance(part, Mapping) else str(plain(part))
+            for part in value
+        )
     return value if value is None or is_number(value) else str(value)
 
 

@@ -23,7 +23,7 @@ def notes_on(study: StudyFile, overridden: Sequence[str], small: bool) -> tuple[
     for name in dict.fromkeys(each.partition(".")[0] for each in overridden):
         places = [place for place, found in configurations.items() if _by_stages(name, found)]
         if places:
-            whom = ", ".join(dict.fromkeys(_named(study, places)))
+            whom = _named(study, places)
             lines.append(f"{name}: has no effect on {whom}, whose stages all set it")
     if not small:
         lines += _of_settings(study, configurations)
@@ -41,7 +41,7 @@ def _of_settings(
         for line in dict.fromkeys(line for each in found for line in inert_settings(each)):
             places.setdefault(line, []).append(place)
     for line, its in places.items():
-        whom = ", ".join(dict.fromkeys(_named(study, its)))
+        whom = _named(study, its)
         yield line if len(its) == len(configurations) else f"{line} ({whom})"
 
 
@@ -59,9 +59,11 @@ def _by_stages(name: str, configurations: Sequence[Hyperparameters]) -> bool:
     return all(stages and all(name in dict(stage) for stage in stages) for stages in staged)
 
 
-def _named(study: StudyFile, places: Sequence[tuple[str, str]]) -> Iterator[str]:
+def _named(study: StudyFile, places: Sequence[tuple[str, str]]) -> str:
     """The places by method, and by variation where not all variations of a method are there."""
+    names = []
     for method, label in places:
         count = sum(other == method for other, _ in places)
         whole = count == max(1, len(study.variations))
-        yield method if whole else f"{method} with '{label}'"
+        names.append(method if whole else f"{method} with '{label}'")
+    return ", ".join(dict.fromkeys(names))

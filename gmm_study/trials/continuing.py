@@ -12,7 +12,7 @@ one can therefore not be lost. If the exchange is interrupted, the next call com
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 
 import pyarrow.fs
@@ -22,6 +22,7 @@ from gmm_study.training.trainer import Trainer
 from gmm_study.trials.config import TrialConfig
 from gmm_study.trials.continuable import add_to_index, earlier_trials, is_earlier
 from gmm_study.trials.record import Record
+from gmm_study.trials.result import ReplicateResult
 from gmm_study.trials.warm_start import ORIGIN
 
 logger = logging.getLogger(__name__)
@@ -78,12 +79,8 @@ def goes_on_from(folder: Record, config: TrialConfig) -> bool:
     held = folder.config()
     if held is None or folder.path.rpartition("/")[2] == held.trial_id:
         return False
-    with suppress(ValueError):
-        result = folder.result()
-        if result is not None:
-            reached = max(each.epochs for each in result.replicates.values())
-            return is_earlier(held, config, reached)
-    return is_earlier(held, config, held.hyperparameters.total_epochs)
+    epochs = [each.epochs for each in _ended(folder).values()]
+    return is_earlier(held, config, max(epochs, default=held.hyperparameters.total_epochs))
 
 
 def next_record(folder: Record, config: TrialConfig) -> Record:
@@ -115,7 +112,7 @@ def exchange(folder: Record, following: Record) -> None:
             return
         held, found = folder.config(), following.config()
         if held is None or found is None or goes_on_from(folder, found):
-            if _replicates(folder) - _replicates(following):
+            if _ended(folder).keys() - _ended(following).keys():
                 return
             for name in sorted(_files(following), key=lambda name: (name == "config.json", name)):
                 folder.write_file(name, following.read_file(name) or b"")
@@ -124,12 +121,12 @@ def exchange(folder: Record, following: Record) -> None:
         folder.release()
 
 
-def _replicates(record: Record) -> set[int]:
-    """The replicates in a result; none if there is no result or it cannot be read."""
+def _ended(record: Record) -> Mapping[int, ReplicateResult]:
+    """The replicates that have ended; none if there is no result or it cannot be read."""
     with suppress(ValueError):
         if result := record.result():
-            return {*result.replicates}
-    return set()
+            return result.replicates
+    return {}
 
 
 def _remove(folder: Record, following: Record) -> None:

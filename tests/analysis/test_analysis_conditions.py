@@ -124,9 +124,8 @@ def test_a_rise_that_would_matter_and_may_be_noise_is_counted_apart(conditions, 
     figures = {"valid/rise": 0.4, "valid/rise_se": 0.21}
     found = conditions(lambda depth, number: (ending, figures))[1]
     assert [each for each in found if "rising" in each] == []
-    assert any(
-        "rose at their end by 0.40 nats an epoch, which may be" in each for each in found
-    ) == (said)
+    rose = "rose at their end by 0.40 nats an epoch, which may be"
+    assert any(rose in each for each in found) == said
 
 
 def test_a_setting_that_does_not_act_is_named_in_the_report(conditions):

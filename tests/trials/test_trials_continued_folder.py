@@ -10,7 +10,8 @@ from gmm_study.trials import continuing
 from gmm_study.trials.continuing import NEXT
 from gmm_study.trials.once import run_once
 from gmm_study.trials.record import Record
-from tests.trials.continued import DATA, LONG, SHORT, a_config, content, trained
+from tests.trials.continued import LONG, SHORT, a_config, content, trained
+from tests.trials.runs import DATA
 
 
 def test_a_folder_takes_the_last_evaluation_of_a_training(tmp_path, epochs_trained):

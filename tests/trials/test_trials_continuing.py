@@ -14,7 +14,8 @@ from tests.training.small import (
     some_hyperparameters,
     train,
 )
-from tests.trials.continued import DATA, LONG, SHORT, a_config, content, trained
+from tests.trials.continued import LONG, SHORT, a_config, content, trained
+from tests.trials.runs import DATA
 
 SETTINGS = [
     {},
