@@ -77,7 +77,7 @@ def bias_conditions(plan: Plan, rows: pd.DataFrame, cells: pd.DataFrame) -> list
             f"tell that log p is within {margin:g} nats of its limit: {listed(too_few, '; ')}."
         )
     if sentences and not plan.study.is_adaptive and plan.study.scheduler.kind == "none":
-        sentences[-1] += " More samples (`evaluation.samples`) need no new training."
+        sentences[-1] += " More samples, as with --set evaluation.samples=N, need no new training."
     return sentences
 
 

@@ -181,7 +181,7 @@ def test_methods_are_not_compared_before_a_trial_has_ended(lab):
     assert find(plan, lab.store).sentences == ("No verdict: gmm: running; rws: failed.",)
 
 
-ADVICE = "More samples (`evaluation.samples`) need no new training."
+ADVICE = "More samples, as with --set evaluation.samples=N, need no new training."
 
 
 def test_a_gap_above_the_error_is_named_with_the_interval_of_the_bias(conditions):
