@@ -11,3 +11,12 @@ def clock(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def at_a_time(trials: int, cpus: int, gpu_share: float = 0.0) -> str:
+    """`2 trials at a time on 1 core each`, `8 trials at a time on 0.125 of a GPU each`."""
+    if gpu_share:
+        where = "a GPU" if gpu_share == 1 else f"{gpu_share:g} of a GPU"
+    else:
+        where = plural(cpus, "core")
+    return f"{plural(trials, 'trial')} at a time on {where} each"

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from gmm_study.phrases import clock, plural
+from gmm_study.phrases import at_a_time, clock
 
 if TYPE_CHECKING:
     from gmm_study.estimates import RemainingCost
@@ -22,12 +22,11 @@ def lines_of(found: "RemainingCost", cpus: int) -> list[str]:
     memory = f"memory: {gigabytes:.1f} GB a trial, of {of}; {together}"
     if found.worker_seconds is None:
         return [f"time: {time_of(found)}, {found.source}", memory]
-    where = "a GPU" if found.on_gpu else plural(cpus, "core")
     hours = found.worker_seconds * (1 if found.on_gpu else cpus) / 3600
     unit = "hours on a share of a GPU" if found.on_gpu else "core-hours"
     return [
         f"time: {time_of(found)} on this machine, "
-        f"{plural(found.workers, 'trial')} at a time on {where} each ({found.source})",
+        f"{at_a_time(found.workers, cpus, float(found.on_gpu))} ({found.source})",
         f"cost: {_about(found)} {hours:.2g} {unit}",
         memory,
     ]

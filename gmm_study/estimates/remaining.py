@@ -5,17 +5,16 @@ about the machine, and a measured pace alone knows nothing about other sizes. Th
 finished records or, if there are none, from a short calibration; only the calibration needs torch.
 """
 
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from heapq import heapreplace
-from pathlib import Path
 
 from gmm_study.data import Dataset
 from gmm_study.estimates.cost import Workload, evaluation_work, memory
 from gmm_study.estimates.pace import Observation, Pace, fractions_trained, observations
 from gmm_study.estimates.training import training_work
+from gmm_study.machine import usable_cpus, usable_gpus
 from gmm_study.study import Plan, PlannedTrial, Study
 from gmm_study.trials.config import TrialConfig
 from gmm_study.trials.continuable import begins_at, read_index
@@ -123,11 +122,10 @@ def worker_count(study: Study) -> int:
     With `gpus: auto`, it is one per GPU.
     """
     resources = study.resources
-    fitting = (os.cpu_count() or 1) // resources.cpus
+    fitting = usable_cpus() // resources.cpus
     if resources.gpus:
-        driver = Path("/proc/driver/nvidia/gpus")  # lists the GPUs without loading a library
-        gpus = len(list(driver.iterdir())) if driver.is_dir() else 0
-        fitting = min(fitting, int(gpus / (1.0 if resources.gpus == "auto" else resources.gpus)))
+        share = 1.0 if resources.gpus == "auto" else resources.gpus
+        fitting = min(fitting, int(usable_gpus() / share))
     return max(1, min(fitting, resources.concurrent or fitting))
 
 

@@ -22,6 +22,7 @@ from typing import Any
 
 import gmm_study
 from gmm_study.errors import InputError
+from gmm_study.machine import usable_cpus
 from gmm_study.orchestration import knock, ray_internals
 from gmm_study.study.sections import Resources
 from gmm_study.trials.folder import Folder
@@ -77,10 +78,11 @@ def ray_at(
     head = _head_of(address) if joined else ""
     if joined:
         _refuse_lost_storage(store)
-    environment: dict[str, Any] = {"runtime_env": _shipped_code()} if joined else {}
+    own: dict[str, Any] = {"num_cpus": usable_cpus()}  # Ray would count those of the machine
+    own = {"runtime_env": _shipped_code()} if joined else own
     quiet = {"log_to_driver": False, "logging_level": logging.CRITICAL, "include_dashboard": False}
     try:
-        ray.init("auto" if address == "auto" else head or "local", **quiet, **environment)
+        ray.init("auto" if address == "auto" else head or "local", **quiet, **own)
     except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
         raise InputError(f"address: '{address}' cannot be joined: {_last_line(error)}") from None
     if not joined:
@@ -199,7 +201,7 @@ def _least(asked: Resources) -> dict[str, float]:
     return {"CPU": asked.cpus, "GPU": 0.0 if asked.gpus == "auto" else asked.gpus}
 
 
-def at_a_time(asked: Resources, gpu_share: float) -> int:
+def trials_at_a_time(asked: Resources, gpu_share: float) -> int:
     """The number of trials that the connected Ray can run at a time."""
     import ray
 

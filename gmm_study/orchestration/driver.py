@@ -19,10 +19,11 @@ from typing import Any
 from rich.console import Console
 
 from gmm_study.data import Dataset
-from gmm_study.orchestration.cluster import at_a_time, prepare_ray, ray_at
+from gmm_study.orchestration.cluster import prepare_ray, ray_at, trials_at_a_time
 from gmm_study.orchestration.gpus import share_of_a_gpu
 from gmm_study.orchestration.live_view import LiveView
 from gmm_study.orchestration.ray_internals import count_no_callbacks
+from gmm_study.phrases import at_a_time
 from gmm_study.search.searches import Searches
 from gmm_study.study import Plan, PlannedTrial, Study
 from gmm_study.trials.record import RecordStore
@@ -113,7 +114,9 @@ def _tune(
     ):
         store.check_writable()
         gpu_share = share_of_a_gpu(study, [*missing, *plan.extremes()], datasets)
-        places = partial(at_a_time, resources, gpu_share)
+        places = partial(trials_at_a_time, resources, gpu_share)
+        together = min(places(), view.wanted)
+        view.console.print(at_a_time(together, resources.cpus, gpu_share), highlight=False)
         trainable = _trainable(study, datasets, store, gpu_share)
         tune.Tuner(
             trainable,

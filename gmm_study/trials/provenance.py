@@ -9,6 +9,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from gmm_study.machine import usable_cpus
+
 COMMIT_VARIABLE = "GMM_STUDY_GIT_COMMIT"
 """The environment variable that names the commit if the code is not in a git checkout."""
 
@@ -44,7 +46,7 @@ def _machine() -> dict[str, Any]:
     return {
         "system": platform.system(),
         "processor": _processor(),
-        "cores": os.cpu_count(),
+        "cores": usable_cpus(),
         **used,
     }
 

@@ -134,7 +134,7 @@ def test_trials_of_a_scheduler_take_at_most_what_is_estimated(planned):
 
 
 def test_workers_share_the_trials(planned, monkeypatch):
-    monkeypatch.setattr("os.cpu_count", lambda: 4)
+    monkeypatch.setattr("gmm_study.estimates.remaining.usable_cpus", lambda: 4)
     alone = planned("methods=[gmm]").estimate(ended(LONG))
     together = planned("methods=[gmm]", "resources.concurrent=3").estimate(ended(LONG))
     assert (alone.workers, together.workers) == (1, 2)  # as many as trials are missing
