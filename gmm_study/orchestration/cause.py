@@ -1,4 +1,4 @@
-"""A short explanation of why MLflow could not be updated."""
+"""Short explanations of the errors of libraries."""
 
 from gmm_study.addresses import redact
 
@@ -29,3 +29,9 @@ def cause_of(text: str) -> str:
             return words
     line = " ".join("".join(redact(text).splitlines()[:1]).split())
     return line if len(line) <= LENGTH else f"{line[: LENGTH - 3]}..."
+
+
+def last_line(error: BaseException) -> str:
+    """The last line of an error's text, or else its type."""
+    lines = str(error).strip().splitlines()
+    return lines[-1] if lines else type(error).__name__

@@ -19,9 +19,10 @@ from typing import Any
 from rich.console import Console
 
 from gmm_study.data import Dataset
-from gmm_study.orchestration.cluster import prepare_ray, ray_at, trials_at_a_time
+from gmm_study.orchestration.cluster import prepare_ray, ray_at
 from gmm_study.orchestration.gpus import share_of_a_gpu
 from gmm_study.orchestration.live_view import LiveView
+from gmm_study.orchestration.nodes import trials_at_a_time
 from gmm_study.orchestration.ray_internals import count_no_callbacks
 from gmm_study.phrases import at_a_time
 from gmm_study.search.searches import Searches

@@ -8,13 +8,17 @@ Prints the head as HOST:PORT, or ends with one of the exit statuses below, or wi
 """
 
 import os
+import re
 import sys
 from pathlib import Path
 
 from gmm_study.orchestration import ray_internals
 
-NEEDS_TOKEN, NO_HEAD, NO_NODE = 3, 4, 5
-"""The cluster wants another token; no head of a cluster answers; no node runs on this machine."""
+NEEDS_TOKEN, NO_HEAD, NO_NODE, OTHER_VERSIONS = 3, 4, 5, 6
+"""The cluster wants another token; no head of a cluster answers; no node runs on this machine; the
+cluster runs other versions of Ray or Python."""
+VERSION = re.compile(r"(Ray|Python)(?: version)?(?: is)?:? (\d\S*)")
+"""A version in Ray's error, which lists those of the cluster before those of this process."""
 
 
 def knock(address: str) -> int:
@@ -35,8 +39,20 @@ def knock(address: str) -> int:
         return NO_HEAD
     except ConnectionError:
         return NO_NODE
+    except RuntimeError as error:
+        if "ersion mismatch" not in str(error):
+            raise
+        print(_versions(str(error)), file=sys.stderr)
+        return OTHER_VERSIONS
     print(ray.get_runtime_context().gcs_address)
     return 0
+
+
+def _versions(mismatch: str) -> str:
+    """`Ray 2.60.0 and Python 3.12.1, and this process Ray 2.60.0 and Python 3.11.7`."""
+    found = [" ".join(version) for version in VERSION.findall(mismatch)]
+    there, here = found[: len(found) // 2], found[len(found) // 2 :]
+    return f"{' and '.join(there)}, and this process {' and '.join(here)}"
 
 
 def _lacks_token() -> bool:

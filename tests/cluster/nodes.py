@@ -32,6 +32,9 @@ ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_prestart_worker_first_driver": "0",
 }
+VERSIONS = "CLUSTER_VERSIONS"
+"""The environment variable in which a node finds the versions of Ray and Python that it has, if
+they are not those that are installed."""
 ROOT = Path(__file__).parents[2]
 
 
@@ -122,9 +125,12 @@ class Cluster:
 
 
 def main() -> None:
+    from ray._private import utils
     from ray._private.node import Node as RayNode
     from ray._private.parameter import RayParams
 
+    if versions := os.environ.get(VERSIONS):  # which a head tells to all who join
+        utils.compute_version_info = lambda: tuple(versions.split())
     folder, head = sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else None
     node = RayNode(
         RayParams(

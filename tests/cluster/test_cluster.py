@@ -2,6 +2,7 @@
 
 import json
 import os
+import platform
 import shutil
 import signal
 import socket
@@ -9,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+import ray
 
 import gmm_study
 from gmm_study.orchestration.ray_internals import JOB_CONFIG
@@ -16,7 +18,7 @@ from gmm_study.trials.config import TrialConfig
 from gmm_study.trials.provenance import COMMIT_VARIABLE
 from gmm_study.trials.record import RecordStore
 from gmm_study.trials.run import TrialRun
-from tests.cluster.nodes import ENVIRONMENT, Cluster, isolated, undisturbed
+from tests.cluster.nodes import ENVIRONMENT, VERSIONS, Cluster, isolated, undisturbed
 from tests.training.small import a_dataset, some_hyperparameters
 from tests.workbench import Workbench, curves, figures, wait_until
 
@@ -210,6 +212,23 @@ def test_a_cluster_that_wants_a_token_or_has_no_node_here_is_refused_in_one_line
         assert error.count("\n") == 1
         assert "has no node on this machine: join with `ray start" in error
     assert not bench.results()
+
+
+@pytest.mark.parametrize("versions", ["2.59.0 {python}", "{ray} 3.12.1"])
+def test_a_cluster_of_other_versions_is_refused_in_one_line_that_names_both(tmp_path, versions):
+    bench, python = Workbench(tmp_path), platform.python_version()
+    there = versions.format(ray=ray.__version__, python=python)
+    with Cluster() as cluster:
+        cluster.add(**{VERSIONS: there})
+        bench.environment = {"RAY_AUTH_MODE": "disabled"}
+        error = bench.run("run", "tiny", "--address", cluster.address, status=2).stderr
+    assert error.count("\n") == 1
+    of_ray, of_python = there.split()
+    assert f"Ray {of_ray}" in error
+    assert f"this process Ray {ray.__version__}" in error
+    if of_python != python:
+        assert f"Python {of_python}" in error
+        assert f"Python {python}; both must be the same" in error
 
 
 def descendants(pid):
