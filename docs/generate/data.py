@@ -1,6 +1,11 @@
 """The reference of the data sets, generated from their registry."""
 
+from typing import TYPE_CHECKING
+
 from docs.generate.markdown import code, table
+
+if TYPE_CHECKING:
+    from gmm_study.data import NamedDataset
 
 HEAD = """# Data sets
 
@@ -8,13 +13,35 @@ HEAD = """# Data sets
 
 These are the names that `datasets`, `--dataset` and `DATASET` accept. `digits` is part of
 scikit-learn, and `bars` is generated. The others are downloaded when they are first used;
-`gmm-study data fetch NAME` only downloads one. Every download is checked: its length, its checksum
-if one is published, its shapes and its values. `gmm-study data list` shows where each data set
+`gmm-study data fetch NAME` only downloads one. `gmm-study data list` shows where each data set
 would be read from now. To use [your own data](../how-to/own-data.md), give a path.
 
 `GMM_STUDY_DATA` names a folder that is searched before anything is downloaded; the column *file*
-shows its layout. `GMM_STUDY_CACHE` names the folder in which downloads are kept. `rcv1` and
-`silhouettes` have no published checksum; only their shapes and values are checked.
+shows its layout. `GMM_STUDY_CACHE` names the folder in which downloads are kept.
+
+## What is checked
+
+Every file is checked when it is read: that it is complete, its shapes, that all values are 0 or 1,
+and what the column *checked* names:
+
+- *contents*: a checksum of the rows is known. The bytes of the file do not matter, so a rebuilt or
+  recompressed copy is accepted.
+- *contents, any order*: the same, but the published order of the test rows is not known here.
+- *bytes*: only the git blob id of the published file is known, so no other copy is accepted.
+- *shapes*: nothing more is known.
+
+The test rows of a copy may come in another order than those of the published file, because a mean
+does not depend on it; `train` and `valid` may not. Such a copy gets its test rows sorted, in
+ascending order with the first column first, and a line says so. Trials are compared test row by
+test row, so a trial's id depends on the order: the published file and a sorted copy are two data
+sets, whose trials are never mixed. All copies in other orders are the same data set.
+
+`adult` and `connect4` are known by rebuilt copies without the order of their test rows. `train` and
+`valid` are those of the density estimation benchmark. The test rows of `adult` are the others of
+LIBSVM's a9a, those of `connect4` the other positions of all 67,557. `ocr_letters` is known by a
+copy that was rebuilt from the raw letters, from which the published file can be made byte for byte.
+
+## The data sets
 """
 
 
@@ -29,6 +56,15 @@ def data() -> str:
         if len(entry.files) > 1:
             files = code(entry.files[0].path.replace(".train.", ".{train,valid,test}."))
         shape = "x".join(map(str, entry.image_shape or ()))
-        rows.append((code(entry.name), str(entry.dims), shape, sizes, entry.source, files))
-    headings = ("name", "dims", "image", "train / valid / test", "source", "file")
+        facts = (str(entry.dims), shape, sizes, entry.source, files, _checked(entry))
+        rows.append((code(entry.name), *facts))
+    headings = ("name", "dims", "image", "train / valid / test", "source", "file", "checked")
     return "\n".join([HEAD, table(headings, rows)])
+
+
+def _checked(entry: "NamedDataset") -> str:
+    if entry.sha256:
+        return "contents"
+    if entry.sorted_sha256:
+        return "contents, any order"
+    return "bytes" if any(file.git_blob for file in entry.files) else "shapes"

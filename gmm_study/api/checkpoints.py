@@ -68,7 +68,8 @@ def train(
     what it holds. With None, nothing is written. `device` is `auto`, `cpu` or
     `cuda`. `threads` is the number of CPU threads, None for all. `watch` is called after every
     epoch; `working` shows other steps that take time; `warn` is called with a line for each setting
-    that never acts, because the training is too short. Raises `InputError` for a hyperparameter
+    that never acts, because the training is too short, and for each thing that was decided in
+    reading the data. Raises `InputError` for a hyperparameter
     that is unknown, out of range or not used by the method, for unusable data, and if the folder
     holds another trial or the folders of trials, as the storage of a study does.
     """
@@ -80,6 +81,8 @@ def train(
     for line in inert_settings(settings):
         warn(line)
     data = dataset if isinstance(dataset, Dataset) else read_dataset(str(dataset), working)
+    for line in data.notes:
+        warn(line)
     with working("starting"):
         from gmm_study.trials.config import TrialConfig
         from gmm_study.trials.once import run_once
@@ -137,6 +140,7 @@ def evaluate(
     threads: int | None = None,
     working: Working = silently,
     bar: Bar = without_bar,
+    warn: Callable[[str], None] = _warn,
 ) -> Evaluation:
     """Estimate log p, log p* and 2 log Z of a trained model, in nats.
 
@@ -146,7 +150,8 @@ def evaluate(
     limits the evaluation to the first rows of the split (None for all), `replicate` to the
     replicate of this index (None for all). `exact` adds the exact values by enumeration, if the
     model has at most 2^22 states. `chunk_rows` bounds the memory: it is the number of sample rows
-    (datapoints times samples) in memory at a time. Raises `InputError` if there is no checkpoint,
+    (datapoints times samples) in memory at a time. `warn` is called with a line for each thing that
+    was decided in reading the data. Raises `InputError` if there is no checkpoint,
     if the dimensions of the data do not fit, and for a number that is out of range.
     """
     _check_counts(evaluation_samples, z_samples)
@@ -157,7 +162,7 @@ def evaluate(
 
     from gmm_study.trials.assessment import Assessment
 
-    loaded = dataset_of(opened, dataset, working)
+    loaded = dataset_of(opened, dataset, working, warn)
     rows = torch.from_numpy(rows_of(loaded, split, datapoints)[:datapoints]).to(chosen)
     replicates = opened.usable_replicates() if replicate is None else (replicate,)
     if not opened.hyperparameters.declaration.has_p_star:
@@ -227,13 +232,18 @@ def open_trained(
 
 
 def dataset_of(
-    checkpoint: "Checkpoint", name: str | None, working: Working = silently
+    checkpoint: "Checkpoint",
+    name: str | None,
+    working: Working = silently,
+    warn: Callable[[str], None] = _warn,
 ) -> "Dataset":
-    """The named data set, or the one that the model was trained on.
+    """The named data set, or the one that the model was trained on; `warn` is told its notes.
 
     Raises `InputError` if the dimensions do not fit, or if the data of the training have changed.
     """
     loaded = read_dataset(name or checkpoint.dataset_name, working)
+    for line in loaded.notes:
+        warn(line)
     if loaded.dims != checkpoint.data_dims:
         dims = f"{loaded.dims} dims; the model has {checkpoint.data_dims}"
         raise InputError(f"dataset: '{loaded.name}' has {dims}")

@@ -25,6 +25,8 @@ class StudyData:
         self._loaded: dict[str, Dataset] = {}
         self.checksums: dict[str, str] = {}
         """By name, of those that are available."""
+        self.notes: dict[str, None] = {}
+        """One line for each thing that was decided in reading the files."""
         unavailable: dict[str, DownloadError] = {}
         for name in names:
             try:
@@ -68,6 +70,7 @@ class StudyData:
     def _load(self, name: str) -> "Dataset":
         dataset = read_dataset(name, self._working)
         self._loaded[dataset.sha256] = dataset
+        self.notes |= dict.fromkeys(dataset.notes)
         return dataset
 
 

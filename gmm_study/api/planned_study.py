@@ -67,9 +67,9 @@ class PlannedStudy:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """One line for each note on the study, each data set that is not available and each search
-        whose history was lost."""
-        return (*self.study.notes, *self.data.missing, *self.search_problems)
+        """One line for each note on the study or its data, each data set that is not available and
+        each search whose history was lost."""
+        return (*self.study.notes, *self.data.notes, *self.data.missing, *self.search_problems)
 
     @cached_property
     def standings(self) -> dict[str, Standing]:

@@ -1,5 +1,6 @@
 """Consoles and progress bars: tables on standard output, bars on standard error."""
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -15,6 +16,11 @@ def output_console(stderr: bool = False) -> Console:
     if console.is_terminal:
         return console
     return Console(stderr=stderr, width=max(console.width, PIPE_WIDTH))
+
+
+def warn(line: str) -> None:
+    """Print a line on standard error, so that standard output keeps the result alone."""
+    print(f"gmm-study: {line}", file=sys.stderr)
 
 
 @contextmanager

@@ -1,6 +1,5 @@
 """`gmm-study evaluate`: the likelihood of a checkpoint, estimated or, if it is small, exact."""
 
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
@@ -11,7 +10,7 @@ from rich.table import Table
 
 from gmm_study.api.defaults import CHUNK_ROWS, SAMPLES, Z_SAMPLES
 from gmm_study.cli.as_json import print_json
-from gmm_study.cli.console import bar, output_console, working
+from gmm_study.cli.console import bar, output_console, warn, working
 from gmm_study.cli.data import dataset_option
 from gmm_study.cli.trained import checkpoint_argument, machine_options, split_option
 
@@ -110,6 +109,7 @@ def evaluate(
         threads=threads,
         working=working,
         bar=bar,
+        warn=warn,
     )
     document = asdict(found)
     if not exact:
@@ -119,7 +119,7 @@ def evaluate(
     else:
         _print(document)
     if found.not_exact:
-        print(f"gmm-study: not exact: {found.not_exact}", file=sys.stderr)
+        warn(f"not exact: {found.not_exact}")
 
 
 def _print(document: Mapping[str, Any]) -> None:

@@ -21,7 +21,7 @@ from gmm_study.cli.chains import (
     what_is_shown,
     write,
 )
-from gmm_study.cli.console import working
+from gmm_study.cli.console import warn, working
 from gmm_study.cli.data import dataset_option
 from gmm_study.cli.trained import checkpoint_argument, split_option
 from gmm_study.errors import InputError
@@ -153,7 +153,7 @@ class _Task:
             without = f"{opened.method.name} has no p*, which inpainting samples from"
             right = "give one of a belief network, such as gmm or rws"
             raise InputError(f"checkpoint: {without}; {right}")
-        loaded = dataset_of(opened.checkpoint, dataset, working)
+        loaded = dataset_of(opened.checkpoint, dataset, working, warn)
         rows = rows_of(loaded, split, datapoints)
         flat = opened.model.parameters.flat
         streams = opened.streams("occluded datapoints")

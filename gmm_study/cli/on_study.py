@@ -1,6 +1,5 @@
 """The arguments that all commands on a study share, and the planned study from them."""
 
-import sys
 from collections.abc import Callable
 from functools import wraps
 from typing import TYPE_CHECKING, Any
@@ -9,7 +8,7 @@ import rich_click as click
 
 from gmm_study.api.defaults import RESULTS
 from gmm_study.cli.completion import complete_override, complete_study
-from gmm_study.cli.console import working
+from gmm_study.cli.console import warn, working
 from gmm_study.cli.data import dataset_option
 
 if TYPE_CHECKING:
@@ -74,5 +73,5 @@ def _planned(name: str, overrides: tuple[str, ...], small: bool, storage: str) -
 
     planned = PlannedStudy(load_study(name, overrides, small), storage, working)
     for line in planned.warnings:
-        print(f"gmm-study: {line}", file=sys.stderr)
+        warn(line)
     return planned

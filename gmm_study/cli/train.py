@@ -1,6 +1,5 @@
 """`gmm-study train`: one trial without a study and without Ray."""
 
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import Field, fields
@@ -17,7 +16,7 @@ from rich_click.utils import OptionGroupDict
 from gmm_study.api.defaults import DATASET
 from gmm_study.cli.as_json import json_option, print_json
 from gmm_study.cli.completion import choices_of, complete_among
-from gmm_study.cli.console import working
+from gmm_study.cli.console import warn, working
 from gmm_study.cli.data import dataset_option
 from gmm_study.cli.trained import device_option, threads_option
 from gmm_study.errors import InputError
@@ -132,7 +131,7 @@ def train(
             threads=threads,
             watch=show,
             working=working,
-            warn=lambda line: print(f"gmm-study: {line}", file=sys.stderr),
+            warn=warn,
             **given,
         )
     if as_json:

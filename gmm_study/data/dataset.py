@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -27,6 +27,8 @@ class Dataset:
     test: NDArray[np.uint8] = field(repr=False, compare=False)
     image_shape: tuple[int, int] | None
     sha256: str
+    notes: tuple[str, ...] = field(default=(), repr=False, compare=False)
+    """A line for each thing about the files that their reader has decided, such as a header."""
 
     @classmethod
     def from_splits(
@@ -34,6 +36,7 @@ class Dataset:
         name: str,
         splits: Mapping[str, ArrayLike],
         image_shape: tuple[int, int] | None = None,
+        notes: tuple[str, ...] = (),
     ) -> "Dataset":
         """The data set of the arrays train, valid and test, [N, D] of 0/1 of any numeric type.
 
@@ -53,7 +56,16 @@ class Dataset:
             raise InputError(
                 f"data set '{name}': image_shape {image_shape} does not fit {columns[0]} columns"
             )
-        return cls(name, train, valid, test, image_shape, _checksum(train, valid, test))
+        return cls(name, train, valid, test, image_shape, _checksum(train, valid, test), notes)
+
+    def with_sorted_test(self) -> "Dataset":
+        """The same data with the rows of `test` in ascending order, its first column first.
+
+        It is the same for all orders of the rows, so its checksum compares `test` as a multiset.
+        """
+        test = self.test[np.lexsort(self.test.T[::-1])]
+        checksum = _checksum(self.train, self.valid, test)
+        return replace(self, test=test, sha256=checksum)
 
     @property
     def dims(self) -> int:
@@ -61,10 +73,11 @@ class Dataset:
         return int(self.train.shape[1])
 
 
-def binary_rows(values: ArrayLike, where: str) -> NDArray[np.uint8]:
+def binary_rows(values: ArrayLike, where: str, otherwise: str = "") -> NDArray[np.uint8]:
     """`values` as a C-contiguous uint8 array [N, D], not copied if it is one already.
 
-    Raises InputError, which begins with `where`, unless it is a matrix of 0 and 1.
+    Raises InputError, which begins with `where`, unless it is a matrix of 0 and 1; `otherwise` adds
+    to it what can be done about another value.
     """
     array = np.asarray(values)
     if array.dtype.kind not in "biuf":
@@ -76,7 +89,7 @@ def binary_rows(values: ArrayLike, where: str) -> NDArray[np.uint8]:
         row, column = np.unravel_index(wrong.argmax(), wrong.shape)
         raise InputError(
             f"{where}, row {row}, column {column} (counted from 0): value {array[row, column]:g}; "
-            "every value must be 0 or 1"
+            f"every value must be 0 or 1{otherwise}"
         )
     return np.ascontiguousarray(array, dtype=np.uint8)
 

@@ -1,6 +1,5 @@
 """Published files, from GMM_STUDY_DATA, the cache or a download, verified before they are used."""
 
-import hashlib
 import os
 import sys
 import tempfile
@@ -10,9 +9,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from gmm_study.data.dataset import SPLITS, Dataset
+from gmm_study.data.dataset import Dataset
 from gmm_study.data.files import read_splits
 from gmm_study.data.registry import NamedDataset, RemoteFile
+from gmm_study.data.verification import check_contents, check_shapes, is_published
 from gmm_study.errors import InputError
 
 TIMEOUT = (5.0, 30.0)
@@ -49,16 +49,6 @@ def load_files(entry: NamedDataset) -> Dataset:
             for file in entry.files:
                 (cache / file.path).unlink(missing_ok=True)
     return _download(entry, cache)
-
-
-def check_contents(entry: NamedDataset, dataset: Dataset, where: str) -> Dataset:
-    """`dataset` itself, or an InputError if its checksum is not the one known for the entry."""
-    if entry.sha256 not in (None, dataset.sha256):
-        raise InputError(
-            f"{where}: the contents differ from data set '{entry.name}': "
-            f"sha256 {dataset.sha256}, expected {entry.sha256}"
-        )
-    return dataset
 
 
 def _data_folder() -> Path | None:
@@ -124,40 +114,16 @@ def _retrieve(entry: NamedDataset, file: RemoteFile, folder: Path) -> None:
 def _read(entry: NamedDataset, folder: Path, names: Sequence[str]) -> Dataset:
     """The data set of the files below `folder`, which error lines call by `names`."""
     splits: dict[str, NDArray[np.uint8]] = {}
+    published = []
     for file, name in zip(entry.files, names, strict=True):
-        _check_blob(file, folder / file.path, name)
+        published.append(is_published(entry, file, folder / file.path, name))
         found = read_splits(folder / file.path, file.keys, name)
         check_shapes(entry, found, name)
         splits |= found
     if entry.column_major and entry.image_shape:
         splits = {split: _by_rows(rows, *entry.image_shape) for split, rows in splits.items()}
     dataset = Dataset.from_splits(entry.name, splits, entry.image_shape)
-    return check_contents(entry, dataset, names[0])
-
-
-def _check_blob(file: RemoteFile, path: Path, name: str) -> None:
-    """Compare with git's id of a file's contents: sha1 over 'blob', the length and the bytes."""
-    if file.git_blob is None:
-        return
-    contents = path.read_bytes()
-    digest = hashlib.sha1(b"blob %d\0" % len(contents), usedforsecurity=False)
-    digest.update(contents)
-    if digest.hexdigest() != file.git_blob:
-        raise InputError(
-            f"{name} is not the published one: its git blob id is {digest.hexdigest()}, "
-            f"expected {file.git_blob}"
-        )
-
-
-def check_shapes(entry: NamedDataset, splits: dict[str, NDArray[np.uint8]], name: str) -> None:
-    """Raise InputError, which begins with `name`, for a split without the declared shape."""
-    for split, rows in splits.items():
-        declared = (entry.sizes[SPLITS.index(split)], entry.dims)
-        if rows.shape != declared:
-            raise InputError(
-                f"{name}, split '{split}': shape {rows.shape}; "
-                f"data set '{entry.name}' has {declared} there"
-            )
+    return dataset if all(published) else check_contents(entry, dataset, names[0])
 
 
 def _by_rows(by_columns: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from gmm_study.catalogue import called, resolved
 from gmm_study.data.dataset import SPLITS, Dataset
-from gmm_study.data.download import check_contents, check_shapes, find_origin, load_files
+from gmm_study.data.download import find_origin, load_files
 from gmm_study.data.files import load_path
 from gmm_study.data.registry import DATASETS, REGISTRY, NamedDataset
+from gmm_study.data.verification import check_contents, check_shapes
 from gmm_study.errors import InputError, did_you_mean
 
 

@@ -25,7 +25,7 @@ def _own_settings(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def published(monkeypatch):
+def at_hand(monkeypatch):
     """Use the user's folder of published files, and skip a name whose files it lacks."""
 
     def need(name: str) -> None:

@@ -1,10 +1,13 @@
 """A user's own files: what is accepted, and the one line that says why not."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from scipy.io import savemat
 
 from gmm_study.data import load_dataset
+from gmm_study.data.registry import REGISTRY
 from gmm_study.errors import InputError
 
 
@@ -141,6 +144,8 @@ def silhouettes(tmp_path, monkeypatch, **changed):
     path = tmp_path / "silhouettes" / "caltech101_silhouettes_28_split1.mat"
     savemat(path, {**arrays, **changed}, do_compression=True)
     monkeypatch.setenv("GMM_STUDY_DATA", str(tmp_path))
+    unknown = dataclasses.replace(REGISTRY["silhouettes"], sha256=None, sorted_sha256=None)
+    monkeypatch.setitem(REGISTRY, "silhouettes", unknown)
     return path
 
 
