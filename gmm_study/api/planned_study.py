@@ -197,12 +197,13 @@ class PlannedStudy:
 
 def check_data_paths(study: Study) -> None:
     """Raise `InputError` if the path of a data set leads from another folder than the current."""
+    from gmm_study.data import path_of
     from gmm_study.data.registry import DATASETS
 
     if study.was_loaded_here:
         return
     for name in study.datasets:
-        if name not in DATASETS and not Path(name).expanduser().is_absolute():
+        if name not in DATASETS and not path_of(name).is_absolute():
             raise InputError(
                 f"datasets: '{name}' is a path from '{study.folder}', in which the study was "
                 f"loaded, and the current folder is '{Path.cwd()}'; load the study again here, or "

@@ -1,5 +1,6 @@
 """Binary data sets: named ones, embedded, generated or downloaded, and a user's own files."""
 
+from gmm_study.data.data_path import path_of
 from gmm_study.data.dataset import Dataset
 from gmm_study.data.download import DownloadError
 from gmm_study.data.generated import bars_log_likelihood
@@ -31,4 +32,5 @@ __all__ = [
     "is_downloaded_now",
     "list_datasets",
     "load_dataset",
+    "path_of",
 ]

@@ -1,4 +1,4 @@
-"""Readers of .npz, .mat and comma separated files into checked 0/1 arrays; nothing is unpickled."""
+"""Readers of .npz, .npy, .mat and text files into arrays; nothing is unpickled."""
 
 import warnings
 import zipfile
@@ -10,10 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gmm_study.data.dataset import SPLITS, Dataset, binary_rows
+from gmm_study.data.dataset import binary_rows
+from gmm_study.data.text import read_text
 from gmm_study.errors import InputError
 
 _Reader = Callable[[Path, Mapping[str, str], str], dict[str, NDArray[Any]]]
+
+_TEXT = "a table of 0/1 as text"
 
 # numpy's remark on headers that Python 2 wrote, as the published files have
 _PYTHON_2_HEADER = r"Reading `\.npy` or `\.npz` file required additional header parsing"
@@ -22,53 +25,57 @@ _PYTHON_2_HEADER = r"Reading `\.npy` or `\.npz` file required additional header 
 def read_splits(path: Path, keys: Mapping[str, str], where: str) -> dict[str, NDArray[np.uint8]]:
     """The splits that a file holds, each uint8 [N, D] of 0/1.
 
-    `keys` maps a split to its array's key in an archive (.npz, .mat). Any other file is comma
-    separated text and has one split. Error lines call the file `where`. Raises InputError for a
-    file that cannot be read, lacks a key, or has other values.
+    `keys` maps a split to its array's key in an archive (.npz, .mat). Any other file is text and
+    has one split. Error lines call the file `where`. Raises InputError for a file that cannot be
+    read, lacks a key, or has other values.
     """
-    readers: dict[str, _Reader] = {".npz": _read_npz, ".mat": _read_mat}
-    arrays = readers.get(path.suffix, _read_text)(path, keys, where)
     return {
-        split: binary_rows(array, f"{where}, split '{split}'") for split, array in arrays.items()
+        split: binary_rows(array, f"{where}, split '{split}'")
+        for split, array in read_arrays(path, keys, where).items()
     }
 
 
-def load_path(name: str) -> Dataset:
-    """A user's own data: an .npz file with train, valid, test, or a folder of three .csv files.
+def read_arrays(path: Path, keys: Mapping[str, str], where: str) -> dict[str, NDArray[Any]]:
+    """The same arrays as they are stored, whatever their shapes and values."""
+    readers: dict[str, _Reader] = {".npz": _read_npz, ".mat": _read_mat}
+    return readers.get(path.suffix, _read_text)(path, keys, where)
 
-    The path is the data set's name. Raises InputError if the path is neither.
+
+def read_array(path: Path, where: str) -> tuple[NDArray[Any], tuple[str, ...]]:
+    """The one array of an .npy, .npz or text file, and the names in its header, if it has one.
+
+    Error lines call the file `where`. Raises InputError for a file that cannot be read, and for an
+    archive of several arrays.
     """
-    path = Path(name).expanduser()
-    if path.is_dir():
-        splits: dict[str, NDArray[np.uint8]] = {}
-        for split in SPLITS:
-            file = path / f"{split}.csv"
-            if not file.is_file():
+    if path.suffix == ".npz":
+        with _opened_archive(path, where) as archive:
+            if len(archive.files) != 1:
                 raise InputError(
-                    f"folder '{path}': {file.name} is missing; "
-                    "it must hold train.csv, valid.csv and test.csv"
+                    f"{where} has the arrays {', '.join(archive.files) or 'none'}; "
+                    "to be split by fractions, it must have one"
                 )
-            splits |= read_splits(file, {split: split}, f"file '{file}'")
-    elif not path.exists():
-        raise InputError(f"data path '{name}': no such file or folder")
-    elif path.suffix == ".npz":
-        splits = read_splits(path, {split: split for split in SPLITS}, f"file '{path}'")
-    else:
-        raise InputError(
-            f"data path '{name}' must be an .npz file with train, valid and test, "
-            "or a folder of train.csv, valid.csv and test.csv"
-        )
-    return Dataset.from_splits(name, splits)
+            return archive[archive.files[0]], ()
+    if path.suffix == ".npy":
+        with _one_line(where, "an array of numbers"), path.open("rb") as stream:
+            return np.lib.format.read_array(stream, allow_pickle=False), ()
+    with _one_line(where, _TEXT):
+        return read_text(path)
 
 
 def _read_npz(path: Path, keys: Mapping[str, str], where: str) -> dict[str, NDArray[Any]]:
+    with _opened_archive(path, where) as archive:
+        _require(keys, archive.files, where)
+        return {split: archive[key] for split, key in keys.items()}
+
+
+@contextmanager
+def _opened_archive(path: Path, where: str) -> "Iterator[np.lib.npyio.NpzFile]":
     if not zipfile.is_zipfile(path):
         raise InputError(f"{where} is incomplete, or not an .npz archive")
     with _one_line(where, "numeric arrays of 0/1"), warnings.catch_warnings():
         warnings.filterwarnings("ignore", _PYTHON_2_HEADER, UserWarning)
         with np.load(path, allow_pickle=False) as archive:
-            _require(keys, archive.files, where)
-            return {split: archive[key] for split, key in keys.items()}
+            yield archive
 
 
 def _read_mat(path: Path, keys: Mapping[str, str], where: str) -> dict[str, NDArray[Any]]:
@@ -82,9 +89,8 @@ def _read_mat(path: Path, keys: Mapping[str, str], where: str) -> dict[str, NDAr
 
 def _read_text(path: Path, keys: Mapping[str, str], where: str) -> dict[str, NDArray[Any]]:
     (split,) = keys
-    with _one_line(where, "comma separated 0/1 without header"), warnings.catch_warnings():
-        warnings.filterwarnings("error", "loadtxt: input contained no data")
-        return {split: np.loadtxt(path, np.float32, comments=None, delimiter=",", ndmin=2)}
+    with _one_line(where, _TEXT):
+        return {split: read_text(path)[0]}
 
 
 def _require(keys: Mapping[str, str], found: Iterable[str], where: str) -> None:

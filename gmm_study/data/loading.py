@@ -3,12 +3,12 @@
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from gmm_study.catalogue import called, resolved
+from gmm_study.data.data_path import path_of
 from gmm_study.data.dataset import SPLITS, Dataset
 from gmm_study.data.download import find_origin, load_files
-from gmm_study.data.files import load_path
+from gmm_study.data.own import load_path
 from gmm_study.data.registry import DATASETS, REGISTRY, NamedDataset
 from gmm_study.data.verification import check_contents, check_shapes
 from gmm_study.errors import InputError, did_you_mean
@@ -32,10 +32,11 @@ class DatasetInfo:
 def load_dataset(name_or_path: str) -> Dataset:
     """A data set by its name, or a user's own by its path, read and verified.
 
-    A path is an .npz file with train, valid and test, or a folder of train.csv, valid.csv and
-    test.csv (comma separated 0/1, no header). A name takes precedence over a path; `./name` is a
-    path. Raises InputError for an unknown name, a missing path, a file that differs from its
-    declaration, and a failed download.
+    A path is an .npz file with train, valid and test, a folder with a file for each of them (.csv,
+    .csv.gz, .txt, .txt.gz or .npy), or one such file whose rows are split by declared fractions, as
+    in `rows.npy?fractions=0.8/0.1/0.1&seed=0`. `?threshold=127` makes other values binary. A name
+    takes precedence over a path; `./name` is a path. Raises InputError for an unknown name, a
+    missing path, a file that differs from its declaration, and a failed download.
     """
     if name_or_path in DATASETS or not _means_path(name_or_path):
         return fetch_dataset(name_or_path)
@@ -119,5 +120,6 @@ def _built(entry: NamedDataset) -> Dataset:
 
 def _means_path(text: str) -> bool:
     """Whether a text that is not a name is probably a path rather than a misspelt name."""
-    looks_like_path = Path(text).suffix != "" or os.sep in text or text.startswith("~")
-    return Path(text).expanduser().exists() or (looks_like_path and not text.startswith("debd/"))
+    path, written = path_of(text), text.partition("?")[0]
+    looks_like_path = path.suffix != "" or os.sep in written or text.startswith("~")
+    return path.exists() or (looks_like_path and not text.startswith("debd/"))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from gmm_study.data import list_datasets
+from gmm_study.data import list_datasets, path_of
 from gmm_study.errors import InputError, did_you_mean
 from gmm_study.study.load import STUDIES
 from gmm_study.training.hyperparameters import Hyperparameters
@@ -64,7 +64,7 @@ def _check(datasets: Sequence[str], methods: Sequence[str]) -> None:
         Hyperparameters.from_mapping({"method": method})
     known = [info.name for info in list_datasets()] if datasets else []
     for name in datasets:
-        if name not in known and not Path(name).expanduser().exists():
+        if name not in known and not path_of(name).exists():
             hint = did_you_mean(name, known)
             raise InputError(
                 f"dataset: '{name}' is neither a known data set nor an existing path; {hint}"

@@ -80,10 +80,10 @@ def test_the_list_reads_no_file(register, tmp_path, monkeypatch):
     register("http://127.0.0.1:1", TEXTS)
     for path in TEXTS:
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / path).write_bytes(b"no bits")
+        (tmp_path / path).write_bytes(b"no, bits")
     monkeypatch.setenv("GMM_STUDY_DATA", str(tmp_path))
     assert origin() == str(tmp_path / "debd/toy")
-    assert "no bits" in line()
+    assert "cannot be read" in line()
 
 
 def test_the_local_folder_is_searched_before_any_download(

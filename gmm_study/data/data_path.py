@@ -1,0 +1,106 @@
+"""The path of a user's own data, with what has to be declared: `PATH?threshold=127&seed=1`."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from math import isclose, isfinite
+from pathlib import Path
+from typing import Any
+
+from gmm_study.errors import InputError, did_you_mean
+
+FRACTIONS = "fractions=0.8/0.1/0.1"
+"""An example, for error lines."""
+MOST_SEEDS = 2**32
+
+
+@dataclass(frozen=True)
+class Declared:
+    """What a user says about own data, as their files do not."""
+
+    threshold: float | None = None
+    """Values above it become 1, all others 0; None if the values are 0 and 1 already."""
+    fractions: tuple[float, float, float] | None = None
+    """The shares of train, valid and test in the rows of one array; None for three arrays."""
+    seed: int | None = None
+    """Of the permutation of the rows before they are split; 0 if there is none."""
+
+
+def path_of(text: str) -> Path:
+    """The file or folder in a data path, without the declaration."""
+    path = Path(text).expanduser()
+    return path if path.exists() else Path(text.partition("?")[0]).expanduser()
+
+
+def declared_in(text: str) -> Declared:
+    """The declaration in a data path; a path that exists as it is declares nothing.
+
+    Raises InputError for a setting that does not exist, appears twice or has an impossible value,
+    and for a seed without fractions.
+    """
+    _, separator, settings = text.partition("?")
+    if not separator or Path(text).expanduser().exists():
+        return Declared()
+    given: dict[str, str] = {}
+    known = [field.name for field in fields(Declared)]
+    for setting in settings.split("&"):
+        name, _, value = (part.strip() for part in setting.partition("="))
+        if name not in known:
+            hint = did_you_mean(name, known)
+            raise InputError(f"data path '{text}': no such setting '{name}'; {hint}")
+        if name in given:
+            raise InputError(f"data path '{text}': {name} is given twice")
+        given[name] = value
+    try:
+        declared = Declared(**{name: _READERS[name](value) for name, value in given.items()})
+    except InputError as error:
+        raise InputError(f"data path '{text}': {error}") from None
+    if declared.seed is not None and declared.fractions is None:
+        raise InputError(
+            f"data path '{text}': seed {declared.seed} is not used without fractions, as in "
+            f"{FRACTIONS}&seed={declared.seed}"
+        )
+    return declared
+
+
+def with_setting(text: str, setting: str) -> str:
+    """A data path with one more setting, for error lines."""
+    return f"{text}{'&' if '?' in text else '?'}{setting}"
+
+
+def _threshold(text: str) -> float:
+    number = _number(text)
+    if number is None:
+        raise InputError(f"threshold '{text}' must be a number, such as 127")
+    return number
+
+
+def _fractions(text: str) -> tuple[float, float, float]:
+    numbers = [number for part in text.split("/") if (number := _number(part)) is not None]
+    if len(numbers) != 3 or min(numbers) <= 0 or not isclose(sum(numbers), 1, abs_tol=1e-6):
+        raise InputError(
+            f"fractions '{text}' must be three numbers above 0 that add up to 1, the shares of "
+            "train, valid and test, as in 0.8/0.1/0.1"
+        )
+    train, valid, test = numbers
+    return train, valid, test
+
+
+def _seed(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) < MOST_SEEDS):
+        raise InputError(f"seed '{text}' must be a whole number from 0 to {MOST_SEEDS - 1}")
+    return int(text)
+
+
+def _number(text: str) -> float | None:
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if isfinite(number) else None
+
+
+_READERS: dict[str, Callable[[str], Any]] = {
+    "threshold": _threshold,
+    "fractions": _fractions,
+    "seed": _seed,
+}

@@ -1,0 +1,89 @@
+"""The arrays of a user's own data: what they must be, the shape of images, and a threshold."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gmm_study.data.data_path import with_setting
+from gmm_study.data.dataset import binary_rows
+from gmm_study.errors import InputError
+
+
+@dataclass(frozen=True)
+class Part:
+    """An array as it was read: rows [N, D] or images [N, H, W].
+
+    `where` calls it in error lines. `header` has the names in the first line of `file`, if any.
+    Raises InputError for another shape, for what is not a number, and for nan.
+    """
+
+    values: NDArray[Any]
+    where: str
+    file: str = ""
+    header: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        values = self.values
+        if values.ndim not in (2, 3) or values.size == 0:
+            raise InputError(
+                f"{self.where}: shape {values.shape}; it must be rows [N, D] or images [N, H, W], "
+                "with no side empty"
+            )
+        if values.dtype.kind not in "biuf":
+            raise InputError(f"{self.where}: values of type {values.dtype}; they must be numbers")
+        if values.dtype.kind == "f" and np.isnan(values).any():
+            row, column = np.argwhere(np.isnan(self.rows))[0]
+            raise InputError(
+                f"{self.where}, row {row}, column {column} (counted from 0): value nan; every "
+                "value must be a number"
+            )
+
+    @property
+    def rows(self) -> NDArray[Any]:
+        """The values as [N, D]; images row by row."""
+        return self.values.reshape(len(self.values), -1)
+
+    @property
+    def image_shape(self) -> tuple[int, int] | None:
+        """(H, W) of images, None for rows."""
+        return (self.values.shape[1], self.values.shape[2]) if self.values.ndim == 3 else None
+
+
+def common_image_shape(parts: Sequence[Part]) -> tuple[int, int] | None:
+    """The image shape of all parts. Raises InputError if they have several."""
+    first = parts[0]
+    for part in parts[1:]:
+        if part.image_shape != first.image_shape:
+            raise InputError(
+                f"{part.where}: {_shown(part)}, and {_shown(first)} in {first.where}; all must "
+                "have the same"
+            )
+    return first.image_shape
+
+
+def binarised(parts: Sequence[Part], text: str, threshold: float | None) -> list[NDArray[np.uint8]]:
+    """The rows [N, D] of each part as 0/1: with a threshold, 1 where a value is above it.
+
+    `text` is the data path, for error lines. Raises InputError for other values than 0 and 1
+    without a threshold, which it says how to declare, and for a threshold that leaves one value.
+    """
+    lowest = min(float(part.values.min()) for part in parts)
+    highest = max(float(part.values.max()) for part in parts)
+    if threshold is None:
+        example = with_setting(text, f"threshold={(lowest + highest) / 2:g}")
+        hint = f", or declare a threshold, above which a value is 1, as in '{example}'"
+        return [binary_rows(part.rows, part.where, hint) for part in parts]
+    if not lowest <= threshold < highest:
+        raise InputError(
+            f"data path '{text}': threshold {threshold:g} makes all values equal; it must be at "
+            f"least {lowest:g}, the lowest value, and below {highest:g}, the highest"
+        )
+    return [binary_rows(part.rows > threshold, part.where) for part in parts]
+
+
+def _shown(part: Part) -> str:
+    shape = part.image_shape
+    return "rows" if shape is None else f"images of {shape[0]} x {shape[1]}"

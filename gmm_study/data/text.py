@@ -1,0 +1,72 @@
+"""Tables of numbers as text, compressed or not; a header row is told apart from the rows."""
+
+import csv
+import gzip
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gmm_study.errors import InputError
+
+ENCODING = "utf-8-sig"
+"""UTF-8 whose byte order mark, which spreadsheets write, is skipped."""
+
+
+def read_text(path: Path) -> tuple[NDArray[np.float32], tuple[str, ...]]:
+    """The rows [N, D] of a table of text, and the names in its header, none if it has no header.
+
+    A name that ends with .gz is that of a compressed file. The first line says whether commas,
+    semicolons or blanks separate the values. It is a header if it holds no number at all, or the
+    numbers 0 to D - 1 (D > 2), which pandas writes for columns without names. Raises the exceptions
+    of numpy's parser, and InputError for a column of row numbers, whose header is empty.
+    """
+    skipped, first = _first_line(path)
+    separator = next((mark for mark in ",;" if mark in first), None)
+    fields = next(csv.reader([first], delimiter=separator)) if separator else first.split()
+    header = tuple(field.strip() for field in fields) if _is_header(fields) else ()
+    if header and not header[0]:
+        raise InputError(
+            "its first column has no name and seems to number the rows; write the file without "
+            "it (pandas: index=False)"
+        )
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", "loadtxt: input contained no data")
+        rows = np.loadtxt(
+            path,
+            np.float32,
+            comments=None,
+            delimiter=separator,
+            skiprows=skipped + bool(header),
+            ndmin=2,
+            encoding=ENCODING,
+        )
+    return rows, header
+
+
+def _first_line(path: Path) -> tuple[int, str]:
+    """The number of blank lines at the start of a file, and the line that follows them."""
+    opened = gzip.open if path.suffix == ".gz" else open
+    with opened(path, "rt", encoding=ENCODING) as lines:
+        for number, line in enumerate(lines):
+            if line.strip():
+                return number, line.strip()
+    return 0, ""
+
+
+def _is_header(fields: Sequence[str]) -> bool:
+    numbers = [field.strip() for field in fields if _is_number(field)]
+    if not numbers:
+        return bool(fields)
+    names = [field.strip() for field in fields if field.strip()]  # of row numbers: none
+    return len(numbers) > 2 and names == [str(column) for column in range(len(numbers))]
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
