@@ -49,4 +49,4 @@ def _in_records(store: RecordStore) -> dict[str, str]:
 def _proposals(store: RecordStore, cell: Cell) -> list[dict[str, Any]]:
     from gmm_study.search.history import History
 
-    return History(store, cell).proposals()
+    return History(store, cell).proposals

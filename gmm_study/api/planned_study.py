@@ -13,7 +13,7 @@ from gmm_study.api.defaults import RESULTS
 from gmm_study.api.feedback import Working, silently
 from gmm_study.errors import InputError
 from gmm_study.phrases import plural
-from gmm_study.study import Cell, Plan, PlannedTrial, Study, load_study, make_plan
+from gmm_study.study import Cell, Plan, PlannedTrial, Planner, Study, load_study
 from gmm_study.training.state import TrialState
 from gmm_study.trials.record import RecordStore
 from gmm_study.trials.standing import Standing
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from gmm_study.data import Dataset
     from gmm_study.estimates import RemainingCost
+    from gmm_study.search.history import History
 
 
 class PlannedStudy:
@@ -47,9 +48,11 @@ class PlannedStudy:
         self.store = RecordStore(storage)
         self.search_problems: dict[str, None] = {}
         """One line for each search history that cannot be read."""
+        self._histories: dict[str, History] = {}
         self._working = working
         with working("planning"):
-            self.plan: Plan = self._make_plan()
+            self._planner = Planner(self.study, self.data.checksums, self._proposals)
+            self.plan: Plan = self._planner.plan()
         self._has_looked = False
 
     @property
@@ -93,8 +96,9 @@ class PlannedStudy:
 
     def refresh(self) -> None:
         """Read the proposals of the searches and the standing of every trial again."""
-        if self.study.is_adaptive:
-            self.plan = self._make_plan()
+        for history in self._histories.values():
+            history.read()
+        self.plan = self._planner.plan()
         for cached in ("standings", "states"):
             self.__dict__.pop(cached, None)
 
@@ -184,15 +188,14 @@ class PlannedStudy:
             f"{plural(self.study.replicates, 'replicate')}: {', '.join(parts)}"
         )
 
-    def _make_plan(self) -> Plan:
-        return make_plan(self.study, self.data.checksums, self._proposals)
-
     def _proposals(self, cell: Cell) -> Sequence[dict[str, Any]]:
-        from gmm_study.search.history import History
+        if cell.key not in self._histories:
+            from gmm_study.search.history import History
 
-        history = History(self.store, cell)
+            self._histories[cell.key] = History(self.store, cell)
+        history = self._histories[cell.key]
         self.search_problems |= {history.problem: None} if history.problem else {}
-        return history.proposals()
+        return history.proposals
 
 
 def check_data_paths(study: Study) -> None:

@@ -18,6 +18,7 @@ from gmm_study.study import Plan, PlannedTrial
 from gmm_study.trials.record import RecordStore
 
 if TYPE_CHECKING:
+    from gmm_study.search.optuna_view import OptunaView
     from gmm_study.tracking.notes import Facts, ReportCell
     from gmm_study.tracking.runs import StudyRuns
 
@@ -48,6 +49,7 @@ class Views:
         self.store = store
         self.command = command
         self._runs: StudyRuns | None = None
+        self._searches: OptunaView | None = None
         self._copied: dict[str, Stamp] = {}
         self._ended: set[str] = set()
 
@@ -115,11 +117,13 @@ class Views:
     def _show_searches(self, plan: Plan) -> str | None:
         if not plan.cells:
             return None
-        from gmm_study.search.optuna_view import show
+        from gmm_study.search.optuna_view import OptunaView
 
         try:
-            show(self.store, plan.study.name, list(plan.cells))
+            self._searches = self._searches or OptunaView(self.store)
+            self._searches.update(plan.cells.values())
         except Exception as error:
+            self._searches = None  # so that the next update reads what is in the storage
             return _problem("Optuna", error)
         return None
 

@@ -1,12 +1,10 @@
 """The search of one cell: an Optuna study in memory, driven by the events of the cell's history.
 
-A cell is a method, a data set and one value of every grid. Its search is seeded by the cell's key.
+A cell is a method, a data set and one value of every grid.
 Milestones are decided within the cell by Optuna's pruners. Ray Tune's schedulers are not used,
 because they compare all trials of a run and can only be saved as pickles.
 """
 
-import warnings
-from collections import defaultdict
 from typing import Any
 
 import optuna
@@ -15,15 +13,9 @@ from optuna.trial import TrialState as OptunaState
 
 from gmm_study.search.distributions import distributions, plain_values
 from gmm_study.search.history import Event, History, end_event, metric_of_events, scores_of
+from gmm_study.search.sampling import pruner_of, sampler_of
 from gmm_study.study.plan import Cell, PlannedTrial
-from gmm_study.study.strategies import (
-    AshaScheduler,
-    CmaEsSearch,
-    DrawnSearch,
-    MedianScheduler,
-    Scheduler,
-    TpeSearch,
-)
+from gmm_study.study.strategies import CmaEsSearch, DrawnSearch
 from gmm_study.training.state import TrialState
 from gmm_study.trials.record import RecordStore
 from gmm_study.trials.selection import Scores
@@ -58,14 +50,15 @@ class CellSearch:
         """Start from nothing, and repeat the events."""
         self._selected_by = metric_of_events(self.history.events)
         self._study = optuna.create_study(
-            direction="maximize", sampler=_sampler(self.cell), pruner=_pruner(self.cell)
+            direction="maximize", sampler=sampler_of(self.cell), pruner=pruner_of(self.cell)
         )
         # Optuna may propose the same values again. That is one trial here, but each proposal is a
         # trial of Optuna's, and each has to be told the result.
-        self._under_way: dict[str, list[Trial]] = defaultdict(list)
+        self._under_way: dict[str, list[Trial]] = {}
         self._ended: dict[str, tuple[TrialState, Scores]] = {}
         self._params: dict[str, dict[str, Any]] = {}
-        self._proposed: list[dict[str, Any]] = []
+        self._points = self._distinct_points()
+        self._proposed = 0
         self._behind: dict[tuple[str, int], bool] = {}
         for event in self.history.events:
             self._do(event)
@@ -73,7 +66,12 @@ class CellSearch:
     @property
     def under_way(self) -> list[str]:
         """The ids of the trials that have been proposed and have not ended."""
-        return [trial_id for trial_id, trials in self._under_way.items() if trials]
+        return list(self._under_way)
+
+    @property
+    def running(self) -> int:
+        """The number of trials that have been proposed and have not ended."""
+        return len(self._under_way)
 
     @property
     def unproposed(self) -> int:
@@ -81,17 +79,17 @@ class CellSearch:
         search = self.cell.study.search
         if not (self.cell.study.is_adaptive and isinstance(search, DrawnSearch)):
             return 0
-        return max(0, search.trials - len(self._proposed))
+        return max(0, search.trials - self._proposed)
 
     def propose(self) -> PlannedTrial | None:
         """The next trial that is new to the cell; None if all have been proposed."""
         while self.unproposed:
-            point = self._next_point()
+            point = self._points[0] if self._points else None
             trial = self._ask(point)
             axes = point or plain_values(self._axes, trial.params)
             planned = self.cell.trial(axes)
             trial_id = planned.config.trial_id
-            is_new = trial_id not in self._ended and not self._under_way[trial_id]
+            is_new = not self._knows(trial_id)
             self._take(trial_id, trial, axes)  # also if it is not new: Optuna learns its result
             given = {"given": True} if point else {}
             self.history.add({"event": "propose", "trial_id": trial_id, "axes": axes, **given})
@@ -101,7 +99,7 @@ class CellSearch:
 
     def enter(self, trial_id: str) -> None:
         """Add a trial of the plan that the search did not propose."""
-        if trial_id not in self._ended and not self._under_way[trial_id]:
+        if not self._knows(trial_id):
             self._add({"event": "propose", "trial_id": trial_id, "axes": {}, "given": True})
 
     def report(self, trial_id: str, epoch: int, bound: float) -> bool:
@@ -111,13 +109,13 @@ class CellSearch:
         """
         if (trial_id, epoch) in self._behind:
             return self._behind[trial_id, epoch]
-        if not self._under_way[trial_id]:
+        if trial_id not in self._under_way:
             return False
         return self._add({"event": "report", "trial_id": trial_id, "epoch": epoch, "bound": bound})
 
     def end(self, trial_id: str, state: TrialState, scores: Scores) -> None:
         """Record the end of a trial, once; a complete one has `scores`."""
-        if not self._under_way[trial_id] and self._ended.get(trial_id) == (state, scores):
+        if trial_id not in self._under_way and self._ended.get(trial_id) == (state, scores):
             return
         event = end_event(trial_id, state, scores)
         if scores and self._selected_by not in scores:
@@ -138,7 +136,7 @@ class CellSearch:
             self._take(trial_id, self._ask_again(event), event["axes"])
         elif event["event"] == "end":
             self._end(trial_id, TrialState(event["state"]), scores_of(event))
-        elif self._under_way[trial_id]:
+        elif trial_id in self._under_way:
             # One of its proposals is enough: several equal ones would count as competitors.
             first = self._under_way[trial_id][0]
             first.report(event["bound"], event["epoch"])
@@ -146,10 +144,14 @@ class CellSearch:
             return self._behind[trial_id, event["epoch"]]
         return False
 
-    def _next_point(self) -> dict[str, Any] | None:
+    def _knows(self, trial_id: str) -> bool:
+        return trial_id in self._ended or trial_id in self._under_way
+
+    def _distinct_points(self) -> list[dict[str, Any]]:
+        """The points of the search, of which those that were proposed are then removed."""
         search = self.cell.study.search
         points = search.points if isinstance(search, DrawnSearch) else []
-        return next((point for point in points if point not in self._proposed), None)
+        return [point for number, point in enumerate(points) if point not in points[:number]]
 
     def _ask(self, axes: dict[str, Any] | None) -> Trial:
         if axes:
@@ -157,9 +159,15 @@ class CellSearch:
         return self._study.ask(self._distributions)
 
     def _ask_again(self, event: Event) -> Trial:
-        """Repeat the proposal of an event, even if this version of Optuna would draw another."""
-        trial = self._ask(event["axes"] if event.get("given") else None)
-        if not event.get("given") and plain_values(self._axes, trial.params) != event["axes"]:
+        """Repeat the proposal of an event, even if this version of Optuna would draw another.
+
+        Only a sampler with a state has to draw it again.
+        """
+        has_state = isinstance(self.cell.study.search, CmaEsSearch)
+        if event.get("given") or not has_state:
+            return self._ask(event["axes"])
+        trial = self._ask(None)
+        if plain_values(self._axes, trial.params) != event["axes"]:
             # What was proposed has been trained, so it is enqueued as if it were given.
             self._study.tell(trial, state=OptunaState.FAIL)
             trial = self._ask(event["axes"])
@@ -167,8 +175,10 @@ class CellSearch:
 
     def _take(self, trial_id: str, trial: Trial, axes: dict[str, Any]) -> None:
         """Register a proposal. Optuna may propose a trial twice, so it may have ended already."""
-        self._proposed.append(axes)
-        self._under_way[trial_id].append(trial)
+        self._proposed += 1
+        if axes in self._points:
+            self._points.remove(axes)
+        self._under_way.setdefault(trial_id, []).append(trial)
         self._params[trial_id] = trial.params
         if trial_id in self._ended:
             self._end(trial_id, *self._ended[trial_id])
@@ -188,29 +198,3 @@ class CellSearch:
             self._study.add_trial(
                 create_trial(value=value, params=params, distributions=self._distributions)
             )
-
-
-def _sampler(cell: Cell) -> optuna.samplers.BaseSampler:
-    seed, study = int(cell.key[:8], 16), cell.study
-    if isinstance(study.search, TpeSearch):
-        return optuna.samplers.TPESampler(seed=seed, n_startup_trials=study.search.startup_trials)
-    if not isinstance(study.search, CmaEsSearch):
-        return optuna.samplers.RandomSampler(seed=seed)
-    with warnings.catch_warnings(action="ignore", category=optuna.exceptions.ExperimentalWarning):
-        return optuna.samplers.CmaEsSampler(
-            seed=seed,
-            independent_sampler=optuna.samplers.RandomSampler(seed=seed),
-            warn_independent_sampling=False,
-            consider_pruned_trials=isinstance(study.scheduler, Scheduler),
-        )
-
-
-def _pruner(cell: Cell) -> optuna.pruners.BasePruner:
-    scheduler = cell.study.prolonged_scheduler
-    if isinstance(scheduler, AshaScheduler):
-        return optuna.pruners.SuccessiveHalvingPruner(
-            min_resource=scheduler.grace_epochs, reduction_factor=scheduler.reduction_factor
-        )
-    if isinstance(scheduler, MedianScheduler):
-        return optuna.pruners.MedianPruner(n_startup_trials=scheduler.startup_trials)
-    return optuna.pruners.NopPruner()

@@ -1,6 +1,8 @@
 """The events of a cell's search, in order, stored beside the records.
 
-    .searches/STUDY/KEY.json    the cell, the axes that are drawn from, and its events
+    .searches/STUDY/KEY/000000.json    the cell, the axes that are drawn from, and events 0 to 99
+    .searches/STUDY/KEY/000001.json    events 100 to 199, and so on
+    .searches/STUDY/KEY.json           of older versions: all events before those of the pages
 
 An event is a mapping whose `event` is one of
 
@@ -12,17 +14,20 @@ An event is a mapping whose `event` is one of
 Bounds and log p are in nats. Histories of older versions have no `log_p`. The history is the
 search: an event is stored before anything acts on it, and an interrupted search continues by
 replaying its events in a new Optuna study. Optuna's own storage is not used for this, because it
-contains pickles and has a lock around it. The file contains a digest; a file that does not match
-its digest is ignored.
+contains pickles and has a lock around it.
+
+A store may be a bucket, in which nothing can be appended to a file. An event is stored by replacing
+the last page, which is small, and a full page never changes. So an event costs one write of a few
+kilobytes, and the next look one read, however long the history is. Every page has a digest of
+itself and of the page before it; the history ends before a page that does not match.
 """
 
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from typing import Any
 
-from gmm_study.study.axis import Axis
 from gmm_study.study.plan import Cell
 from gmm_study.training.state import TrialState
 from gmm_study.trials.folder import Folder
@@ -30,97 +35,128 @@ from gmm_study.trials.record import RecordStore
 from gmm_study.trials.selection import VALID_BOUND, VALID_LOG_P, Scores, common_metric
 
 FOLDER = ".searches"
+PAGE = 100
+"""The number of events in a full page."""
+READERS = 16
+"""The most pages that are read at a time."""
 _KEYS = {"bound": VALID_BOUND, "log_p": VALID_LOG_P}
 Event = dict[str, Any]
 
 
 class History:
-    """The events of one cell; `store` writes the events that were added."""
+    """The events of one cell.
+
+    `read` adds those that another process has stored, `store` writes those that were added here.
+    Only the driver of the study stores.
+    """
 
     def __init__(self, store: RecordStore, cell: Cell) -> None:
-        self._folder = _folder(store, cell.study.name)
+        self._folder = Folder(store.file_system, f"{store.root}/{FOLDER}/{cell.study.name}")
         self.cell = cell
-        self.events: list[Event] = _read(store, cell.study.name, cell.key).get("events", [])
-        self._stored = len(self.events)
-        self.problem = "" if self.events else _problem(self._folder, cell)
-        """One line if the file is damaged: the records are kept, but the search is lost."""
+        axes = cell.study.drawn
+        self._drawn = {name: axis.model_dump(exclude_unset=True) for name, axis in axes.items()}
+        self.events: list[Event] = []
+        self.proposals: list[dict[str, Any]] = []
+        """The values of every proposal on the axes that are drawn from, in order."""
+        self.problem = ""
+        """One line if a file is damaged: the records are kept, but the search is lost from there
+        on."""
+        self._before = ""
+        """The digest of the last full page."""
+        self._read_single_file()
+        self._start = self._stored = len(self.events)
+        self.read()
+
+    def read(self) -> None:
+        """Read the events that were stored since the last call, in the time that they take."""
+        number, known = divmod(self._stored - self._start, PAGE)
+        for content in self._contents(number):
+            found = self._events_in(content, number)
+            for event in found[known:]:
+                self.add(event)
+                self.problem = ""
+            self._stored = len(self.events)
+            if len(found) < PAGE:
+                break
+            self._before = self._digest(found)
+            number, known = number + 1, 0
 
     def add(self, event: Event) -> None:
         """Append an event."""
         self.events.append(event)
+        if event["event"] == "propose":
+            self.proposals.append(event["axes"])
 
     def store(self) -> None:
-        """Replace the file if there are new events. Raises `OSError` if that fails."""
-        if self._stored == len(self.events):
+        """Write the pages with new events. Raises `OSError` if that fails."""
+        while self._stored < len(self.events):
+            number = (self._stored - self._start) // PAGE
+            first = self._start + number * PAGE
+            events = self.events[first : first + PAGE]
+            digest = self._digest(events)
+            header = {"cell": self.cell.label, "drawn": self._drawn}
+            document = {**header, "events": events, "sha256": digest}
+            self._folder.write_file(self._page(number), json.dumps(document).encode())
+            self._stored = first + len(events)
+            if len(events) == PAGE:
+                self._before = digest
+
+    def _page(self, number: int) -> str:
+        return f"{self.cell.key}/{number:06d}.json"
+
+    def _contents(self, number: int) -> Iterator[bytes | None]:
+        """The content of every page from a number on, None for one that does not exist.
+
+        After the first one, several are read at a time, because a bucket takes long to answer.
+        """
+        ahead = 1
+        with ThreadPoolExecutor(READERS) as readers:
+            while True:
+                names = map(self._page, range(number, number + ahead))
+                yield from readers.map(self._content, names)
+                number, ahead = number + ahead, min(2 * ahead, READERS)
+
+    def _content(self, name: str) -> bytes | None:
+        """The content of a file, None if it does not exist; empty for a folder in its place."""
+        try:
+            return self._folder.read_file(name)
+        except ValueError:
+            return b""
+
+    def _events_in(self, content: bytes | None, number: int) -> list[Event]:
+        """The events of a page; none if it does not exist, or is damaged."""
+        if content is None:
+            return []
+        document = _parsed(content)
+        events = list(document.get("events", ()))
+        if events and document["sha256"] == self._digest(events):
+            return events
+        self._complain(self._page(number))
+        return []
+
+    def _read_single_file(self) -> None:
+        """Read the events that an older version stored, all in one file."""
+        name = f"{self.cell.key}.json"
+        content = self._content(name)
+        if content is None:
             return
-        axes = self.cell.study.drawn
-        drawn = {name: axis.model_dump(exclude_unset=True) for name, axis in axes.items()}
-        document = {
-            "cell": self.cell.label,
-            "drawn": drawn,
-            "events": self.events,
-            "sha256": _digest(drawn, self.events),
-        }
-        self._folder.write_file(f"{self.cell.key}.json", json.dumps(document).encode())
-        self._stored = len(self.events)
-
-    def proposals(self) -> list[dict[str, Any]]:
-        """The values of every proposal on the axes that are drawn from, in order."""
-        return [event["axes"] for event in self.events if event["event"] == "propose"]
-
-
-def _problem(folder: Folder, cell: Cell) -> str:
-    name = f"{cell.key}.json"
-    if folder.read_file(name) is None:
-        return ""
-    return f"{folder.path}/{name} is damaged, so the search of '{cell.label}' starts again"
-
-
-@dataclass
-class Proposal:
-    """One proposal and its outcome."""
-
-    trial_id: str
-    axes: Mapping[str, Any]
-    reports: dict[int, float] = field(default_factory=dict)
-    """The bounds (nats) that it has reported at milestones, by epoch."""
-    state: TrialState | None = None
-    """None until it has ended."""
-    value: float | None = None
-    """Of a complete trial, the figure that the search maximises, in nats."""
-
-
-@dataclass(frozen=True)
-class StoredSearch:
-    """A search as read from its file."""
-
-    cell: str
-    drawn: dict[str, Axis]
-    proposals: tuple[Proposal, ...]
-
-
-def read_search(store: RecordStore, study: str, key: str) -> StoredSearch | None:
-    """The search of a cell; None if there is no readable file."""
-    found = _read(store, study, key)
-    if not found:
-        return None
-    proposals: list[Proposal] = []
-    by = metric_of_events(found["events"])
-    ends: dict[str, Event] = {}
-    for event in found["events"]:
-        mine = [proposal for proposal in proposals if proposal.trial_id == event["trial_id"]]
-        if event["event"] == "propose":
-            proposals.append(Proposal(event["trial_id"], event["axes"]))
-            mine = proposals[-1:]
-        elif event["event"] == "report":
-            mine[0].reports[event["epoch"]] = event["bound"]
+        document = _parsed(content)
+        if document and document["sha256"] == _sha256([document["drawn"], document["events"]]):
+            self._before = document["sha256"]
+            for event in document["events"]:
+                self.add(event)
         else:
-            ends[event["trial_id"]] = event
-        if end := ends.get(event["trial_id"]):
-            for proposal in mine:
-                proposal.state, proposal.value = TrialState(end["state"]), scores_of(end).get(by)
-    drawn = {name: Axis.model_validate(axis) for name, axis in found["drawn"].items()}
-    return StoredSearch(found["cell"], drawn, tuple(proposals))
+            self._complain(name)
+
+    def _complain(self, name: str) -> None:
+        known = len(self.events)
+        goes_on = f"goes on from its event {known}" if known else "starts again"
+        path = f"{self._folder.path}/{name}"
+        self.problem = f"{path} is damaged, so the search of '{self.cell.label}' {goes_on}"
+
+    def _digest(self, events: list[Event]) -> str:
+        """The digest of a page that follows the last full one."""
+        return _sha256([self._before, self._drawn, events])
 
 
 def end_event(trial_id: str, state: TrialState, scores: Scores) -> Event:
@@ -141,20 +177,14 @@ def metric_of_events(events: Iterable[Event]) -> str:
     return common_metric(scores for scores in ends if scores)
 
 
-def _read(store: RecordStore, study: str, key: str) -> dict[str, Any]:
-    """The content of a file; empty if there is no file or it is damaged."""
-    content = _folder(store, study).read_file(f"{key}.json")
+def _parsed(content: bytes) -> dict[str, Any]:
+    """The document in a file; empty if the file is damaged."""
     try:
-        document = dict(json.loads(content or b"{}"))
-        whole = document["sha256"] == _digest(document["drawn"], document["events"])
-        return document if whole else {}
-    except (ValueError, TypeError, LookupError):
+        document = dict(json.loads(content))
+        return document if {"drawn", "events", "sha256"} <= document.keys() else {}
+    except (ValueError, TypeError):
         return {}
 
 
-def _digest(drawn: Any, events: Any) -> str:
-    return sha256(json.dumps([drawn, events], sort_keys=True).encode()).hexdigest()
-
-
-def _folder(store: RecordStore, study: str) -> Folder:
-    return Folder(store.file_system, f"{store.root}/{FOLDER}/{study}")
+def _sha256(content: Any) -> str:
+    return sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

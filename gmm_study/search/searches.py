@@ -59,7 +59,7 @@ class Searches:
         results as it can before it proposes the next trial.
         """
         while open_cells := [cell for cell in self._cells.values() if cell.unproposed]:
-            cell = min(open_cells, key=lambda cell: len(cell.under_way))
+            cell = min(open_cells, key=lambda cell: cell.running)
             trial = cell.propose()
             self._store()
             if trial is None:

@@ -1,22 +1,19 @@
 """The trials of a study, each with its id and its places in the study.
 
-Grid and random search are expanded here, before Ray starts, so `plan`, `status` and `report` need
-neither Ray nor a run. For an adaptive search, a plan has the trials proposed so far and the number
-still to come. Two places of a study (for example two variations) may share one trial: the plan
-lists every place, and every trial once.
+A plan is made before Ray starts (`expansion.py`), so `plan`, `status` and `report` need neither Ray
+nor a run. For an adaptive search, it has the trials proposed so far and the number still to come.
+Two places of a study (for example two variations) may share one trial: the plan lists every place,
+and every trial once.
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import sha256
-from itertools import product
 from typing import Any
 
-from gmm_study.study.axis import Axis
 from gmm_study.study.schema import VARIATION, Study
-from gmm_study.study.strategies import DrawnSearch, Scheduler
 from gmm_study.training.hyperparameters import Hyperparameters, durations
 from gmm_study.trials.config import TrialConfig
 
@@ -98,11 +95,7 @@ class Cell:
     def trial(self, axes: Mapping[str, Any]) -> PlannedTrial:
         """Its trial at the given values of the axes that are searched over."""
         data, everywhere = (self.dataset, self.dataset_sha256), {**self.axes, **axes}
-        return _trial(self.study, data, self.method, everywhere, self.key)
-
-
-Proposals = Callable[[Cell], Sequence[Mapping[str, Any]]]
-"""The proposals of an adaptive search in a cell so far: values on the axes drawn from."""
+        return trial_at(self.study, data, self.method, everywhere, self.key)
 
 
 @dataclass(frozen=True)
@@ -154,97 +147,7 @@ class Plan:
         return {trial_id: places for trial_id, places in by_id.items() if len(places) > 1}
 
 
-def make_plan(
-    study: Study,
-    dataset_sha256: Mapping[str, str],
-    proposals: Proposals = lambda cell: (),
-) -> Plan:
-    """Expand a study; `dataset_sha256` maps the available data sets to their checksums.
-
-    Equivalent configurations, such as those that differ only in a setting that their method does
-    not use, are one trial. If a variation or a value of an axis makes no difference to a method,
-    the trial has several places.
-    """
-    expansion = _Expansion(study, proposals)
-    for dataset in study.datasets:
-        if dataset in dataset_sha256:
-            for grid_cell in _grid_cells(study):
-                for method in study.methods:
-                    expansion.add(dataset, dataset_sha256[dataset], method, grid_cell)
-    without_data = tuple(name for name in study.datasets if name not in dataset_sha256)
-    return Plan(
-        study,
-        tuple(expansion.trials.values()),
-        tuple(expansion.places.values()),
-        without_data,
-        expansion.cells,
-        expansion.unproposed,
-    )
-
-
-class _Expansion:
-    """Collects the trials, places and cells of a study."""
-
-    def __init__(self, study: Study, proposals: Proposals) -> None:
-        self.study = study
-        self.proposals = proposals
-        self.trials: dict[str, PlannedTrial] = {}
-        self.places: dict[tuple[str, str], PlannedTrial] = {}
-        self.cells: dict[str, Cell] = {}
-        self.unproposed: dict[str, int] = {}
-        self._keys: dict[tuple[str, str, str], str] = {}
-        self._start = {name: axis.at(0) for name, axis in study.drawn.items()}
-        self._has_cells = study.is_adaptive or isinstance(study.scheduler, Scheduler)
-
-    def add(self, dataset: str, checksum: str, method: str, grid: Mapping[str, Any]) -> None:
-        """Add the trials of a method at one value of every grid."""
-        key = ""
-        if self._has_cells:
-            key = self._cell(dataset, checksum, method, self._around(method, grid))
-        for axes in self._draws(method, checksum, grid, key):
-            trial = _trial(self.study, (dataset, checksum), method, axes, key)
-            trial_id = trial.config.trial_id
-            self.trials.setdefault(trial_id, trial)
-            self.places.setdefault((trial_id, repr(trial.axes)), trial)
-
-    def _cell(self, dataset: str, checksum: str, method: str, around: dict[str, Any]) -> str:
-        """The key of a cell; a cell is created once and may have many trials."""
-        known = (dataset, method, repr(around))
-        if known not in self._keys:
-            cell = Cell(self.study, dataset, checksum, method, around)
-            self._keys[known] = cell.key
-            self.cells.setdefault(cell.key, cell)
-        return self._keys[known]
-
-    def _around(self, method: str, grid: Mapping[str, Any]) -> dict[str, Any]:
-        """The grid values that define a cell: with a search all of them, else only the x-axis."""
-        read = self._grids_read(method, grid)
-        if self.study.drawn:
-            return read
-        return {name: value for name, value in read.items() if name == self.study.x}
-
-    def _grids_read(self, method: str, grid: Mapping[str, Any]) -> dict[str, Any]:
-        first = self.study.hyperparameters(method, {**grid, **self._start})
-        return _axes_read(first, grid)
-
-    def _draws(
-        self, method: str, checksum: str, grid: Mapping[str, Any], key: str
-    ) -> Iterator[dict[str, Any]]:
-        search, drawn = self.study.search, self.study.drawn
-        if not (drawn and isinstance(search, DrawnSearch)):
-            yield dict(grid)
-        elif self.study.is_adaptive:
-            proposed = self.proposals(self.cells[key])
-            self.unproposed[key] = max(0, search.trials - len(proposed))
-            yield from ({**grid, **axes} for axes in proposed[: search.trials])
-        else:
-            read = self._grids_read(method, grid)
-            read.pop(VARIATION, None)
-            seed = json.dumps([search.seed, method, checksum, read], sort_keys=True)
-            yield from ({**grid, **axes} for axes in _random_draws(search, drawn, seed))
-
-
-def _axes_read(configuration: Hyperparameters, axes: Mapping[str, Any]) -> dict[str, Any]:
+def axes_read(configuration: Hyperparameters, axes: Mapping[str, Any]) -> dict[str, Any]:
     """The axes that the configuration uses, and always the variation."""
     names = configuration.names_read
     return {
@@ -254,7 +157,7 @@ def _axes_read(configuration: Hyperparameters, axes: Mapping[str, Any]) -> dict[
     }
 
 
-def _trial(
+def trial_at(
     study: Study, data: tuple[str, str], method: str, axes: Mapping[str, Any], key: str
 ) -> PlannedTrial:
     """A trial on a data set (name and checksum) at values of the axes, in the cell of a key.
@@ -262,43 +165,10 @@ def _trial(
     Its axes are those that it uses, with its own durations: `longer` times those of the study.
     """
     configuration = study.hyperparameters(method, axes)
-    read = _axes_read(configuration, axes)
+    read = axes_read(configuration, axes)
     changed = read.keys() & durations() if study.longer > 1 else ()
     trained = read | {name: getattr(configuration, name) for name in changed}
     return PlannedTrial(TrialConfig(configuration, *data), trained, key)
-
-
-def _grid_cells(study: Study) -> Iterator[dict[str, Any]]:
-    names = sorted(study.grids, key=lambda name: name != study.x)
-    for values in product(*(study.grids[name] for name in names)):
-        yield dict(zip(names, values, strict=True))
-
-
-def _random_draws(
-    search: DrawnSearch, drawn: Mapping[str, Axis], seed: str
-) -> Iterator[dict[str, Any]]:
-    """A value for every axis that is not a grid, for each trial: first the points, then draws.
-
-    A draw depends only on its number, the axis, the search's seed and the cell, not on other cells,
-    draws or axes. All variations have the same draws, so that they differ in nothing else.
-    """
-    points = search.points[: search.trials]
-    yield from points
-    fractions = {name: _fractions(seed, name) for name in drawn}
-    for number in range(len(points), search.trials):
-        yield {name: axis.at(fractions[name](number)) for name, axis in drawn.items()}
-
-
-def _fractions(seed: str, name: str) -> Callable[[int], float]:
-    """A function from a draw's number to a uniform fraction in [0, 1), equal on every machine."""
-    common = sha256(f"[{json.dumps(seed)}, {json.dumps(name)}, ".encode())
-
-    def fraction(number: int) -> float:
-        hashed = common.copy()
-        hashed.update(f"{number}]".encode())
-        return (int.from_bytes(hashed.digest()[:8]) >> 11) / 2**53
-
-    return fraction
 
 
 def _place(axes: Mapping[str, Any]) -> str:

@@ -31,7 +31,10 @@ resources: {checkpoint_seconds: 0.2, concurrent: 1}
 def searches_of(bench):
     """What was proposed and how it ended, cell by cell."""
     folder = bench.folder / "results" / ".searches" / "searched"
-    return {path.name: json.loads(path.read_text())["events"] for path in folder.iterdir()}
+    return {
+        str(path.relative_to(folder)): json.loads(path.read_text())["events"]
+        for path in folder.rglob("*.json")
+    }
 
 
 def test_a_search_whose_driver_is_killed_ends_as_an_undisturbed_one(tmp_path, fault, times):

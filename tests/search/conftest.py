@@ -76,7 +76,7 @@ class Bench:
 
     def plan(self, *overrides: str):
         return make_plan(
-            self.study(*overrides), SHA, lambda cell: History(self.store, cell).proposals()
+            self.study(*overrides), SHA, lambda cell: History(self.store, cell).proposals
         )
 
     def cells(self, *overrides: str) -> list[Cell]:

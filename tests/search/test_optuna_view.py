@@ -4,7 +4,7 @@ import optuna
 import pytest
 from optuna.trial import TrialState as Shown
 
-from gmm_study.search.optuna_view import show
+from gmm_study.search.optuna_view import OptunaView
 from gmm_study.training.state import TrialState
 from tests.search.conftest import reached, work
 
@@ -18,8 +18,8 @@ def url(tmp_path):
     return f"sqlite:///{tmp_path}/optuna.db"
 
 
-def show_all(bench, url, *overrides, name="which"):
-    show(bench.store, name, [cell.key for cell in bench.cells(*overrides)], url)
+def show_all(bench, url, *overrides, view=None):
+    (view or OptunaView(bench.store, url)).update(bench.cells(*overrides))
     return {
         study_name: optuna.load_study(study_name=study_name, storage=url)
         for study_name in optuna.get_all_study_names(url)
@@ -69,6 +69,27 @@ def test_showing_again_adds_what_is_new_and_nothing_twice(bench, url):
         assert [t.state for t in study.trials] == [Shown.COMPLETE] * 4
     assert study.trials[3].value == -7.0
     assert study.trials[3].intermediate_values == {5: -9.0, 15: -8.0}
+
+
+def test_a_view_that_follows_a_search_shows_what_one_made_at_the_end_shows(bench, url, tmp_path):
+    view, search = OptunaView(bench.store, url), bench.search(ASHA)
+    for _ in range(4):
+        show_all(bench, url, ASHA, view=view)
+        trial = begin(bench, search)
+        show_all(bench, url, ASHA, view=view)
+        if search.report(trial.config.trial_id, 5, -9.0 - reached(trial)):
+            search.end(trial.config.trial_id, TrialState.STOPPED, None)
+        else:
+            search.end(trial.config.trial_id, TrialState.COMPLETE, reached(trial))
+    begin(bench, search)
+    (followed,) = show_all(bench, url, ASHA, view=view).values()
+    (whole,) = show_all(bench, f"sqlite:///{tmp_path}/whole.db", ASHA).values()
+    shown = [
+        [(t.state, t.params, t.values, t.intermediate_values, t.user_attrs) for t in study.trials]
+        for study in (followed, whole)
+    ]
+    assert shown[0] == shown[1]
+    assert {t.state for t in whole.trials} == {Shown.COMPLETE, Shown.PRUNED, Shown.RUNNING}
 
 
 def test_a_trial_whose_process_is_gone_runs_no_longer_and_its_end_is_shown(bench, url):

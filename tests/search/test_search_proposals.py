@@ -1,19 +1,26 @@
 """What an adaptive search proposes, and that it goes on where it stood."""
 
 import json
+import shutil
+from hashlib import sha256
 from math import log10
 
 import pytest
+from optuna.samplers import CmaEsSampler, TPESampler
 from optuna.trial import TrialState as Shown
 
-from gmm_study.search.history import _digest
+from gmm_study.search.history import PAGE, History
 from gmm_study.search.searches import Searches
+from gmm_study.study import Planner
 from gmm_study.training.state import TrialState
+from gmm_study.trials.config import TrialConfig
+from gmm_study.trials.folder import Folder
 from gmm_study.trials.selection import VALID_BOUND, VALID_LOG_P
-from tests.search.conftest import Bench, Stored, reached, work
+from tests.search.conftest import SHA, Bench, Stored, reached, work
 from tests.trials.results import result_of
 
 KINDS = ("tpe", "cmaes")
+CMAES = "search.kind=cmaes"
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -33,9 +40,12 @@ def test_a_search_proposes_values_within_its_axes(bench, kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_search_learns_from_what_its_trials_reached(bench, kind):
-    search = bench.search(f"search.kind={kind}", "search.trials=60")
-    away = [abs(log10(axes["learning_rate"]) + 3) for axes in work(search, 60)]
-    assert sum(away[-10:]) < 0.5 * sum(away[:10])
+    early, late = 0.0, 0.0
+    for seed in range(4):
+        search = bench.search(f"search={{kind: {kind}, trials: 60, seed: {seed}}}")
+        away = [abs(log10(axes["learning_rate"]) + 3) for axes in work(search, 60)]
+        early, late = early + sum(away[:10]), late + sum(away[-10:])
+    assert late < 0.5 * early
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -155,9 +165,14 @@ def test_trials_that_diverge_or_fail_are_no_longer_under_way_and_the_search_goes
     assert not bench.search().under_way
 
 
+def pages_of(bench):
+    (folder,) = (bench.folder / "results" / ".searches" / "which").iterdir()
+    return sorted(folder.iterdir())
+
+
 def test_a_history_that_cannot_be_read_costs_the_search_and_not_a_record(bench):
     proposed = work(bench.search(), 5)
-    (path,) = (bench.folder / "results" / ".searches" / "which").iterdir()
+    (path,) = pages_of(bench)
     for content in (
         b"",
         b"{",
@@ -167,19 +182,130 @@ def test_a_history_that_cannot_be_read_costs_the_search_and_not_a_record(bench):
     ):
         path.write_bytes(content)
         assert bench.plan().trials == ()
+        (problem,) = [History(bench.store, cell).problem for cell in bench.cells()]
+        assert problem.endswith("is damaged, so the search of 'digits gmm' starts again")
         assert work(bench.search(), 5) == proposed
 
 
-def test_a_version_of_optuna_that_draws_otherwise_goes_on_from_what_was_proposed(bench):
-    proposed = work(bench.search(), 6)
-    (path,) = (bench.folder / "results" / ".searches" / "which").iterdir()
-    document = json.loads(path.read_text().replace(str(proposed[2]["learning_rate"]), "0.05"))
-    document["sha256"] = _digest(document["drawn"], document["events"])
-    path.write_text(json.dumps(document))
-    again = bench.search()
-    assert again.history.proposals()[2]["learning_rate"] == 0.05
+LONG = f"search.trials={2 * PAGE}"
+
+
+def test_a_long_history_is_read_as_it_was_written_and_damage_costs_only_what_came_after(bench):
+    search = bench.search(LONG)
+    events = search.history.events
+    proposed = work(search, 2 * PAGE)
+    *_, third, last = pages_of(bench)
+    assert History(bench.store, search.cell).events == events
+    assert len(events) == 4 * PAGE
+    third.write_bytes(last.read_bytes())
+    cut = History(bench.store, search.cell)
+    assert cut.events == events[: 2 * PAGE]
+    assert cut.problem.endswith(f"goes on from its event {2 * PAGE}")
+    assert work(bench.search(LONG), 2 * PAGE) == proposed[PAGE:]
+    assert History(bench.store, search.cell).events == events
+    assert not History(bench.store, search.cell).problem
+
+
+def test_an_event_is_stored_by_one_small_write_however_long_the_history_is(bench, monkeypatch):
+    written = []
+    write = Folder.write_file
+    monkeypatch.setattr(
+        Folder,
+        "write_file",
+        lambda folder, name, content: (written.append(content), write(folder, name, content)),
+    )
+    search = bench.search(LONG)
+    work(search, 2 * PAGE)
+    assert len(written) == len(search.history.events)
+    largest = [max(map(len, written[start : start + PAGE])) for start in range(0, 4 * PAGE, PAGE)]
+    assert max(largest) < 1.1 * min(largest)
+
+
+def test_a_reader_that_follows_a_search_reads_only_what_is_new(bench, monkeypatch):
+    search = bench.search(LONG)
+    reader = History(bench.store, search.cell)
+    seen = []
+    read = Folder.read_file
+    monkeypatch.setattr(
+        Folder, "read_file", lambda folder, name: (seen.append(name), read(folder, name))[1]
+    )
+    looks = []
+    for _ in range(4 * PAGE // 10):
+        work(search, 5)
+        seen.clear()
+        reader.read()
+        looks.append(len(seen))
+        assert reader.events == search.history.events
+    assert max(looks) <= 3
+    assert sum(looks) < 1.5 * len(looks)
+
+
+def test_a_search_of_an_older_version_goes_on_from_its_single_file(bench):
+    search = bench.search(LONG)
+    work(search, PAGE + 3)
+    (path,) = {page.parent for page in pages_of(bench)}
+    drawn = json.loads(pages_of(bench)[0].read_text())["drawn"]
+    events = search.history.events.copy()
+    digest = sha256(json.dumps([drawn, events], sort_keys=True).encode()).hexdigest()
+    old = {"cell": "digits gmm", "drawn": drawn, "events": events, "sha256": digest}
+    shutil.rmtree(path)
+    path.with_suffix(".json").write_text(json.dumps(old))
+    assert len(bench.plan(LONG).trials) == PAGE + 3
+    expected = work(search, 4)
+    shutil.rmtree(path)
+    assert work(bench.search(LONG), 4) == expected
+    assert History(bench.store, search.cell).events == search.history.events
+
+
+def test_a_plan_that_follows_a_search_expands_only_its_new_proposals(bench, monkeypatch):
+    search = bench.search()
+    planner = Planner(bench.study(), SHA, lambda cell: search.history.proposals)
+    assert planner.plan() is planner.plan()
+    work(search, 20)
+    assert len(planner.plan().trials) == 20
+    made = []
+    new = TrialConfig.__init__
+    monkeypatch.setattr(
+        TrialConfig, "__init__", lambda self, *args: (made.append(1), new(self, *args))[1]
+    )
+    axes = work(search, 3)
+    made.clear()
+    plan = planner.plan()
+    assert len(made) == 3
+    assert [trial.axes for trial in plan.trials[-3:]] == axes
+    assert plan.trials == bench.plan().trials
+    assert planner.plan() is plan
+
+
+def test_a_version_of_optuna_that_draws_otherwise_goes_on_from_what_was_proposed(
+    bench, monkeypatch
+):
+    proposed = work(bench.search(CMAES), 6)
+    drawn = CmaEsSampler.sample_relative
+
+    def otherwise(*arguments):
+        return {name: 0.5 * value for name, value in drawn(*arguments).items()}
+
+    monkeypatch.setattr(CmaEsSampler, "sample_relative", otherwise)
+    again = bench.search(CMAES)
+    assert again.history.proposals == proposed
     assert not again.under_way
     assert len(work(again, 100)) == 19
+
+
+def test_a_search_goes_on_without_drawing_its_proposals_again(bench, monkeypatch):
+    work(bench.search(), 20)
+    draws = []
+    draw = TPESampler.sample_independent
+    monkeypatch.setattr(
+        TPESampler,
+        "sample_independent",
+        lambda *args: (draws.append(1), draw(*args))[1],
+    )
+    search = bench.search()
+    assert not draws
+    search.propose()
+    assert len(draws) == 2  # axes
 
 
 def test_what_is_told_twice_counts_once(tmp_path):

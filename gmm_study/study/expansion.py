@@ -1,0 +1,201 @@
+"""A study's file as the plan of its trials: every value of the grids, and every draw of a search.
+
+Grid and random search are expanded here, before Ray starts. The proposals of an adaptive search
+come from its history, and while it runs there are more of them at every look; only the new ones are
+then expanded.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from hashlib import sha256
+from itertools import product
+from typing import Any
+
+from gmm_study.study.axis import Axis
+from gmm_study.study.plan import Cell, Plan, PlannedTrial, axes_read, trial_at
+from gmm_study.study.schema import VARIATION, Study
+from gmm_study.study.strategies import DrawnSearch, Scheduler
+
+Proposals = Callable[[Cell], Sequence[Mapping[str, Any]]]
+"""The proposals of an adaptive search in a cell so far: values on the axes drawn from."""
+
+
+def make_plan(
+    study: Study,
+    dataset_sha256: Mapping[str, str],
+    proposals: Proposals = lambda cell: (),
+) -> Plan:
+    """Expand a study; `dataset_sha256` maps the available data sets to their checksums.
+
+    Equivalent configurations, such as those that differ only in a setting that their method does
+    not use, are one trial. If a variation or a value of an axis makes no difference to a method,
+    the trial has several places.
+    """
+    return Planner(study, dataset_sha256, proposals).plan()
+
+
+class Planner:
+    """Makes the plan of a study again and again; every trial is expanded once."""
+
+    def __init__(
+        self, study: Study, dataset_sha256: Mapping[str, str], proposals: Proposals
+    ) -> None:
+        self.study = study
+        self.dataset_sha256 = dataset_sha256
+        self.proposals = proposals
+        self._growing = list(self._blocks()) if study.is_adaptive else []
+        self._plan: Plan | None = None
+
+    def plan(self) -> Plan:
+        """The plan with the current proposals; the same object as before if there are no others."""
+        has_grown = [block.take(self.proposals) for block in self._growing]
+        if self._plan is None or any(has_grown):
+            self._plan = self._assembled()
+        return self._plan
+
+    def _assembled(self) -> Plan:
+        trials: dict[str, PlannedTrial] = {}
+        places: dict[tuple[str, str], PlannedTrial] = {}
+        cells: dict[str, Cell] = {}
+        for block in self._growing or self._blocks():
+            for place, trial in block.places.items():
+                trials.setdefault(place[0], trial)
+                places.setdefault(place, trial)
+            if block.cell is not None:
+                cells.setdefault(block.cell.key, block.cell)
+        return Plan(
+            self.study,
+            tuple(trials.values()),
+            tuple(places.values()),
+            tuple(name for name in self.study.datasets if name not in self.dataset_sha256),
+            cells,
+            {block.key: block.unproposed for block in self._growing},
+        )
+
+    def _blocks(self) -> "Iterator[_Block]":
+        """A block for each data set, value of every grid, and method, in this order."""
+        cells = _Cells(self.study)
+        for dataset in self.study.datasets:
+            if dataset in self.dataset_sha256:
+                data = dataset, self.dataset_sha256[dataset]
+                for grid in _grid_values(self.study):
+                    for method in self.study.methods:
+                        yield _Block(
+                            self.study, data, method, grid, cells.around(data, method, grid)
+                        )
+
+
+class _Block:
+    """The trials of a method on a data set (name and checksum), at one value of every grid."""
+
+    def __init__(
+        self,
+        study: Study,
+        data: tuple[str, str],
+        method: str,
+        grid: Mapping[str, Any],
+        cell: Cell | None,
+    ) -> None:
+        self.study, self.data, self.method = study, data, method
+        self.grid, self.cell = grid, cell
+        self.places: dict[tuple[str, str], PlannedTrial] = {}
+        """Its places so far, by the trial's id and the values on its axes."""
+        self.unproposed = 0
+        """The number of trials that an adaptive search has yet to propose here."""
+        self._taken = 0
+        if not study.is_adaptive:
+            self._expand(self._draws())
+
+    @property
+    def key(self) -> str:
+        """The key of its cell; empty if the study has no cells."""
+        return self.cell.key if self.cell else ""
+
+    def take(self, proposals: Proposals) -> bool:
+        """Expand the proposals that are new; returns whether anything has changed."""
+        search = self.study.search
+        if self.cell is None or not isinstance(search, DrawnSearch):
+            return False
+        new = proposals(self.cell)[self._taken : search.trials]
+        self._expand(new)
+        self._taken += len(new)
+        self.unproposed = search.trials - self._taken
+        return bool(new)
+
+    def _expand(self, draws: Iterable[Mapping[str, Any]]) -> None:
+        for axes in draws:
+            trial = trial_at(self.study, self.data, self.method, {**self.grid, **axes}, self.key)
+            self.places.setdefault((trial.config.trial_id, repr(trial.axes)), trial)
+
+    def _draws(self) -> Iterable[Mapping[str, Any]]:
+        """The values of every trial on the axes that are drawn from, all known in advance."""
+        search, drawn = self.study.search, self.study.drawn
+        if not (drawn and isinstance(search, DrawnSearch)):
+            return [{}]
+        read = _grids_read(self.study, self.method, self.grid)
+        read.pop(VARIATION, None)
+        seed = json.dumps([search.seed, self.method, self.data[1], read], sort_keys=True)
+        return _random_draws(search, drawn, seed)
+
+
+class _Cells:
+    """The cells of a study, each created once."""
+
+    def __init__(self, study: Study) -> None:
+        self.study = study
+        self._has_cells = study.is_adaptive or isinstance(study.scheduler, Scheduler)
+        self._known: dict[tuple[str, str, str], Cell] = {}
+
+    def around(self, data: tuple[str, str], method: str, grid: Mapping[str, Any]) -> Cell | None:
+        """The cell of a method at one value of every grid; None if the study has no cells.
+
+        With a search, all grids define a cell, else only the x-axis.
+        """
+        if not self._has_cells:
+            return None
+        read = _grids_read(self.study, method, grid)
+        if not self.study.drawn:
+            read = {name: value for name, value in read.items() if name == self.study.x}
+        known = (data[0], method, repr(read))
+        if known not in self._known:
+            self._known[known] = Cell(self.study, *data, method, read)
+        return self._known[known]
+
+
+def _grids_read(study: Study, method: str, grid: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of the grids that a method uses."""
+    start = {name: axis.at(0) for name, axis in study.drawn.items()}
+    return axes_read(study.hyperparameters(method, {**grid, **start}), grid)
+
+
+def _grid_values(study: Study) -> Iterator[dict[str, Any]]:
+    names = sorted(study.grids, key=lambda name: name != study.x)
+    for values in product(*(study.grids[name] for name in names)):
+        yield dict(zip(names, values, strict=True))
+
+
+def _random_draws(
+    search: DrawnSearch, drawn: Mapping[str, Axis], seed: str
+) -> Iterator[dict[str, Any]]:
+    """A value for every axis that is not a grid, for each trial: first the points, then draws.
+
+    A draw depends only on its number, the axis, the search's seed and the cell, not on other cells,
+    draws or axes. All variations have the same draws, so that they differ in nothing else.
+    """
+    points = search.points[: search.trials]
+    yield from points
+    fractions = {name: _fractions(seed, name) for name in drawn}
+    for number in range(len(points), search.trials):
+        yield {name: axis.at(fractions[name](number)) for name, axis in drawn.items()}
+
+
+def _fractions(seed: str, name: str) -> Callable[[int], float]:
+    """A function from a draw's number to a uniform fraction in [0, 1), equal on every machine."""
+    common = sha256(f"[{json.dumps(seed)}, {json.dumps(name)}, ".encode())
+
+    def fraction(number: int) -> float:
+        hashed = common.copy()
+        hashed.update(f"{number}]".encode())
+        return (int.from_bytes(hashed.digest()[:8]) >> 11) / 2**53
+
+    return fraction
