@@ -1,7 +1,7 @@
 """`gmm-study plan`: the trials of a study, and the time, cost and memory of the missing ones."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 import rich_click as click
@@ -15,16 +15,22 @@ from gmm_study.cli.on_study import on_a_study
 
 if TYPE_CHECKING:
     from gmm_study.api.planned_study import PlannedStudy
+    from gmm_study.study import PlannedTrial
 
 MOST_ROWS = 300
-"""The most trials that a terminal lists one by one; a file or a pipe gets all."""
+"""The most trials that are listed one by one if not all are asked for."""
+FIRST_ROWS = 20
+"""How many trials of a larger study are listed."""
 
 
 @click.command()
 @on_a_study
+@click.option("--all", "list_all", is_flag=True, help="List every trial of a large study.")
 @json_option("the plan")
-def plan(planned: "PlannedStudy", as_json: bool) -> None:
+def plan(planned: "PlannedStudy", list_all: bool, as_json: bool) -> None:
     """Show the trials of a study, and estimate the time and memory of the missing ones.
+
+    Of more than 300 trials, the counts and the first 20 are shown.
 
     If no finished trial allows an estimate, a few batches are timed; nothing of them is kept.
 
@@ -44,23 +50,28 @@ def plan(planned: "PlannedStudy", as_json: bool) -> None:
         return
     console = output_console()
     console.print(planned.study.question)
-    if console.is_terminal:
-        console.print(
-            _table(planned) if len(planned.plan.trials) <= MOST_ROWS else _summary(planned)
-        )
-    else:
-        _print_lines(console, planned)
+    trials = planned.plan.trials
+    if len(trials) > MOST_ROWS and not list_all:
+        console.print(_summary(planned))
+        trials = trials[:FIRST_ROWS]
+    show = _print_table if console.is_terminal and not list_all else _print_lines
+    show(console, _rows(planned, trials))
+    if left := len(planned.plan.trials) - len(trials):
+        console.print(f"and {left:,} more; --all lists them", highlight=False)
     console.print(planned.counts(), highlight=False)
     found = planned.estimate()
     for line in lines_of(found, planned.study.resources.cpus) if found else ():
         console.print(line, highlight=False, soft_wrap=True)
 
 
-def _rows(planned: "PlannedStudy") -> Iterator[tuple[str, str, str]]:
-    """State, id and label of every trial, then the data sets that are not available."""
+Row = tuple[str, str, str]
+
+
+def _rows(planned: "PlannedStudy", trials: "Iterable[PlannedTrial]") -> Iterator[Row]:
+    """State, id and label of the trials, then the data sets that are not available."""
     shared = planned.plan.shared()
     replicates = planned.study.replicates
-    for trial in planned.plan.trials:
+    for trial in trials:
         trial_id = trial.config.trial_id
         also = ", ".join(place.place for place in shared.get(trial_id, ())[1:])
         reached = planned.standings[trial_id].reached(replicates)
@@ -74,19 +85,19 @@ def _rows(planned: "PlannedStudy") -> Iterator[tuple[str, str, str]]:
         yield "no data", "", dataset
 
 
-def _table(planned: "PlannedStudy") -> Table:
+def _print_table(console: Console, rows: Iterable[Row]) -> None:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("state", "id", "trial"):
         table.add_column(heading, no_wrap=heading != "trial", overflow="fold")
-    for row in _rows(planned):
+    for row in rows:
         table.add_row(*row)
-    return table
+    console.print(table)
 
 
-def _print_lines(console: Console, planned: "PlannedStudy") -> None:
+def _print_lines(console: Console, rows: Iterable[Row]) -> None:
     """One line per trial, of any length; a hundred times faster than a table."""
     print(f"{'state':8}  {'id':16}  trial", file=console.file)
-    for state, trial_id, label in _rows(planned):
+    for state, trial_id, label in rows:
         print(f"{state:8}  {trial_id:16}  {label}", file=console.file)
 
 

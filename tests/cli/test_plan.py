@@ -1,5 +1,6 @@
 """`plan` says which trials there are, where they stand, and what is left; it trains nothing."""
 
+import json
 import re
 from unittest.mock import patch
 
@@ -48,14 +49,24 @@ def test_a_finished_study_has_nothing_left_to_estimate(bench):
     assert "time:" not in output
 
 
-def test_a_pipe_gets_a_line_for_each_of_many_trials_and_a_terminal_counts_by_method(bench):
+def test_of_many_trials_a_plan_shows_counts_and_the_first_and_all_on_demand(bench):
     bench.write_study(STUDY.format(epochs=1).replace("[[6], [6, 3]]", str(list(range(1, 201)))))
-    piped = bench.call("plan", "tiny").stdout
-    assert sum(line.startswith("pending") for line in piped.splitlines()) == 400
-    with patch("rich.console.Console.is_terminal", True):
-        shown = bench.call("plan", "tiny").stdout
-    assert "200 pending" in shown
-    assert len(shown.splitlines()) < 20
+
+    def listed(*options, terminal=False):
+        with patch("rich.console.Console.is_terminal", terminal):
+            lines = bench.call("plan", "tiny", *options).stdout.splitlines()
+        return [line for line in lines if line.startswith("pending")], "\n".join(lines)
+
+    rows, everything = listed("--all")
+    assert len(rows) == 400
+    assert "more; --all" not in everything
+    for terminal in (False, True):
+        first, shown = listed(terminal=terminal)
+        assert len(first) == 20
+        assert [line.split() for line in first] == [line.split() for line in rows[:20]]
+        assert "200 pending" in shown
+        assert "and 380 more; --all lists them" in shown
+    assert len(json.loads(bench.call("plan", "tiny", "--json").stdout)["trials"]) == 400
 
 
 @pytest.mark.parametrize("set_to", ["auto", "0.5"])
