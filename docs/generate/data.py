@@ -31,10 +31,11 @@ and what the column *checked* names:
 - *shapes*: nothing more is known.
 
 The test rows of a copy may come in another order than those of the published file, because a mean
-does not depend on it; `train` and `valid` may not. Such a copy gets its test rows sorted, in
-ascending order with the first column first, and a line says so. Trials are compared test row by
-test row, so a trial's id depends on the order: the published file and a sorted copy are two data
-sets, whose trials are never mixed. All copies in other orders are the same data set.
+does not depend on it; `train` and `valid` may not. Trials are compared test row by test row, so a
+trial's id depends on the order, and the published file and such a copy are two data sets, whose
+trials are never mixed. A line says so. All copies in other orders are the same data set, because
+their test rows are sorted, with the first column first, and shuffled by one fixed permutation. So
+the first test rows, to which `gmm-study evaluate --datapoints` can be limited, are still a sample.
 
 `adult` and `connect4` are known by rebuilt copies without the order of their test rows. `train` and
 `valid` are those of the density estimation benchmark. The test rows of `adult` are the others of
@@ -65,6 +66,6 @@ def data() -> str:
 def _checked(entry: "NamedDataset") -> str:
     if entry.sha256:
         return "contents"
-    if entry.sorted_sha256:
+    if entry.canonical_sha256:
         return "contents, any order"
     return "bytes" if any(file.git_blob for file in entry.files) else "shapes"

@@ -57,15 +57,15 @@ class NamedDataset:
     """(height, width) if a datapoint is a picture, stored row by row."""
     column_major: bool = False
     """Whether the files store pictures column by column."""
-    sorted_sha256: str | None = None
-    """The checksum of the published contents with sorted test rows (`Dataset.with_sorted_test`), if
-    known: a copy's test rows may come in any order. If this or `sha256` is known, other contents
-    are refused."""
+    canonical_sha256: str | None = None
+    """The checksum of the published contents in canonical order (`Dataset.with_canonical_test`), if
+    known: the test rows of a copy may come in any order. If this or `sha256` is known, other
+    contents are refused."""
 
     @property
     def has_known_contents(self) -> bool:
         """Whether a checksum of the contents is known."""
-        return self.sha256 is not None or self.sorted_sha256 is not None
+        return self.sha256 is not None or self.canonical_sha256 is not None
 
 
 def _made_file(file: str, folder: str = _MADE, git_blob: str | None = None) -> RemoteFile:
@@ -79,11 +79,11 @@ def _uci(
     sizes: tuple[int, int, int],
     file: RemoteFile,
     sha256: str | None = None,
-    sorted_sha256: str | None = None,
+    canonical_sha256: str | None = None,
 ) -> NamedDataset:
     source = "UCI, in Larochelle and Murray's splits (mgermain/MADE)"
     return NamedDataset(
-        name, dims, sizes, source, files=(file,), sha256=sha256, sorted_sha256=sorted_sha256
+        name, dims, sizes, source, files=(file,), sha256=sha256, canonical_sha256=canonical_sha256
     )
 
 
@@ -92,7 +92,7 @@ def _debd(
     dims: int,
     sizes: tuple[int, int, int],
     sha256: str | None = None,
-    sorted_sha256: str | None = None,
+    canonical_sha256: str | None = None,
 ) -> NamedDataset:
     places = {split: f"{name}/{name}.{split}.data" for split in SPLITS}
     files = tuple(
@@ -101,7 +101,13 @@ def _debd(
     )
     source = "density estimation benchmark (arranger1044/DEBD)"
     return NamedDataset(
-        f"debd/{name}", dims, sizes, source, files=files, sha256=sha256, sorted_sha256=sorted_sha256
+        f"debd/{name}",
+        dims,
+        sizes,
+        source,
+        files=files,
+        sha256=sha256,
+        canonical_sha256=canonical_sha256,
     )
 
 
@@ -109,7 +115,7 @@ def _debd(
 # raw letters; an archive of these arrays with the date 2015-05-14 21:57:34 has the published git
 # blob, so they are exact. `adult` and `connect4` were rebuilt without the order of their test rows:
 # train and valid are those of DEBD, test is the rest of LIBSVM's a9a and of UCI's positions. So
-# only their `sorted_sha256` is known. A published file is recognised by its git blob alone.
+# only their `canonical_sha256` is known. A published file is recognised by its git blob alone.
 _ENTRIES = [
     NamedDataset(
         "digits",
@@ -138,7 +144,7 @@ _ENTRIES = [
         "binarized MNIST (Murray and Salakhutdinov; mgermain/MADE)",
         files=(_made_file("binarized_mnist.npz", _MADE_RELEASE),),
         sha256="1642677e348c6e9b98b658eeeb539caa65180fd36381647109bf869d70eb0161",
-        sorted_sha256="1f8a45310ad6ccd775838fc48cc47487f86c585e29f7d28a27d579cc6c386728",
+        canonical_sha256="22d08d6f92ec6d66ceef8ab591a9c9fafcf795a7951c2668d43084b97c63650b",
         image_shape=(28, 28),
     ),
     _uci(
@@ -146,14 +152,14 @@ _ENTRIES = [
         123,
         (5_000, 1_414, 26_147),
         _made_file("adult.npz", git_blob="cf506ae6b4a4b818a92a6c951d334e61eeb27d81"),
-        sorted_sha256="aa033d9a5fd6c535585308200beffb53c78eb828b66c8c8b7cbe69bbcb6835ae",
+        canonical_sha256="1e09f3dbb4a07c8d8e139688c75c7f6e8038230dc0583ecf435ba8d91c8af8b6",
     ),
     _uci(
         "connect4",
         126,
         (16_000, 4_000, 47_557),
         _made_file("connect4.npz", git_blob="4685318ab6aabc98eec09b93ad4fa5debc24ec93"),
-        sorted_sha256="a9631a4909ad1feb3e57d84ccaefdbbb02e4f5afff7f425ad02b49967bc997b5",
+        canonical_sha256="0c0df3640bed298bcada54044fb0729a65f055b9a45275f008c959805feba647",
     ),
     _uci(
         "dna",
@@ -161,7 +167,7 @@ _ENTRIES = [
         (1_400, 600, 1_186),
         _made_file("dna.npz", git_blob="6375b479f1a0c6cdc4ff836d7e53c0814e10873f"),
         sha256="86e5949f09c31990113e855b969d765e05205cc5aa9c2944df7e27af1725c883",
-        sorted_sha256="950e8fd1be78a2a10953894e443d5f8a72bf9def1cbd0a52e0be5f4e62483cc5",
+        canonical_sha256="25311d50b02cf0f038cf355b44a6b69ce5c0ab68627d75de6a7153e136e56a0b",
     ),
     _uci(
         "mushrooms",
@@ -169,7 +175,7 @@ _ENTRIES = [
         (2_000, 500, 5_624),
         _made_file("mushrooms.npz", git_blob="a0349099324fa4b579228d31f8edb706c9d238dd"),
         sha256="ccef679174be6fbe55cef8e843af4e346169e8288f56b90a981a2ce8bd58d446",
-        sorted_sha256="d76e795b3c8e9a650b89495c723017804d67805458257b0d08e8de744b380516",
+        canonical_sha256="adc633aab141e3e24f7c2247b09a3860b1552b3d32cf3068d410bb5d0b5bb524",
     ),
     _uci(
         "nips",
@@ -177,7 +183,7 @@ _ENTRIES = [
         (400, 100, 1_240),
         _made_file("nips.npz", git_blob="bdc1319ac88d344ea518c6a5814996989ebdb7d8"),
         sha256="cc1d31e17a149896f68fc9c7b6f72639bfaab83de722f3df3b603166cfbfef84",
-        sorted_sha256="7d644f57baa2b32281ba1fcd29655807c845d96bdb0fca4d7efd8ea7a08a0484",
+        canonical_sha256="3a7d6f48f6fa719779e0026a8ed197f7653e09593f207981ef654051e2a42f38",
     ),
     _uci(
         "ocr_letters",
@@ -185,7 +191,7 @@ _ENTRIES = [
         (32_152, 10_000, 10_000),
         _made_file("ocr_letters.npz", git_blob="b472383a2ddeddbc87b4e3019a3bd47736bddb37"),
         sha256="199eb5e2a9cf9b9418070bf484b169004b3e599f895c05c0368de3d667980e2e",
-        sorted_sha256="13a30cff069adcfca457ea9610c6181319b8fd0d6eb538fcd52b112f28542dd3",
+        canonical_sha256="5e17e4f261f755ba7fcd253e148663c7bb0e750e7e099ee2dbdd8ac2531e0e22",
     ),
     _uci("rcv1", 150, (40_000, 10_000, 150_000), _made_file("rcv1.npz", _MADE_RELEASE)),
     _uci(
@@ -207,7 +213,7 @@ _ENTRIES = [
             ),
         ),
         sha256="1acb90c0478180963d059d1a211aa43ee942660b05c5db1803ec3203cae88d10",
-        sorted_sha256="f037b229b5386eafc7cf0faf9d1490ec84b48f46992f07b1b57a19d753528ef6",
+        canonical_sha256="a4c347c2151313bb28910245a3cde10558eede0d67d9662e381ed4ee11d91daa",
         image_shape=(28, 28),
         column_major=True,
     ),
@@ -216,7 +222,7 @@ _ENTRIES = [
         16,
         (16_181, 2_157, 3_236),
         sha256="75353d827e8d6098abc3d38fb2b1493184d2539605b9b2f801b0c197f1b4b665",
-        sorted_sha256="f34d67162e4e0af09ccb932162b9d9d4ab008abd18e949c2c788948feb004a16",
+        canonical_sha256="5ec3f16fa5b84c17b6276ac0da2ea03bb412236b0b3f717e011775c12952fba5",
     ),
     _debd("msnbc", 17, (291_326, 38_843, 58_265)),
     _debd("kdd", 64, (180_092, 19_907, 34_955)),
@@ -225,7 +231,7 @@ _ENTRIES = [
         69,
         (17_412, 2_321, 3_482),
         sha256="13fcba8c78ca0d46be648ad50a2a9d9ad59d91ddd99a038ddeca8ccafc54ad87",
-        sorted_sha256="a937979d2e90daef30559ab0307ead61cf1133340941227f975782cffb41ebd9",
+        canonical_sha256="8d10d57f30a545e3fb2432060705f2576fae49c0b7bfc7de4d22e1bcc8a1c796",
     ),
     _debd("baudio", 100, (15_000, 2_000, 3_000)),
     _debd("jester", 100, (9_000, 1_000, 4_116)),
@@ -237,7 +243,7 @@ _ENTRIES = [
         163,
         (12_262, 1_635, 2_452),
         sha256="0f40fdc0a33bce1973207f7889751f060fb4729e48ca99689ef88af378e0d7b3",
-        sorted_sha256="320bc6deee25df9125b83f9ad1e177a02c9f8ff4697c181fa87f61a704395205",
+        canonical_sha256="ff90b211397bb793f99723ef7da03fbdb24015cfb70ad75bd42708a7f56c50a1",
     ),
     _debd("dna", 180, (1_600, 400, 1_186)),
     _debd("kosarek", 190, (33_375, 4_450, 6_675)),
@@ -252,7 +258,7 @@ _ENTRIES = [
         1_058,
         (1_670, 225, 330),
         sha256="994b9ac1b0e21127a3ac7a3515038bdc2ef4687ee6b70655ef986cb803d6e0f6",
-        sorted_sha256="23bd3d798f945b7c6bec57ce736186689823483c98b4b84bcf439ced2c2b98ad",
+        canonical_sha256="f20745dddaa7eddb99b6ec31c01be8ddc5ae953a67b470336436784d185efdf7",
     ),
     _debd("ad", 1_556, (2_461, 327, 491)),
 ]

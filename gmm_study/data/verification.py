@@ -4,7 +4,7 @@ A published file is recognised by git's id of its bytes. A copy that was rebuilt
 its contents count: all rows of train and valid in order, and the rows of test in any order, as the
 mean over them does not depend on it. But trials are compared test row by test row, so two orders
 must never look the same: the checksum, and with it the ids of trials, depends on the order. The
-published order is kept. All other copies have their test rows sorted, so they are one data set.
+published order is kept. All other copies get one canonical order, so they are one data set.
 """
 
 import hashlib
@@ -38,17 +38,17 @@ def is_published(entry: NamedDataset, file: RemoteFile, path: Path, name: str) -
 def check_contents(entry: NamedDataset, dataset: Dataset, where: str) -> Dataset:
     """`dataset` itself if its contents are those known for the entry, or if none are known.
 
-    If only its test rows are in another order, they are sorted, and a note says so. Raises
-    InputError, which begins with `where`, for any other difference.
+    If only its test rows are in another order, they are returned in canonical order, and a note
+    says so. Raises InputError, which begins with `where`, for any other difference.
     """
     if dataset.sha256 == entry.sha256 or not entry.has_known_contents:
         return dataset
-    by_rows = dataset.with_sorted_test()
-    if by_rows.sha256 != entry.sorted_sha256:
+    canonical = dataset.with_canonical_test()
+    if canonical.sha256 != entry.canonical_sha256:
         found, expected = (
             (dataset.sha256, entry.sha256)
-            if entry.sorted_sha256 is None
-            else (by_rows.sha256, f"{entry.sorted_sha256} (both with sorted test rows)")
+            if entry.canonical_sha256 is None
+            else (canonical.sha256, f"{entry.canonical_sha256}, in any order of the test rows")
         )
         raise InputError(
             f"{where}: the contents differ from data set '{entry.name}': "
@@ -56,9 +56,9 @@ def check_contents(entry: NamedDataset, dataset: Dataset, where: str) -> Dataset
         )
     note = (
         f"{entry.name}: a copy whose test rows are in another order than those of the published "
-        "file; they are sorted, and its trials have ids of their own"
+        "file; it is a data set of its own, whose trials have other ids"
     )
-    return replace(by_rows, notes=(note,))
+    return replace(canonical, notes=(note,))
 
 
 def check_shapes(entry: NamedDataset, splits: Mapping[str, NDArray[np.uint8]], name: str) -> None:

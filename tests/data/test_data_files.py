@@ -145,7 +145,7 @@ def silhouettes(tmp_path, monkeypatch, **changed):
     path = tmp_path / "silhouettes" / "caltech101_silhouettes_28_split1.mat"
     savemat(path, {**arrays, **changed}, do_compression=True)
     monkeypatch.setenv("GMM_STUDY_DATA", str(tmp_path))
-    unknown = dataclasses.replace(REGISTRY["silhouettes"], sha256=None, sorted_sha256=None)
+    unknown = dataclasses.replace(REGISTRY["silhouettes"], sha256=None, canonical_sha256=None)
     monkeypatch.setitem(REGISTRY, "silhouettes", unknown)
     return path
 

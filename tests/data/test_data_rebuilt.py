@@ -29,10 +29,10 @@ def published(splits, register, tmp_path, monkeypatch):
     contents = archive(splits)
     blob = hashlib.sha1(b"blob %d\0" % len(contents) + contents).hexdigest()
     dataset = Dataset.from_splits("toy", splits)
-    by_rows = dataset.with_sorted_test().sha256
+    canonical = dataset.with_canonical_test().sha256
 
-    def store(content=contents, sha256=dataset.sha256, sorted_sha256=by_rows):
-        register("", [PATH], git_blob=blob, sha256=sha256, sorted_sha256=sorted_sha256)
+    def store(content=contents, sha256=dataset.sha256, canonical_sha256=canonical):
+        register("", [PATH], git_blob=blob, sha256=sha256, canonical_sha256=canonical_sha256)
         (tmp_path / PATH).write_bytes(content)
 
     store.dataset = dataset
@@ -119,24 +119,31 @@ def test_other_contents_are_refused_with_both_checksums(published, splits, chang
     published(archive(change(splits)))
     message = refused()
     assert f"{PATH}': the contents differ from data set 'toy'" in message
-    assert published.dataset.with_sorted_test().sha256 in message
+    assert published.dataset.with_canonical_test().sha256 in message
 
 
 def test_a_file_of_unknown_contents_has_to_be_the_published_one(published, splits):
-    published(archive(splits, np.savez_compressed), sha256=None, sorted_sha256=None)
+    published(archive(splits, np.savez_compressed), sha256=None, canonical_sha256=None)
     assert "git blob id" in refused()
 
 
-def test_sorting_the_test_rows_keeps_each_row_as_often_as_it_was(splits):
+def test_the_canonical_order_has_each_row_as_often_as_it_was(splits):
     splits["test"] = np.concatenate([splits["test"], splits["test"][:2]])
-    by_rows = Dataset.from_splits("toy", splits).with_sorted_test()
-    assert by_rows.test.tolist() == sorted(splits["test"].tolist())
-    assert by_rows.sha256 == Dataset.from_splits("toy", {**splits, "test": by_rows.test}).sha256
+    canonical = Dataset.from_splits("toy", splits).with_canonical_test()
+    assert sorted(canonical.test.tolist()) == sorted(splits["test"].tolist())
+    assert canonical == Dataset.from_splits("toy", {**splits, "test": canonical.test})
 
 
-@pytest.mark.parametrize("name", sorted(name for name, e in REGISTRY.items() if e.sorted_sha256))
+def test_the_first_rows_in_canonical_order_are_a_sample_of_all(splits):
+    rows = (np.arange(4_096)[:, None] >> np.arange(6) & 1).astype(np.uint8)
+    first = Dataset.from_splits("toy", {**splits, "test": rows}).with_canonical_test().test[:400]
+    standard_error = 0.5 / np.sqrt(len(first))
+    assert np.abs(first.mean(axis=0) - rows.mean(axis=0)).max() < 4 * standard_error
+
+
+@pytest.mark.parametrize("name", sorted(name for name, e in REGISTRY.items() if e.canonical_sha256))
 def test_a_data_set_at_hand_has_the_contents_that_the_list_knows(at_hand, name):
     at_hand(name)
     dataset, entry = load_dataset(name), REGISTRY[name]
-    assert dataset.with_sorted_test().sha256 == entry.sorted_sha256
-    assert dataset.sha256 in (entry.sha256, entry.sorted_sha256)
+    assert dataset.with_canonical_test().sha256 == entry.canonical_sha256
+    assert dataset.sha256 in (entry.sha256, entry.canonical_sha256)
