@@ -5,6 +5,7 @@ from the records.
 """
 
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,24 +18,45 @@ def plan_from_records(study: Study | str | Path, store: RecordStore) -> Plan:
     """A study's plan without its data, including what its searches have proposed.
 
     `study` is loaded, or NAME for `studies/NAME.yaml`, or the path of such a file. A data set has
-    no trials if its checksum is neither in the registry nor in a record. Raises `InputError` if the
-    study cannot be used.
+    no trials if its checksum is neither in the registry nor in a record. If a data set has several,
+    as a published file and a copy in another order have, the trials are those of the first that the
+    study has records of, never of both. Raises `InputError` if the study cannot be used.
     """
     study = study if isinstance(study, Study) else load_study(study)
-    return make_plan(study, _checksums(study, store), lambda cell: _proposals(store, cell))
+    possible, stored = _checksums(study, store), set(store.trial_ids())
+
+    def planned(checksums: Mapping[str, str]) -> Plan:
+        return make_plan(study, checksums, lambda cell: _proposals(store, cell))
+
+    def recorded(plan: Plan) -> set[str]:
+        configs = [trial.config for trial in plan.trials]
+        return {config.dataset for config in configs if config.trial_id in stored}
+
+    first = {name: checksums[0] for name, checksums in possible.items()}
+    plan = planned(first)
+    chosen = dict(first)
+    for name in first.keys() - recorded(plan):
+        others = (each for each in possible[name][1:] if recorded(planned({name: each})))
+        chosen[name] = next(others, first[name])
+    return plan if chosen == first else planned(chosen)
 
 
-def _checksums(study: Study, store: RecordStore) -> dict[str, str]:
+def _checksums(study: Study, store: RecordStore) -> dict[str, list[str]]:
+    """The checksums that each data set may have, the likeliest first."""
     from gmm_study.data.registry import REGISTRY
 
-    known = {name: entry.sha256 for name, entry in REGISTRY.items() if entry.sha256}
+    known = {
+        name: [checksum for checksum in (entry.sha256, entry.canonical_sha256) if checksum]
+        for name, entry in REGISTRY.items()
+        if entry.sha256
+    }
     if not set(study.datasets) <= set(known):
         known = _in_records(store) | known
     return {name: known[name] for name in study.datasets if name in known}
 
 
-def _in_records(store: RecordStore) -> dict[str, str]:
-    """The checksum of every data set in the records; if there are several, the most frequent."""
+def _in_records(store: RecordStore) -> dict[str, list[str]]:
+    """The checksums of every data set in the records, the most frequent first."""
     found: dict[str, Counter[str]] = {}
     for trial_id in store.trial_ids():
         try:
@@ -43,7 +65,9 @@ def _in_records(store: RecordStore) -> dict[str, str]:
             continue
         if config is not None:
             found.setdefault(config.dataset, Counter())[config.dataset_sha256] += 1
-    return {dataset: counts.most_common(1)[0][0] for dataset, counts in found.items()}
+    return {
+        name: [checksum for checksum, _ in counts.most_common()] for name, counts in found.items()
+    }
 
 
 def _proposals(store: RecordStore, cell: Cell) -> list[dict[str, Any]]:

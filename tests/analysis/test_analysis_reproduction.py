@@ -1,6 +1,7 @@
 """The page of the reproduction: every figure from records, every gap marked."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -177,6 +178,24 @@ def test_a_plan_needs_no_data_where_a_checksum_is_known_or_recorded(lab):
         ("web", "f" * 64),
     ]
     assert plan.without_data == ("adult",)
+
+
+@pytest.mark.parametrize("order", ["sha256", "canonical_sha256"])
+def test_records_of_either_order_of_the_test_rows_are_planned_and_never_of_both(lab, order):
+    settings = lab.plan().trials[0].config.hyperparameters
+    checksum = getattr(REGISTRY["dna"], order)
+    lab.write(TrialConfig(settings, "dna", checksum), gmm(-20.0))
+    plan = plan_from_records(lab.plan("all", datasets=["dna"]).study, lab.store)
+    assert {trial.config.dataset_sha256 for trial in plan.trials} == {checksum}
+
+
+def test_a_study_is_planned_for_the_contents_that_it_has_records_of(lab):
+    settings = lab.plan().trials[0].config.hyperparameters
+    lab.write(TrialConfig(settings, "adult", "f" * 64), gmm(-20.0))
+    for seed in (5, 6):  # of another study, and more
+        lab.write(TrialConfig(replace(settings, seed=seed), "adult", "e" * 64), gmm(-20.0))
+    plan = plan_from_records(lab.plan("all", datasets=["adult"]).study, lab.store)
+    assert {each.config.dataset_sha256 for each in plan.trials} == {"f" * 64}
 
 
 def test_the_layers_of_a_curve_stand_under_their_name(lab):
