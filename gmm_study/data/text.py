@@ -9,8 +9,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from gmm_study.errors import InputError
-
 ENCODING = "utf-8-sig"
 """UTF-8 whose byte order mark, which spreadsheets write, is skipped."""
 
@@ -21,14 +19,14 @@ def read_text(path: Path) -> tuple[NDArray[np.float32], tuple[str, ...]]:
     A name that ends with .gz is that of a compressed file. The first line says whether commas,
     semicolons or blanks separate the values. It is a header if it holds no number at all, or the
     numbers 0 to D - 1 (D > 2), which pandas writes for columns without names. Raises the exceptions
-    of numpy's parser, and InputError for a column of row numbers, whose header is empty.
+    of numpy's parser, and ValueError for a column of row numbers, whose header is empty.
     """
     skipped, first = _first_line(path)
     separator = next((mark for mark in ",;" if mark in first), None)
     fields = next(csv.reader([first], delimiter=separator)) if separator else first.split()
     header = tuple(field.strip() for field in fields) if _is_header(fields) else ()
     if header and not header[0]:
-        raise InputError(
+        raise ValueError(
             "its first column has no name and seems to number the rows; write the file without "
             "it (pandas: index=False)"
         )

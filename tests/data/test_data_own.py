@@ -123,7 +123,9 @@ def test_headers_that_name_other_columns_are_refused(splits, tmp_path):
 def test_a_column_of_row_numbers_is_refused_with_what_to_do(tmp_path, header):
     numbered = {split: np.eye(3, 4) for split in ("train", "valid", "test")}
     folder = write(tmp_path / "own", numbered, ".csv", lambda rows: text(rows, header=header))
-    assert "index=False" in line(folder)
+    message = line(folder)
+    assert f"file '{folder / 'train.csv'}'" in message
+    assert "index=False" in message
 
 
 def test_a_damaged_gz_file_is_refused(splits, tmp_path):
