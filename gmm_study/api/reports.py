@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from gmm_study.api.defaults import RESULTS
 from gmm_study.api.feedback import Working, silently
+from gmm_study.api.names import check_name, claim_name
 from gmm_study.api.planned_study import PlannedStudy
 from gmm_study.errors import InputError
 from gmm_study.study.load import STUDIES
@@ -24,8 +25,8 @@ NO_RECORDS = "no records of it as its file declares it"
 def write_study_report(planned: PlannedStudy) -> "WrittenReport":
     """Write the report of a study into `reports/NAME/VARIANT`, and the index of all reports.
 
-    Raises `InputError` if the study's search has not proposed a trial yet, and if the folder is not
-    writable.
+    Raises `InputError` if the study's search has not proposed a trial yet, if the report of another
+    file with the same name is there, and if the folder is not writable.
     """
     from analysis import write_index, write_report
 
@@ -34,6 +35,7 @@ def write_study_report(planned: PlannedStudy) -> "WrittenReport":
         raise InputError(f"{study.name}: its search has no trials yet; run the study first")
     folder = _folder(study.name) / study.variant
     with _unwritable_in_one_line():
+        claim_name(study, REPORTS)
         report = write_report(planned.plan, planned.store, folder, planned.command)
         write_index(REPORTS)
     return report
@@ -81,6 +83,7 @@ def write_all_reports(
         try:
             with working(f"writing {name}"):
                 plan = plans[name] = plan_from_records(name, store)
+                check_name(plan.study, REPORTS)
                 if recorded.isdisjoint(trial.config.trial_id for trial in plan.trials):
                     raise InputError(NO_RECORDS)
                 by_study[name] = write_report(plan, store, _folder(name), f"gmm-study run {name}")

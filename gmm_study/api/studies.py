@@ -2,14 +2,16 @@
 
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gmm_study.api.defaults import RESULTS
 from gmm_study.api.feedback import RunObserver
+from gmm_study.api.names import check_name, claim_name
 from gmm_study.api.planned_study import PlannedStudy, check_data_paths
-from gmm_study.api.reports import write_study_report
+from gmm_study.api.reports import REPORTS, write_study_report
 from gmm_study.api.warm_starts import check_warm_starts
 from gmm_study.errors import InputError
 from gmm_study.study import Study
@@ -76,14 +78,17 @@ def run(
     the study. `retry_failed` trains failed trials again. `address` is `HOST:PORT` of the head of a
     Ray cluster, or `auto`; with None, RAY_ADDRESS is used, or a local Ray if it is not set.
     `observer` is told about each step; `RunObserver(rich.console.Console())` shows the running
-    trials. Raises `InputError` if another process is running the study, if the study needs more
-    resources than there are, and if the storage or the report cannot be written. If the head of the
+    trials. Raises `InputError` if another process is running the study, if the report of another
+    file with the same name is in `reports`, if the study needs more resources than there are, and
+    if the storage or the report cannot be written. If the head of the
     cluster is lost, this process ends with exit status 2, as Ray would end it.
     """
     from gmm_study.orchestration.sync_process import SyncProcess
 
     planned, observer = _planned(study, storage), observer or RunObserver()
     check_data_paths(planned.study)
+    with suppress(OSError):  # which the report tells
+        claim_name(planned.study, REPORTS)
     with SyncProcess(planned.study.words, planned.storage_from_here) as syncing:
         with planned.store.the_only_driver(planned.study.name):
             outcome = _train(planned, retry_failed, address, syncing, observer)
@@ -125,11 +130,13 @@ def sync(
 
     With `follow`, continue until the current run of the study has ended. `on_problem` is then
     called with one line when something goes wrong, and again when it works. Raises `InputError` if
-    another process is running the study and `follow` is not set.
+    another process is running the study and `follow` is not set, and if the report of another file
+    with the same name is in `reports`.
     """
     from gmm_study.orchestration.views import follow_run, update_views
 
     planned = _planned(study, storage)
+    check_name(planned.study, REPORTS)
     planned.data.forget()  # checksums are enough, and the data would be kept as long as the run
     if follow:
         return follow_run(planned.plan_now, planned.store, planned.command, on_problem)

@@ -44,8 +44,8 @@ def plan(planned: "PlannedStudy", list_all: bool, as_json: bool) -> None:
 
     check_warm_starts(planned)
     if as_json:
-        trials = [of_trial(planned, trial) for trial in planned.plan.trials]
-        document = {**of_study(planned), "question": planned.study.question, "trials": trials}
+        rows = [of_trial(planned, trial) for trial in planned.plan.trials]
+        document = {**of_study(planned), "question": planned.study.question, "trials": rows}
         print_json({**document, "remaining": of_estimate(planned.estimate())})
         return
     console = output_console()
