@@ -9,9 +9,10 @@ HEAD = """# Names in MLflow
 MLflow is a view of the records; `make ui` opens it. There is one experiment per study, one run per
 trial, and one nested run per replicate. The run of a trial has the name that `gmm-study plan`
 shows. The default store is `sqlite:///mlflow.db`, with artifacts in `mlartifacts/STUDY`;
-`MLFLOW_TRACKING_URI` names another one. `gmm-study run NAME` keeps it up to date, and `gmm-study
-sync NAME` adds whatever is missing; neither duplicates a run. The variants of a study (`--set`,
-`--dataset`, `--small`) are runs of the same experiment.
+`MLFLOW_TRACKING_URI` names another one, such as [a server](../how-to/mlflow-server.md). `gmm-study
+run NAME` keeps it up to date, and `gmm-study sync NAME` adds whatever is missing; neither
+duplicates a run. The variants of a study (`--set`, `--dataset`, `--small`) are runs of the same
+experiment.
 """
 METRICS_HEAD = """The final metrics of a replicate are those of its best epoch; the final metrics of
 a trial are the means over its replicates. `test/NAME` stands for [the test metrics of a
@@ -21,7 +22,17 @@ start plus the step, so that logging a value twice creates a single entry.
 """
 PARAMS_HEAD = "SETTING stands for any of [the settings](study-file.md#settings).\n"
 STATUS_HEAD = "Every state of a trial is shown as one of the run statuses of MLflow.\n"
-ARTIFACTS_HEAD = "The run of a trial has these files if [its record](records.md) has them.\n"
+ARTIFACTS_HEAD = """The run of a trial has these files if [its record](records.md) has them.
+
+A new experiment has its artifacts where its MLflow server puts them. Those of a database without a
+server go to `ROOT/STUDY`, where ROOT is:
+
+1. `MLFLOW_DEFAULT_ARTIFACT_ROOT`, a folder or an address such as `s3://BUCKET/mlflow`;
+2. else, of a sqlite database, the folder `mlartifacts` beside it;
+3. else the bucket in which MLflow's experiment `Default` has its artifacts, if it has them in one.
+
+An experiment that exists keeps its place.
+"""
 
 
 def mlflow_names() -> str:

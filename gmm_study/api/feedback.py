@@ -49,3 +49,6 @@ class RunObserver:
 
     def reported(self, report: "WrittenReport") -> None:
         """The report was written."""
+
+    def mlflow_failed(self, problem: str) -> None:
+        """MLflow is not kept up to date. Called at once, from another thread, and at the end."""

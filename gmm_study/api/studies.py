@@ -102,6 +102,8 @@ def run(
         finally:
             with observer.console.status("bringing MLflow up to date"):
                 problem = _finish(planned, syncing)
+            if problem:
+                observer.mlflow_failed(problem)
     counts = outcome.states.items() if outcome else ()
     trained = {str(state): count for state, count in counts}
     return RunResult(planned, trained, interrupted, problem, written)
@@ -171,7 +173,7 @@ def _train(
     missing = planned.missing(retry_failed)
     observer.begins(planned, missing)
     if planned.study.arguments:
-        syncing.start()
+        syncing.start(observer.mlflow_failed)
     if not (missing or planned.unproposed):
         return None
     datasets = planned.datasets(missing)

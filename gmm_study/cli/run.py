@@ -49,9 +49,6 @@ def run(planned: "PlannedStudy", retry_failed: bool, address: str | None, as_jso
     console = output_console(stderr=as_json)
     printer = Printer(console, retry_failed)
     ended = studies.run(planned, retry_failed=retry_failed, address=address, observer=printer)
-    if ended.mlflow_problem:
-        line = f"{ended.mlflow_problem}; `gmm-study sync` adds what is missing"
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
     if ended.interrupted:
         console.print("interrupted; progress is saved, and the same command continues")
     if as_json:
@@ -67,6 +64,7 @@ class Printer(RunObserver):
     def __init__(self, console: Console, retry_failed: bool) -> None:
         super().__init__(console, working)
         self.retry_failed = retry_failed
+        self._problem: str | None = None
 
     def begins(self, planned: "PlannedStudy", missing: Sequence["PlannedTrial"]) -> None:
         """Print the question, the number of trials in each state, and what is not retried."""
@@ -86,3 +84,10 @@ class Printer(RunObserver):
     def reported(self, report: "WrittenReport") -> None:
         """Print the tables and the answer."""
         print_report(report, self.console)
+
+    def mlflow_failed(self, problem: str) -> None:
+        """Print the problem once."""
+        if problem != self._problem:
+            self._problem = problem
+            line = f"{problem}; `gmm-study sync` adds what is missing"
+            self.console.print(line, markup=False, highlight=False, soft_wrap=True)

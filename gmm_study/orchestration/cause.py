@@ -8,17 +8,21 @@ CAUSES = {
     "Name or service not known": "the name of its server is not known",
     "No route to host": "its server cannot be reached",
     "Network is unreachable": "its server cannot be reached",
+    "timeout expired": "its server takes too long to answer",
     "timed out": "its server takes too long to answer",
     "Connection aborted": "its server did not complete a response",
     "Connection broken": "its server did not complete a response",
     "Connection reset": "its server did not complete a response",
     "Response ended prematurely": "its server did not complete a response",
     "IncompleteRead": "its server did not complete a response",
+    "Could not connect to the endpoint URL": "the bucket of its artifacts cannot be reached",
     "in a valid JSON format": "its server did not complete a response",
     "The file lock": "another process has been writing to it for a long time",
     "database is locked": "another process keeps its database locked",
 }
 """The explanation for each text that may occur in a library's long error message."""
+DATABASE_SAYS = "FATAL: "
+"""After this, PostgreSQL says why it cannot be used."""
 LENGTH = 120
 
 
@@ -28,6 +32,7 @@ def cause_of(text: str) -> str:
         if sign in text:
             return words
     line = " ".join("".join(redact(text).splitlines()[:1]).split())
+    line = line.rpartition(DATABASE_SAYS)[2]
     return line if len(line) <= LENGTH else f"{line[: LENGTH - 3]}..."
 
 

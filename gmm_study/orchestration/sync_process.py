@@ -11,7 +11,8 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Self
@@ -41,10 +42,15 @@ class SyncProcess:
         self._command = [sys.executable, "-P", "-m", "gmm_study", "sync", "--follow", *words]
         self._storage = storage
         self._process: subprocess.Popen[bytes] | None = None
+        self._watcher: threading.Thread | None = None
+        self._is_left = False
         self._output = tempfile.TemporaryFile()  # noqa: SIM115  # closed by __exit__
 
-    def start(self) -> None:
-        """Start the process; the calling process must already be the driver of the study."""
+    def start(self, report: Callable[[str], None] = lambda problem: None) -> None:
+        """Start the process; the calling process must already be the driver of the study.
+
+        If the process ends with a problem, another thread calls `report` with it at once.
+        """
         # A batch system may send SIGTERM to all processes; this one must outlast the driver's end.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
         try:
@@ -58,6 +64,8 @@ class SyncProcess:
                 env=os.environ | {"GMM_STUDY_STORAGE": self._storage, "TTY_COMPATIBLE": "0"},
                 start_new_session=True,  # Ctrl-C is the driver's to handle
             )
+            self._watcher = threading.Thread(target=self._watch, args=(report,), daemon=True)
+            self._watcher.start()
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
@@ -66,29 +74,47 @@ class SyncProcess:
 
     def __exit__(self, *error: object) -> None:
         """End the process, whatever it is doing."""
-        with self._output:
-            if self._process is None or self._process.poll() is not None:
-                return
-            self._process.send_signal(signal.SIGINT)
-            with suppress(subprocess.TimeoutExpired):
-                self._process.wait(STOPPING_WAIT)
-            self._process.kill()
-            self._process.wait()
-            for folder in Path(tempfile.gettempdir()).glob(f"{SCRATCH}{self._process.pid}-*"):
-                shutil.rmtree(folder, ignore_errors=True)
+        if self._process is None or self._watcher is None:
+            self._output.close()
+            return
+        self._is_left = True
+        if self._process.poll() is None:
+            self._end(self._process)
+        self._watcher.join()
+        self._output.close()
+
+    @staticmethod
+    def _end(process: "subprocess.Popen[bytes]") -> None:
+        process.send_signal(signal.SIGINT)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(STOPPING_WAIT)
+        process.kill()
+        process.wait()
+        for folder in Path(tempfile.gettempdir()).glob(f"{SCRATCH}{process.pid}-*"):
+            shutil.rmtree(folder, ignore_errors=True)
 
     def close(self, within: float = CLOSING_WAIT) -> str | None:
         """Wait at most `within` seconds until MLflow is up to date; returns a problem, else None.
 
         The calling process must no longer be the driver of the study.
         """
-        if self._process is None:
+        if self._process is None or self._watcher is None:
             return None
-        try:
-            status = self._process.wait(within)
-        except subprocess.TimeoutExpired:
+        self._watcher.join(within)
+        status = self._process.poll()
+        if status is None:
             slow = f"MLflow: it took longer than the {within:g} s that a run waits for it"
             return self._reported() or slow
+        return self._problem(status)
+
+    def _watch(self, report: Callable[[str], None]) -> None:
+        assert self._process is not None
+        status = self._process.wait()
+        if not self._is_left and (problem := self._problem(status)):
+            report(problem)
+
+    def _problem(self, status: int) -> str | None:
+        """What went wrong with the process that has ended with this status; None if nothing did."""
         if status == 0:
             return None
         if status < 0:

@@ -48,6 +48,8 @@ class Views:
         self.plan_now = plan_now
         self.store = store
         self.command = command
+        self.is_refused = False
+        """Whether MLflow has refused an update in a way that another attempt would not change."""
         self._runs: StudyRuns | None = None
         self._searches: OptunaView | None = None
         self._copied: dict[str, Stamp] = {}
@@ -71,8 +73,15 @@ class Views:
             self._runs = None
             self._copied.clear()
             self._ended.clear()
-            return _problem("MLflow", error)
+            return self._problem_of_mlflow(error)
         return _problem("MLflow", declined) if declined else self._show_searches(plan)
+
+    def _problem_of_mlflow(self, error: Exception) -> str:
+        from gmm_study.tracking.refusals import refusal_of
+
+        refusal = refusal_of(error)
+        self.is_refused = refusal is not None
+        return f"MLflow: {refusal}" if refusal else _problem("MLflow", error)
 
     def _stamps(self, plan: Plan, last: bool) -> dict[str, Stamp]:
         """By trial, the stamps of the records to be copied."""
@@ -146,7 +155,8 @@ def follow_run(
     """Keep the views up to date until the current run of the study has ended.
 
     Returns the same as `update_views`. `report` is called with one line when a view fails, and when
-    it works again. The run has ended when its process has released the study or has died.
+    it works again. The run has ended when its process has released the study or has died. It is no
+    longer followed once MLflow has refused an update.
     """
     from gmm_study.tracking.database import prepare, short_waits
 
@@ -162,6 +172,8 @@ def follow_run(
     with short_waits():
         while not _has_ended(run, study, store):
             before, problem = problem, views.update()
+            if views.is_refused:
+                return problem
             if problem != before:
                 report(problem or UP_TO_DATE)
             _wait(run, study, store)
@@ -173,7 +185,7 @@ def _last_update(views: Views, even_without_records: bool = False) -> str | None
     problem = None
     for _ in range(ATTEMPTS):
         problem = views.update(last=True, even_without_records=even_without_records)
-        if problem is None:
+        if problem is None or views.is_refused:
             break
     return problem
 

@@ -24,10 +24,11 @@ study."""
 SHORT_WAITS = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
+    "PGCONNECT_TIMEOUT": "20",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
 }
-"""MLflow's settings for how long a request waits for a server. They are short, because what is
-missing can be added later. The last one keeps MLflow from printing links."""
+"""Settings of MLflow and PostgreSQL for how long a request waits for a server. They are short,
+because what is missing can be added later. The last one keeps MLflow from printing links."""
 
 for chatty in ("alembic", "mlflow.store.db.utils"):
     logging.getLogger(chatty).setLevel(logging.WARNING)

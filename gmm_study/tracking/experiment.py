@@ -5,16 +5,14 @@ the UI shows by default, links to the runs and to saved views of them. The views
 experiment, so any MLflow server has them.
 """
 
-import os
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 from mlflow.entities import LifecycleStage, Run
 from mlflow.tracking import MlflowClient
 
-from gmm_study.tracking.database import DEFAULT_ARTIFACTS
 from gmm_study.tracking.mlflow_internals import EXPERIMENT_KIND
 from gmm_study.tracking.notes import BestRow, Facts, asked, saved_views, study_note
+from gmm_study.tracking.store import artifact_location
 
 NOTE = "mlflow.note.content"
 _PAGE = 1000
@@ -23,12 +21,12 @@ _PAGE = 1000
 class StudyExperiment:
     """A study's experiment in MLflow. It is created if missing, and restored if it was deleted."""
 
-    def __init__(self, client: MlflowClient, facts: Facts) -> None:
+    def __init__(self, client: MlflowClient, uri: str, facts: Facts) -> None:
         self.client = client
         self.facts = facts
         found = client.get_experiment_by_name(facts.name)
         if found is None:
-            found = client.get_experiment(self._create())
+            found = client.get_experiment(self._create(uri))
         elif found.lifecycle_stage == LifecycleStage.DELETED:
             client.restore_experiment(found.experiment_id)
         self.experiment_id = str(found.experiment_id)
@@ -49,10 +47,8 @@ class StudyExperiment:
                 self.client.set_experiment_tag(self.experiment_id, name, text)
                 self._tags[name] = text
 
-    def _create(self) -> str:
-        artifacts = None
-        if not os.environ.get("MLFLOW_TRACKING_URI"):
-            artifacts = (Path(DEFAULT_ARTIFACTS) / self.facts.name).resolve().as_uri()
+    def _create(self, uri: str) -> str:
+        artifacts = artifact_location(self.client, uri, self.facts.name)
         tags = {NOTE: asked(self.facts), **EXPERIMENT_KIND}
         return str(self.client.create_experiment(self.facts.name, artifacts, tags))
 

@@ -33,6 +33,9 @@ BROWSER_STORAGE = {
 }
 """What the UI keeps in the browser of a person who has chosen to train models, and has closed what
 is offered to those who trace language models. The server has no settings for these choices."""
+ARTIFACT_ROOT = "_MLFLOW_SERVER_ARTIFACT_ROOT"
+"""The variable by which `mlflow server` tells its processes below which address artifacts go.
+Without it, the client of an empty database would record the current folder there."""
 MOST_POINTS = 10_000_000
 """More points than a hundred curves have."""
 

@@ -21,6 +21,8 @@ from gmm_study.tracking.database import is_missing, tracking_uri
 from gmm_study.tracking.experiment import runs_of
 from gmm_study.tracking.lists import from_tag
 from gmm_study.tracking.mlflow_internals import PARENT_RUN, bulk_history
+from gmm_study.tracking.refusals import refusal_of
+from gmm_study.tracking.store import open_store
 from gmm_study.tracking.words import BEST_BOUND, DECLARED, VARIANTS, figure_of
 from gmm_study.training.hyperparameters import Hyperparameters
 from gmm_study.training.state import TrialState
@@ -82,8 +84,13 @@ def read_study(study: str, uri: str | None = None, variant: str | None = DECLARE
     uri = uri or tracking_uri()
     if is_missing(uri):
         raise InputError(f"MLflow: no {redact(uri)}; `gmm-study sync {study}` creates it")
-    client = MlflowClient(tracking_uri=uri)
-    experiment = client.get_experiment_by_name(study)
+    try:
+        client = open_store(uri)
+        experiment = client.get_experiment_by_name(study)
+    except Exception as error:
+        if refusal := refusal_of(error):
+            raise InputError(f"MLflow at {redact(uri)}: {refusal}") from None
+        raise
     if experiment is None:
         raise InputError(f"{study}: MLflow at {redact(uri)} has no such experiment")
     runs = [run for run in runs_of(client, experiment.experiment_id) if _is_of_a_trial(run)]

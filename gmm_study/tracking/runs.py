@@ -17,7 +17,6 @@ from pathlib import Path
 
 from mlflow.entities import Metric, RunTag
 from mlflow.exceptions import MlflowException
-from mlflow.tracking import MlflowClient
 
 from gmm_study.addresses import redact
 from gmm_study.tracking.account import Account, account_of
@@ -26,6 +25,8 @@ from gmm_study.tracking.experiment import NOTE, StudyExperiment
 from gmm_study.tracking.lists import as_tag, from_tag
 from gmm_study.tracking.mlflow_internals import RUN_NAME
 from gmm_study.tracking.notes import PICTURES, BestRow, Facts, ReportCell, trial_note
+from gmm_study.tracking.refusals import refusal_of
+from gmm_study.tracking.store import open_store
 from gmm_study.tracking.trial_runs import KnownRuns, Run
 from gmm_study.tracking.words import (
     BEST_OF_CELL,
@@ -69,8 +70,8 @@ class StudyRuns:
         with lock:
             make_database(uri)
             await_database(uri)
-            self.client = MlflowClient(tracking_uri=uri)
-            self.experiment = StudyExperiment(self.client, facts)
+            self.client = open_store(uri)
+            self.experiment = StudyExperiment(self.client, uri, facts)
             self.experiment_id = self.experiment.experiment_id
             self.runs = KnownRuns(self.client, self.experiment_id, facts, lock)
         self._scores: dict[str, Scores] = {}
@@ -256,4 +257,6 @@ def _shown(record: Record) -> str:
 
 def is_declined(error: Exception) -> bool:
     """Whether MLflow has rejected this request in particular; it may accept others."""
-    return isinstance(error, MlflowException) and 400 <= error.get_http_status_code() < 500
+    if not isinstance(error, MlflowException) or refusal_of(error):
+        return False
+    return 400 <= int(error.get_http_status_code()) < 500

@@ -27,7 +27,8 @@ _SCRIPT = "".join(
 
 def serve(host: str, port: int) -> None:
     """Serve the MLflow UI until interrupted, and the current folder's reports under `/reports`."""
-    Path(DEFAULT_ARTIFACTS).mkdir(exist_ok=True)
+    if not os.environ.get("MLFLOW_TRACKING_URI"):
+        Path(DEFAULT_ARTIFACTS).mkdir(exist_ok=True)
     # In the environment, because other users can see a command line.
     os.environ["MLFLOW_BACKEND_STORE_URI"] = tracking_uri()
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")

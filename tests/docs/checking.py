@@ -20,7 +20,20 @@ PLACEHOLDER = re.compile(r"[A-Z][A-Z_]*")
 ON_A_STUDY = ("plan", "run", "status", "report", "sync")
 MAKES_OWN = {"MAKEFLAGS", "MFLAGS", "MAKEOVERRIDES", "MAKELEVEL", "ARGS"}
 VARIABLES = {"NAME", "DATASET", "STORAGE", "ADDRESS", "ARGS", "PYTHON"}
-ELSEWHERE = {"cd", ".", "export", "cat", "ls", "head", "git", "kubectl", "docker", "ssh"}
+ELSEWHERE = {
+    "cd",
+    ".",
+    "export",
+    "cat",
+    "ls",
+    "head",
+    "git",
+    "kubectl",
+    "docker",
+    "ssh",
+    "mlflow",
+    "pip",
+}
 """Programs whose words are nobody's here to check, but for the files of the project they name."""
 WRITTEN_BY_HAND = (
     "studies/",

@@ -1,5 +1,6 @@
 """A real MLflow server, a proxy before it that breaks things, and what MLflow then says."""
 
+import os
 import subprocess
 import sys
 import threading
@@ -16,19 +17,24 @@ from tests.workbench import answers, free_port, wait_until
 TAGS = ("trial_id", "replicate", "dataset_sha256", "state", "git_commit", "replicates", "error")
 
 
-def start_server(folder: Path, database: str) -> tuple[subprocess.Popen[bytes], int]:
+def start_server(
+    folder: Path, database: str, *options: str, **environment: str
+) -> tuple[subprocess.Popen[bytes], int]:
     """An MLflow server over a database that is there, and its port."""
     port = free_port()
     words = ["server", "--backend-store-uri", database, "--host", "127.0.0.1"]
-    words += ["--artifacts-destination", str(folder / "artifacts")]
+    words += options or ("--artifacts-destination", str(folder / "artifacts"))
     server = subprocess.Popen(
         [Path(sys.executable).with_name("mlflow"), *words, "--port", str(port), "--workers", "1"],
         cwd=folder,
+        # Without its seven processes for jobs, which no study has.
+        env=os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"} | environment,
         stdout=(folder / "server.log").open("w"),
         stderr=subprocess.STDOUT,
         start_new_session=True,
     )
-    wait_until(lambda: answers(port))
+    wait_until(lambda: answers(port) or server.poll() is not None)
+    assert server.poll() is None, (folder / "server.log").read_text()
     return server, port
 
 
@@ -70,7 +76,7 @@ class Proxy:
         handler.wfile.write(content[: len(content) // 2] if self.cuts(path, number) else content)
 
     def _ask(self, handler: BaseHTTPRequestHandler, body: bytes) -> tuple[int, str, bytes]:
-        names = ("Content-Type", "Content-Encoding", "Transfer-Encoding")
+        names = ("Content-Type", "Content-Encoding", "Transfer-Encoding", "Authorization")
         headers = {name: handler.headers[name] for name in names if handler.headers[name]}
         connection = HTTPConnection("127.0.0.1", self.backend)
         try:

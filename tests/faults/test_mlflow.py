@@ -4,7 +4,7 @@ import os
 import signal
 import sqlite3
 import tempfile
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
 from unittest.mock import patch
@@ -14,23 +14,18 @@ from mlflow.tracking import MlflowClient
 
 from tests.cli.planned import train_all
 from tests.faults.mlflow_server import Proxy, content, start_server
+from tests.faults.watched import (
+    RUNS,
+    SECRET,
+    STUDY,
+    command_lines_with_the_secret,
+    finish,
+    lines_on_mlflow,
+    secrets_in,
+)
 from tests.workbench import Workbench, wait_until
 
 pytestmark = pytest.mark.fault
-
-STUDY = """
-question: Does MLflow matter?
-datasets: [data.npz]
-methods: [gmm]
-replicates: 2
-fixed: {{max_epochs: {epochs}, patience: 100000, batch_size: 50}}
-space:
-  layers: {{grid: [[6], [6, 3]]}}
-evaluation: {{samples: 20}}
-resources: {{checkpoint_seconds: 0.2}}
-"""
-RUNS = 6
-"""Of two trials of two replicates."""
 
 
 @pytest.fixture(scope="module")
@@ -86,22 +81,12 @@ def same_trials(bench, name):
     bench.write_study(STUDY.format(epochs=4), name)
 
 
-def lines_on_mlflow(ended):
-    return [line for line in ended.stdout.splitlines() if line.startswith("MLflow: ")]
-
-
 def says_so_shortly(ended, cause):
     (line,) = lines_on_mlflow(ended)
     assert line.startswith(f"MLflow: {cause}")
     assert "`gmm-study sync` adds" in line
     assert len(line) < 150
     assert "Traceback" not in ended.stderr
-
-
-def finish(process):
-    out, err = process.communicate(timeout=600)
-    assert process.returncode == 0, out + err
-    return SimpleNamespace(stdout=out, stderr=err)
 
 
 def sync(bench, study, server):
@@ -296,25 +281,6 @@ def test_a_process_that_copies_killed_in_the_middle(bench, proxy, server, fault)
     says_so_shortly(finish(running), "the sync process was killed by signal 9")
     is_completed_by_a_sync(bench, "killed", server)
     fault("the process that copies to MLflow killed with SIGKILL in the middle", 1)
-
-
-SECRET = "TOPSECRET"
-
-
-def secrets_in(folder):
-    """The files below a folder that hold the secret."""
-    paths = [path for path in Path(folder).rglob("*") if path.is_file() and not path.is_symlink()]
-    return [path for path in paths if SECRET.encode() in path.read_bytes()]
-
-
-def command_lines_with_the_secret():
-    """The texts: a process that was forked a moment ago still has that of the one before it."""
-    found = set()
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        with suppress(OSError):
-            if SECRET.encode() in path.read_bytes():
-                found.add(path.read_bytes())
-    return found
 
 
 def test_secrets_in_addresses_are_neither_printed_nor_written(bench, proxy, server, fault):

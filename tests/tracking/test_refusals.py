@@ -1,0 +1,78 @@
+"""A package that a store of MLflow needs, and that is not installed, is named with its extra."""
+
+import os
+import sys
+from unittest.mock import patch
+
+import pytest
+from mlflow.tracking import MlflowClient
+
+from analysis import load_from_mlflow
+from gmm_study.errors import InputError
+from tests.cli.planned import train_all
+from tests.workbench import Workbench
+
+pytestmark = pytest.mark.process
+
+STUDY = """
+question: Is a package missing?
+datasets: [data.npz]
+methods: [gmm]
+replicates: 1
+fixed: {max_epochs: 1, batch_size: 50, layers: [6]}
+evaluation: {samples: 20}
+"""
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory):
+    bench = Workbench(tmp_path_factory.mktemp("bench"))
+    bench.write_study(STUDY)
+    train_all(bench.folder)
+    return bench
+
+
+@pytest.mark.parametrize(
+    ("package", "extra", "environment"),
+    [
+        ("psycopg", "postgres", {"MLFLOW_TRACKING_URI": "postgresql+psycopg://127.0.0.1:1/none"}),
+        ("psycopg2", "postgres", {"MLFLOW_TRACKING_URI": "postgresql+psycopg2://127.0.0.1:1/none"}),
+        ("boto3", "s3", {"MLFLOW_DEFAULT_ARTIFACT_ROOT": "s3://bucket/mlflow"}),
+        ("google.cloud.storage", "gcs", {"MLFLOW_DEFAULT_ARTIFACT_ROOT": "gs://bucket/mlflow"}),
+    ],
+)
+def test_a_missing_package_is_named_with_the_extra_that_installs_it(
+    bench, tmp_path, monkeypatch, package, extra, environment
+):
+    monkeypatch.setitem(sys.modules, package, None)
+    database = {"MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path}/mlflow.db"}
+    with patch.dict(os.environ, database | environment):
+        done = bench.call("sync", "tiny", status=1)
+    (line,) = (done.stdout + done.stderr).splitlines()
+    name = package.partition(".")[0]
+    assert line.startswith(f"MLflow: the package {name} is not installed; ")
+    assert f"pip install 'gmm-study[{extra}]'" in line
+
+
+def test_artifacts_of_a_sqlite_database_lie_beside_it_or_where_a_setting_says(bench, tmp_path):
+    files = bench.files()
+    for name, root in {"beside": "", "set": str(tmp_path / "elsewhere")}.items():
+        folder = tmp_path / name
+        folder.mkdir()
+        uri = f"sqlite:///{folder}/mlflow.db"
+        settings = {"MLFLOW_TRACKING_URI": uri, "MLFLOW_DEFAULT_ARTIFACT_ROOT": root}
+        with patch.dict(os.environ, settings):
+            bench.call("sync", "tiny")
+        found = MlflowClient(uri).get_experiment_by_name("tiny").artifact_location
+        place = tmp_path / "elsewhere" if root else folder / "mlartifacts"
+        assert found == (place / "tiny").as_uri()
+        assert [*(place / "tiny").rglob("config.json")]
+    assert bench.files() == files
+
+
+def test_a_notebook_is_told_in_a_line_why_a_store_cannot_be_read(monkeypatch):
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(InputError) as told:
+        load_from_mlflow("tiny", "postgresql+psycopg://me:TOPSECRET@127.0.0.1:1/none")
+    assert "the package psycopg is not installed" in str(told.value)
+    assert "TOPSECRET" not in str(told.value)
