@@ -8,6 +8,7 @@ from ray.tune import Callback, Stopper
 from ray.tune.experiment import Trial
 
 from gmm_study.addresses import redact
+from gmm_study.orchestration.admission import Admission
 from gmm_study.orchestration.live_view import LiveView
 from gmm_study.orchestration.ray_internals import forget_moving_averages
 from gmm_study.search.searches import Searches
@@ -111,14 +112,17 @@ class Interruptible(Protocol):
 
 
 class StopTrials(StaysInTheDriver, Stopper):
-    """Stops a trial that falls behind, and all trials when the user asks for it.
+    """Stops a trial that falls behind, and all trials if the user asks for it or a node is refused.
 
     A stopped trial keeps its checkpoint.
     """
 
-    def __init__(self, interrupt: Interruptible, searches: Searches) -> None:
+    def __init__(
+        self, interrupt: Interruptible, searches: Searches, admission: Admission | None
+    ) -> None:
         self.interrupt = interrupt
         self.searches = searches
+        self.admission = admission
 
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
         """Whether a trial falls behind; if so, its result gets the state `stopped`."""
@@ -131,4 +135,7 @@ class StopTrials(StaysInTheDriver, Stopper):
 
     def stop_all(self) -> bool:
         """Whether all trials are to stop now."""
-        return self.interrupt.pressed
+        if self.admission is None:
+            return self.interrupt.pressed
+        self.admission.follow()
+        return self.interrupt.pressed or self.admission.problem is not None

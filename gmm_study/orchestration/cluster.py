@@ -1,14 +1,13 @@
 """The Ray that a study runs on: a local one of its own, or an existing cluster.
 
 On a cluster, the code is sent along in Ray's runtime environment, so that the nodes run what the
-driver runs. The storage is tested from every node first, because a folder that is not really shared
-would lose records silently.
+driver runs.
 """
 
 import gc
 import logging
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
@@ -18,9 +17,10 @@ from gmm_study.errors import InputError
 from gmm_study.machine import usable_cpus
 from gmm_study.orchestration import ray_internals
 from gmm_study.orchestration.address import head_of
+from gmm_study.orchestration.admission import Admission
 from gmm_study.orchestration.cause import last_line
 from gmm_study.orchestration.head_watch import watched
-from gmm_study.orchestration.nodes import check_nodes, check_resources
+from gmm_study.orchestration.nodes import check_resources
 from gmm_study.study.sections import Resources
 from gmm_study.trials.provenance import COMMIT_VARIABLE, git_commit
 from gmm_study.trials.record import RecordStore
@@ -43,18 +43,25 @@ def prepare_ray() -> None:
     """Make Ray quiet and private. Call it before the first import of Ray."""
     os.environ.update({name: os.environ.get(name, value) for name, value in SETTINGS.items()})
     logging.getLogger("ray").setLevel(logging.CRITICAL)
+    ray_internals.print_no_errors_of_nodes()
+    ray_internals.leave_sigterm_alone()
 
 
 @contextmanager
 def ray_at(
-    address: str | None, resources: Resources, store: RecordStore, methods: Sequence[str] = ()
-) -> Iterator[None]:
+    address: str | None,
+    resources: Resources,
+    store: RecordStore,
+    methods: Sequence[str] = (),
+    say: Callable[[str], object] = print,
+) -> Iterator[Admission | None]:
     """A Ray that can run trials of these methods into a store: a local one or a cluster.
 
     The address is `HOST:PORT` of the head, or `auto`. With None, RAY_ADDRESS is used, or a local
-    Ray if it is not set. Raises `InputError` if there is no such cluster, if no node has the
-    resources for a trial, and if a node does not share the storage or lacks the package of a
-    method.
+    Ray if it is not set. Gives the admission of the cluster's nodes, None on a local Ray; `say` is
+    called with one line when a node joins or leaves. Raises `InputError` if there is no such
+    cluster, if no node has the resources for a trial, and if a node does not share the storage or
+    lacks the package of a method.
     """
     import ray
 
@@ -77,10 +84,10 @@ def ray_at(
     try:
         nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
         check_resources(resources, nodes)
-        with watched(address, head) if joined else nullcontext():
-            if joined:
-                check_nodes(resources, store, methods)
-            yield
+        head = head or ray.get_runtime_context().gcs_address
+        admitting = Admission(resources, store, methods, say).open() if joined else nullcontext()
+        with watched(address, head), admitting as admission:
+            yield admission
     finally:
         # A collection in another thread that frees one of Ray's objects now would end the process.
         gc.disable()

@@ -108,17 +108,22 @@ def _tune(
     count_no_callbacks()
     study = plan.study
     resources = study.resources
-
+    say = partial(view.console.print, markup=False, highlight=False)
+    if interrupt.pressed:
+        return
     with (
-        ray_at(address, resources, store, study.methods),
+        ray_at(address, resources, store, study.methods, say) as admission,
         tempfile.TemporaryDirectory(prefix="gmm-study-") as scratch,
     ):
         store.check_writable()
         gpu_share = share_of_a_gpu(study, [*missing, *plan.extremes()], datasets)
         places = partial(trials_at_a_time, resources, gpu_share)
         together = min(places(), view.wanted)
-        view.console.print(at_a_time(together, resources.cpus, gpu_share), highlight=False)
-        trainable = _trainable(study, datasets, store, gpu_share)
+        say(at_a_time(together, resources.cpus, gpu_share))
+        if interrupt.pressed:
+            return
+        admission_file = admission.file if admission else None
+        trainable = _trainable(study, datasets, store, gpu_share, admission_file)
         tune.Tuner(
             trainable,
             tune_config=tune.TuneConfig(
@@ -131,16 +136,22 @@ def _tune(
                 name=study.name,
                 storage_path=scratch,
                 verbose=0,
-                stop=StopTrials(interrupt, searches),
+                stop=StopTrials(interrupt, searches, admission),
                 callbacks=[TrialReports(store, view, searches, resources.heartbeat_seconds)],
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
                 failure_config=tune.FailureConfig(max_failures=WORKER_CRASHES),
             ),
         ).fit()
+        if admission and admission.problem:
+            raise admission.problem
 
 
 def _trainable(
-    study: Study, datasets: Mapping[str, Dataset], store: RecordStore, gpu_share: float
+    study: Study,
+    datasets: Mapping[str, Dataset],
+    store: RecordStore,
+    gpu_share: float,
+    admission_file: str | None,
 ) -> Any:
     """The class that trains any trial of the study, with the arguments that all trials share."""
     from ray import tune
@@ -154,6 +165,7 @@ def _trainable(
         storage=store.storage,
         threads=resources.cpus,
         gpu_share=gpu_share,
+        admission_file=admission_file,
         chunk_rows=study.evaluation.chunk_rows,
         checkpoint_seconds=resources.checkpoint_seconds,
         heartbeat_seconds=resources.heartbeat_seconds,

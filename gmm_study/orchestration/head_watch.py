@@ -1,4 +1,4 @@
-"""Ends the driver with one line once the head of its cluster has been silent for too long.
+"""Ends the driver with one line once the head of its Ray has been silent for too long.
 
 Ray would end the driver after 60 seconds, with a page of C++ output.
 """
@@ -14,6 +14,8 @@ from gmm_study.orchestration.address import touch
 HEAD_CHECK_SECONDS, LOST_AFTER = 2.0, 30.0
 """Seconds between two checks of the head, and seconds of silence after which it counts as lost.
 After 60 seconds Ray itself would end the driver, with a page of C++ output."""
+LOCAL_LOST_AFTER = 4.0
+"""The same for a local Ray, which no network separates from the driver."""
 
 
 @contextmanager
@@ -27,7 +29,7 @@ def watched(address: str, head: str) -> Iterator[None]:
 
     def watch() -> None:
         silent = 0.0
-        while silent < LOST_AFTER:
+        while silent < (LOCAL_LOST_AFTER if address == "local" else LOST_AFTER):
             if over.wait(HEAD_CHECK_SECONDS):
                 return
             try:
@@ -37,8 +39,7 @@ def watched(address: str, head: str) -> Iterator[None]:
                 silent += HEAD_CHECK_SECONDS
         cursor = "\x1b[?25h" if sys.stderr.isatty() else ""  # which the live view hides
         print(
-            f"{cursor}gmm-study: address: the Ray cluster at '{address}' no longer answers; the "
-            "progress is kept, and the same command continues once there is a cluster",
+            f"{cursor}gmm-study: {_loss(address)}",
             file=sys.stderr,
             flush=True,
         )
@@ -51,3 +52,12 @@ def watched(address: str, head: str) -> Iterator[None]:
     finally:
         over.set()
         thread.join()
+
+
+def _loss(address: str) -> str:
+    if address == "local":
+        return "Ray has ended; the progress is kept, and the same command continues"
+    return (
+        f"address: the Ray cluster at '{address}' no longer answers; the progress is kept, and the "
+        "same command continues once there is a cluster"
+    )

@@ -50,6 +50,27 @@ def ask_head(address: str) -> None:
     status.main(["--address", address], standalone_mode=False)
 
 
+def print_no_errors_of_nodes() -> None:
+    """Keep Ray from printing what happens to nodes, such as a page of state when one dies.
+
+    The documented `log_to_driver=False` leaves out only what workers print.
+    """
+    from ray._private import worker
+
+    worker.listen_error_messages = lambda worker, stopped: None
+
+
+def leave_sigterm_alone() -> None:
+    """Keep `ray.init` from replacing this process's handler of SIGTERM.
+
+    Ray's handler ends the process wherever it is, or is ignored if it raises within a callback from
+    C++. No option turns it off.
+    """
+    from ray._private import utils
+
+    utils.set_sigterm_handler = lambda handler: None
+
+
 def forget_moving_averages(trial: "Trial") -> None:
     """Free the moving averages that Tune keeps of every trial until the run ends, some 10 KiB.
 

@@ -15,6 +15,7 @@ from ray import tune
 
 from gmm_study.addresses import redact
 from gmm_study.data import Dataset
+from gmm_study.orchestration.admission import is_admitted
 from gmm_study.orchestration.watchdog import Watchdog
 from gmm_study.training.state import TrialState
 from gmm_study.trials.config import TrialConfig
@@ -53,6 +54,7 @@ class TrialTrainable(tune.Trainable):
         storage: str,
         threads: int,
         gpu_share: float,
+        admission_file: str | None,
         chunk_rows: int,
         checkpoint_seconds: float,
         heartbeat_seconds: float,
@@ -67,6 +69,7 @@ class TrialTrainable(tune.Trainable):
         self.device = "cuda" if gpu_share else "cpu"
         if 0 < gpu_share < 1:  # Ray only counts the share and does not enforce it
             torch.cuda.set_per_process_memory_fraction(gpu_share)
+        self.admission_file = admission_file
         self.study_chunk_rows = chunk_rows
         self.checkpoint_seconds = checkpoint_seconds
         self.heartbeat_seconds = heartbeat_seconds
@@ -81,6 +84,9 @@ class TrialTrainable(tune.Trainable):
 
     def step(self) -> dict[str, Any]:
         """Work for about `REPORT_EVERY` seconds and report the progress."""
+        if not self._is_admitted():
+            time.sleep(REPORT_EVERY)
+            return self._report(WAITING, done=False)
         try:
             self.watchdog = self.watchdog or Watchdog(self.heartbeat_seconds, self.record)
             with self.watchdog:
@@ -104,6 +110,12 @@ class TrialTrainable(tune.Trainable):
                 self.current.pause()
         finally:
             self._leave()
+
+    def _is_admitted(self) -> bool:
+        """Whether this node of a cluster may train. Until it may, nothing is written."""
+        if self.admission_file and is_admitted(self.store, self.admission_file):
+            self.admission_file = None
+        return self.admission_file is None
 
     def _begin(self, config: dict[str, Any]) -> None:
         self.trial_config = TrialConfig.from_json(config["job"]["trial"])

@@ -2,6 +2,7 @@
 
 import os
 import signal
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,11 @@ def test_a_raylet_killed_with_sigkill(bench, fault, times, tmp_path_factory):
                 nodes[more] = cluster.add(*isolated(more, nowhere))
         out, err = driver.communicate(timeout=300)
         assert driver.returncode == 0, out + err
+    left = "node '{}' has left the cluster; its trials continue on another node"
+    for host in hosts[:count]:
+        assert out.splitlines().count(left.format(host)) == 1
+    assert "aylet" not in out + err  # nothing of Ray's
+    assert not err
     nothing_was_lost(bench)
     fault("a raylet killed with SIGKILL in a cluster, another host takes its trial up", count)
 
@@ -77,8 +83,86 @@ def test_the_head_of_a_cluster_killed_with_sigkill(bench, fault):
         assert driver.returncode == 2, out + err
         assert err.count("\n") == 1, err
         assert "no longer answers" in err
+        assert "aylet" not in out
     workers = {status["pid"] for status in bench.statuses().values()}
     wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers))
     bench.run("run", "tiny")
     nothing_was_lost(bench)
-    fault("the head of a cluster killed with SIGKILL, the study run again", 1)
+    fault("the head of a cluster killed with SIGKILL, the study run again")
+
+
+@pytest.fixture
+def endless(bench):
+    """The same with trials that end only with the study."""
+    return Workbench(bench.folder, epochs=10**6)
+
+
+def test_a_node_that_joins_a_running_study_is_checked_and_trains(endless, fault, tmp_path_factory):
+    with Cluster() as cluster:
+        cluster.add()
+        driver = endless.start("run", "tiny", "--address", cluster.address)
+        wait_until(lambda: any(status["epoch"] for status in endless.statuses().values()))
+        cluster.add(*isolated("late", tmp_path_factory.mktemp("hidden")))
+        wait_until(lambda: running(endless, "late") or driver.poll() is not None)
+        driver.terminate()
+        out, err = driver.communicate(timeout=300)
+        assert driver.returncode == 130, out + err
+    assert "node 'late' has joined the cluster" in out.splitlines()
+    assert {status["host"] for status in endless.statuses().values()} > {"late"}
+    assert not err
+    fault("a node joins a running study and trains")
+
+
+def test_a_node_that_joins_without_the_storage_trains_nothing_and_stops_the_study(endless, fault):
+    with Cluster() as cluster:
+        cluster.add()
+        driver = endless.start("run", "tiny", "--address", cluster.address)
+        wait_until(lambda: any(status["epoch"] for status in endless.statuses().values()))
+        cluster.add(*isolated("stranger", endless.folder))
+        out, err = driver.communicate(timeout=300)
+        assert driver.returncode == 2, out + err
+    assert err.count("\n") == 1, err
+    assert err.startswith("gmm-study: storage: node 'stranger' cannot see")
+    (kept,) = endless.statuses().values()  # of the trial of the node that was there
+    assert kept["epoch"]
+    assert kept["host"] != "stranger"
+    assert not list((endless.folder / "results").glob(".nodes*"))
+    fault("a node joins a running study and does not share its storage")
+
+
+def children(pid):
+    """The names of the processes that a process has started."""
+    listed = Path(f"/proc/{pid}/task/{pid}/children")
+    with suppress(OSError):
+        return {Path(f"/proc/{child}/comm").read_text() for child in listed.read_text().split()}
+    return set()
+
+
+@pytest.mark.parametrize("started", ["gcs_server", "raylet"])
+def test_a_driver_ended_with_sigterm_while_ray_starts(tmp_path, fault, started):
+    bench = Workbench(tmp_path, epochs=LONG)
+    driver = bench.start("run", "tiny")
+    wait_until(lambda: f"{started}\n" in children(driver.pid))
+    driver.terminate()
+    out, err = driver.communicate(timeout=300)
+    assert driver.returncode == 130, out + err
+    assert out.endswith("interrupted; progress is saved, and the same command continues\n")
+    assert not err
+    fault(f"a driver ended with SIGTERM as soon as Ray's {started} runs")
+
+
+def test_a_local_ray_that_dies_costs_one_line(tmp_path, fault):
+    bench = Workbench(tmp_path, epochs=LONG)
+    driver = bench.start("run", "tiny")
+    wait_until(lambda: any(status["epoch"] for status in bench.statuses().values()))
+    names = f"/proc/{driver.pid}/task/{driver.pid}/children"
+    for child in Path(names).read_text().split():
+        if Path(f"/proc/{child}/comm").read_text() == "gcs_server\n":
+            os.kill(int(child), signal.SIGKILL)
+    out, err = driver.communicate(timeout=300)
+    assert driver.returncode == 2, out + err
+    assert err == "gmm-study: Ray has ended; the progress is kept, and the same command continues\n"
+    bench.environment = {"GMM_STUDY_EAGER": "1"}
+    bench.run("run", "tiny")
+    assert len(bench.results()) == 4
+    fault("the head of a local Ray killed with SIGKILL, the study run again")

@@ -54,6 +54,7 @@ def test_a_worker_limits_itself_to_its_share_of_the_memory(tmp_path, monkeypatch
             storage=str(tmp_path / "results"),
             threads=1,
             gpu_share=share,
+            admission_file=None,
             chunk_rows=100,
             checkpoint_seconds=10.0,
             heartbeat_seconds=3600.0,

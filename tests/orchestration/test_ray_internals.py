@@ -2,6 +2,7 @@
 
 import inspect
 import mmap
+import signal
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -74,3 +75,20 @@ def test_the_command_that_asks_a_head_is_there(monkeypatch):
     monkeypatch.setattr(status, "callback", lambda **options: asked.append(options))
     ray_internals.ask_head("127.0.0.1:6379")
     assert [options["address"] for options in asked] == ["127.0.0.1:6379"]
+
+
+def test_ray_prints_errors_and_takes_over_sigterm_by_functions_that_can_be_replaced(monkeypatch):
+    from ray._private import node, utils, worker
+
+    assert "target=listen_error_messages" in inspect.getsource(worker), lacks("that thread")
+    for module in (node, worker):
+        called = "utils.set_sigterm_handler(" in inspect.getsource(module)
+        assert called, lacks("the call of utils.set_sigterm_handler")
+    monkeypatch.setattr(utils, "set_sigterm_handler", utils.set_sigterm_handler)
+    monkeypatch.setattr(worker, "listen_error_messages", worker.listen_error_messages)
+    before = signal.getsignal(signal.SIGTERM)
+    ray_internals.leave_sigterm_alone()
+    utils.set_sigterm_handler(signal.default_int_handler)
+    assert signal.getsignal(signal.SIGTERM) == before
+    ray_internals.print_no_errors_of_nodes()
+    assert worker.listen_error_messages(None, None) is None
