@@ -1,10 +1,11 @@
 """What a process may use of the machine that it runs on."""
 
 import os
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-GPUS = Path("/proc/driver/nvidia/gpus")
-"""Nvidia's driver lists its GPUs here; reading it loads no library."""
+DEVICES = Path("/dev")
 
 
 def usable_cpus() -> int:
@@ -19,7 +20,14 @@ def usable_cpus() -> int:
 
 
 def usable_gpus() -> int:
-    """The number of Nvidia's GPUs that this process may use, as CUDA_VISIBLE_DEVICES says."""
-    present = len(list(GPUS.iterdir())) if GPUS.is_dir() else 0
+    """The number of Nvidia's GPUs that this process may use, without loading torch or a driver.
+
+    None with a torch that is built for CPUs alone; else those whose device is there, less those
+    that CUDA_VISIBLE_DEVICES hides.
+    """
+    with suppress(PackageNotFoundError):
+        if version("torch").endswith("+cpu"):
+            return 0
+    present = len(list(DEVICES.glob("nvidia[0-9]*")))
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     return present if visible is None else min(present, len(visible.split(",")) if visible else 0)

@@ -67,7 +67,7 @@ def estimate(
     `calibrating`; None omits it.
     """
     study = plan.study
-    on_gpu = bool(study.resources.gpus)
+    on_gpu = uses_gpu(study)
     needed = round(memory_of_a_trial(study, missing, datasets, on_gpu))
     workers = min(len(missing), worker_count(study))
     own = [(trial.config, standings[trial.config.trial_id]) for trial in plan.trials]
@@ -116,6 +116,12 @@ def memory_of_a_trial(
     return max(memory(load, study.replicates, chunk_rows, on_gpu) for load in loads)
 
 
+def uses_gpu(study: Study) -> bool:
+    """Whether the study's trials use a GPU on this machine."""
+    gpus = study.resources.gpus
+    return usable_gpus() > 0 if gpus == "auto" else gpus > 0
+
+
 def worker_count(study: Study) -> int:
     """The number of trials that run at a time on this machine, at least 1.
 
@@ -123,7 +129,7 @@ def worker_count(study: Study) -> int:
     """
     resources = study.resources
     fitting = usable_cpus() // resources.cpus
-    if resources.gpus:
+    if uses_gpu(study):
         share = 1.0 if resources.gpus == "auto" else resources.gpus
         fitting = min(fitting, int(usable_gpus() / share))
     return max(1, min(fitting, resources.concurrent or fitting))
@@ -138,7 +144,7 @@ def _observed(
     calibrating: AbstractContextManager[object] | None,
 ) -> tuple[list[Observation], str]:
     """Observations of the missing trials' methods, and their source or why there are none."""
-    on_gpu = bool(study.resources.gpus)
+    on_gpu = uses_gpu(study)
     seen = observations(own, datasets, on_gpu, study.replicates)
     source = "this study's own pace" if seen else "as no trial has finished yet"
 

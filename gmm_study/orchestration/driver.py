@@ -116,10 +116,10 @@ def _tune(
         tempfile.TemporaryDirectory(prefix="gmm-study-") as scratch,
     ):
         store.check_writable()
-        gpu_share = share_of_a_gpu(study, [*missing, *plan.extremes()], datasets)
+        gpu_share, without = share_of_a_gpu(study, [*missing, *plan.extremes()], datasets)
         places = partial(trials_at_a_time, resources, gpu_share)
         together = min(places(), view.wanted)
-        say(at_a_time(together, resources.cpus, gpu_share))
+        say(at_a_time(together, resources.cpus, gpu_share) + (f" ({without})" if without else ""))
         if interrupt.pressed:
             return
         admission_file = admission.file if admission else None

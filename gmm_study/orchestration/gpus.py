@@ -1,7 +1,8 @@
 """The share of a GPU that each trial gets: as the study says, or as many trials as fit.
 
-With `gpus: auto`, the estimated memory of a trial decides how many trials share a GPU. A worker
-limits itself to its share of the memory, because Ray does not.
+With `gpus: auto`, the default, trials use a GPU if there is one, and the estimated memory of a
+trial decides how many of them share it. A worker limits itself to its share of the memory, because
+Ray does not.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,15 +19,22 @@ FINEST = 10_000
 
 def share_of_a_gpu(
     study: Study, trials: Sequence[PlannedTrial], datasets: Mapping[str, Dataset]
-) -> float:
-    """The study's `resources.gpus`; for `auto`, the share that fits the largest trial.
+) -> tuple[float, str]:
+    """The share of a GPU that each trial gets, and why it is 0 where the study does not say so.
 
-    `auto` asks a worker on every node with GPUs for their memory, and uses the smallest.
+    It is the study's `resources.gpus`. With `auto` it is the share that fits the largest trial into
+    the smallest GPU, for whose memory a worker on every node with GPUs is asked; and 0 if Ray sees
+    no GPU or torch cannot use one of them.
     """
     if study.resources.gpus != "auto":
-        return study.resources.gpus
+        return study.resources.gpus, ""
+    memories = gpu_memories()
+    if not memories:
+        return 0.0, "Ray sees no GPU"
+    if not all(memories):
+        return 0.0, "torch cannot use the GPU that Ray sees"
     needed = memory_of_a_trial(study, trials, datasets, on_gpu=True)
-    return share_that_fits(needed, min(gpu_memories()))
+    return share_that_fits(needed, min(memories)), ""
 
 
 def share_that_fits(need: float, memory: float) -> float:
@@ -38,7 +46,7 @@ def share_that_fits(need: float, memory: float) -> float:
 
 
 def gpu_memories() -> list[int]:
-    """Memory in bytes of the first GPU of every node that has one."""
+    """Memory in bytes of the first GPU of every node that has one; 0 if torch cannot use it."""
     import ray
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
@@ -59,4 +67,6 @@ def gpu_memories() -> list[int]:
 def _memory_of_this_gpu() -> int:
     import torch
 
+    if not torch.cuda.is_available():
+        return 0
     return int(torch.cuda.get_device_properties(0).total_memory)

@@ -40,8 +40,9 @@ class Resources(Section):
 
     cpus: AtLeastOne = 1
     """CPU cores per trial, with one thread each."""
-    gpus: Annotated[float | Literal["auto"], WithJsonSchema(SHARE)] = 0.0
-    """The share of a GPU per trial; with `auto`, as many trials share one as its memory allows."""
+    gpus: Annotated[float | Literal["auto"], WithJsonSchema(SHARE)] = "auto"
+    """The share of a GPU per trial, 0 to train on CPUs. `auto` takes a GPU if Ray sees one, for as
+    many trials as its memory allows, and else CPUs."""
     concurrent: AtLeastOne | None = None
     """The maximum number of trials that run at a time; null: as many as fit."""
     checkpoint_seconds: Annotated[FiniteFloat, Field(gt=0), NoTruth] = 10.0

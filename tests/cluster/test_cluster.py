@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import ray
+import torch
 
 import gmm_study
 from gmm_study.orchestration.ray_internals import JOB_CONFIG
@@ -18,7 +19,7 @@ from gmm_study.trials.config import TrialConfig
 from gmm_study.trials.provenance import COMMIT_VARIABLE
 from gmm_study.trials.record import RecordStore
 from gmm_study.trials.run import TrialRun
-from tests.cluster.nodes import ENVIRONMENT, VERSIONS, Cluster, isolated, undisturbed
+from tests.cluster.nodes import ENVIRONMENT, GPUS, VERSIONS, Cluster, isolated, undisturbed
 from tests.training.small import a_dataset, some_hyperparameters
 from tests.workbench import Workbench, curves, figures, wait_until
 
@@ -268,3 +269,15 @@ def test_all_that_a_study_on_a_ray_of_its_own_opens_is_on_127_0_0_1(tmp_path):
     assert sum(map(bool, places.values())) >= 3  # the head, the node, a trial
     loopback = {"0100007F", "0000000000000000FFFF00000100007F"}
     assert set().union(*places.values()) <= loopback, places
+
+
+@pytest.mark.usefixtures("_as_nodes")
+@pytest.mark.skipif(torch.cuda.is_available(), reason="torch can use a GPU here")
+def test_a_study_trains_on_cpus_where_torch_cannot_use_the_gpu_that_ray_sees(tmp_path):
+    bench = Workbench(tmp_path, epochs=1)
+    with Cluster() as cluster:
+        cluster.add(**{GPUS: "1"})
+        output = bench.run("run", "tiny", "--address", cluster.address).stdout
+    said = "1 trial at a time on 1 core each (torch cannot use the GPU that Ray sees)"
+    assert said in output.splitlines()
+    assert len(bench.results()) == 4

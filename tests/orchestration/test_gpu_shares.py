@@ -33,14 +33,27 @@ def a_plan(folder, monkeypatch, gpus):
 
 def test_a_share_that_is_set_is_taken_as_it_is(tmp_path, monkeypatch):
     plan, datasets = a_plan(tmp_path, monkeypatch, 0.25)
-    assert share_of_a_gpu(plan.study, plan.trials, datasets) == 0.25
+    assert share_of_a_gpu(plan.study, plan.trials, datasets) == (0.25, "")
 
 
 def test_auto_goes_by_the_smallest_gpu_of_the_cluster(tmp_path, monkeypatch):
     plan, datasets = a_plan(tmp_path, monkeypatch, "auto")
     with patch("gmm_study.orchestration.gpus.gpu_memories", lambda: [80_000_000_000, int(3 * GB)]):
-        share = share_of_a_gpu(plan.study, plan.trials, datasets)
+        share, _ = share_of_a_gpu(plan.study, plan.trials, datasets)
     assert 1 / 8 < share < 1
+
+
+@pytest.mark.parametrize(
+    ("memories", "why"), [([], "Ray sees no GPU"), ([8 * GB, 0], "torch cannot use the GPU")]
+)
+def test_auto_takes_cpus_where_there_is_no_gpu_that_torch_can_use_and_says_why(
+    tmp_path, monkeypatch, memories, why
+):
+    plan, datasets = a_plan(tmp_path, monkeypatch, "auto")
+    with patch("gmm_study.orchestration.gpus.gpu_memories", lambda: memories):
+        share, without = share_of_a_gpu(plan.study, plan.trials, datasets)
+    assert share == 0
+    assert why in without
 
 
 @pytest.mark.parametrize(("share", "limits"), [(0.25, [0.25]), (1.0, []), (0.0, [])])
@@ -64,14 +77,13 @@ def test_a_worker_limits_itself_to_its_share_of_the_memory(tmp_path, monkeypatch
 
 
 @pytest.mark.process
-@pytest.mark.parametrize("gpus", ["auto", "0.5"])
-def test_a_trial_that_asks_for_a_gpu_where_there_is_none_is_refused_in_one_line(tmp_path, gpus):
+def test_a_trial_that_asks_for_a_gpu_where_there_is_none_is_refused_in_one_line(tmp_path):
     """Ray's nodes are stand-ins; a real cluster refuses more than it has in `tests/cluster`."""
     bench = Workbench(tmp_path)
     before = bench.files()
     nodes = [{"Alive": True, "Resources": {"CPU": 2.0}}]
     with patch("ray.init"), patch("ray.shutdown"), patch("ray.nodes", lambda: nodes):
-        ended = bench.call("run", "tiny", "--set", f"resources.gpus={gpus}", status=2)
+        ended = bench.call("run", "tiny", "--set", "resources.gpus=0.5", status=2)
     assert len(ended.stderr.splitlines()) == 1
     assert "resources.gpus" in ended.stderr
     assert bench.files() == before

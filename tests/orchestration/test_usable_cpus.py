@@ -34,7 +34,7 @@ def _one_cpu():
 def test_with_one_cpu_of_the_machine_the_plan_the_run_and_the_records_count_one(bench):
     said = "1 trial at a time on 1 core each"
     assert said in bench.run("plan", "tiny").stdout
-    assert said in bench.run("run", "tiny").stdout.splitlines()
+    assert f"{said} (Ray sees no GPU)" in bench.run("run", "tiny").stdout.splitlines()
     results = bench.results().values()
     assert len(results) == 4
     assert {result["machine"]["cores"] for result in results} == {1}
