@@ -298,11 +298,9 @@ def test_a_database_server_that_crashes_in_the_middle_and_comes_back(bench, post
     with tempfile.TemporaryDirectory() as root:
         uri = postgresql.uri()
         bench.environment = {"MLFLOW_TRACKING_URI": uri, ROOT: root}
-        others = len(bench.results())
         running = bench.start("run", "crash")
         wait_until(lambda: content(uri, "crash"))
         postgresql.stop(signal.SIGQUIT)
-        wait_until(lambda: len(bench.results()) > others)
         postgresql.start()
         ended = finish(running)
         assert not lines_on_mlflow(ended), ended.stdout
@@ -311,4 +309,4 @@ def test_a_database_server_that_crashes_in_the_middle_and_comes_back(bench, post
         bench.environment = {"MLFLOW_TRACKING_URI": uri, ROOT: root}
         bench.run("sync", "crash")
         assert content(uri, "crash") == told
-    fault("PostgreSQL crashing in the middle, coming back before the end")
+    fault("PostgreSQL crashing in the middle, and coming back")
