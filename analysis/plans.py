@@ -7,11 +7,14 @@ from the records.
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from analysis.reading import UNREADABLE
 from gmm_study.study import Cell, Plan, Study, load_study, make_plan
 from gmm_study.trials.record import RecordStore
+
+if TYPE_CHECKING:
+    from gmm_study.search.history import History
 
 
 def plan_from_records(study: Study | str | Path, store: RecordStore) -> Plan:
@@ -26,7 +29,7 @@ def plan_from_records(study: Study | str | Path, store: RecordStore) -> Plan:
     possible, stored = _checksums(study, store), set(store.trial_ids())
 
     def planned(checksums: Mapping[str, str]) -> Plan:
-        return make_plan(study, checksums, lambda cell: _proposals(store, cell))
+        return make_plan(study, checksums, lambda cell: _history(store, cell))
 
     def recorded(plan: Plan) -> set[str]:
         configs = [trial.config for trial in plan.trials]
@@ -70,7 +73,7 @@ def _in_records(store: RecordStore) -> dict[str, list[str]]:
     }
 
 
-def _proposals(store: RecordStore, cell: Cell) -> list[dict[str, Any]]:
+def _history(store: RecordStore, cell: Cell) -> "History":
     from gmm_study.search.history import History
 
-    return History(store, cell).proposals
+    return History(store, cell)

@@ -2,10 +2,10 @@
 
 import shlex
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from gmm_study.addresses import redact
 from gmm_study.api.datasets import StudyData
@@ -51,7 +51,7 @@ class PlannedStudy:
         self._histories: dict[str, History] = {}
         self._working = working
         with working("planning"):
-            self._planner = Planner(self.study, self.data.checksums, self._proposals)
+            self._planner = Planner(self.study, self.data.checksums, self._history)
             self.plan: Plan = self._planner.plan()
         self._has_looked = False
 
@@ -94,6 +94,11 @@ class PlannedStudy:
         """How many trials the searches have yet to propose."""
         return sum(self.plan.unproposed.values())
 
+    @property
+    def taken_over(self) -> int:
+        """How many trials the searches have taken over from earlier records."""
+        return sum(history.earlier for history in self._histories.values())
+
     def refresh(self) -> None:
         """Read the proposals of the searches and the standing of every trial again."""
         for history in self._histories.values():
@@ -101,6 +106,23 @@ class PlannedStudy:
         self.plan = self._planner.plan()
         for cached in ("standings", "states"):
             self.__dict__.pop(cached, None)
+
+    def take_over(self) -> None:
+        """Let searches that have not begun take over earlier trials, if the study asks for it.
+
+        Raises `InputError` if the storage cannot be read or written.
+        """
+        if not self.study.is_adaptive:
+            return
+        from gmm_study.search.earlier import take_over
+
+        try:
+            with self._working("looking for earlier trials"):
+                added = take_over(self.plan, self.store)
+        except OSError as error:
+            raise InputError(f"search.from_records: {redact(str(error))}") from None
+        if added:
+            self.refresh()
 
     def plan_now(self) -> Plan:
         """The plan with the current proposals of the searches."""
@@ -183,19 +205,20 @@ class PlannedStudy:
         """One line such as `depth_sweep: 12 trials of 3 replicates: 8 complete, 4 pending`."""
         parts = [f"{count} {state}" for state, count in self.state_counts()]
         parts += [f"{self.unproposed} to be proposed"] if self.unproposed else []
+        parts += [f"{self.taken_over} taken over from earlier records"] if self.taken_over else []
         return (
             f"{self.study.name}: {plural(len(self.plan.trials) + self.unproposed, 'trial')} of "
             f"{plural(self.study.replicates, 'replicate')}: {', '.join(parts)}"
         )
 
-    def _proposals(self, cell: Cell) -> Sequence[dict[str, Any]]:
+    def _history(self, cell: Cell) -> "History":
         if cell.key not in self._histories:
             from gmm_study.search.history import History
 
             self._histories[cell.key] = History(self.store, cell)
         history = self._histories[cell.key]
         self.search_problems |= {history.problem: None} if history.problem else {}
-        return history.proposals
+        return history
 
 
 def check_data_paths(study: Study) -> None:

@@ -168,6 +168,7 @@ def _train(
     from gmm_study.orchestration.driver import run_trials
 
     planned.refresh()  # another driver may have been at work until now
+    planned.take_over()
     planned.repair_configs()
     check_warm_starts(planned, retry_failed)
     missing = planned.missing(retry_failed)

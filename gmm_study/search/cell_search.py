@@ -134,6 +134,10 @@ class CellSearch:
         trial_id = event["trial_id"]
         if event["event"] == "propose":
             self._take(trial_id, self._ask_again(event), event["axes"])
+        elif event["event"] == "earlier":
+            self._params[trial_id] = event["axes"]
+            self._ended[trial_id] = TrialState.COMPLETE, scores_of(event)
+            self._tell_of(trial_id)
         elif event["event"] == "end":
             self._end(trial_id, TrialState(event["state"]), scores_of(event))
         elif trial_id in self._under_way:
@@ -194,7 +198,12 @@ class CellSearch:
             self._study.tell(trial, value, state=verdict)
         is_news = verdict is OptunaState.COMPLETE and before is not TrialState.COMPLETE
         if not trials and is_news:  # its proposals were told that it failed; it was retried
-            params = self._params[trial_id]
-            self._study.add_trial(
-                create_trial(value=value, params=params, distributions=self._distributions)
-            )
+            self._tell_of(trial_id)
+
+    def _tell_of(self, trial_id: str) -> None:
+        """Tell Optuna of a complete trial that no proposal of it stands for."""
+        _, scores = self._ended[trial_id]
+        value, params = scores[self._selected_by], self._params[trial_id]
+        self._study.add_trial(
+            create_trial(value=value, params=params, distributions=self._distributions)
+        )

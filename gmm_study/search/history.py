@@ -6,6 +6,8 @@
 
 An event is a mapping whose `event` is one of
 
+    earlier    `trial_id`, `axes`, `bound`, `log_p`: a trial of an earlier record that the search
+               takes over before it begins
     propose    `trial_id`, `axes`: a value for every axis that is drawn from
     report     `trial_id`, `epoch`, `bound`: the bound that a trial reached at a milestone
     end        `trial_id`, `state`, `bound` and `log_p`: what trials are selected by
@@ -23,7 +25,7 @@ itself and of the page before it; the history ends before a page that does not m
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from typing import Any
@@ -57,7 +59,10 @@ class History:
         self._drawn = {name: axis.model_dump(exclude_unset=True) for name, axis in axes.items()}
         self.events: list[Event] = []
         self.proposals: list[dict[str, Any]] = []
-        """The values of every proposal on the axes that are drawn from, in order."""
+        """The values on the axes that are drawn from: those of the trials that were taken over from
+        earlier records, then those of every proposal, in order."""
+        self.earlier = 0
+        """How many trials were taken over."""
         self.problem = ""
         """One line if a file is damaged: the records are kept, but the search is lost from there
         on."""
@@ -84,8 +89,14 @@ class History:
     def add(self, event: Event) -> None:
         """Append an event."""
         self.events.append(event)
-        if event["event"] == "propose":
+        if event["event"] in ("propose", "earlier"):
             self.proposals.append(event["axes"])
+            self.earlier += event["event"] == "earlier"
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether the search has done anything but take over earlier trials."""
+        return len(self.events) > self.earlier
 
     def store(self) -> None:
         """Write the pages with new events. Raises `OSError` if that fails."""
@@ -165,15 +176,21 @@ def end_event(trial_id: str, state: TrialState, scores: Scores) -> Event:
     return {"event": "end", "trial_id": trial_id, "state": state, **figures}
 
 
-def scores_of(end: Event) -> Scores:
-    """What the trial of an end is selected by."""
-    figures = {metric: end.get(key) for key, metric in _KEYS.items()}
+def earlier_event(trial_id: str, axes: Mapping[str, Any], scores: Scores) -> Event:
+    """The event of a trial that is taken over."""
+    figures = {key: scores.get(metric) for key, metric in _KEYS.items()}
+    return {"event": "earlier", "trial_id": trial_id, "axes": dict(axes), **figures}
+
+
+def scores_of(event: Event) -> Scores:
+    """What the trial of an event is selected by."""
+    figures = {metric: event.get(key) for key, metric in _KEYS.items()}
     return {name: value for name, value in figures.items() if value is not None}
 
 
 def metric_of_events(events: Iterable[Event]) -> str:
     """The figure that a search with these events maximises."""
-    ends = (scores_of(event) for event in events if event["event"] == "end")
+    ends = (scores_of(event) for event in events if event["event"] in ("end", "earlier"))
     return common_metric(scores for scores in ends if scores)
 
 

@@ -50,6 +50,11 @@ class Outcomes:
         """Apply an event; returns the numbers of the proposals that it concerns."""
         trial_id = event["trial_id"]
         mine = self._of[trial_id]
+        if event["event"] == "earlier":
+            mine.append(len(self.proposals))
+            earlier = Proposal(trial_id, event["axes"], {}, TrialState.COMPLETE, scores_of(event))
+            self.proposals.append(earlier)
+            return mine
         if event["event"] == "propose":
             equal = self.proposals[mine[0]] if mine else Proposal(trial_id, event["axes"])
             mine.append(len(self.proposals))

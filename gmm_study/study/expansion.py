@@ -7,23 +7,44 @@ then expanded.
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from hashlib import sha256
 from itertools import product
-from typing import Any
+from typing import Any, Protocol
 
 from gmm_study.study.axis import Axis
 from gmm_study.study.plan import Cell, Plan, PlannedTrial, axes_read, trial_at
 from gmm_study.study.schema import VARIATION, Study
 from gmm_study.study.strategies import DrawnSearch, Scheduler
 
-Proposals = Callable[[Cell], Sequence[Mapping[str, Any]]]
-"""The proposals of an adaptive search in a cell so far: values on the axes drawn from."""
+
+class Proposed(Protocol):
+    """What an adaptive search has proposed in a cell so far."""
+
+    @property
+    def proposals(self) -> Sequence[Mapping[str, Any]]:
+        """The values on the axes that are drawn from, of each trial."""
+
+    @property
+    def earlier(self) -> int:
+        """How many of them, from the first on, were trained before the search began."""
+
+
+@dataclass(frozen=True)
+class NothingProposed:
+    """A search that has not begun."""
+
+    proposals: tuple[Mapping[str, Any], ...] = ()
+    earlier: int = 0
+
+
+Proposals = Callable[[Cell], Proposed]
 
 
 def make_plan(
     study: Study,
     dataset_sha256: Mapping[str, str],
-    proposals: Proposals = lambda cell: (),
+    proposals: Proposals = lambda cell: NothingProposed(),
 ) -> Plan:
     """Expand a study; `dataset_sha256` maps the available data sets to their checksums.
 
@@ -116,10 +137,12 @@ class _Block:
         search = self.study.search
         if self.cell is None or not isinstance(search, DrawnSearch):
             return False
-        new = proposals(self.cell)[self._taken : search.trials]
+        found = proposals(self.cell)
+        wanted = found.earlier + search.trials
+        new = found.proposals[self._taken : wanted]
         self._expand(new)
         self._taken += len(new)
-        self.unproposed = search.trials - self._taken
+        self.unproposed = wanted - self._taken
         return bool(new)
 
     def _expand(self, draws: Iterable[Mapping[str, Any]]) -> None:

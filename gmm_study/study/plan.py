@@ -14,6 +14,7 @@ from hashlib import sha256
 from typing import Any
 
 from gmm_study.study.schema import VARIATION, Study
+from gmm_study.study.strategies import Search
 from gmm_study.training.hyperparameters import Hyperparameters, durations
 from gmm_study.trials.config import TrialConfig
 
@@ -84,7 +85,7 @@ class Cell:
             "settings": {name: v for name, v in settings.items() if name not in heads},
             "parts": {n: value for n, value in laid.items() if n in heads or n == "stages"},
             "drawn": drawn,
-            "search": study.search.model_dump(exclude={"trials", "points"}),
+            "search": _search_identity(study.search),
             "scheduler": study.scheduler.model_dump(),
             "axes": self.axes,
             **({"longer": study.longer} if study.longer > 1 else {}),
@@ -169,6 +170,14 @@ def trial_at(
     changed = read.keys() & durations() if study.longer > 1 else ()
     trained = read | {name: getattr(configuration, name) for name in changed}
     return PlannedTrial(TrialConfig(configuration, *data), trained, key)
+
+
+def _search_identity(search: Search) -> dict[str, Any]:
+    """What the draws of a search depend on; a later field counts only if it is not its default."""
+    given = search.model_dump(exclude={"trials", "points"})
+    return {
+        name: value for name, value in given.items() if (name, value) != ("from_records", False)
+    }
 
 
 def _place(axes: Mapping[str, Any]) -> str:

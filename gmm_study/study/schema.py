@@ -32,13 +32,13 @@ from gmm_study.study.settings import (
     without_name,
 )
 from gmm_study.study.strategies import (
+    AdaptiveSearch,
     CmaEsSearch,
     DrawnSearch,
     GridSearch,
     NoScheduler,
     SchedulerChoice,
     Search,
-    TpeSearch,
 )
 from gmm_study.training.hyperparameters import Hyperparameters
 from gmm_study.training.methods import method_named
@@ -227,7 +227,7 @@ class StudyFile(Section):
     @property
     def is_adaptive(self) -> bool:
         """Whether the search proposes trials by the results of earlier ones."""
-        return isinstance(self.search, TpeSearch | CmaEsSearch)
+        return isinstance(self.search, AdaptiveSearch)
 
     @property
     def x(self) -> str | None:

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, StrictInt
+from pydantic import Field, StrictBool, StrictInt
 
 from gmm_study.study.section import AtLeastOne, Section
 
@@ -34,7 +34,15 @@ class RandomSearch(DrawnSearch):
     kind: Literal["random"]
 
 
-class TpeSearch(DrawnSearch):
+class AdaptiveSearch(DrawnSearch):
+    """Draws that depend on the results of the earlier trials of the cell."""
+
+    from_records: StrictBool = False
+    """Begin with the results of all trials in the storage that are trials of the cell, whatever
+    study trained them. They become trials of the study too, and do not count in `trials`."""
+
+
+class TpeSearch(AdaptiveSearch):
     """Draws by a tree-structured Parzen estimator of the good trials of the cell so far."""
 
     kind: Literal["tpe"]
@@ -42,7 +50,7 @@ class TpeSearch(DrawnSearch):
     """Number of random draws at the start."""
 
 
-class CmaEsSearch(DrawnSearch):
+class CmaEsSearch(AdaptiveSearch):
     """Draws by the evolution strategy CMA-ES; it needs at least two ranges of numbers."""
 
     kind: Literal["cmaes"]

@@ -113,3 +113,18 @@ def test_without_the_scheduler_what_was_stopped_goes_on_to_its_end(finished):
     bench.write_study(grid + "evaluation: {samples: 20}\n", "again")
     bench.run("run", "again")
     assert states_of(bench)[config.trial_id] == "complete"
+
+
+def test_a_search_that_begins_with_earlier_records_says_so_and_trains_only_its_own(finished):
+    bench, _ = finished
+    complete = {trial_id for trial_id, state in states_of(bench).items() if state == "complete"}
+    before = bench.statuses()
+    warm = ("--set", "search.from_records=true", "--set", "search.trials=1")
+    assert "taken over" not in bench.call("plan", "searched", *warm).stdout
+    output = bench.run("run", "searched", *warm).stdout
+    assert f"{len(complete)} taken over from earlier records" in output
+    assert "trained 2 of 2 trials" in output
+    assert {trial_id: bench.statuses()[trial_id] for trial_id in before} == before
+    assert f"{len(complete)} taken over" in bench.call("plan", "searched", *warm).stdout
+    (table,) = (bench.folder / "reports" / "searched").glob("*from_records*/table.csv")
+    assert any(trial_id in table.read_text() for trial_id in complete)

@@ -75,9 +75,7 @@ class Bench:
         return load_study(str(path), overrides)
 
     def plan(self, *overrides: str):
-        return make_plan(
-            self.study(*overrides), SHA, lambda cell: History(self.store, cell).proposals
-        )
+        return make_plan(self.study(*overrides), SHA, lambda cell: History(self.store, cell))
 
     def cells(self, *overrides: str) -> list[Cell]:
         return list(self.plan(*overrides).cells.values())

@@ -259,7 +259,7 @@ def test_a_search_of_an_older_version_goes_on_from_its_single_file(bench):
 
 def test_a_plan_that_follows_a_search_expands_only_its_new_proposals(bench, monkeypatch):
     search = bench.search()
-    planner = Planner(bench.study(), SHA, lambda cell: search.history.proposals)
+    planner = Planner(bench.study(), SHA, lambda cell: search.history)
     assert planner.plan() is planner.plan()
     work(search, 20)
     assert len(planner.plan().trials) == 20
