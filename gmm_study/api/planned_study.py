@@ -205,6 +205,8 @@ class PlannedStudy:
         """One line such as `depth_sweep: 12 trials of 3 replicates: 8 complete, 4 pending`."""
         parts = [f"{count} {state}" for state, count in self.state_counts()]
         parts += [f"{self.unproposed} to be proposed"] if self.unproposed else []
+        over = sum(history.is_over for history in self._histories.values())
+        parts += [f"search.hours over in {plural(over, 'cell')}"] if over else []
         parts += [f"{self.taken_over} taken over from earlier records"] if self.taken_over else []
         return (
             f"{self.study.name}: {plural(len(self.plan.trials) + self.unproposed, 'trial')} of "

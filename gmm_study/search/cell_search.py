@@ -5,6 +5,7 @@ Milestones are decided within the cell by Optuna's pruners. Ray Tune's scheduler
 because they compare all trials of a run and can only be saved as pickles.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import optuna
@@ -12,10 +13,17 @@ from optuna.trial import Trial, create_trial
 from optuna.trial import TrialState as OptunaState
 
 from gmm_study.search.distributions import distributions, plain_values
-from gmm_study.search.history import Event, History, end_event, metric_of_events, scores_of
+from gmm_study.search.history import (
+    Event,
+    History,
+    end_event,
+    hours_of,
+    metric_of_events,
+    scores_of,
+)
 from gmm_study.search.sampling import pruner_of, sampler_of
 from gmm_study.study.plan import Cell, PlannedTrial
-from gmm_study.study.strategies import CmaEsSearch, DrawnSearch
+from gmm_study.study.strategies import AdaptiveSearch, CmaEsSearch, DrawnSearch
 from gmm_study.training.state import TrialState
 from gmm_study.trials.record import RecordStore
 from gmm_study.trials.selection import Scores
@@ -39,8 +47,12 @@ class CellSearch:
     so that Optuna never compares the two.
     """
 
-    def __init__(self, store: RecordStore, cell: Cell) -> None:
+    def __init__(
+        self, store: RecordStore, cell: Cell, elapsed: Callable[[], float] = lambda: 0.0
+    ) -> None:
+        """`elapsed` gives the seconds that all runs of the study have taken so far."""
         self.cell = cell
+        self._elapsed = elapsed
         self.history = History(store, cell)
         self._axes = cell.study.drawn if cell.study.is_adaptive else {}
         self._distributions = distributions(self._axes)
@@ -77,9 +89,15 @@ class CellSearch:
     def unproposed(self) -> int:
         """The number of trials yet to be proposed."""
         search = self.cell.study.search
-        if not (self.cell.study.is_adaptive and isinstance(search, DrawnSearch)):
+        if not isinstance(search, AdaptiveSearch) or self.history.is_over:
             return 0
         return max(0, search.trials - self._proposed)
+
+    def close_if_over(self) -> None:
+        """Propose no more trials if the search has taken its hours."""
+        hours = hours_of(self.cell)
+        if self.unproposed and hours is not None and self._elapsed() >= 3600 * hours:
+            self._note({"event": "close", "hours": hours})
 
     def propose(self) -> PlannedTrial | None:
         """The next trial that is new to the cell; None if all have been proposed."""
@@ -92,7 +110,7 @@ class CellSearch:
             is_new = not self._knows(trial_id)
             self._take(trial_id, trial, axes)  # also if it is not new: Optuna learns its result
             given = {"given": True} if point else {}
-            self.history.add({"event": "propose", "trial_id": trial_id, "axes": axes, **given})
+            self._note({"event": "propose", "trial_id": trial_id, "axes": axes, **given})
             if is_new:
                 return planned
         return None
@@ -119,18 +137,25 @@ class CellSearch:
             return
         event = end_event(trial_id, state, scores)
         if scores and self._selected_by not in scores:
-            self.history.add(event)
+            self._note(event)
             self._replay()
         else:
             self._add(event)
 
     def _add(self, event: Event) -> bool:
         behind = self._do(event)
-        self.history.add(event)
+        self._note(event)
         return behind
+
+    def _note(self, event: Event) -> None:
+        """Add an event to the history; with its time if the search has a limit."""
+        limited = hours_of(self.cell) is not None
+        self.history.add(event | ({"seconds": round(self._elapsed(), 1)} if limited else {}))
 
     def _do(self, event: Event) -> bool:
         """Apply an event; returns whether a report shows that the trial falls behind."""
+        if event["event"] == "close":
+            return False
         trial_id = event["trial_id"]
         if event["event"] == "propose":
             self._take(trial_id, self._ask_again(event), event["axes"])

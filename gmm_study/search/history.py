@@ -13,10 +13,13 @@ An event is a mapping whose `event` is one of
     end        `trial_id`, `state`, `bound` and `log_p`: what trials are selected by
                (`trials/selection.py`; None or missing unless the trial is complete)
 
-Bounds and log p are in nats. Histories of older versions have no `log_p`. The history is the
-search: an event is stored before anything acts on it, and an interrupted search continues by
-replaying its events in a new Optuna study. Optuna's own storage is not used for this, because it
-contains pickles and has a lock around it.
+    close      `hours`: no more trials were proposed, because the search had taken that long
+
+If the search has a limit of hours, all events but the first kind have `seconds`: the time that all
+runs of the study had taken so far. Bounds and log p are in nats. Histories of older versions have
+no `log_p`. The history is the search: an event is stored before anything acts on it, and an
+interrupted search continues by replaying its events in a new Optuna study. Optuna's own storage is
+not used for this, because it contains pickles and has a lock around it.
 
 A store may be a bucket, in which nothing can be appended to a file. An event is stored by replacing
 the last page, which is small, and a full page never changes. So an event costs one write of a few
@@ -31,6 +34,7 @@ from hashlib import sha256
 from typing import Any
 
 from gmm_study.study.plan import Cell
+from gmm_study.study.strategies import AdaptiveSearch
 from gmm_study.training.state import TrialState
 from gmm_study.trials.folder import Folder
 from gmm_study.trials.record import RecordStore
@@ -63,6 +67,9 @@ class History:
         earlier records, then those of every proposal, in order."""
         self.earlier = 0
         """How many trials were taken over."""
+        self.seconds = 0.0
+        """The time that the runs of the study had taken at the last event; 0 without a limit."""
+        self._closed_after = 0.0
         self.problem = ""
         """One line if a file is damaged: the records are kept, but the search is lost from there
         on."""
@@ -92,11 +99,20 @@ class History:
         if event["event"] in ("propose", "earlier"):
             self.proposals.append(event["axes"])
             self.earlier += event["event"] == "earlier"
+        if event["event"] == "close":
+            self._closed_after = event["hours"]
+        self.seconds = max(self.seconds, event.get("seconds", 0.0))
 
     @property
     def has_begun(self) -> bool:
         """Whether the search has done anything but take over earlier trials."""
         return len(self.events) > self.earlier
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the hours of the search are over; a later run may allow it more."""
+        hours = hours_of(self.cell)
+        return hours is not None and self._closed_after >= hours
 
     def store(self) -> None:
         """Write the pages with new events. Raises `OSError` if that fails."""
@@ -168,6 +184,12 @@ class History:
     def _digest(self, events: list[Event]) -> str:
         """The digest of a page that follows the last full one."""
         return _sha256([self._before, self._drawn, events])
+
+
+def hours_of(cell: Cell) -> float | None:
+    """The limit of hours of a cell's search."""
+    search = cell.study.search
+    return search.hours if isinstance(search, AdaptiveSearch) else None
 
 
 def end_event(trial_id: str, state: TrialState, scores: Scores) -> Event:

@@ -48,6 +48,8 @@ class Outcomes:
 
     def _apply(self, event: Event) -> list[int]:
         """Apply an event; returns the numbers of the proposals that it concerns."""
+        if event["event"] == "close":
+            return []
         trial_id = event["trial_id"]
         mine = self._of[trial_id]
         if event["event"] == "earlier":

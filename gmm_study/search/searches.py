@@ -7,8 +7,10 @@ trials at milestones, epochs at which every worker is sure to report. A stopped 
 """
 
 from collections import defaultdict
+from collections.abc import Callable
 from contextlib import suppress
 from math import isfinite
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from gmm_study.study.plan import Plan, PlannedTrial
@@ -29,9 +31,14 @@ class Searches:
     is given. If the storage cannot be written, the run continues: losing a search loses no records.
     """
 
-    def __init__(self, plan: Plan, store: RecordStore) -> None:
+    def __init__(
+        self, plan: Plan, store: RecordStore, clock: Callable[[], float] = monotonic
+    ) -> None:
+        """`clock` gives the time in seconds; its zero does not matter."""
         self.study, self.store = plan.study, store
-        self._cells = _cells(plan, store) if plan.cells else {}
+        self._clock, self._began = clock, clock()
+        self._cells = self._opened(plan) if plan.cells else {}
+        self._before = max((cell.history.seconds for cell in self._cells.values()), default=0.0)
         self._cells_of: dict[str, list[CellSearch]] = defaultdict(list)
         self._milestones: dict[str, list[int]] = {}
         for trial in plan.places:
@@ -58,6 +65,9 @@ class Searches:
         It comes from the cell with the fewest running trials, so that a search knows as many
         results as it can before it proposes the next trial.
         """
+        for cell in self._cells.values():
+            cell.close_if_over()
+        self._store()
         while open_cells := [cell for cell in self._cells.values() if cell.unproposed]:
             cell = min(open_cells, key=lambda cell: cell.running)
             trial = cell.propose()
@@ -99,6 +109,16 @@ class Searches:
             self._catch_up(trial_id)
             self._store()
 
+    def _elapsed(self) -> float:
+        """The seconds that this run and those before it have taken."""
+        return self._before + self._clock() - self._began
+
+    def _opened(self, plan: Plan) -> "dict[str, CellSearch]":
+        from gmm_study.search.cell_search import CellSearch
+
+        cells = plan.cells.items()
+        return {key: CellSearch(self.store, cell, self._elapsed) for key, cell in cells}
+
     def _watch(self, trial: PlannedTrial, cell: "CellSearch") -> None:
         self._milestones[trial.config.trial_id] = self.milestones(trial)
         cells = self._cells_of[trial.config.trial_id]
@@ -129,12 +149,6 @@ class Searches:
         for cell in self._cells.values():
             with suppress(OSError):
                 cell.history.store()
-
-
-def _cells(plan: Plan, store: RecordStore) -> dict[str, "CellSearch"]:
-    from gmm_study.search.cell_search import CellSearch
-
-    return {key: CellSearch(store, cell) for key, cell in plan.cells.items()}
 
 
 def objective(record: Record, replicates: int) -> tuple[TrialState, Scores]:

@@ -29,6 +29,10 @@ class Proposed(Protocol):
     def earlier(self) -> int:
         """How many of them, from the first on, were trained before the search began."""
 
+    @property
+    def is_over(self) -> bool:
+        """Whether no more are to come, because the time of the search is over."""
+
 
 @dataclass(frozen=True)
 class NothingProposed:
@@ -36,6 +40,7 @@ class NothingProposed:
 
     proposals: tuple[Mapping[str, Any], ...] = ()
     earlier: int = 0
+    is_over: bool = False
 
 
 Proposals = Callable[[Cell], Proposed]
@@ -142,8 +147,8 @@ class _Block:
         new = found.proposals[self._taken : wanted]
         self._expand(new)
         self._taken += len(new)
-        self.unproposed = wanted - self._taken
-        return bool(new)
+        before, self.unproposed = self.unproposed, 0 if found.is_over else wanted - self._taken
+        return bool(new) or before != self.unproposed
 
     def _expand(self, draws: Iterable[Mapping[str, Any]]) -> None:
         for axes in draws:

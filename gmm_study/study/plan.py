@@ -67,7 +67,7 @@ class Cell:
 
     @cached_property
     def key(self) -> str:
-        """A hash of everything that its search depends on, except the number of trials.
+        """A hash of everything that its search depends on, except how many trials or hours it has.
 
         A search thus continues when more trials or replicates are requested, and starts anew when
         its axes, its seed, its scheduler or a setting that its trials use changes.
@@ -174,7 +174,7 @@ def trial_at(
 
 def _search_identity(search: Search) -> dict[str, Any]:
     """What the draws of a search depend on; a later field counts only if it is not its default."""
-    given = search.model_dump(exclude={"trials", "points"})
+    given = search.model_dump(exclude={"trials", "points", "hours"})
     return {
         name: value for name, value in given.items() if (name, value) != ("from_records", False)
     }

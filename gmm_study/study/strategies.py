@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, StrictBool, StrictInt
 
-from gmm_study.study.section import AtLeastOne, Section
+from gmm_study.study.section import AtLeastOne, Number, Section
 
 
 class GridSearch(Section):
@@ -40,6 +40,9 @@ class AdaptiveSearch(DrawnSearch):
     from_records: StrictBool = False
     """Begin with the results of all trials in the storage that are trials of the cell, whatever
     study trained them. They become trials of the study too, and do not count in `trials`."""
+    hours: Annotated[Number, Field(gt=0)] | None = None
+    """Hours that the runs of the study take together before its searches propose no more trials.
+    Trials that have begun are trained to their end."""
 
 
 class TpeSearch(AdaptiveSearch):
