@@ -118,3 +118,14 @@ def test_the_file_for_kubernetes_says_of_every_pod_that_it_is_kept_apart():
     apart = policy["spec"]["podSelector"]["matchLabels"]
     assert all(apart.items() <= pod["metadata"]["labels"].items() for pod in pods)
     assert len({pod["spec"]["containers"][0]["image"] for pod in pods}) == 1
+
+
+def test_the_file_for_kubernetes_names_the_version_that_has_its_fields_and_has_workers_with_gpus():
+    text = (FILES / "kuberay.yaml").read_text()
+    job, _ = yaml.safe_load_all(text)
+    assert job["spec"]["backoffLimit"]  # which KubeRay 1.1 does not have
+    assert "1.2 or newer" in text.partition("apiVersion")[0]
+    workers = job["spec"]["rayClusterSpec"]["workerGroupSpecs"]
+    asked = [group["template"]["spec"]["containers"][0]["resources"] for group in workers]
+    assert [each["limits"].get("nvidia.com/gpu") for each in asked] == [None, "1"]
+    assert all(each["limits"] == each["requests"] for each in asked)
