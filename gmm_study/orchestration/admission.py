@@ -56,8 +56,8 @@ class Admission:
         self._publish()
         try:
             self._check(self._alive())
-            tasks = [task for task, *_ in self._checks.values()]
-            ray.wait(tasks, num_returns=len(tasks), timeout=NODE_ANSWERS_IN)
+            if tasks := [task for task, *_ in self._checks.values()]:
+                ray.wait(tasks, num_returns=len(tasks), timeout=NODE_ANSWERS_IN)
             for node_id in list(self._checks):
                 self._admit(node_id)
             self._publish()

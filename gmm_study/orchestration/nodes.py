@@ -25,7 +25,10 @@ def least(asked: Resources) -> dict[str, float]:
 
 
 def trials_at_a_time(asked: Resources, gpu_share: float) -> int:
-    """The number of trials that the connected Ray can run at a time."""
+    """The number of trials that the connected Ray can run at a time.
+
+    With an autoscaler it is one more than fit, because only a trial that waits makes it add a node.
+    """
     import ray
 
     wanted = {"CPU": asked.cpus, "GPU": gpu_share}
@@ -38,4 +41,5 @@ def trials_at_a_time(asked: Resources, gpu_share: float) -> int:
         for node in ray.nodes()
         if node["Alive"]
     )
+    fit += asked.autoscaling
     return max(1, min(fit, asked.concurrent or fit))

@@ -45,6 +45,9 @@ class Resources(Section):
     many trials as its memory allows, and else CPUs."""
     concurrent: AtLeastOne | None = None
     """The maximum number of trials that run at a time; null: as many as fit."""
+    autoscaling: bool = False
+    """Whether the Ray cluster has an autoscaler: a study then asks for nodes that are not there yet
+    and waits for them, instead of stopping with an error if no node has what a trial needs."""
     checkpoint_seconds: Annotated[FiniteFloat, Field(gt=0), NoTruth] = 10.0
     """Seconds between two checkpoints of a trial."""
     heartbeat_seconds: Annotated[FiniteFloat, Field(ge=1), NoTruth] = 3600.0

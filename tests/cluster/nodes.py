@@ -35,8 +35,8 @@ ENVIRONMENT = {
 VERSIONS = "CLUSTER_VERSIONS"
 """The environment variable in which a node finds the versions of Ray and Python that it has, if
 they are not those that are installed."""
-GPUS = "CLUSTER_GPUS"
-"""The environment variable in which a node finds how many GPUs it says it has."""
+CPUS, GPUS = "CLUSTER_CPUS", "CLUSTER_GPUS"
+"""The environment variables in which a node finds how many CPUs and GPUs it says it has."""
 ROOT = Path(__file__).parents[2]
 
 
@@ -138,7 +138,7 @@ def main() -> None:
         RayParams(
             gcs_address=head,
             node_ip_address="127.0.0.1",
-            num_cpus=1,
+            num_cpus=int(os.environ.get(CPUS, "1")),
             num_gpus=int(os.environ.get(GPUS, "0")),
             object_store_memory=100 * 2**20,
             temp_dir=folder,
