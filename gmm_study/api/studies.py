@@ -2,14 +2,13 @@
 
 import warnings
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gmm_study.api.defaults import RESULTS
 from gmm_study.api.feedback import RunObserver
-from gmm_study.api.names import check_name, claim_name
+from gmm_study.api.names import check_name
 from gmm_study.api.planned_study import PlannedStudy, check_data_paths
 from gmm_study.api.reports import REPORTS, write_study_report
 from gmm_study.api.warm_starts import check_warm_starts
@@ -87,8 +86,7 @@ def run(
 
     planned, observer = _planned(study, storage), observer or RunObserver()
     check_data_paths(planned.study)
-    with suppress(OSError):  # which the report tells
-        claim_name(planned.study, REPORTS)
+    check_name(planned.study, REPORTS)
     with SyncProcess(planned.study.words, planned.storage_from_here) as syncing:
         with planned.store.the_only_driver(planned.study.name):
             outcome = _train(planned, retry_failed, address, syncing, observer)
