@@ -55,12 +55,19 @@ class Interrupt:
         if threading.current_thread() is not threading.main_thread():
             yield self  # signals reach the main thread alone
             return
-        before = {number: signal.signal(number, self._press) for number in STOP_SIGNALS}
+        before = {number: signal.getsignal(number) for number in STOP_SIGNALS}
+        self.take_signals()
         try:
             yield self
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+    def take_signals(self) -> None:
+        """Handle the signals here alone; Ray's C++ handler would also print a stack."""
+        if threading.current_thread() is threading.main_thread() and not self.pressed:
+            for number in STOP_SIGNALS:
+                signal.signal(number, self._press)
 
     def _press(self, number: int, frame: FrameType | None) -> None:
         self.pressed = True
@@ -115,6 +122,7 @@ def _tune(
         ray_at(address, resources, store, study.methods, say) as admission,
         tempfile.TemporaryDirectory(prefix="gmm-study-") as scratch,
     ):
+        interrupt.take_signals()
         store.check_writable()
         gpu_share, without = share_of_a_gpu(study, [*missing, *plan.extremes()], datasets)
         places = partial(trials_at_a_time, resources, gpu_share)

@@ -151,6 +151,19 @@ def test_a_driver_ended_with_sigterm_while_ray_starts(tmp_path, fault, started):
     fault(f"a driver ended with SIGTERM as soon as Ray's {started} runs")
 
 
+def test_a_driver_ended_with_sigterm_while_it_trains(tmp_path, fault):
+    bench = Workbench(tmp_path, epochs=10**6)
+    driver = bench.start("run", "tiny")
+    wait_until(lambda: any(status["epoch"] for status in bench.statuses().values()))
+    driver.terminate()
+    out, err = driver.communicate(timeout=300)
+    assert driver.returncode == 130, out + err
+    assert out.endswith("interrupted; progress is saved, and the same command continues\n")
+    assert not err
+    assert all(status["state"] == "pending" for status in bench.statuses().values())
+    fault("a driver ended with SIGTERM while it trains")
+
+
 def test_a_local_ray_that_dies_costs_one_line(tmp_path, fault):
     bench = Workbench(tmp_path, epochs=LONG)
     driver = bench.start("run", "tiny")
