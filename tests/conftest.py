@@ -95,6 +95,29 @@ def epochs_trained(monkeypatch):
 
 
 @pytest.fixture(scope="session")
+def s3_server():
+    """A server of S3 on loopback."""
+    from tests.s3_server import S3Server
+
+    server = S3Server()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def s3(s3_server, monkeypatch):
+    """The server with an empty bucket `studies`; the environment says how to reach it."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    for name, value in s3_server.environment.items():
+        monkeypatch.setenv(name, value)
+    s3_server.create("studies")
+    yield s3_server
+    s3_server.heal()
+    s3_server.remove("studies")
+
+
+@pytest.fixture(scope="session")
 def chromium():
     """A browser without a window."""
     path = next(filter(None, map(shutil.which, BROWSERS)), None)

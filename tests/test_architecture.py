@@ -23,7 +23,17 @@ ORDER = [
     "sampling",
     "training",
 ]
-ORDER += ["trials", "study", "estimates", "search", "tracking", "orchestration", "api", "cli"]
+ORDER += [
+    "storage",
+    "trials",
+    "study",
+    "estimates",
+    "search",
+    "tracking",
+    "orchestration",
+    "api",
+    "cli",
+]
 CORE = ["data", "models", "objectives", "exact", "estimators", "sampling", "training"]
 
 
@@ -142,6 +152,7 @@ def test_no_modules_import_one_another_in_a_circle():
         ("ray", "gmm_study/orchestration/"),
         ("mlflow", "gmm_study/tracking/"),
         ("optuna", "gmm_study/search/"),
+        ("boto3", "gmm_study/storage/"),
     ],
 )
 def test_a_heavy_package_is_imported_in_one_place_alone(package, allowed):

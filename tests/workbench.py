@@ -1,6 +1,5 @@
 """A folder of a user's own: a small data set, a small study, and the command line in it."""
 
-import json
 import os
 import subprocess
 import sys
@@ -14,6 +13,8 @@ from unittest.mock import patch
 
 import numpy as np
 import pytest
+
+from gmm_study.trials.record import RecordStore
 
 GMM_STUDY = Path(sys.executable).with_name("gmm-study")
 STUDY = """
@@ -34,6 +35,7 @@ class Workbench:
 
     def __init__(self, folder: Path, epochs: int = 4) -> None:
         self.folder = folder
+        self.storage = str(folder / "results")
         self.environment: dict[str, str] = {}
         rng = np.random.default_rng(0)
         prototypes = rng.integers(0, 2, (4, 12))
@@ -80,13 +82,21 @@ class Workbench:
 
     def results(self) -> dict[str, dict]:
         """The content of every `result.json`, by trial id."""
-        paths = (self.folder / "results").glob("*/result.json")
-        return {path.parent.name: json.loads(path.read_text()) for path in paths}
+        return self._documents("result.json")
 
     def statuses(self) -> dict[str, dict]:
         """The content of every `status.json`, by trial id."""
-        paths = (self.folder / "results").glob("*/status.json")
-        return {path.parent.name: json.loads(path.read_text()) for path in paths}
+        return self._documents("status.json")
+
+    @property
+    def store(self) -> RecordStore:
+        """Its records."""
+        return RecordStore(self.storage)
+
+    def _documents(self, name: str) -> dict[str, dict]:
+        store = self.store
+        found = {trial_id: store.record(trial_id).read_json(name) for trial_id in store.trial_ids()}
+        return {trial_id: document for trial_id, document in found.items() if document is not None}
 
 
 def call(folder: Path, *arguments: object, status: int = 0) -> subprocess.CompletedProcess[str]:

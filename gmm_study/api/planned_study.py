@@ -46,6 +46,8 @@ class PlannedStudy:
         self._folder = Path.cwd()
         self.data = StudyData(self.study.datasets, working)
         self.store = RecordStore(storage)
+        if not self.store.is_local:
+            self.store.exists()  # a wrong address is reported before anything else is done
         self.search_problems: dict[str, None] = {}
         """One line for each search history that cannot be read."""
         self._histories: dict[str, History] = {}
@@ -54,6 +56,14 @@ class PlannedStudy:
             self._planner = Planner(self.study, self.data.checksums, self._history)
             self.plan: Plan = self._planner.plan()
         self._has_looked = False
+
+    def check_storage(self) -> None:
+        """Raise `InputError` if the storage does not exist.
+
+        The default one need not: it is missing where no study was run yet.
+        """
+        if self.storage != RESULTS:
+            self.store.check_exists()
 
     @property
     def command(self) -> str:

@@ -76,6 +76,8 @@ def write_all_reports(
     from analysis import PUBLISHED, plan_from_records, write_index, write_report
 
     store = RecordStore(storage)
+    if storage != RESULTS:
+        store.check_exists()
     recorded = set(store.trial_ids())
     by_study: dict[str, WrittenReport | InputError | OSError] = {}
     plans: dict[str, Plan] = {}

@@ -115,6 +115,7 @@ def report(study: AnyStudy, storage: str | None = None) -> "WrittenReport":
     study's search has not proposed a trial yet, and if the folder is not writable.
     """
     planned = _planned(study, storage)
+    planned.check_storage()
     planned.refresh()
     return write_study_report(planned)
 
@@ -136,6 +137,7 @@ def sync(
     from gmm_study.orchestration.views import follow_run, update_views
 
     planned = _planned(study, storage)
+    planned.check_storage()
     check_name(planned.study, REPORTS)
     planned.data.forget()  # checksums are enough, and the data would be kept as long as the run
     if follow:

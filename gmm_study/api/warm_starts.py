@@ -33,7 +33,7 @@ def check_warm_starts(planned: "PlannedStudy", retry_failed: bool = False) -> No
         try:
             _refuse_failed(planned, named, replicates)
             if named not in read:
-                read[named] = read_origin(named, planned.store.file_system, planned.store.root)
+                read[named] = read_origin(named, planned.store.folder)
             dims = planned.data.dims(trial.config.dataset)
             check_origin(read[named], trial.config.hyperparameters, dims, replicates)
         except InputError as error:
@@ -73,5 +73,4 @@ def _goes_on(planned: "PlannedStudy", standing: "Standing", trial: "PlannedTrial
         return False
     from gmm_study.training.checkpoint import TRAINING_FILE
 
-    path = f"{planned.store.record(trial.config.trial_id).path}/checkpoint/{TRAINING_FILE}"
-    return bool(planned.store.file_system.get_file_info(path).is_file)
+    return planned.store.record(trial.config.trial_id).is_file(f"checkpoint/{TRAINING_FILE}")

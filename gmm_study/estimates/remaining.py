@@ -76,7 +76,7 @@ def estimate(
         return RemainingCost(None, False, None, workers, needed, on_gpu, source)
     pace, fractions = Pace(seen), fractions_trained(own)
     plain = study.scheduler.kind == "none"  # under a scheduler no trial continues another
-    index = read_index(store.file_system, store.root) if plain else {}
+    index = read_index(store.folder) if plain else {}
 
     def seconds_left(trial: PlannedTrial) -> float:
         settings = trial.config.hyperparameters

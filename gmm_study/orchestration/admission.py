@@ -16,7 +16,6 @@ from gmm_study.errors import InputError
 from gmm_study.orchestration.cause import last_line
 from gmm_study.orchestration.nodes import least
 from gmm_study.study.sections import Resources
-from gmm_study.trials.folder import Folder
 from gmm_study.trials.record import RecordStore
 
 NODE_ANSWERS_IN = 300.0
@@ -41,7 +40,7 @@ class Admission:
         self.file = f".nodes-{uuid.uuid4().hex[:8]}"
         self.problem: InputError | None = None
         self._asked, self._store, self._methods, self._say = asked, store, methods, say
-        self._folder = Folder(store.file_system, store.root)
+        self._folder = store.folder
         self._hosts: dict[str, str] = {}  # of the admitted nodes, by their ids
         self._checks: dict[str, tuple[Any, str, float]] = {}  # task, host, end; by the node's id
         self._listed: set[str] | None = None  # the nodes that the file lists
@@ -52,7 +51,7 @@ class Admission:
         """Admit the nodes that are there. Raises `InputError` if one of them cannot train."""
         import ray
 
-        self._store.check_writable()
+        self._folder.check_writable()
         self._publish()
         try:
             self._check(self._alive())
@@ -150,7 +149,7 @@ def is_admitted(store: RecordStore, file: str) -> bool:
     import ray
 
     with suppress(OSError, ValueError):
-        listed = Folder(store.file_system, store.root).read_file(file)
+        listed = store.folder.read_file(file)
         return ray.get_runtime_context().get_node_id() in json.loads(listed or b"[]")
     return False
 
@@ -164,12 +163,12 @@ def _what_is_wrong(storage: str, probe: str, methods: Sequence[str]) -> str | No
         method_named(method)
     try:
         store = RecordStore(storage)
-        folder = Folder(store.file_system, store.root)
+        folder = store.folder
         if folder.read_file(probe) is None:
             return "cannot see the files that this machine writes to"
         own = f"{probe}-{uuid.uuid4().hex[:8]}"
         folder.write_file(own, b"")
-        store.file_system.delete_file(f"{store.root}/{own}")
+        folder.delete_file(own)
     except (InputError, OSError):
         return "cannot write to"
     return None

@@ -97,12 +97,8 @@ class TrialReports(StaysInTheDriver, Callback):
         worker reports that it waits, because the dead one may have written its status for a moment
         longer.
         """
-        record = self.store.record(trial_id)
         with suppress(OSError):
-            status = record.status()
-            if status.state is TrialState.RUNNING and (status.host, status.pid) in self.dead:
-                details = {"epoch": status.epoch, "max_epochs": status.max_epochs}
-                record.write_status(TrialState.PENDING, **details)
+            self.store.record(trial_id).release_from(self.dead)
 
 
 class Interruptible(Protocol):

@@ -123,7 +123,7 @@ def _tune(
         tempfile.TemporaryDirectory(prefix="gmm-study-") as scratch,
     ):
         interrupt.take_signals()
-        store.check_writable()
+        store.folder.check_writable()
         gpu_share, without = share_of_a_gpu(study, [*missing, *plan.extremes()], datasets)
         places = partial(trials_at_a_time, resources, gpu_share)
         together = min(places(), view.wanted)

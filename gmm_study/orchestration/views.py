@@ -8,12 +8,12 @@ import json
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
-
-import pyarrow.fs
+from typing import TYPE_CHECKING
 
 from gmm_study.errors import InputError
 from gmm_study.orchestration.cause import cause_of
+from gmm_study.storage.folder import Stamp
+from gmm_study.storage.ownership import Owner
 from gmm_study.study import Plan, PlannedTrial
 from gmm_study.trials.record import RecordStore
 
@@ -30,11 +30,11 @@ ATTEMPTS = 2
 """The number of attempts at the last update of a run."""
 WATCHED = ("config.json", "status.json", "result.json")
 """Files of a record; whenever the record changes, one of them is written."""
+Stamps = tuple[Stamp | None, ...]
+"""Those of the watched files of a record."""
 UP_TO_DATE = "the views are up to date again"
 PROBLEMS = ("MLflow: ", "Optuna: ")
 """The beginnings of a line that reports a problem."""
-Stamp = tuple[tuple[int | None, int | None], ...]
-"""Time and size of the watched files of a record."""
 
 
 class Views:
@@ -52,7 +52,7 @@ class Views:
         """Whether MLflow has refused an update in a way that another attempt would not change."""
         self._runs: StudyRuns | None = None
         self._searches: OptunaView | None = None
-        self._copied: dict[str, Stamp] = {}
+        self._copied: dict[str, Stamps] = {}
         self._ended: set[str] = set()
 
     def update(self, last: bool = False, even_without_records: bool = False) -> str | None:
@@ -83,25 +83,23 @@ class Views:
         self.is_refused = refusal is not None
         return f"MLflow: {refusal}" if refusal else _problem("MLflow", error)
 
-    def _stamps(self, plan: Plan, last: bool) -> dict[str, Stamp]:
+    def _stamps(self, plan: Plan, last: bool) -> dict[str, Stamps]:
         """By trial, the stamps of the records to be copied."""
         recorded = set(self.store.trial_ids())
         ids = [trial.config.trial_id for trial in plan.trials]
         ids = [each for each in ids if each in recorded and (last or each not in self._ended)]
-        paths = [f"{self.store.record(each).path}/{name}" for each in ids for name in WATCHED]
-        files = self.store.file_system.get_file_info(paths)
+        files = self.store.folder.stamps([f"{each}/{name}" for each in ids for name in WATCHED])
         stamps = {}
         for number, trial_id in enumerate(ids):
-            config, *others = files[number * len(WATCHED) : (number + 1) * len(WATCHED)]
-            stamp = tuple((file.mtime_ns, file.size) for file in (config, *others))
+            stamp = tuple(files[number * len(WATCHED) : (number + 1) * len(WATCHED)])
             unchanged = self._copied.get(trial_id) == stamp
             if unchanged and not (last and trial_id not in self._ended):
                 continue
-            if config.type == pyarrow.fs.FileType.File:
+            if stamp[0]:
                 stamps[trial_id] = stamp
         return stamps
 
-    def _copy(self, plan: Plan, stamps: dict[str, Stamp], last: bool) -> Exception | None:
+    def _copy(self, plan: Plan, stamps: dict[str, Stamps], last: bool) -> Exception | None:
         """Copy some records. If MLflow rejects one, the others are copied; returns the error."""
         from gmm_study.tracking.runs import StudyRuns, is_declined
 
@@ -190,16 +188,16 @@ def _last_update(views: Views, even_without_records: bool = False) -> str | None
     return problem
 
 
-def _has_ended(run: dict[str, Any] | None, study: str, store: RecordStore) -> bool:
+def _has_ended(run: Owner | None, study: str, store: RecordStore) -> bool:
     """Whether the study has no driver any more, or a later one."""
     try:
         now = store.driver(study)
     except OSError:
         return False
-    return now is None or bool(run and now and run["since"] != now["since"])
+    return now is None or bool(run and now and run.since != now.since)
 
 
-def _wait(run: dict[str, Any] | None, study: str, store: RecordStore) -> None:
+def _wait(run: Owner | None, study: str, store: RecordStore) -> None:
     until = time.monotonic() + RECORDS_CHECK_SECONDS
     while time.monotonic() < until:
         time.sleep(POLL_EVERY if store.is_local else RECORDS_CHECK_SECONDS)

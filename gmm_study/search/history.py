@@ -36,7 +36,6 @@ from typing import Any
 from gmm_study.study.plan import Cell
 from gmm_study.study.strategies import AdaptiveSearch
 from gmm_study.training.state import TrialState
-from gmm_study.trials.folder import Folder
 from gmm_study.trials.record import RecordStore
 from gmm_study.trials.selection import VALID_BOUND, VALID_LOG_P, Scores, common_metric
 
@@ -57,7 +56,7 @@ class History:
     """
 
     def __init__(self, store: RecordStore, cell: Cell) -> None:
-        self._folder = Folder(store.file_system, f"{store.root}/{FOLDER}/{cell.study.name}")
+        self._folder = store.folder.inside(f"{FOLDER}/{cell.study.name}")
         self.cell = cell
         axes = cell.study.drawn
         self._drawn = {name: axis.model_dump(exclude_unset=True) for name, axis in axes.items()}

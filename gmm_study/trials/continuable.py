@@ -17,12 +17,10 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
-import pyarrow.fs
-
+from gmm_study.storage.folder import Folder
 from gmm_study.training.hyperparameters import Hyperparameters
 from gmm_study.training.schedule import can_be_continued
 from gmm_study.trials.config import TrialConfig
-from gmm_study.trials.folder import Folder
 
 INDEX = ".continuable"
 _ENTRY = re.compile(r"(\d+)-(\d+)-(\d+)-(\d+)-(\w+)")
@@ -75,32 +73,26 @@ def is_earlier(other: TrialConfig, config: TrialConfig, reached: int) -> bool:
     return alike and begins_with(config, limits_of(other.hyperparameters), reached)
 
 
-def add_to_index(
-    file_system: pyarrow.fs.FileSystem, store: str, config: TrialConfig, epochs: Collection[int]
-) -> None:
-    """Add a trial to the index of the store at a path, with the epochs of its replicates."""
+def add_to_index(store: Folder, config: TrialConfig, epochs: Collection[int]) -> None:
+    """Add a trial to the index of a store, with the epochs of its replicates."""
     limits = limits_of(config.hyperparameters)
     entry = Entry(len(epochs), max(epochs), limits, config.trial_id)
-    folder = Folder(file_system, f"{store}/{INDEX}/{config.prefix_id}")
-    folder.write_file(entry.name, b"\n")
+    store.inside(f"{INDEX}/{config.prefix_id}").write_file(entry.name, b"\n")
 
 
-def earlier_trials(
-    file_system: pyarrow.fs.FileSystem, store: str, config: TrialConfig, replicates: int
-) -> list[Entry]:
+def earlier_trials(store: Folder, config: TrialConfig, replicates: int) -> list[Entry]:
     """The earlier trials of a configuration in the index, the best ones first.
 
     Those with more of so many `replicates` come first, and among them those trained longest.
     """
-    folder = f"{store}/{INDEX}/{config.prefix_id}"
-    found = _entries(file_system, folder, recursive=False).get(config.prefix_id, [])
+    found = _entries(store.inside(f"{INDEX}/{config.prefix_id}")).get(config.prefix_id, [])
     better = {entry: (min(entry.replicates, replicates), *entry[1:]) for entry in found}
     return sorted(_earlier(found, config), key=better.__getitem__, reverse=True)
 
 
-def read_index(file_system: pyarrow.fs.FileSystem, store: str) -> dict[str, list[Entry]]:
+def read_index(store: Folder) -> dict[str, list[Entry]]:
     """All trials in the index, by PREFIX; one listing."""
-    return _entries(file_system, f"{store}/{INDEX}", recursive=True)
+    return _entries(store.inside(INDEX), recursive=True)
 
 
 def begins_at(config: TrialConfig, index: Mapping[str, list[Entry]]) -> int:
@@ -123,13 +115,10 @@ def _earlier(entries: Iterable[Entry], config: TrialConfig) -> list[Entry]:
     ]
 
 
-def _entries(
-    file_system: pyarrow.fs.FileSystem, folder: str, recursive: bool
-) -> dict[str, list[Entry]]:
+def _entries(folder: Folder, recursive: bool = False) -> dict[str, list[Entry]]:
     """The entries by the name of the folder they are in; none if it cannot be listed."""
     try:
-        selector = pyarrow.fs.FileSelector(folder, allow_not_found=True, recursive=recursive)
-        paths = [info.path for info in file_system.get_file_info(selector)]
+        paths = [f"{folder.path}/{each.name}" for each in folder.entries(recursive)]
     except OSError:
         return {}
     found: dict[str, list[Entry]] = {}

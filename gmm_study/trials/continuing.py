@@ -15,8 +15,7 @@ import logging
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 
-import pyarrow.fs
-
+from gmm_study.storage.folder import Folder
 from gmm_study.training.checkpoint import TRAINING_FILE, continue_training
 from gmm_study.training.trainer import Trainer
 from gmm_study.trials.config import TrialConfig
@@ -41,7 +40,7 @@ def note_in_index(record: Record, config: TrialConfig, trainer: Trainer) -> None
     if store is not None:
         try:
             epochs = [replicate.epoch for replicate in trainer.replicates.values()]
-            add_to_index(record.file_system, store, config, epochs)
+            add_to_index(store, config, epochs)
         except Exception as error:
             logger.warning("trial %s is not in the index: %s", config.trial_id, error)
 
@@ -85,16 +84,15 @@ def goes_on_from(folder: Record, config: TrialConfig) -> bool:
 
 def next_record(folder: Record, config: TrialConfig) -> Record:
     """Where a trial that continues the one in a folder is trained until it is complete."""
-    return Record(folder.file_system, f"{folder.path}/{NEXT}/{config.trial_id}")
+    return Record.of(folder.inside(f"{NEXT}/{config.trial_id}"))
 
 
 def complete_exchange(folder: Record) -> None:
     """Put every complete next trial in the place of the one that it continues."""
-    selector = pyarrow.fs.FileSelector(f"{folder.path}/{NEXT}", allow_not_found=True)
-    for info in folder.file_system.get_file_info(selector):
-        following = Record(folder.file_system, info.path)
+    for entry in folder.inside(NEXT).entries():
+        following = Record.of(folder.inside(f"{NEXT}/{entry.name}"))
         with suppress(ValueError):
-            if info.type == pyarrow.fs.FileType.Directory and following.result() is not None:
+            if not entry.is_file and following.result() is not None:
                 exchange(folder, following)
 
 
@@ -131,29 +129,26 @@ def _ended(record: Record) -> Mapping[int, ReplicateResult]:
 
 def _remove(folder: Record, following: Record) -> None:
     """Remove a next trial from the folder of the earlier one; others that lie there stay."""
-    folder.file_system.delete_dir(following.path)
-    selector = pyarrow.fs.FileSelector(f"{folder.path}/{NEXT}")
-    if not folder.file_system.get_file_info(selector):
-        folder.file_system.delete_dir(selector.base_dir)
+    following.delete()
+    if not folder.inside(NEXT).entries():
+        folder.inside(NEXT).delete()
 
 
 def _files(record: Record) -> Iterator[str]:
-    selector = pyarrow.fs.FileSelector(record.path, recursive=True)
-    for info in record.file_system.get_file_info(selector):
-        name = info.path.removeprefix(f"{record.path}/")
-        if info.type == pyarrow.fs.FileType.File and not name.startswith("."):
-            yield name
+    for entry in record.entries(recursive=True):
+        if entry.is_file and not entry.name.startswith("."):
+            yield entry.name
 
 
-def _store_of(record: Record, config: TrialConfig) -> str | None:
-    """The path of the store to which a record belongs; None if it is a folder of its own."""
-    store, _, name = record.path.rpartition("/")
-    return store if name == config.trial_id and not store.endswith(f"/{NEXT}") else None
+def _store_of(record: Record, config: TrialConfig) -> Folder | None:
+    """The store to which a record belongs; None if it is a folder of its own."""
+    store, name = record.parent, record.path.rpartition("/")[2]
+    return store if name == config.trial_id and not store.path.endswith(f"/{NEXT}") else None
 
 
 def _earlier(record: Record, config: TrialConfig, replicates: int) -> Iterator[Record]:
     """The earlier trials in the record's store, the best ones for so many replicates first."""
     store = _store_of(record, config)
     if store is not None:
-        for entry in earlier_trials(record.file_system, store, config, replicates):
-            yield Record(record.file_system, f"{store}/{entry.trial_id}")
+        for entry in earlier_trials(store, config, replicates):
+            yield Record.of(store.inside(entry.trial_id))

@@ -7,7 +7,8 @@
     datapoints.parquet  log p of every test datapoint, of the replicates that have ended
     result.json         the replicates that have ended, with their final metrics (written last)
     log.txt             the tracebacks of errors, if there were any (grows)
-    .lock               held by the process that trains the trial
+    .lock               held by the process that trains the trial, in a local folder
+    .owner              the process that trains the trial, in a bucket
 
 The worker that trains a trial writes its record, so nothing is lost if the driver dies. Every file
 except the log is replaced atomically. The record is the only copy of the truth; MLflow and the
@@ -23,23 +24,26 @@ import os
 import re
 import socket
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import AbstractContextManager, suppress
 from typing import IO, Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.fs
 import pyarrow.parquet
 from numpy.typing import NDArray
 
 from gmm_study.addresses import redact
 from gmm_study.errors import InputError
+from gmm_study.storage import locks
+from gmm_study.storage.file_systems import address_of
+from gmm_study.storage.folder import Folder
+from gmm_study.storage.ownership import Owner, Sign
+from gmm_study.storage.reach import is_there
 from gmm_study.training.state import TrialState
-from gmm_study.trials import locks
+from gmm_study.trials import drivers
 from gmm_study.trials.config import TrialConfig
 from gmm_study.trials.datapoints import DATAPOINTS_FILE, datapoints_content, datapoints_of
-from gmm_study.trials.folder import Folder, address_of, resolve
 from gmm_study.trials.result import TrialResult
 from gmm_study.trials.standing import Standing
 from gmm_study.trials.status import TrialStatus
@@ -64,45 +68,62 @@ class RecordStore:
     """The records under one storage address: a folder, or a URI of any pyarrow file system."""
 
     def __init__(self, storage: str) -> None:
+        self.given = storage
         self.storage = address_of(storage)
-        self.file_system, self.root = resolve(storage)
+        self.folder = Folder.at(storage)
 
-    def check_writable(self) -> None:
-        """Raise `InputError` if records cannot be written here."""
-        Folder(self.file_system, self.root).check_writable()
+    @property
+    def root(self) -> str:
+        """The path of the folder in its file system."""
+        return self.folder.path
 
     @property
     def is_local(self) -> bool:
         """Whether the records are in a folder of this machine."""
-        return isinstance(self.file_system, pyarrow.fs.LocalFileSystem)
+        return self.folder.is_local
+
+    def exists(self) -> bool:
+        """Whether there is such a folder. Raises `InputError` if the storage cannot be reached."""
+        return is_there(self.folder, self.storage)
+
+    def check_exists(self) -> None:
+        """Raise `InputError` if there is no such folder."""
+        if not self.exists():
+            raise InputError(
+                f"storage: there is no folder '{redact(self.given)}'; "
+                "correct it, or train first: `gmm-study run` creates it"
+            )
 
     def record(self, trial_id: str) -> "Record":
         """The record of a trial, which need not exist yet. `InputError` if the id is a path."""
         if not re.fullmatch(r"\w[\w.-]*", trial_id):
             raise InputError(f"invalid trial id {trial_id!r}: it must name a folder of the storage")
-        return Record(self.file_system, f"{self.root}/{trial_id}")
+        return Record.of(self.folder.inside(trial_id))
 
     def trial_ids(self) -> list[str]:
         """The ids of all trials that have a record."""
-        selector = pyarrow.fs.FileSelector(self.root, allow_not_found=True)
-        folders = self.file_system.get_file_info(selector)
         return sorted(
-            info.base_name
-            for info in folders
-            if info.type == pyarrow.fs.FileType.Directory and not info.base_name.startswith(".")
+            entry.name
+            for entry in self.folder.entries()
+            if not entry.is_file and not entry.name.startswith(".")
         )
 
     def the_only_driver(self, study: str) -> AbstractContextManager[None]:
         """Be the only process that runs a study here; `InputError` names the other one, if any."""
-        return locks.the_only_driver(self.file_system, self.root, study)
+        return drivers.the_only_driver(self.folder, study)
 
-    def driver(self, study: str) -> dict[str, Any] | None:
-        """The process that runs a study here, None if there is none; see `locks.driver_of`."""
-        return locks.driver_of(self.file_system, self.root, study)
+    def driver(self, study: str) -> Owner | None:
+        """The process that runs a study here, None if there is none; see `drivers.driver_of`."""
+        return drivers.driver_of(self.folder, study)
 
 
 class Record(Folder):
     """The folder of one trial."""
+
+    @classmethod
+    def of(cls, folder: Folder) -> "Record":
+        """The record that a folder holds, or will hold."""
+        return cls(folder.file_system, folder.path)
 
     def write_config(self, config: TrialConfig) -> None:
         """Create the record."""
@@ -139,14 +160,16 @@ class Record(Folder):
             return TrialStatus()
 
     def take_up(self, seconds: float = 0.0) -> bool:
-        """Lock the trial for this process; False if another process still holds it after the wait.
+        """Take the trial for this process; False if another process still has it after the wait.
 
-        Removes files that a process that died left half written.
+        In a bucket there is no wait. Removes files that a process that died left half written.
         """
         taken = True
-        if self.is_local:
+        if not self.is_local:
+            taken = self._sign.take(self._is_silent) is None
+        else:
             with suppress(OSError):  # without locks it goes by what the status says
-                self.file_system.create_dir(self.path, recursive=True)
+                self.create()
                 taken = locks.take(self._lock_path, seconds)
         if not taken or self.trained_elsewhere():
             self.release()
@@ -157,6 +180,19 @@ class Record(Folder):
     def release(self) -> None:
         """Release the trial, so that any process can train it."""
         locks.give_back(self._lock_path)
+        if not self.is_local:
+            with suppress(OSError):
+                self._sign.leave()
+
+    def release_from(self, dead: Collection[tuple[str | None, int | None]]) -> None:
+        """Release the trial if a process has it that is among the `dead`: (host, pid)."""
+        status = self.status()
+        if status.state is TrialState.RUNNING and (status.host, status.pid) in dead:
+            details = {"epoch": status.epoch, "max_epochs": status.max_epochs}
+            self.write_status(TrialState.PENDING, **details)
+        if not self.is_local:
+            for host, pid in dead:
+                self._sign.remove_of(host, pid)
 
     def trained_elsewhere(self) -> bool:
         """Whether another living process is training the trial."""
@@ -185,7 +221,7 @@ class Record(Folder):
 
     def open_log(self) -> IO[bytes]:
         """The log, opened for appending; only on a local file system."""
-        self.file_system.create_dir(self.path, recursive=True)
+        self.create()
         return open(f"{self.path}/{LOG}", "ab")
 
     def write_result(self, result: TrialResult) -> None:
@@ -274,3 +310,14 @@ class Record(Folder):
     @property
     def _lock_path(self) -> str:
         return f"{self.path}/.lock"
+
+    @property
+    def _sign(self) -> Sign:
+        return Sign(self, ".owner")
+
+    def _is_silent(self, owner: Owner) -> bool:
+        """Whether the owner has given no sign of life for long; it gives them in the status."""
+        status = self.status()
+        is_its = (status.host, status.pid) == (owner.host, owner.pid)
+        last = max(owner.time, status.time or 0.0) if is_its else owner.time
+        return time.time() - last >= TRIAL_SILENT_SECONDS

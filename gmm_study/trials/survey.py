@@ -8,8 +8,6 @@ and only the records that exist are read, in parallel.
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
-import pyarrow.fs
-
 from gmm_study.trials.record import LOG, Record, RecordStore
 from gmm_study.trials.standing import Standing
 
@@ -30,6 +28,4 @@ def survey(store: RecordStore, trial_ids: Iterable[str], replicates: int) -> dic
 
 def log_of(record: Record) -> str | None:
     """The path of a trial's log, None if it has none."""
-    path = f"{record.path}/{LOG}"
-    found = record.file_system.get_file_info(path).type
-    return path if found == pyarrow.fs.FileType.File else None
+    return f"{record.path}/{LOG}" if record.is_file(LOG) else None

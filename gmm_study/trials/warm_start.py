@@ -12,15 +12,13 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-import pyarrow.fs
-
 from gmm_study.errors import InputError
+from gmm_study.storage.folder import Folder
 from gmm_study.training.build import build_model
 from gmm_study.training.checkpoint import META_FILE, MODEL_FILE, Checkpoint, read_checkpoint
 from gmm_study.training.hyperparameters import Hyperparameters
 from gmm_study.training.trainer import Trainer
 from gmm_study.training.values import is_trial_id
-from gmm_study.trials.folder import Folder
 from gmm_study.trials.record import Record
 
 ORIGIN = "warm_start.json"
@@ -52,8 +50,7 @@ def begin_warm(trainer: Trainer, record: Record, beside: Record) -> None:
     fresh = [each.index for each in trainer.replicates.values() if each.epoch == 0]
     if named is None or not fresh:
         return
-    store = beside.path.rpartition("/")[0]
-    origin = read_origin(named, beside.file_system, store)
+    origin = read_origin(named, beside.parent)
     check_origin(origin, trainer.hyperparameters, trainer.dataset.dims, fresh)
     checkpoint = origin.checkpoint
     checksums = {str(index): _checksum(checkpoint, index) for index in checkpoint.replicates}
@@ -71,18 +68,18 @@ def begin_warm(trainer: Trainer, record: Record, beside: Record) -> None:
     record.write_file(ORIGIN, (json.dumps(note, indent=2) + "\n").encode())
 
 
-def read_origin(named: str, file_system: pyarrow.fs.FileSystem, store: str) -> Origin:
+def read_origin(named: str, store: Folder) -> Origin:
     """The model that `warm_start` names.
 
-    The id of a trial names its record in the store at a path. Raises `InputError` if there is none,
+    The id of a trial names its record in the store. Raises `InputError` if there is none,
     and if it cannot be read.
     """
-    folder, files = _find(named, file_system, store)
+    folder, files = _find(named, store)
     ended: Collection[int] | None = None
     try:
         checkpoint = read_checkpoint(Path(folder.path), files)
         if is_trial_id(named):
-            result = Record(file_system, f"{store}/{named}").result()
+            result = Record.of(store.inside(named)).result()
             ended = result.replicates if result else ()
     except (InputError, ValueError) as error:
         raise InputError(f"warm_start: {error}") from None
@@ -142,12 +139,10 @@ def _refuse_another(
             )
 
 
-def _find(
-    named: str, file_system: pyarrow.fs.FileSystem, store: str
-) -> tuple[Folder, dict[str, bytes]]:
+def _find(named: str, store: Folder) -> tuple[Folder, dict[str, bytes]]:
     """The folder of the checkpoint and the content of its files."""
     if is_trial_id(named):
-        places = [Folder(file_system, f"{store}/{named}/checkpoint")]
+        places = [store.inside(f"{named}/checkpoint")]
     else:
         places = [Folder.at(f"{named}/checkpoint"), Folder.at(named)]
     for folder in places:

@@ -205,7 +205,7 @@ def test_epochs_of_an_earlier_trial_are_not_counted_again(planned, earlier, left
     config = study.plan.trials[1].config
     for reached, settings in earlier:
         other = replace(config, hyperparameters=replace(config.hyperparameters, **settings))
-        add_to_index(study.store.file_system, study.store.root, other, [reached, 9])
+        add_to_index(study.store.folder, other, [reached, 9])
     seconds = study.estimate(ended(LONG)).worker_seconds
     assert seconds == pytest.approx(left * whole, abs=0.02 * whole)
     scheduled = planned("methods=[gmm]", "scheduler.kind=median")

@@ -27,7 +27,7 @@ def figures_of_all(bench):
 
 def undisturbed(bench):
     """The figures of every trial of a bench, each trained in this process in one go."""
-    store = RecordStore(str(bench.folder / "results"))
+    store = bench.store
     dataset = load_dataset(str(bench.folder / "data.npz"))
     configs = {trial_id: store.record(trial_id).config() for trial_id in store.trial_ids()}
     return {

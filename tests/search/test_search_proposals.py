@@ -11,10 +11,10 @@ from optuna.trial import TrialState as Shown
 
 from gmm_study.search.history import PAGE, History
 from gmm_study.search.searches import Searches
+from gmm_study.storage.folder import Folder
 from gmm_study.study import Planner
 from gmm_study.training.state import TrialState
 from gmm_study.trials.config import TrialConfig
-from gmm_study.trials.folder import Folder
 from gmm_study.trials.selection import VALID_BOUND, VALID_LOG_P
 from tests.search.conftest import SHA, Bench, Stored, reached, work
 from tests.trials.results import result_of

@@ -255,7 +255,7 @@ def test_a_store_in_any_file_system_has_an_index_that_is_no_trial(tmp_path):
     trained(store, short, 1)
     name = f"1-{SHORT}-{SHORT}-{short.hyperparameters.patience}-{short.trial_id}"
     index = f"{store.root}/{INDEX}/{short.prefix_id}/{name}"
-    assert store.file_system.get_file_info(index).is_file
+    assert store.folder.is_file(index.removeprefix(f"{store.root}/"))
     assert store.trial_ids() == [short.trial_id]
     run = TrialRun(long, DATA, range(1), store.record(long.trial_id))
     assert run.progress().epoch == SHORT

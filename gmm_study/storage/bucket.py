@@ -1,0 +1,181 @@
+"""Objects of an S3 bucket that are written under a condition, so that one of many writers wins.
+
+pyarrow, which reads and writes everything else in a bucket, has no conditional writes; boto3 has.
+A server that does not know them (some older ones of MinIO and Ceph) writes without a condition.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any, NamedTuple
+
+import pyarrow.fs
+
+from gmm_study.addresses import redact
+from gmm_study.errors import InputError
+from gmm_study.storage.file_systems import (
+    ANSWER_SECONDS,
+    CONNECT_SECONDS,
+    S3_ATTEMPTS,
+    first_line,
+    options_of,
+)
+
+LOST = ("PreconditionFailed", "ConditionalRequestConflict", "412", "409")
+"""Codes of the error that another process has written the object first."""
+MISSING = ("NoSuchKey", "404")
+UNKNOWN = ("NotImplemented", "501")
+"""Codes of the error that the server does not know conditions."""
+NO_BUCKET = ("NoSuchBucket", "InvalidBucketName")
+DECLINED = (
+    "AccessDenied",
+    "ExpiredToken",
+    "InvalidAccessKeyId",
+    "InvalidToken",
+    "SignatureDoesNotMatch",
+    "403",
+)
+"""Codes of the error that the server does not accept the credentials."""
+
+
+class NoBucketError(OSError):
+    """The server has no bucket of this name."""
+
+
+class Content(NamedTuple):
+    """The content of an object, and the tag of this version of it."""
+
+    content: bytes
+    tag: str
+
+
+class Bucket:
+    """The S3 server of a pyarrow file system. Methods raise `OSError` if it fails."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    @classmethod
+    def of(
+        cls,
+        file_system: pyarrow.fs.S3FileSystem,
+        attempts: int = S3_ATTEMPTS,
+        seconds: int = ANSWER_SECONDS,
+    ) -> "Bucket":
+        """The server of a file system; up to `attempts` at a request, with `seconds` to answer.
+
+        Raises `InputError` if boto3 is not installed.
+        """
+        options = options_of(file_system)
+        names = ("access_key", "secret_key", "session_token", "region", "scheme")
+        given = [options[name] or None for name in (*names, "endpoint_override")]
+        surroundings = tuple(item for item in os.environ.items() if item[0].startswith("AWS_"))
+        return cls(_client(surroundings, attempts, seconds, *given))
+
+    def holds(self, path: str) -> bool:
+        """Whether there is an object below `BUCKET/KEY`."""
+        bucket, _, key = path.partition("/")
+        with _as_os_errors():
+            found = self._client.list_objects_v2(Bucket=bucket, Prefix=f"{key}/", MaxKeys=1)
+        return bool(found.get("KeyCount"))
+
+    def read(self, path: str) -> Content | None:
+        """An object at `BUCKET/KEY`; None if there is none."""
+        try:
+            with _as_os_errors():
+                found = self._client.get_object(**_place(path))
+                return Content(found["Body"].read(), found["ETag"])
+        except FileNotFoundError:
+            return None
+
+    def write(self, path: str, content: bytes, replaces: str | None = None) -> bool:
+        """Write an object that must not exist yet, or whose version must still be `replaces`.
+
+        False if another process was quicker.
+        """
+        condition = {"IfNoneMatch": "*"} if replaces is None else {"IfMatch": replaces}
+        try:
+            with _as_os_errors():
+                self._client.put_object(**_place(path), Body=content, **condition)
+        except (FileExistsError, FileNotFoundError):
+            return False
+        except NotImplementedError:
+            with _as_os_errors():
+                self._client.put_object(**_place(path), Body=content)
+        return True
+
+    def delete(self, path: str) -> None:
+        """Remove an object, if it exists."""
+        with _as_os_errors():
+            self._client.delete_object(**_place(path))
+
+
+def _place(path: str) -> dict[str, str]:
+    bucket, _, key = path.partition("/")
+    return {"Bucket": bucket, "Key": key}
+
+
+@cache
+def _client(
+    surroundings: tuple[tuple[str, str], ...],
+    attempts: int,
+    seconds: int,
+    access_key: str | None,
+    secret_key: str | None,
+    session_token: str | None,
+    region: str | None,
+    scheme: str,
+    endpoint: str | None,
+) -> Any:
+    """A boto3 client; with None, boto3 looks where pyarrow does: environment, files, machine.
+
+    `surroundings` are the variables of the environment that it reads.
+    """
+    try:
+        import boto3
+        from botocore.config import Config
+    except ImportError:
+        raise InputError(
+            "storage: a bucket of S3 needs another package: pip install 'gmm-study[s3]'"
+        ) from None
+    if endpoint and "://" not in endpoint:
+        endpoint = f"{scheme}://{endpoint}"
+    return boto3.session.Session().client(
+        "s3",
+        aws_access_key_id=access_key,
+        aws_secret_access_key=secret_key,
+        aws_session_token=session_token,
+        region_name=region,
+        endpoint_url=endpoint,
+        config=Config(
+            connect_timeout=CONNECT_SECONDS,
+            read_timeout=seconds,
+            retries={"mode": "standard", "total_max_attempts": attempts},
+        ),
+    )
+
+
+@contextmanager
+def _as_os_errors() -> Iterator[None]:
+    """Raise errors of boto3 as `OSError`, and those that a condition can have as kinds of it."""
+    from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+
+    try:
+        yield
+    except ClientError as error:
+        code = str(error.response.get("Error", {}).get("Code"))
+        if code in LOST:
+            raise FileExistsError(code) from None
+        if code in MISSING:
+            raise FileNotFoundError(code) from None
+        if code in UNKNOWN:
+            raise NotImplementedError(code) from None
+        message = redact(first_line(error))
+        kinds = ((NO_BUCKET, NoBucketError), (DECLINED, PermissionError))
+        kind = next((kind for codes, kind in kinds if code in codes), OSError)
+        raise kind(message) from None
+    except NoCredentialsError as error:
+        raise PermissionError(str(error)) from None
+    except BotoCoreError as error:
+        raise OSError(redact(str(error))) from None

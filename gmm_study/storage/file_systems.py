@@ -1,0 +1,92 @@
+"""The file system of a storage address: this machine's, or a bucket with bounded retries.
+
+A request to S3 is tried up to `S3_ATTEMPTS` times, with growing pauses, so that a server that is
+throttling (503) or restarting does not fail a trial. Google Cloud Storage would otherwise be tried
+for a quarter of an hour.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.fs
+
+from gmm_study.addresses import redact
+from gmm_study.errors import InputError
+
+S3_ATTEMPTS = 8
+"""How often a request to S3 is tried; the pauses between them add up to about a minute."""
+CONNECT_SECONDS, ANSWER_SECONDS = 5, 20
+"""Seconds to wait at each attempt for a connection, and for an answer."""
+GCS_SECONDS = 60
+"""Seconds in which a request to Google Cloud Storage is tried."""
+OBJECT_STORES = ("s3", "gcs", "abfs")
+"""The types of file systems that need no folder for a file."""
+
+
+def open_address(storage: str) -> tuple[pyarrow.fs.FileSystem, str]:
+    """The file system and the path of an address. Raises `InputError` if it cannot be a folder."""
+    shown = redact(storage)
+    try:
+        file_system, path = pyarrow.fs.FileSystem.from_uri(address_of(storage))
+    except ImportError as error:
+        raise InputError(f"storage: '{shown}' needs another package: {error}") from None
+    except (pa.ArrowException, OSError, ValueError) as error:
+        reason = redact(first_line(error))
+        raise InputError(f"storage: '{shown}' is not a folder or an address: {reason}") from None
+    if isinstance(file_system, pyarrow.fs.LocalFileSystem) and Path(path).is_file():
+        raise InputError(f"storage: '{storage}' is a file; give a folder")
+    if not path.strip("/"):
+        wanted = (
+            "it names no bucket and no folder; give one, such as results or s3://BUCKET/results"
+        )
+        raise InputError(f"storage: '{shown}' is not a folder or an address: {wanted}")
+    return with_retries(file_system), path.rstrip("/")
+
+
+def address_of(storage: str) -> str:
+    """A URI with the same meaning in every process, whatever its current folder."""
+    return storage if "://" in storage else Path(storage).expanduser().resolve().as_uri()
+
+
+def options_of(file_system: pyarrow.fs.FileSystem) -> dict[str, Any]:
+    """The arguments with which a file system was made, as pickle keeps them."""
+    _, (options,) = file_system.__reduce__()
+    return dict(options)
+
+
+def with_retries(
+    file_system: pyarrow.fs.FileSystem, attempts: int = S3_ATTEMPTS, seconds: int = GCS_SECONDS
+) -> pyarrow.fs.FileSystem:
+    """The same file system with bounded retries: attempts of S3, seconds of Google's."""
+    if file_system.type_name == "s3":
+        strategy = pyarrow.fs.AwsStandardS3RetryStrategy(max_attempts=attempts)
+        # A small file is then written by one request in place of three.
+        better = {
+            "retry_strategy": strategy,
+            "connect_timeout": CONNECT_SECONDS,
+            "request_timeout": ANSWER_SECONDS,
+            "allow_delayed_open": True,
+        }
+        return pyarrow.fs.S3FileSystem(**options_of(file_system) | better)
+    if file_system.type_name == "gcs":
+        limit = {"retry_time_limit": timedelta(seconds=seconds)}
+        return pyarrow.fs.GcsFileSystem(**options_of(file_system) | limit)
+    return file_system
+
+
+@contextmanager
+def as_os_errors() -> Iterator[None]:
+    """Raise errors of a file system that are not `OSError`, such as Azure's, as `OSError`."""
+    try:
+        yield
+    except pa.ArrowException as error:
+        raise OSError(first_line(error)) from None
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an error's message."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,135 @@
+"""The driver of a study: at most one process runs a study in a store.
+
+A second `run` or `sync` refuses to start, because two would create MLflow's runs twice. `sync
+--follow` may start beside the driver, so that a killed run can be started again at once; the runs
+it creates in MLflow are under a lock of the machine.
+
+    .drivers/STUDY.lock    locked by the driver, in a local folder
+    .drivers/STUDY.json    who the driver is
+
+Without locks, the driver renews the second file every `BEAT_EVERY` seconds, and counts as gone
+after `DRIVER_SILENT_SECONDS` without it.
+"""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from datetime import datetime
+from urllib.parse import quote
+
+from gmm_study.errors import InputError
+from gmm_study.storage import locks
+from gmm_study.storage.folder import Folder
+from gmm_study.storage.ownership import Owner, Sign
+
+DRIVERS = ".drivers"
+"""The folder under a store's root with the lock of each study, and who holds it."""
+BEAT_EVERY = 20.0
+"""Seconds between two signs of life of a driver, if there are no locks."""
+DRIVER_SILENT_SECONDS = 120.0
+"""Seconds without a sign of life after which such a driver counts as gone."""
+UNKNOWN = Owner("an unknown host", 0, 0.0, 0.0)
+"""A driver that holds the lock, but whose file cannot be read."""
+
+_driving: set[tuple[str, str]] = set()
+"""Path of the store and study of every driver in this process."""
+
+
+@contextmanager
+def the_only_driver(store: Folder, study: str) -> Iterator[None]:
+    """Be the only process that runs a study in a store.
+
+    Raises `InputError` if another process is running it; the message names the process.
+    """
+    sign = _sign(store, study)
+    if (store.path, study) in _driving:
+        raise _declined(study, Owner.this_process())
+    with ExitStack() as held:
+        try:
+            held.enter_context(_locked(sign, study) if store.is_local else _signed(sign, study))
+        except OSError as error:
+            raise InputError(f"storage: '{store.path}' cannot be written: {error}") from None
+        _driving.add((store.path, study))
+        held.callback(_driving.discard, (store.path, study))
+        yield
+
+
+def driver_of(store: Folder, study: str) -> Owner | None:
+    """The process that runs a study; None if there is none.
+
+    `UNKNOWN` if there is such a process but it is unknown which. Raises `OSError` if this cannot be
+    determined.
+    """
+    sign = _sign(store, study)
+    if not store.is_local:
+        owner = sign.read()
+        return None if owner is None or owner.has_died or _is_silent(owner) else owner
+    held = locks.held_elsewhere(_lock_of(sign))
+    if held is None and store.is_file(f"{DRIVERS}/{_file_name(study)}.lock"):
+        raise OSError(f"{_lock_of(sign)} cannot be locked")
+    return (sign.read() or UNKNOWN) if held else None
+
+
+def _file_name(study: str) -> str:
+    return quote(study, safe="")
+
+
+def _sign(store: Folder, study: str) -> Sign:
+    return Sign(store.inside(DRIVERS), f"{_file_name(study)}.json")
+
+
+def _lock_of(sign: Sign) -> str:
+    return f"{sign.folder.path}/{sign.name.removesuffix('json')}lock"
+
+
+def _is_silent(owner: Owner) -> bool:
+    return time.time() - owner.time >= DRIVER_SILENT_SECONDS
+
+
+@contextmanager
+def _locked(sign: Sign, study: str) -> Iterator[None]:
+    sign.folder.create()
+    if not locks.take(_lock_of(sign), 0.5):
+        raise _declined(study, sign.read() or UNKNOWN)
+    try:
+        sign.write()
+        yield
+    finally:
+        with suppress(OSError):
+            sign.leave()
+        locks.give_back(_lock_of(sign))
+
+
+@contextmanager
+def _signed(sign: Sign, study: str) -> Iterator[None]:
+    other = sign.take(_is_silent)
+    if other is not None:
+        raise _declined(study, other)
+    ended = threading.Event()
+
+    def beat() -> None:
+        while not ended.wait(BEAT_EVERY):
+            with suppress(OSError):
+                sign.renew()
+
+    thread = threading.Thread(target=beat, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+        with suppress(OSError):
+            sign.leave()
+
+
+def _declined(study: str, driver: Owner) -> InputError:
+    who = "another process"
+    if driver != UNKNOWN:
+        since = datetime.fromtimestamp(driver.since).isoformat(" ", "seconds")
+        who = f"process {driver.pid} on {driver.host} since {since}"
+    return InputError(
+        f"study: '{study}' is being run by {who}; wait for it or stop it; "
+        f"`gmm-study status {study}` shows its progress"
+    )

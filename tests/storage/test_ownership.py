@@ -1,0 +1,132 @@
+"""In a bucket, one of many processes owns a trial or drives a study, and the next after its end."""
+
+import subprocess
+import sys
+import time
+from contextlib import ExitStack
+
+import pytest
+
+from gmm_study.errors import InputError
+from gmm_study.storage.folder import Folder
+from gmm_study.storage.ownership import Owner, Sign
+from gmm_study.training.state import TrialState
+from gmm_study.trials.record import RecordStore
+
+pytestmark = pytest.mark.process
+
+ADDRESS = "s3://studies/results"
+CONTEND = """
+import sys
+from gmm_study.storage.folder import Folder
+from gmm_study.storage.ownership import Sign
+sign = Sign(Folder.at(sys.argv[1]), "owner.json")
+sign.read()
+print("ready", flush=True)
+sys.stdin.readline()
+print(sign.take(lambda owner: False) is None, flush=True)
+sys.stdin.readline()
+"""
+
+
+def contenders(stack, number):
+    """Processes that are ready to take the same thing."""
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    command = [sys.executable, "-c", CONTEND, ADDRESS]
+    processes = [stack.enter_context(subprocess.Popen(command, **pipes)) for _ in range(number)]
+    for process in processes:
+        assert process.stdout.readline() == "ready\n"
+    return processes
+
+
+def winners(processes):
+    """Let all of them start in the same instant; those that own the thing then."""
+    for process in processes:
+        process.stdin.write("\n")
+        process.stdin.flush()
+    return [process for process in processes if process.stdout.readline() == "True\n"]
+
+
+def test_of_processes_that_start_in_the_same_instant_one_becomes_the_owner_each_time(s3):
+    sign = Sign(Folder.at(ADDRESS), "owner.json")
+    with ExitStack() as stack:
+        waiting = contenders(stack, 6)
+        for _ in range(2):  # first nobody owns it, then a process that has died
+            (winner,) = winners(waiting[:3])
+            assert sign.read().pid == winner.pid
+            for process in waiting[:3]:
+                process.kill()
+                process.wait()
+            del waiting[:3]
+
+
+def test_an_owner_whose_answer_was_lost_knows_that_it_is_the_owner(s3):
+    lost = []
+
+    def lose(request):
+        if request["REQUEST_METHOD"] == "PUT" and not lost:
+            lost.append(request["PATH_INFO"])
+            raise ConnectionResetError
+
+    s3.after = lose
+    sign = Sign(Folder.at(ADDRESS), "owner.json")
+    assert sign.take(lambda owner: False) is None
+    assert lost == ["/studies/results/owner.json"]
+    assert sign.read().is_this_process
+
+
+def test_an_owner_that_was_replaced_does_not_renew_or_remove_the_sign_of_the_next(s3):
+    sign = Sign(Folder.at(ADDRESS), "owner.json")
+    with ExitStack() as stack:
+        (other,) = contenders(stack, 1)
+        assert winners([other]) == [other]
+        before = sign.read()
+        sign.renew()
+        sign.leave()
+        assert sign.read() == before
+        other.kill()
+
+
+def written_elsewhere(store, name, seconds_ago):
+    said_at = time.time() - seconds_ago
+    owner = Owner("another-machine", 1, said_at, said_at)
+    text = f'{{"host": "{owner.host}", "pid": 1, "since": {said_at}, "time": {said_at}}}'
+    store.folder.write_file(name, text.encode())
+
+
+def test_a_driver_of_another_machine_is_gone_when_it_has_been_silent(s3):
+    store = RecordStore(ADDRESS)
+    written_elsewhere(store, ".drivers/tiny.json", seconds_ago=1.0)
+    with pytest.raises(InputError, match="another-machine"), store.the_only_driver("tiny"):
+        pass
+    written_elsewhere(store, ".drivers/tiny.json", seconds_ago=600.0)
+    with store.the_only_driver("tiny"):
+        with pytest.raises(InputError, match="is being run"), store.the_only_driver("tiny"):
+            pass
+        with store.the_only_driver("another"):
+            pass
+    assert store.driver("tiny") is None
+
+
+def test_a_trial_of_another_machine_is_taken_up_when_that_has_been_silent_or_reported_dead(s3):
+    record = RecordStore(ADDRESS).record("abc")
+    written_elsewhere(RecordStore(ADDRESS), "abc/.owner", seconds_ago=60.0)
+    assert not record.take_up()
+    written_elsewhere(RecordStore(ADDRESS), "abc/.owner", seconds_ago=86_400.0)
+    assert record.take_up()
+    record.release()
+    written_elsewhere(RecordStore(ADDRESS), "abc/.owner", seconds_ago=60.0)
+    record.release_from({("another-machine", 2)})
+    assert not record.take_up()
+    record.release_from({("another-machine", 1)})
+    assert record.take_up()
+    assert record.take_up(), "a process may take up its own trial again"
+    record.write_status(TrialState.RUNNING)
+    assert record.state(1) is TrialState.RUNNING
+
+
+def test_a_sign_that_is_damaged_is_replaced(s3):
+    folder = Folder.at(ADDRESS)
+    folder.write_file("owner.json", b"{")
+    assert Sign(folder, "owner.json").take(lambda owner: False) is None
+    assert Sign(folder, "owner.json").read().is_this_process
