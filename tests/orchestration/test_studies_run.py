@@ -52,6 +52,7 @@ def test_every_trial_of_a_study_gets_a_complete_record_and_the_report_is_written
     assert names == {
         "index.html",
         "report.json",
+        "study.json",
         "table.md",
         "table.csv",
         "table.tex",
