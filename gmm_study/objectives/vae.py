@@ -24,13 +24,14 @@ class VariationalBound:
         self.samples = samples
         self.importance_weighted = bound == "iwae"
         self.warm_up_epochs = kl_warm_up_epochs
-        self._kl_weight = torch.ones(())
+        self._weight, self._kl_weight = 1.0, torch.ones(())
         self.begin_epoch(1)
 
     def begin_epoch(self, epoch: int) -> None:
         """Set the weight of the KL divergence in the steps of an epoch, the first of which is 1."""
         if self.warm_up_epochs:
-            self._kl_weight.fill_(min(1.0, (epoch - 1) / self.warm_up_epochs))
+            self._weight = min(1.0, (epoch - 1) / self.warm_up_epochs)
+            self._kl_weight.fill_(self._weight)
 
     def add_gradient(
         self, model: VariationalAutoencoder, data: Tensor, streams: RandomStreams
@@ -77,9 +78,9 @@ class VariationalBound:
         return terms.log_likelihood.mean(2) - terms.kl
 
     def _warmed_up(self, terms: "_Terms") -> Tensor:
-        # In the device's memory from the first step on, which is not captured.
-        weight = self._kl_weight = self._kl_weight.to(terms.kl.device)
-        return self._bound(terms.with_weight(weight))
+        if self._kl_weight.device != terms.kl.device:  # in the first step, which is not captured
+            self._kl_weight = torch.full((), self._weight, device=terms.kl.device)
+        return self._bound(terms.with_weight(self._kl_weight))
 
 
 class _Terms(NamedTuple):

@@ -18,8 +18,8 @@ from torch.nn.functional import softplus
 
 from gmm_study.models import RandomStreams
 
-SHARES = (1.0, 0.5, 0.25)
-"""Shares of the units that a step may change, each with the same probability."""
+SHARES = 3
+"""A step may change all units, a half or a quarter of them, each with the same probability."""
 
 
 def resample(
@@ -56,11 +56,11 @@ def resample(
 
 
 def _units_to_move(shape: torch.Size, streams: RandomStreams) -> Tensor:
-    """The units that may change: in each row a share drawn from `SHARES`, bool `[R, B, 1, n]`."""
+    """The units that may change: in each row a share of them, bool `[R, B, 1, n]`."""
     _, datapoints, _, units = shape
-    chosen = streams.uniform(datapoints, 1, 1).mul_(len(SHARES)).long().clamp_(max=len(SHARES) - 1)
-    shares = torch.tensor(SHARES, dtype=streams.dtype, device=streams.device)
-    return streams.uniform(datapoints, 1, units) < shares[chosen]
+    halvings = streams.uniform(datapoints, 1, 1).mul_(SHARES).long().clamp_(max=SHARES - 1)
+    # Computed, and not looked up: for a table of the host's a GPU would make the host wait.
+    return streams.uniform(datapoints, 1, units) < 1.0 / (1 << halvings)
 
 
 def _propose(mixture: Tensor, count: int, streams: RandomStreams) -> Tensor:
