@@ -8,7 +8,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-import yaml
 
 from tests.cluster.nodes import ENVIRONMENT
 from tests.workbench import Workbench, free_port, wait_until
@@ -107,25 +106,3 @@ def test_a_slurm_job_runs_a_study_on_its_nodes_and_ends_all_of_them(bench):
     assert "--nodelist=127.0.0.1" in nodes
     assert "--exclude=127.0.0.1" in nodes
     nothing_is_left(job)
-
-
-def test_the_file_for_kubernetes_says_of_every_pod_that_it_is_kept_apart():
-    job, policy = yaml.safe_load_all((FILES / "kuberay.yaml").read_text())
-    assert (job["apiVersion"], job["kind"]) == ("ray.io/v1", "RayJob")
-    cluster = job["spec"]["rayClusterSpec"]
-    groups = [cluster["headGroupSpec"], *cluster["workerGroupSpecs"]]
-    pods = [*(group["template"] for group in groups), job["spec"]["submitterPodTemplate"]]
-    apart = policy["spec"]["podSelector"]["matchLabels"]
-    assert all(apart.items() <= pod["metadata"]["labels"].items() for pod in pods)
-    assert len({pod["spec"]["containers"][0]["image"] for pod in pods}) == 1
-
-
-def test_the_file_for_kubernetes_names_the_version_that_has_its_fields_and_has_workers_with_gpus():
-    text = (FILES / "kuberay.yaml").read_text()
-    job, _ = yaml.safe_load_all(text)
-    assert job["spec"]["backoffLimit"]  # which KubeRay 1.1 does not have
-    assert "1.2 or newer" in text.partition("apiVersion")[0]
-    workers = job["spec"]["rayClusterSpec"]["workerGroupSpecs"]
-    asked = [group["template"]["spec"]["containers"][0]["resources"] for group in workers]
-    assert [each["limits"].get("nvidia.com/gpu") for each in asked] == [None, "1"]
-    assert all(each["limits"] == each["requests"] for each in asked)
