@@ -45,6 +45,18 @@ class RandomStreams:
     def __len__(self) -> int:
         return len(self.generators)
 
+    def restore(self, states: Sequence[Tensor]) -> None:
+        """Go on from the states of each replicate's generator.
+
+        The generators of a CPU and of a GPU have states of different sizes. One of the other kind
+        cannot go on here, so it seeds the generator; the same state always gives the same numbers.
+        """
+        for generator, state in zip(self.generators, states, strict=True):
+            if state.shape == generator.get_state().shape:
+                generator.set_state(state)
+            else:
+                generator.manual_seed(_seed_of(state.numpy().tobytes()))
+
     def keys(self) -> list[int]:
         """A fresh key of 63 bits for each replicate, for counter-based numbers."""
         word = torch.empty((), dtype=torch.int64)
@@ -97,5 +109,9 @@ class RandomStreams:
 
 
 def _stream_seed(seed: int, replicate: int, purpose: str) -> int:
-    digest = hashlib.sha256(f"{seed}/{replicate}/{purpose}".encode()).digest()
+    return _seed_of(f"{seed}/{replicate}/{purpose}".encode())
+
+
+def _seed_of(content: bytes) -> int:
+    digest = hashlib.sha256(content).digest()
     return int.from_bytes(digest[:8], "little", signed=False) >> 1

@@ -160,8 +160,7 @@ class ReplicateGroup:
 
     def _restore_streams(self, states: Sequence[Mapping[str, Tensor]]) -> None:
         for purpose, streams in self.streams.items():
-            for generator, state in zip(streams.generators, states, strict=True):
-                generator.set_state(state[f"stream.{purpose}"])
+            streams.restore([state[f"stream.{purpose}"] for state in states])
 
     def select(self, rows: Sequence[int], data_dims: int) -> "ReplicateGroup":
         """The group of some of its replicates, which continue where they are."""

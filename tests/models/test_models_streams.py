@@ -52,3 +52,13 @@ def test_every_replicate_has_an_order_of_its_own_that_visits_each_datapoint_once
     orders = RandomStreams(0, [0, 1], "order").permutations(30)
     assert torch.equal(orders.sort(1).values, torch.arange(30).expand(2, -1))
     assert not torch.equal(orders[0], orders[1])
+
+
+def test_the_state_of_a_generator_of_a_gpu_gives_numbers_that_depend_on_it_alone():
+    of_a_gpu = [torch.full((16,), value, dtype=torch.uint8) for value in (1, 2)]
+    first, second = (RandomStreams(seed, [0, 1], "noise") for seed in (0, 1))
+    for streams in (first, second):
+        streams.restore(of_a_gpu)
+    draws = first.uniform(100)
+    assert torch.equal(draws, second.uniform(100))
+    assert not torch.equal(draws[0], draws[1])

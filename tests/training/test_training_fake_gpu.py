@@ -7,9 +7,17 @@ from gmm_study.models import RandomStreams
 from gmm_study.training.build import build_model, build_objective
 from gmm_study.training.checkpoint import TRAINING_FILE, checkpoint_files, resume_training
 from gmm_study.training.group import ReplicateGroup
+from gmm_study.training.state import Ending
 from gmm_study.training.trainer import Trainer
 from tests.fake_gpu import fake_gpu, gradients
-from tests.training.small import METHODS, OPTIMIZERS, a_dataset, some_hyperparameters, train
+from tests.training.small import (
+    METHODS,
+    OPTIMIZERS,
+    a_dataset,
+    assert_same_progress,
+    some_hyperparameters,
+    train,
+)
 
 DATA = a_dataset()
 CUDA = torch.device("cuda")
@@ -82,10 +90,11 @@ class Estimates:
         self.looks = 0
 
     def __call__(self, shape):
+        if len(shape) != 2:  # no estimates, but the state of a replicate
+            return torch.zeros(shape)
         self.looks += 1
         values = torch.full(shape, -float(self.looks))
-        if len(shape) == 2:
-            values[0] = self.looks
+        values[0] = self.looks
         return values
 
 
@@ -131,6 +140,23 @@ def test_a_training_goes_on_from_its_checkpoint(optimizer):
             assert state.keys() == expected.keys()
             assert all(tensor.device.type == "cpu" for tensor in state.values())
         assert all(each.epoch == 6 for each in train(resumed).replicates.values())
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_training_that_moves_to_a_gpu_or_back_goes_on_with_other_random_numbers(method):
+    settings = some_hyperparameters(method=method, patience=100)
+    on_cpu = train(Trainer(settings, DATA, [0, 1]), 2)
+    with fake_gpu(Estimates()) as gpu:
+        moved = trainer_on(gpu, settings, [0, 1])
+        resume_training(moved, checkpoint_files(on_cpu)[TRAINING_FILE])
+        assert [group.replicates for group in moved.groups] == [[0, 1]]
+        content = checkpoint_files(train(moved, 2))[TRAINING_FILE]
+    back = [Trainer(settings, DATA, [0, 1]) for _ in range(2)]
+    for trainer in back:
+        resume_training(trainer, content)
+        assert [replicate.epoch for replicate in trainer.replicates.values()] == [4, 4]
+    assert_same_progress(*(train(trainer) for trainer in back))
+    assert back[0].replicates[0].ending is not Ending.DIVERGED
 
 
 FAULTS = {
