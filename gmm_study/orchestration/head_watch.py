@@ -1,13 +1,12 @@
-"""Ends the driver with one line once the head of its Ray has been silent for too long.
+"""Ends the driver with one line once the head of its Ray has been silent for too long."""
 
-Ray would end the driver after 60 seconds, with a page of C++ output.
-"""
-
+import errno
 import os
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from time import monotonic
 
 from gmm_study.orchestration.address import touch
 
@@ -16,6 +15,8 @@ HEAD_CHECK_SECONDS, LOST_AFTER = 2.0, 30.0
 After 60 seconds Ray itself would end the driver, with a page of C++ output."""
 LOCAL_LOST_AFTER = 4.0
 """The same for a local Ray, which no network separates from the driver."""
+UNREACHABLE = (errno.EHOSTUNREACH, errno.EHOSTDOWN, errno.ENETUNREACH)
+"""The errors of a connection to a machine that has been turned off."""
 
 
 @contextmanager
@@ -26,17 +27,11 @@ def watched(address: str, head: str) -> Iterator[None]:
     it.
     """
     over = threading.Event()
+    patience = LOCAL_LOST_AFTER if address == "local" else LOST_AFTER
 
     def watch() -> None:
-        silent = 0.0
-        while silent < (LOCAL_LOST_AFTER if address == "local" else LOST_AFTER):
-            if over.wait(HEAD_CHECK_SECONDS):
-                return
-            try:
-                touch(head)
-                silent = 0.0
-            except OSError:
-                silent += HEAD_CHECK_SECONDS
+        if not wait_for_loss(head, patience, over):
+            return
         cursor = "\x1b[?25h" if sys.stderr.isatty() else ""  # which the live view hides
         print(
             f"{cursor}gmm-study: {_loss(address)}",
@@ -52,6 +47,31 @@ def watched(address: str, head: str) -> Iterator[None]:
     finally:
         over.set()
         thread.join()
+
+
+def wait_for_loss(head: str, patience: float, over: threading.Event) -> bool:
+    """Wait until the head has been silent for `patience` seconds; False if it is `over` before."""
+    heard = monotonic()
+    while monotonic() < heard + patience:
+        if over.wait(HEAD_CHECK_SECONDS):
+            return False
+        if not is_silent(head):
+            heard = monotonic()
+    return True
+
+
+def is_silent(head: str) -> bool:
+    """Whether nothing answers at `HOST:PORT`.
+
+    An error of this machine, such as too many open files, says nothing about the head.
+    """
+    try:
+        touch(head)
+    except (ConnectionError, TimeoutError):
+        return True
+    except OSError as error:
+        return error.errno in UNREACHABLE
+    return False
 
 
 def _loss(address: str) -> str:
