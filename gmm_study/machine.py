@@ -3,6 +3,7 @@
 import os
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
+from itertools import takewhile
 from pathlib import Path
 
 DEVICES = Path("/dev")
@@ -30,4 +31,15 @@ def usable_gpus() -> int:
             return 0
     present = len(list(DEVICES.glob("nvidia[0-9]*")))
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    return present if visible is None else min(present, len(visible.split(",")) if visible else 0)
+    if visible is None:
+        return present
+    named = takewhile(lambda name: _is_a_gpu(name.strip(), present), visible.split(","))
+    return min(present, len(list(named)))
+
+
+def _is_a_gpu(name: str, present: int) -> bool:
+    """Whether a name in CUDA_VISIBLE_DEVICES is a GPU; CUDA stops at the first that is none.
+
+    An index or a UUID names a GPU; -1 and NoDevFiles name none.
+    """
+    return int(name) < present if name.isdigit() else name.startswith(("GPU-", "MIG-"))
