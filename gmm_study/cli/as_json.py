@@ -58,7 +58,11 @@ def of_trial(planned: "PlannedStudy", trial: "PlannedTrial") -> dict[str, Any]:
 
 def of_estimate(found: "RemainingCost | None") -> dict[str, Any] | None:
     """The estimate for the missing trials; None if no trial is missing."""
-    return None if found is None else asdict(found)
+    if found is None:
+        return None
+    document = asdict(found) | {"on_gpu": found.on_gpu}
+    del document["gpu_share"]
+    return document
 
 
 def _finite(value: Any) -> Any:

@@ -26,7 +26,7 @@ def lines_of(found: "RemainingCost", cpus: int) -> list[str]:
     unit = "hours on a share of a GPU" if found.on_gpu else "core-hours"
     return [
         f"time: {time_of(found)} on this machine, "
-        f"{at_a_time(found.workers, cpus, float(found.on_gpu))} ({found.source})",
+        f"{at_a_time(found.workers, cpus, found.gpu_share)} ({found.source})",
         f"cost: {_about(found)} {hours:.2g} {unit}",
         memory,
     ]

@@ -46,9 +46,15 @@ class RemainingCost:
     """The number of trials that run at a time."""
     memory_bytes: int
     """Of one trial: GPU memory if it uses a GPU, else main memory."""
-    on_gpu: bool
+    gpu_share: float
+    """The share of a GPU that each trial gets, 0 on CPUs."""
     source: str
     """Where the pace comes from, or why it is unknown."""
+
+    @property
+    def on_gpu(self) -> bool:
+        """Whether the trials use a GPU."""
+        return self.gpu_share > 0
 
 
 def estimate(
@@ -67,13 +73,13 @@ def estimate(
     `calibrating`; None omits it.
     """
     study = plan.study
-    on_gpu = uses_gpu(study)
-    needed = round(memory_of_a_trial(study, missing, datasets, on_gpu))
+    share = gpu_share(study)
+    needed = round(memory_of_a_trial(study, missing, datasets, share > 0))
     workers = min(len(missing), worker_count(study))
     own = [(trial.config, standings[trial.config.trial_id]) for trial in plan.trials]
     seen, source = _observed(study, own, missing, datasets, store, calibrating)
     if not seen:
-        return RemainingCost(None, False, None, workers, needed, on_gpu, source)
+        return RemainingCost(None, False, None, workers, needed, share, source)
     pace, fractions = Pace(seen), fractions_trained(own)
     plain = study.scheduler.kind == "none"  # under a scheduler no trial continues another
     index = read_index(store.folder) if plain else {}
@@ -100,7 +106,7 @@ def estimate(
         for stage in trial.config.hyperparameters.stage_list
     )
     seconds = START_SECONDS + _makespan(taken, workers)
-    return RemainingCost(seconds, at_most, sum(taken), workers, needed, on_gpu, source)
+    return RemainingCost(seconds, at_most, sum(taken), workers, needed, share, source)
 
 
 def memory_of_a_trial(
@@ -116,21 +122,20 @@ def memory_of_a_trial(
     return max(memory(load, study.replicates, chunk_rows, on_gpu) for load in loads)
 
 
-def uses_gpu(study: Study) -> bool:
-    """Whether the study's trials use a GPU on this machine."""
+def gpu_share(study: Study) -> float:
+    """The share of a GPU that each of the study's trials gets on this machine.
+
+    With `gpus: auto` it is a whole one, because the memory of a GPU is not known without torch.
+    """
     gpus = study.resources.gpus
-    return usable_gpus() > 0 if gpus == "auto" else gpus > 0
+    return float(usable_gpus() > 0) if gpus == "auto" else gpus
 
 
 def worker_count(study: Study) -> int:
-    """The number of trials that run at a time on this machine, at least 1.
-
-    With `gpus: auto`, it is one per GPU.
-    """
+    """The number of trials that run at a time on this machine, at least 1."""
     resources = study.resources
     fitting = usable_cpus() // resources.cpus
-    if uses_gpu(study):
-        share = 1.0 if resources.gpus == "auto" else resources.gpus
+    if share := gpu_share(study):
         fitting = min(fitting, int(usable_gpus() / share))
     return max(1, min(fitting, resources.concurrent or fitting))
 
@@ -144,7 +149,7 @@ def _observed(
     calibrating: AbstractContextManager[object] | None,
 ) -> tuple[list[Observation], str]:
     """Observations of the missing trials' methods, and their source or why there are none."""
-    on_gpu = uses_gpu(study)
+    on_gpu = gpu_share(study) > 0
     seen = observations(own, datasets, on_gpu, study.replicates)
     source = "this study's own pace" if seen else "as no trial has finished yet"
 

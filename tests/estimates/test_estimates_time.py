@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from gmm_study.cli.estimate import lines_of
 from gmm_study.data import Dataset
 from gmm_study.estimates import estimate
 from gmm_study.estimates.cost import Workload, epoch_work, evaluation_work
@@ -106,6 +107,14 @@ def test_records_of_another_kind_of_device_tell_no_pace(planned):
     assert found.seconds is found.worker_seconds is None
     assert found.source == "as no trial has finished yet"
     assert found.memory_bytes > 0
+
+
+def test_trials_that_share_a_gpu_are_said_with_their_share_as_in_a_run(planned, monkeypatch):
+    monkeypatch.setattr("gmm_study.estimates.remaining.usable_gpus", lambda: 1)
+    monkeypatch.setattr("gmm_study.estimates.remaining.usable_cpus", lambda: 8)
+    study = planned("resources.gpus=0.25", "resources.concurrent=4")
+    first, *_ = lines_of(study.estimate(ended(LONG, on_gpu=True)), cpus=1)
+    assert "4 trials at a time on 0.25 of a GPU each" in first
 
 
 def test_trials_that_run_tell_a_pace_before_any_has_ended(planned):
