@@ -79,8 +79,9 @@ def run(
     `observer` is told about each step; `RunObserver(rich.console.Console())` shows the running
     trials. Raises `InputError` if another process is running the study, if the report of another
     file with the same name is in `reports`, if the study needs more resources than there are, and
-    if the storage or the report cannot be written. If the head of the
-    cluster is lost, this process ends with exit status 2, as Ray would end it.
+    if the storage or the report cannot be written. If the head of the cluster is lost, or if the
+    local Ray dies, this process ends with exit status 2, also if it is the kernel of a notebook;
+    Ray would end it too.
     """
     from gmm_study.orchestration.sync_process import SyncProcess
 

@@ -13,9 +13,10 @@ def check_resources(asked: Resources, nodes: Sequence[Mapping[str, Any]]) -> Non
         wanted = least(asked)[resource]
         most = max((node.get(resource, 0) for node in nodes), default=0)
         if wanted > most:
+            without = {"CPU": "add a node with CPUs", "GPU": "set 0 to train on CPUs"}[resource]
             raise InputError(
-                f"resources.{field_name}: a trial needs {wanted:g}, "
-                f"but no node of Ray has more than {most:g}"
+                f"resources.{field_name}: a trial needs {wanted:g}, but no node of Ray has more "
+                f"than {most:g}; {f'set at most {most:g}' if most else without}"
             )
 
 

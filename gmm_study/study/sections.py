@@ -41,8 +41,8 @@ class Resources(Section):
     cpus: AtLeastOne = 1
     """CPU cores per trial, with one thread each."""
     gpus: Annotated[float | Literal["auto"], WithJsonSchema(SHARE)] = "auto"
-    """The share of a GPU per trial, 0 to train on CPUs. `auto` takes a GPU if Ray sees one, for as
-    many trials as its memory allows, and else CPUs."""
+    """The share of a GPU per trial; 0 trains on CPUs. With `auto`, trials use a GPU if Ray sees
+    one, as many at a time as fit into its memory; otherwise they use CPUs."""
     concurrent: AtLeastOne | None = None
     """The maximum number of trials that run at a time; null: as many as fit."""
     autoscaling: bool = False

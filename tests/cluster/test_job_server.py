@@ -16,6 +16,8 @@ pytestmark = pytest.mark.fault
 
 COMMANDS = Path(sys.executable).parent
 HEAD = "--head --block --node-ip-address=127.0.0.1 --num-cpus=1 --object-store-memory=100000000"
+ENDS_IN = 300.0
+"""Seconds in which a command of the job server ends, as does the longest job here."""
 DASHBOARD = "--include-dashboard=true --dashboard-host=127.0.0.1"
 
 
@@ -39,9 +41,14 @@ class JobServer:
 
     def _call(self, *words: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
         command = [COMMANDS / "ray", "job", words[0], f"--address={self.address}", *words[1:]]
-        environment = self.environment
         return subprocess.run(
-            command, cwd=cwd, env=environment, capture_output=True, text=True, check=False
+            command,
+            cwd=cwd,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=ENDS_IN,
         )
 
     def submit(self, folder: Path, *entrypoint: str) -> subprocess.CompletedProcess[str]:

@@ -85,5 +85,6 @@ def test_a_trial_that_asks_for_a_gpu_where_there_is_none_is_refused_in_one_line(
     with patch("ray.init"), patch("ray.shutdown"), patch("ray.nodes", lambda: nodes):
         ended = bench.call("run", "tiny", "--set", "resources.gpus=0.5", status=2)
     assert len(ended.stderr.splitlines()) == 1
-    assert "resources.gpus" in ended.stderr
+    assert "resources.gpus: a trial needs 0.5" in ended.stderr
+    assert ended.stderr.endswith("; set 0 to train on CPUs\n")
     assert bench.files() == before

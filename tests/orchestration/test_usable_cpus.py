@@ -44,7 +44,8 @@ def test_with_one_cpu_of_the_machine_the_plan_the_run_and_the_records_count_one(
 def test_a_trial_that_wants_more_cpus_than_the_process_has_is_refused(bench):
     error = bench.run("run", "tiny", "--set", "resources.cpus=2", status=2).stderr
     assert error == (
-        "gmm-study: resources.cpus: a trial needs 2, but no node of Ray has more than 1\n"
+        "gmm-study: resources.cpus: a trial needs 2, but no node of Ray has more than 1; "
+        "set at most 1\n"
     )
 
 
