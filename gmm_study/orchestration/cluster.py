@@ -60,8 +60,8 @@ def ray_at(
     The address is `HOST:PORT` of the head, or `auto`. With None, RAY_ADDRESS is used, or a local
     Ray if it is not set. Gives the admission of the cluster's nodes, None on a local Ray; `say` is
     called with one line when a node joins or leaves. Raises `InputError` if there is no such
-    cluster, if no node has the resources for a trial, and if a node does not share the storage or
-    lacks the package of a method.
+    cluster, if no node has the resources for a trial, if the storage cannot be written, and if a
+    node does not share it or lacks the package of a method.
     """
     import ray
 
@@ -85,6 +85,7 @@ def ray_at(
         if not (joined and resources.autoscaling):
             nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
             check_resources(resources, nodes)
+        store.folder.check_writable()
         head = head or ray.get_runtime_context().gcs_address
         admitting = Admission(resources, store, methods, say).open() if joined else nullcontext()
         with watched(address, head), admitting as admission:

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
@@ -28,6 +28,11 @@ from gmm_study.phrases import at_a_time
 from gmm_study.search.searches import Searches
 from gmm_study.study import Plan, PlannedTrial, Study
 from gmm_study.trials.record import RecordStore
+
+if TYPE_CHECKING:
+    from ray import tune
+
+    from gmm_study.orchestration.callbacks import StopTrials, TrialReports
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 WORKER_CRASHES = 3
@@ -123,7 +128,6 @@ def _tune(
         tempfile.TemporaryDirectory(prefix="gmm-study-") as scratch,
     ):
         interrupt.take_signals()
-        store.folder.check_writable()
         gpu_share, without = share_of_a_gpu(study, [*missing, *plan.extremes()], datasets)
         places = partial(trials_at_a_time, resources, gpu_share)
         together = min(places(), view.wanted)
@@ -131,27 +135,38 @@ def _tune(
         if interrupt.pressed:
             return
         admission_file = admission.file if admission else None
-        trainable = _trainable(study, datasets, store, gpu_share, admission_file)
+        queue = Queue(missing, searches, places, study.replicates, view.expect)
+        stop = StopTrials(interrupt, searches, admission)
+        reports = TrialReports(store, view, searches, resources.heartbeat_seconds)
         tune.Tuner(
-            trainable,
+            _trainable(study, datasets, store, gpu_share, admission_file),
             tune_config=tune.TuneConfig(
-                search_alg=Queue(missing, searches, places, study.replicates, view.expect),
+                search_alg=queue,
                 num_samples=-1,
                 reuse_actors=True,
                 max_concurrent_trials=resources.concurrent,
             ),
-            run_config=tune.RunConfig(
-                name=study.name,
-                storage_path=scratch,
-                verbose=0,
-                stop=StopTrials(interrupt, searches, admission),
-                callbacks=[TrialReports(store, view, searches, resources.heartbeat_seconds)],
-                checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
-                failure_config=tune.FailureConfig(max_failures=WORKER_CRASHES),
-            ),
+            run_config=_run_config(study.name, scratch, stop, reports),
         ).fit()
         if admission and admission.problem:
             raise admission.problem
+
+
+def _run_config(
+    name: str, scratch: str, stop: "StopTrials", reports: "TrialReports"
+) -> "tune.RunConfig":
+    """How Tune runs the trials: its files in `scratch`, and trials of dead workers restarted."""
+    from ray import tune
+
+    return tune.RunConfig(
+        name=name,
+        storage_path=scratch,
+        verbose=0,
+        stop=stop,
+        callbacks=[reports],
+        checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
+        failure_config=tune.FailureConfig(max_failures=WORKER_CRASHES),
+    )
 
 
 def _trainable(

@@ -97,16 +97,37 @@ def endless(bench):
     return Workbench(bench.folder, epochs=10**6)
 
 
+KILLED_AT_ITS_FIRST_CHECK = """
+import os, pathlib, signal, sys
+
+class Killed:
+    def find_spec(self, name, path=None, target=None):
+        killed = pathlib.Path({killed!r})
+        worker = "default_worker" in " ".join(sys.orig_argv)
+        if name == "gmm_study.trials.run" and worker and not killed.exists():
+            killed.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+
+sys.meta_path.insert(0, Killed())
+"""
+
+
 def test_a_node_that_joins_a_running_study_is_checked_and_trains(endless, fault, tmp_path_factory):
+    """Its first check is killed, as by a machine without memory, and it is checked once more."""
+    site = tmp_path_factory.mktemp("site")
+    killed = site / "killed"
+    (site / "sitecustomize.py").write_text(KILLED_AT_ITS_FIRST_CHECK.format(killed=str(killed)))
     with Cluster() as cluster:
         cluster.add()
         driver = endless.start("run", "tiny", "--address", cluster.address)
         wait_until(lambda: any(status["epoch"] for status in endless.statuses().values()))
-        cluster.add(*isolated("late", tmp_path_factory.mktemp("hidden")))
+        late = isolated("late", tmp_path_factory.mktemp("hidden"))
+        cluster.add(*late, PYTHONPATH=str(site))
         wait_until(lambda: running(endless, "late") or driver.poll() is not None)
         driver.terminate()
         out, err = driver.communicate(timeout=300)
         assert driver.returncode == 130, out + err
+    assert killed.exists()
     assert "node 'late' has joined the cluster" in out.splitlines()
     assert {status["host"] for status in endless.statuses().values()} > {"late"}
     assert not err
