@@ -17,7 +17,7 @@ from mlflow.tracking import MlflowClient
 
 from gmm_study.addresses import redact
 from gmm_study.errors import InputError
-from gmm_study.tracking.database import is_missing, tracking_uri
+from gmm_study.tracking.database import is_missing, short_waits, tracking_uri
 from gmm_study.tracking.experiment import runs_of
 from gmm_study.tracking.lists import from_tag
 from gmm_study.tracking.mlflow_internals import PARENT_RUN, bulk_history
@@ -85,8 +85,9 @@ def read_study(study: str, uri: str | None = None, variant: str | None = DECLARE
     if is_missing(uri):
         raise InputError(f"MLflow: no {redact(uri)}; `gmm-study sync {study}` creates it")
     try:
-        client = open_store(uri)
-        experiment = client.get_experiment_by_name(study)
+        with short_waits():
+            client = open_store(uri)
+            experiment = client.get_experiment_by_name(study)
     except Exception as error:
         if refusal := refusal_of(error):
             raise InputError(f"MLflow at {redact(uri)}: {refusal}") from None

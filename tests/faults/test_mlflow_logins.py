@@ -13,7 +13,6 @@ from mlflow.tracking import MlflowClient
 from tests.cli.planned import train_all
 from tests.faults.mlflow_server import Proxy, content, start_server
 from tests.faults.postgresql import LOGIN, Postgresql
-from tests.faults.s3_server import S3Server
 from tests.faults.watched import (
     RUNS,
     SECRET,
@@ -23,6 +22,7 @@ from tests.faults.watched import (
     lines_on_mlflow,
     secrets_in,
 )
+from tests.s3_server import failure
 from tests.workbench import Workbench, wait_until
 
 pytestmark = pytest.mark.fault
@@ -87,11 +87,9 @@ def postgresql():
     server.remove()
 
 
-@pytest.fixture(scope="module")
-def s3(tmp_path_factory):
-    server = S3Server(tmp_path_factory.mktemp("s3"))
-    yield server
-    server.stop()
+def asked(s3, path):
+    """How many requests were about addresses that begin so."""
+    return sum(each.startswith(path) for _, each in s3.requests)
 
 
 def same_trials(bench, name):
@@ -100,7 +98,7 @@ def same_trials(bench, name):
 
 
 def sync(bench, study, status=0, **environment):
-    """`gmm-study sync STUDY`; it adds no file to the folder, and shows no secret."""
+    """`gmm-study sync STUDY`; it adds the claim to its name alone, and shows no secret."""
     same_trials(bench, study)
     before = bench.files()
     bench.environment = environment
@@ -108,7 +106,7 @@ def sync(bench, study, status=0, **environment):
     start = bench.run if "AWS_ENDPOINT_URL" in environment else bench.call
     with patch.dict(os.environ, environment):
         done = start("sync", study, status=status)
-    assert bench.files() == before
+    assert bench.files() <= before | {f"reports/{study}/study.json"}
     assert SECRET not in done.stdout + done.stderr
     return done
 
@@ -234,36 +232,39 @@ def test_a_database_without_a_place_for_artifacts_is_one_line(bench, postgresql,
 def test_artifacts_go_to_the_bucket_of_the_database(bench, postgresql, s3):
     postgresql.create("bucket")
     uri = postgresql.uri(database="bucket")
-    environment = {**s3.environment(s3.key, s3.secret), "MLFLOW_TRACKING_URI": uri}
-    sync(bench, "first", **environment, **{ROOT: "s3://artifacts/mlflow"})
+    environment = {**s3.environment, "MLFLOW_TRACKING_URI": uri}
+    sync(bench, "first", **environment, **{ROOT: "s3://studies/mlflow"})
     sync(bench, "second", **environment)
     for study in ("first", "second"):
-        assert s3.asked(f"/artifacts/mlflow/{study}/")
+        assert asked(s3, f"/studies/mlflow/{study}/")
         with patch.dict(os.environ, environment):
             told = content(uri, study)
         assert any("checkpoint" in files for *_, files in told)
-    assert s3.secret not in postgresql.dump("bucket")
+    assert s3.environment["AWS_SECRET_ACCESS_KEY"] not in postgresql.dump("bucket")
 
 
 @pytest.mark.parametrize("wrong", ["key", "secret", "bucket"])
 def test_a_bucket_that_declines_artifacts_is_one_line_after_one_request(
     bench, s3, fault, tmp_path, wrong
 ):
-    key = "AKIAWRONG" if wrong == "key" else s3.key
-    secret = SECRET if wrong == "secret" else s3.secret
-    bucket = "missing" if wrong == "bucket" else "artifacts"
+    given = {"AWS_ACCESS_KEY_ID": "AKIAWRONG"} if wrong == "key" else {}
+    if wrong == "secret":
+        given = {"AWS_SECRET_ACCESS_KEY": SECRET}
+        s3.answers = lambda request: failure("403 Forbidden", "SignatureDoesNotMatch")
+    bucket = "missing" if wrong == "bucket" else "studies"
     says, how = {
         "key": ("InvalidAccessKeyId", "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"),
         "secret": ("SignatureDoesNotMatch", "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"),
         "bucket": ("NoSuchBucket", "create the bucket"),
     }[wrong]
     environment = {
-        **s3.environment(key, secret),
+        **s3.environment,
+        **given,
         "MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path}/mlflow.db",
         ROOT: f"s3://{bucket}/{wrong}",
     }
     is_declined(bench, "no", says, how, **environment)
-    assert s3.asked(f"/{bucket}/{wrong}/") == 1
+    assert asked(s3, f"/{bucket}/{wrong}/") == 1
     fault(f"a bucket that declines MLflow's artifacts (wrong {wrong})")
 
 

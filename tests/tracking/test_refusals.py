@@ -5,10 +5,14 @@ import sys
 from unittest.mock import patch
 
 import pytest
+from boto3.exceptions import S3UploadFailedError
+from botocore.exceptions import ClientError
 from mlflow.tracking import MlflowClient
+from sqlalchemy.exc import OperationalError
 
 from analysis import load_from_mlflow
 from gmm_study.errors import InputError
+from gmm_study.tracking.refusals import refusal_of
 from tests.cli.planned import train_all
 from tests.workbench import Workbench
 
@@ -67,7 +71,7 @@ def test_artifacts_of_a_sqlite_database_lie_beside_it_or_where_a_setting_says(be
         place = tmp_path / "elsewhere" if root else folder / "mlartifacts"
         assert found == (place / "tiny").as_uri()
         assert [*(place / "tiny").rglob("config.json")]
-    assert bench.files() == files
+    assert bench.files() <= files | {"reports/tiny/study.json"}
 
 
 def test_a_notebook_is_told_in_a_line_why_a_store_cannot_be_read(monkeypatch):
@@ -76,3 +80,62 @@ def test_a_notebook_is_told_in_a_line_why_a_store_cannot_be_read(monkeypatch):
         load_from_mlflow("tiny", "postgresql+psycopg://me:TOPSECRET@127.0.0.1:1/none")
     assert "the package psycopg is not installed" in str(told.value)
     assert "TOPSECRET" not in str(told.value)
+
+
+def import_error(statement):
+    with pytest.raises(ImportError) as raised:
+        exec(statement, {})
+    return raised.value
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        import_error("from mlflow.tracking import no_such_name"),
+        ImportError("this build lacks something"),
+        OSError("AccessDenied"),
+        RuntimeError("the log says: (AccessDenied), (NoSuchBucket)"),
+    ],
+)
+def test_an_error_of_something_else_is_no_refusal(error):
+    assert refusal_of(error) is None
+
+
+def test_a_package_that_is_missing_in_a_namespace_is_named(tmp_path, monkeypatch):
+    (tmp_path / "google").mkdir()
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in [name for name in sys.modules if name.partition(".")[0] == "google"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr(sys, "path", [str(tmp_path)])
+    words = refusal_of(import_error("from google import cloud"))
+    assert words.startswith("the package google is not installed")
+
+
+@pytest.mark.parametrize(
+    ("text", "says", "how"),
+    [
+        (
+            "(1045, \"Access denied for user 'me'@'10.0.0.7' (using password: YES)\")",
+            "Access denied for user 'me'@'10.0.0.7'; ",
+            "USER:PASSWORD@ before the host",
+        ),
+        (
+            "(1044, \"Access denied for user 'me'@'%' to database 'mlflow'\")",
+            "Access denied for user 'me'@'%' to database 'mlflow'; ",
+            "administrator",
+        ),
+        ("(1049, \"Unknown database 'mlflow'\")", "Unknown database 'mlflow'; ", "create it"),
+    ],
+)
+def test_what_mysql_declines_is_said_with_what_would_be_right(text, says, how):
+    words = refusal_of(OperationalError("connect", {}, Exception(text)))
+    assert words.startswith(says)
+    assert how in words
+    assert "PGUSER" not in words
+
+
+def test_an_action_that_a_bucket_does_not_permit_is_said_with_who_can_permit_it():
+    refused = ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "PutObject")
+    assert refusal_of(refused).startswith("AccessDenied; the owner of the bucket")
+    failed = S3UploadFailedError(f"Failed to upload a to b: {refused}")
+    assert refusal_of(failed) == refusal_of(refused)
