@@ -130,7 +130,10 @@ class PlannedStudy:
             with self._working("looking for earlier trials"):
                 added = take_over(self.plan, self.store)
         except OSError as error:
-            raise InputError(f"search.from_records: {redact(str(error))}") from None
+            raise InputError(
+                f"search.from_records: the earlier trials cannot be read: {redact(str(error))}; "
+                "make the storage readable and writable, or leave from_records out"
+            ) from None
         if added:
             self.refresh()
 

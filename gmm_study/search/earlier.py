@@ -6,13 +6,13 @@ is taken over is stored as the first events of the cell's history, so a search t
 knows the same, whatever has been added to the storage since.
 """
 
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
 
 from gmm_study.errors import InputError
 from gmm_study.search.history import History, earlier_event
 from gmm_study.search.searches import objective
+from gmm_study.storage.together import read_together
 from gmm_study.study.axis import Axis
 from gmm_study.study.plan import Cell, Plan
 from gmm_study.study.settings import plain_value
@@ -20,8 +20,7 @@ from gmm_study.study.strategies import AdaptiveSearch
 from gmm_study.training.hyperparameters import Hyperparameters
 from gmm_study.trials.config import TrialConfig
 from gmm_study.trials.record import RecordStore
-
-READERS = 16
+from gmm_study.trials.selection import Scores
 
 
 def take_over(plan: Plan, store: RecordStore) -> int:
@@ -43,13 +42,18 @@ def take_over(plan: Plan, store: RecordStore) -> int:
 def _take_over(history: History, configs: list[TrialConfig], store: RecordStore) -> int:
     """Add the trials of a cell that it does not have, which a driver that died may have added."""
     cell, known = history.cell, {event["trial_id"] for event in history.events}
-    for config in configs:
-        axes = _axes_in(cell, config)
-        if axes is None or config.trial_id in known:
-            continue
-        _, scores = objective(store.record(config.trial_id), cell.study.replicates)
+    axes_of = {
+        config.trial_id: axes
+        for config in configs
+        if config.trial_id not in known and (axes := _axes_in(cell, config)) is not None
+    }
+
+    def read(trial_id: str) -> Scores:
+        return objective(store.record(trial_id), cell.study.replicates)[1]
+
+    for (trial_id, axes), scores in zip(axes_of.items(), read_together(read, axes_of), strict=True):
         if scores:
-            history.add(earlier_event(config.trial_id, axes, scores))
+            history.add(earlier_event(trial_id, axes, scores))
     history.store()
     return history.earlier - len(known)
 
@@ -62,8 +66,8 @@ def _configs(store: RecordStore) -> list[TrialConfig]:
             return store.record(trial_id).config()
         return None
 
-    with ThreadPoolExecutor(READERS) as readers:
-        return [config for config in readers.map(read, store.trial_ids()) if config is not None]
+    found = read_together(read, store.trial_ids())
+    return [config for config in found if config is not None]
 
 
 def _axes_in(cell: Cell, config: TrialConfig) -> dict[str, Any] | None:

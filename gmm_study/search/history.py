@@ -12,7 +12,6 @@ An event is a mapping whose `event` is one of
     report     `trial_id`, `epoch`, `bound`: the bound that a trial reached at a milestone
     end        `trial_id`, `state`, `bound` and `log_p`: what trials are selected by
                (`trials/selection.py`; None or missing unless the trial is complete)
-
     close      `hours`: no more trials were proposed, because the search had taken that long
 
 If the search has a limit of hours, all events but the first kind have `seconds`: the time that all
@@ -29,10 +28,10 @@ itself and of the page before it; the history ends before a page that does not m
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from typing import Any
 
+from gmm_study.storage.together import READERS, read_together
 from gmm_study.study.plan import Cell
 from gmm_study.study.strategies import AdaptiveSearch
 from gmm_study.training.state import TrialState
@@ -42,8 +41,6 @@ from gmm_study.trials.selection import VALID_BOUND, VALID_LOG_P, Scores, common_
 FOLDER = ".searches"
 PAGE = 100
 """The number of events in a full page."""
-READERS = 16
-"""The most pages that are read at a time."""
 _KEYS = {"bound": VALID_BOUND, "log_p": VALID_LOG_P}
 Event = dict[str, Any]
 
@@ -136,11 +133,10 @@ class History:
         After the first one, several are read at a time, because a bucket takes long to answer.
         """
         ahead = 1
-        with ThreadPoolExecutor(READERS) as readers:
-            while True:
-                names = map(self._page, range(number, number + ahead))
-                yield from readers.map(self._content, names)
-                number, ahead = number + ahead, min(2 * ahead, READERS)
+        while True:
+            names = map(self._page, range(number, number + ahead))
+            yield from read_together(self._content, names)
+            number, ahead = number + ahead, min(2 * ahead, READERS)
 
     def _content(self, name: str) -> bytes | None:
         """The content of a file, None if it does not exist; empty for a folder in its place."""

@@ -6,12 +6,10 @@ and only the records that exist are read, in parallel.
 """
 
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 
+from gmm_study.storage.together import read_together
 from gmm_study.trials.record import LOG, Record, RecordStore
 from gmm_study.trials.standing import Standing
-
-READERS = 16
 
 
 def survey(store: RecordStore, trial_ids: Iterable[str], replicates: int) -> dict[str, Standing]:
@@ -20,10 +18,8 @@ def survey(store: RecordStore, trial_ids: Iterable[str], replicates: int) -> dic
     there = set(store.trial_ids())
     standings = dict.fromkeys(wanted, Standing())
     recorded = [trial_id for trial_id in wanted if trial_id in there]
-    with ThreadPoolExecutor(READERS) as readers:
-        found = readers.map(lambda each: store.record(each).standing(replicates), recorded)
-        standings.update(zip(recorded, found, strict=True))
-    return standings
+    found = read_together(lambda each: store.record(each).standing(replicates), recorded)
+    return standings | dict(zip(recorded, found, strict=True))
 
 
 def log_of(record: Record) -> str | None:

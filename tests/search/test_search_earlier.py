@@ -1,6 +1,7 @@
 """A search may begin with the results of earlier trials of its storage."""
 
 from itertools import islice
+from threading import Barrier
 
 import optuna
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from gmm_study.search.earlier import take_over
 from gmm_study.search.optuna_view import OptunaView
 from gmm_study.search.searches import Searches
+from gmm_study.storage.folder import Folder
 from gmm_study.trials.selection import best_trials
 from tests.search.conftest import Bench, reached, work
 from tests.trials.results import result_of
@@ -65,6 +67,18 @@ def test_a_search_begins_with_the_trials_that_fit_and_proposes_as_many_as_it_is_
     assert len(work(bench.search(WARM), 100)) == 25
     assert len(bench.plan(WARM).trials) == len(earlier) + 25
     assert len(bench.plan(WARM, "search.trials=3").trials) == len(earlier) + 3
+
+
+def test_the_results_of_earlier_trials_are_read_together(bench, earlier, monkeypatch):
+    all_at_once, read_file = Barrier(len(earlier), timeout=30), Folder.read_file
+
+    def waits(folder, name):
+        if name == "result.json":
+            all_at_once.wait()
+        return read_file(folder, name)
+
+    monkeypatch.setattr(Folder, "read_file", waits)
+    assert take_over(bench.plan(WARM), bench.store) == len(earlier)
 
 
 def test_tpe_learns_from_what_was_taken_over_before_its_first_draw(bench):
