@@ -13,6 +13,7 @@ from analysis.figures.style import render
 from analysis.gallery import pictures_of
 from analysis.pages.protocol import failures, protocol
 from analysis.tables.formats import markdown
+from gmm_study.search.history import History
 from gmm_study.study import make_plan
 
 pytestmark = pytest.mark.figure
@@ -200,8 +201,9 @@ def test_a_report_of_a_search_that_goes_on_says_how_many_trials_are_to_come(lab,
         scheduler={"kind": "asha", "grace_epochs": 4},
     )
     (cell,) = plan.cells.values()
-    proposed = {"learning_rate": 0.003}
-    plan = make_plan(plan.study, {"digits": cell.dataset_sha256}, lambda cell: [proposed])
+    history = History(lab.store, cell)
+    history.add({"event": "propose", "trial_id": "any", "axes": {"learning_rate": 0.003}})
+    plan = make_plan(plan.study, {"digits": cell.dataset_sha256}, lambda cell: history)
     (trial,) = plan.trials
     lab.write(trial.config, *[figures(-21.0, -20.0)] * 3)
     found = find(plan, lab.store)

@@ -53,7 +53,7 @@ OF_THEIR_OWN = {"--output", "--samples", "--seed", "--z-samples"}
         (["data"], "`gmm-study data --help`"),
         (["pln"], "Did you mean 'plan'?"),
         (["nonsense"], "'nonsense'; `gmm-study --help`"),
-        (["plan", "--smal"], "Did you mean '--small'?"),
+        (["run", "--smal"], "Did you mean '--small'?"),
         (["--nonsense"], "'--nonsense'; `gmm-study --help`"),
         (["plan"], "'NAME'; `gmm-study plan --help`"),
         (["plan", "a", "b"], "(b); `gmm-study plan --help`"),
