@@ -3,7 +3,7 @@
 from analysis.cells import summarise
 from analysis.findings import Findings, find
 from analysis.frames import Records, load, load_from_mlflow
-from analysis.pages.index import PAPER, write_index
+from analysis.pages.index import write_index
 from analysis.pages.paper import PUBLISHED, paper_table, write_paper
 from analysis.pages.reproduction import write_reproduction
 from analysis.planned import join
@@ -13,7 +13,6 @@ from analysis.selection import best_on_validation
 from analysis.verdict import verdict
 
 __all__ = [
-    "PAPER",
     "PUBLISHED",
     "Findings",
     "Records",

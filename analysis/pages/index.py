@@ -7,11 +7,10 @@ from urllib.parse import quote
 
 from analysis.files import replace_file
 from analysis.pages.rendering import render_page
+from gmm_study.study.load import PAPER
 
 SUMMARY = "report.json"
 """The file with a report's summary for other programs."""
-PAPER = "paper"
-"""The folder of the published tables, beside those of the reports."""
 _SHOWN = ("title", "question", "sentences", "summary", "written")
 
 

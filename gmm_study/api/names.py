@@ -1,39 +1,71 @@
 """A study's name belongs to one file, because its report and its experiment in MLflow go by name.
 
-The folder of a study's reports names the file in `study.json`. A report of an older version names
-none; it is that of the file in `studies`, if there is one.
+The folder of a study's reports names the file in `study.json`, from the start of the first run or
+sync on. A report of an older version names none; it is that of the file in `studies`, if there is
+one.
 """
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from gmm_study.errors import InputError
 from gmm_study.study import Study
-from gmm_study.study.load import STUDIES
+from gmm_study.study.load import PAPER, STUDIES
 
 OWNER = "study.json"
 
 
-def claim_name(study: Study, reports: Path) -> None:
-    """Let the folder of a study's reports say that it is the study's.
+@contextmanager
+def claimed(study: Study, reports: Path) -> Iterator[None]:
+    """Claim the name while the study begins; if it is refused in the context, it claims nothing.
 
-    Raises `InputError` if it is that of another file, and `OSError` if it cannot be written.
+    Raises `InputError` if the name is that of another file, or if it cannot be claimed.
+    """
+    is_new = claim_name(study, reports)
+    try:
+        yield
+    except InputError:
+        if is_new:
+            _withdraw(reports / study.name)
+        raise
+
+
+def claim_name(study: Study, reports: Path) -> bool:
+    """Let the folder of a study's reports say that it is the study's; returns whether that is new.
+
+    Raises `InputError` if it is that of another file, or if it cannot be written.
     """
     check_name(study, reports)
     folder = reports / study.name
-    if study.file and _owner(folder) != Path(study.file):
+    if not study.file or _owner(folder) == Path(study.file):
+        return False
+    claim = json.dumps({"file": os.path.relpath(study.file, Path.cwd())}) + "\n"
+    try:
         folder.mkdir(parents=True, exist_ok=True)
-        file = os.path.relpath(study.file, Path.cwd())
-        (folder / OWNER).write_text(json.dumps({"file": file}) + "\n")
+        try:
+            with (folder / OWNER).open("x") as file:  # of two that begin together, one succeeds
+                file.write(claim)
+        except FileExistsError:
+            check_name(study, reports)
+            (folder / OWNER).write_text(claim)
+    except OSError as error:
+        raise InputError(f"the report cannot be written: {error}") from None
+    return True
 
 
 def check_name(study: Study, reports: Path) -> None:
     """Raise `InputError` if the reports of the study's name are those of another file.
 
-    A file that does not exist any more has been renamed or moved, and has no claim.
+    A file that does not exist any more has been renamed or moved, and has no claim. The name of the
+    published tables' folder is no study's.
     """
     folder = reports / study.name
+    if study.name == PAPER:
+        taken = f"{folder} has the published tables"
+        raise InputError(f"{study.name}: {taken}; give the study another name")
     owner = _owner(folder)
     if not study.file or owner is None or not owner.exists():
         return
@@ -44,6 +76,14 @@ def check_name(study: Study, reports: Path) -> None:
         f"study: '{names[0]}' would replace the report and the MLflow experiment of '{names[1]}', "
         f"which has the same name; rename one of the files, or remove {folder} to give it the name"
     )
+
+
+def _withdraw(folder: Path) -> None:
+    """Remove the claim of a study, and the folders if they are empty."""
+    with suppress(OSError):
+        (folder / OWNER).unlink()
+        folder.rmdir()
+        folder.parent.rmdir()
 
 
 def _owner(folder: Path) -> Path | None:

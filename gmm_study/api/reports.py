@@ -11,7 +11,7 @@ from gmm_study.api.feedback import Working, silently
 from gmm_study.api.names import check_name, claim_name
 from gmm_study.api.planned_study import PlannedStudy
 from gmm_study.errors import InputError
-from gmm_study.study.load import STUDIES
+from gmm_study.study.load import PAPER, STUDIES
 from gmm_study.trials.record import RecordStore
 
 if TYPE_CHECKING:
@@ -33,9 +33,9 @@ def write_study_report(planned: PlannedStudy) -> "WrittenReport":
     study = planned.study
     if not planned.plan.trials:
         raise InputError(f"{study.name}: its search has no trials yet; run the study first")
-    folder = _folder(study.name) / study.variant
+    claim_name(study, REPORTS)
+    folder = REPORTS / study.name / study.variant
     with _unwritable_in_one_line():
-        claim_name(study, REPORTS)
         report = write_report(planned.plan, planned.store, folder, planned.command)
         write_index(REPORTS)
     return report
@@ -88,7 +88,7 @@ def write_all_reports(
                 check_name(plan.study, REPORTS)
                 if recorded.isdisjoint(trial.config.trial_id for trial in plan.trials):
                     raise InputError(NO_RECORDS)
-                by_study[name] = write_report(plan, store, _folder(name), f"gmm-study run {name}")
+                by_study[name] = write_report(plan, store, REPORTS / name, f"gmm-study run {name}")
         except (InputError, OSError) as error:
             by_study[name] = error
         done(name, by_study[name])
@@ -98,21 +98,10 @@ def write_all_reports(
 
 
 def _published_tables(plans: "list[Plan]", store: RecordStore) -> list[Path]:
-    from analysis import PAPER, paper_table, write_paper
+    from analysis import paper_table, write_paper
 
     tables = [paper_table(plan, store) for plan in plans]
     return list(write_paper(tables, REPORTS / PAPER).values()) if tables else []
-
-
-def _folder(name: str) -> Path:
-    """The folder of a study's reports. Raises `InputError` for the name used by the published
-    tables."""
-    from analysis import PAPER
-
-    if name == PAPER:
-        taken = f"{REPORTS / PAPER} has the published tables"
-        raise InputError(f"{name}: {taken}; give the study another name")
-    return REPORTS / name
 
 
 @contextmanager

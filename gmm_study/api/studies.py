@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from gmm_study.api.defaults import RESULTS
 from gmm_study.api.feedback import RunObserver
-from gmm_study.api.names import check_name
+from gmm_study.api.names import check_name, claimed
 from gmm_study.api.planned_study import PlannedStudy, check_data_paths
 from gmm_study.api.reports import REPORTS, write_study_report
 from gmm_study.api.warm_starts import check_warm_starts
@@ -143,7 +143,7 @@ def sync(
     planned.data.forget()  # checksums are enough, and the data would be kept as long as the run
     if follow:
         return follow_run(planned.plan_now, planned.store, planned.command, on_problem)
-    with planned.store.the_only_driver(planned.study.name):
+    with planned.store.the_only_driver(planned.study.name), claimed(planned.study, REPORTS):
         return update_views(planned.plan_now, planned.store, planned.command)
 
 
@@ -174,12 +174,13 @@ def _train(
     check_warm_starts(planned, retry_failed)
     missing = planned.missing(retry_failed)
     observer.begins(planned, missing)
-    if planned.study.arguments:
-        syncing.start(observer.mlflow_failed)
-    if not (missing or planned.unproposed):
-        return None
-    datasets = planned.datasets(missing)
-    outcome = run_trials(planned.plan, missing, datasets, planned.store, observer.console, address)
+    with claimed(planned.study, REPORTS):
+        if planned.study.arguments:
+            syncing.start(observer.mlflow_failed)
+        if not (missing or planned.unproposed):
+            return None
+        datasets, console = planned.datasets(missing), observer.console
+        outcome = run_trials(planned.plan, missing, datasets, planned.store, console, address)
     observer.trained(outcome)
     return outcome
 

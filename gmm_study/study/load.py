@@ -19,6 +19,8 @@ from gmm_study.study.notes import notes_on
 from gmm_study.study.read import read_document
 from gmm_study.study.schema import Study, StudyFile
 
+PAPER = "paper"
+"""The folder of the published tables among the reports, so no study's name."""
 STUDIES = Path("studies")
 """The folder in which studies are searched by name."""
 

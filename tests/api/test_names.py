@@ -64,3 +64,47 @@ def test_a_file_may_be_named_in_any_way_and_have_variants(folder):
     for name in ("studies/tiny.yaml", str(folder / "studies/tiny.yaml"), "link/tiny.yaml"):
         gmm_study.report(name)
     gmm_study.report(gmm_study.load_study("tiny", ["max_epochs=3"]))
+
+
+@pytest.fixture
+def two(bench):
+    """Two studies of the same name, neither of which was run."""
+    for place in ("a", "b"):
+        bench.folder.joinpath(place).mkdir()
+        bench.folder.joinpath(place, "tiny.yaml").write_text(STUDY.format(epochs=2))
+    return bench.folder
+
+
+@pytest.mark.process
+def test_a_sync_claims_the_name(two):
+    gmm_study.sync("a/tiny.yaml")
+    with pytest.raises(InputError, match=r"'b/tiny.yaml' would replace .* 'a/tiny.yaml'"):
+        gmm_study.sync("b/tiny.yaml")
+
+
+@pytest.mark.process
+def test_of_two_runs_that_begin_together_one_is_refused_before_it_trains(two, monkeypatch):
+    begun = []
+
+    def other(*arguments):
+        begun.append(arguments)
+        assert len(begun) == 1
+        with pytest.raises(InputError, match=r"'b/tiny.yaml' would replace"):
+            gmm_study.run("b/tiny.yaml", "elsewhere")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("gmm_study.orchestration.driver.run_trials", other)
+    with pytest.raises(KeyboardInterrupt):
+        gmm_study.run("a/tiny.yaml")
+    assert not (two / "elsewhere").exists()
+
+
+@pytest.mark.process
+def test_a_run_that_is_refused_claims_nothing(two, monkeypatch):
+    def refuse(*arguments):
+        raise InputError("resources.cpus: there are fewer")
+
+    monkeypatch.setattr("gmm_study.orchestration.driver.run_trials", refuse)
+    with pytest.raises(InputError, match="fewer"):
+        gmm_study.run("a/tiny.yaml")
+    assert not (two / "reports").exists()
