@@ -17,14 +17,18 @@ def read_text(path: Path) -> tuple[NDArray[np.float32], tuple[str, ...]]:
     """The rows [N, D] of a table of text, and the names in its header, none if it has no header.
 
     A name that ends with .gz is that of a compressed file. The first line says whether commas,
-    semicolons or blanks separate the values. It is a header if it holds no number at all, or the
-    numbers 0 to D - 1 (D > 2), which pandas writes for columns without names. Raises the exceptions
-    of numpy's parser, and ValueError for a column of row numbers, whose header is empty.
+    semicolons or blanks separate the values. It is a header if it holds no number at all, or
+    numbers the columns from 0 or 1, as pandas does with columns without names. The line 0,1 can
+    also be a row: it is one if the table has no other values. Raises the exceptions of numpy's
+    parser, and ValueError for a column of row numbers, whose header is empty, and for a header of
+    another length than the rows.
     """
     skipped, first = _first_line(path)
     separator = next((mark for mark in ",;" if mark in first), None)
     fields = next(csv.reader([first], delimiter=separator)) if separator else first.split()
-    header = tuple(field.strip() for field in fields) if _is_header(fields) else ()
+    fields = [field.strip() for field in fields]
+    may_be_row = fields == ["0", "1"]
+    header = tuple(fields) if _is_header(fields) and not may_be_row else ()
     if header and not header[0]:
         raise ValueError(
             "its first column has no name and seems to number the rows; write the file without "
@@ -41,6 +45,13 @@ def read_text(path: Path) -> tuple[NDArray[np.float32], tuple[str, ...]]:
             ndmin=2,
             encoding=ENCODING,
         )
+    if may_be_row and not np.isin(rows, (0, 1)).all():
+        return rows[1:], tuple(fields)
+    if header and len(header) != rows.shape[1]:
+        raise ValueError(
+            f"its header has {len(header)} names and its rows have {rows.shape[1]} values; both "
+            "must have the same columns"
+        )
     return rows, header
 
 
@@ -55,11 +66,11 @@ def _first_line(path: Path) -> tuple[int, str]:
 
 
 def _is_header(fields: Sequence[str]) -> bool:
-    numbers = [field.strip() for field in fields if _is_number(field)]
-    if not numbers:
+    if not any(map(_is_number, fields)):
         return bool(fields)
-    names = [field.strip() for field in fields if field.strip()]  # of row numbers: none
-    return len(numbers) > 2 and names == [str(column) for column in range(len(numbers))]
+    names = fields if fields[0] else fields[1:]  # a column of row numbers has no name
+    numbered = [[str(first + column) for column in range(len(names))] for first in (0, 1)]
+    return len(fields) > 1 and names in numbered
 
 
 def _is_number(text: str) -> bool:

@@ -11,6 +11,7 @@ from gmm_study.errors import InputError
 
 BOM = b"\xef\xbb\xbf"
 NAMES = "a,b,c,d,e,f"
+FILES = ("plain.npy", "named.csv")
 
 
 def line(path) -> str:
@@ -77,7 +78,13 @@ def test_the_same_rows_are_the_same_data_however_they_are_stored(
 
 @pytest.mark.parametrize(
     "header",
-    [NAMES, '"V 1","V,2","V3","V4","V5","V6"', "0,1,2,3,4,5", " a , b , c , d , e , f "],
+    [
+        NAMES,
+        '"V 1","V,2","V3","V4","V5","V6"',
+        "0,1,2,3,4,5",
+        "1,2,3,4,5,6",
+        " a , b , c , d , e , f ",
+    ],
 )
 def test_a_header_is_left_out_and_said_in_one_line(splits, known, tmp_path, header):
     folder = write(tmp_path / "own", splits, ".csv", lambda rows: text(rows, header=header))
@@ -98,11 +105,33 @@ def test_data_without_a_header_have_no_note(splits, tmp_path):
     assert load_dataset(str(write(tmp_path / "own", splits, ".csv", text))).notes == ()
 
 
-def test_a_first_row_of_two_columns_is_never_a_header(tmp_path):
+def test_the_row_0_1_of_binary_data_is_a_row(tmp_path):
     rows = {split: np.array([[0, 1], [1, 1]]) for split in ("train", "valid", "test")}
     loaded = load_dataset(str(write(tmp_path / "own", rows, ".csv", text)))
     assert len(loaded.train) == 2
     assert loaded.notes == ()
+
+
+@pytest.mark.parametrize("header", ["0,1", "1,2"])
+def test_numbers_over_two_columns_are_a_header_where_other_rows_are_grey(tmp_path, header):
+    grey = np.array([[0, 200], [90, 1], [7, 7], [255, 0]] * 10)
+    np.save(tmp_path / "plain.npy", grey)
+    (tmp_path / "named.csv").write_bytes(text(grey, header=header))
+    declared = "?threshold=50&fractions=0.5/0.25/0.25"
+    plain, named = (load_dataset(f"{tmp_path}/{each}{declared}") for each in FILES)
+    assert named.sha256 == plain.sha256
+    assert "is a header" in named.notes[0]
+
+
+def test_a_header_that_numbers_two_columns_from_1_is_left_out(tmp_path):
+    rows = {split: np.array([[0, 1], [1, 1]]) for split in ("train", "valid", "test")}
+    folder = write(tmp_path / "own", rows, ".csv", lambda each: text(each, header="1,2"))
+    assert len(load_dataset(str(folder)).train) == 2
+
+
+def test_a_header_of_another_length_than_the_rows_is_refused(splits, tmp_path):
+    folder = write(tmp_path / "own", splits, ".csv", lambda rows: text(rows, header="a,b,c"))
+    assert "its header has 3 names and its rows have 6 values" in line(folder)
 
 
 def test_a_misprint_in_the_first_row_is_no_header(splits, tmp_path):
@@ -119,7 +148,7 @@ def test_headers_that_name_other_columns_are_refused(splits, tmp_path):
     assert "column 1 (counted from 0) 'c', and that of train.csv 'b'" in message
 
 
-@pytest.mark.parametrize("header", ['"","V1","V2"', ",0,1,2"])
+@pytest.mark.parametrize("header", ['"","V1","V2"', ",0,1,2", ",1,2,3"])
 def test_a_column_of_row_numbers_is_refused_with_what_to_do(tmp_path, header):
     numbered = {split: np.eye(3, 4) for split in ("train", "valid", "test")}
     folder = write(tmp_path / "own", numbered, ".csv", lambda rows: text(rows, header=header))
