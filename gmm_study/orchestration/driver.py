@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from ray import tune
 
     from gmm_study.orchestration.callbacks import StopTrials, TrialReports
+    from gmm_study.orchestration.queue import Queue
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 WORKER_CRASHES = 3
@@ -112,8 +113,6 @@ def _tune(
     address: str | None,
 ) -> None:
     prepare_ray()
-    from ray import tune
-
     from gmm_study.orchestration.callbacks import StopTrials, TrialReports
     from gmm_study.orchestration.queue import Queue
 
@@ -134,38 +133,44 @@ def _tune(
         say(at_a_time(together, resources.cpus, gpu_share) + (f" ({without})" if without else ""))
         if interrupt.pressed:
             return
-        admission_file = admission.file if admission else None
+        file = admission.file if admission else None
+        trainable = _trainable(study, datasets, store, gpu_share, file)
         queue = Queue(missing, searches, places, study.replicates, view.expect)
         stop = StopTrials(interrupt, searches, admission)
         reports = TrialReports(store, view, searches, resources.heartbeat_seconds)
-        tune.Tuner(
-            _trainable(study, datasets, store, gpu_share, admission_file),
-            tune_config=tune.TuneConfig(
-                search_alg=queue,
-                num_samples=-1,
-                reuse_actors=True,
-                max_concurrent_trials=resources.concurrent,
-            ),
-            run_config=_run_config(study.name, scratch, stop, reports),
-        ).fit()
+        _tuner(study, trainable, queue, stop, reports, scratch).fit()
         if admission and admission.problem:
             raise admission.problem
 
 
-def _run_config(
-    name: str, scratch: str, stop: "StopTrials", reports: "TrialReports"
-) -> "tune.RunConfig":
-    """How Tune runs the trials: its files in `scratch`, and trials of dead workers restarted."""
+def _tuner(
+    study: Study,
+    trainable: Any,
+    queue: "Queue",
+    stop: "StopTrials",
+    reports: "TrialReports",
+    scratch: str,
+) -> "tune.Tuner":
+    """Tune, which takes trials from the queue and restarts those of dead workers."""
     from ray import tune
 
-    return tune.RunConfig(
-        name=name,
-        storage_path=scratch,
-        verbose=0,
-        stop=stop,
-        callbacks=[reports],
-        checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
-        failure_config=tune.FailureConfig(max_failures=WORKER_CRASHES),
+    return tune.Tuner(
+        trainable,
+        tune_config=tune.TuneConfig(
+            search_alg=queue,
+            num_samples=-1,
+            reuse_actors=True,
+            max_concurrent_trials=study.resources.concurrent,
+        ),
+        run_config=tune.RunConfig(
+            name=study.name,
+            storage_path=scratch,
+            verbose=0,
+            stop=stop,
+            callbacks=[reports],
+            checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
+            failure_config=tune.FailureConfig(max_failures=WORKER_CRASHES),
+        ),
     )
 
 
