@@ -139,3 +139,17 @@ def test_an_action_that_a_bucket_does_not_permit_is_said_with_who_can_permit_it(
     assert refusal_of(refused).startswith("AccessDenied; the owner of the bucket")
     failed = S3UploadFailedError(f"Failed to upload a to b: {refused}")
     assert refusal_of(failed) == refusal_of(refused)
+
+
+def test_a_notebook_waits_for_a_server_only_briefly(monkeypatch):
+    waits = []
+
+    def open_store(uri):
+        waits.append(os.environ.get("PGCONNECT_TIMEOUT"))
+        raise InputError("no")
+
+    monkeypatch.delenv("PGCONNECT_TIMEOUT", raising=False)
+    monkeypatch.setattr("gmm_study.tracking.reading.open_store", open_store)
+    with pytest.raises(InputError):
+        load_from_mlflow("tiny", "postgresql+psycopg://me@127.0.0.1:1/none")
+    assert waits == ["20"]
