@@ -23,6 +23,7 @@ def failure(status: str, code: str) -> tuple[str, str]:
 
 THROTTLED = failure("503 Slow Down", "SlowDown")
 NOT_IMPLEMENTED = failure("501 Not Implemented", "NotImplemented")
+CONFLICT = failure("409 Conflict", "ConditionalRequestConflict")
 UNKNOWN_KEY = failure("403 Forbidden", "InvalidAccessKeyId")
 
 

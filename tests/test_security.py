@@ -178,7 +178,7 @@ def test_a_hostile_record_costs_itself_alone(trained, proof, name, kind, tmp_pat
 
     if name in ("result.json", "metrics.parquet"):
         with pytest.raises(ValueError, match=r"."):
-            account_of(trained.record, 2)
+            _ = account_of(trained.record, 2).curves
     if name == "datapoints.parquet":
         with pytest.raises(ValueError, match=r"datapoints\.parquet cannot be read"):
             trained.record.datapoints()

@@ -1,5 +1,6 @@
 """One trial without a study: `gmm_study.train` and `gmm_study.evaluate`."""
 
+import re
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -88,8 +89,22 @@ def train(
         from gmm_study.trials.once import run_once
 
     config = TrialConfig(settings, data.name, data.sha256)
-    folder = None if output is None else Path(output)
+    folder = None if output is None else _local_folder(str(output))
     return TrainedTrial(config, run_once(config, data, replicates, folder, device, threads, watch))
+
+
+def _local_folder(output: str) -> Path:
+    """Raise `InputError` for the address of a bucket, into which only a study can train."""
+    if re.match(ADDRESS, output):
+        raise InputError(
+            f"output: '{output}' must be a folder of this machine; "
+            "a study trains into a bucket: gmm-study run NAME --storage s3://BUCKET/results"
+        )
+    return Path(output)
+
+
+ADDRESS = r"[A-Za-z][A-Za-z0-9+.-]+:/"
+"""How an address begins, also after `Path` has joined its slashes."""
 
 
 @dataclass(frozen=True)
@@ -224,8 +239,10 @@ def open_trained(
 
         from gmm_study.training.checkpoint import open_checkpoint
         from gmm_study.trials.once import choose_device
+        from gmm_study.trials.stored import open_stored
 
-        opened, chosen = open_checkpoint(path), choose_device(device)
+        opened = open_stored(path) if "://" in path else open_checkpoint(path)
+        chosen = choose_device(device)
     if threads is not None:
         torch.set_num_threads(threads)
     return opened, chosen

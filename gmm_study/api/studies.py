@@ -127,11 +127,13 @@ def sync(
     *,
     follow: bool = False,
     on_problem: Callable[[str], None] = lambda line: None,
+    on_progress: Callable[[str], None] = lambda line: None,
 ) -> str | None:
     """Add to MLflow what is missing there; returns what went wrong, None if nothing did.
 
     With `follow`, continue until the current run of the study has ended. `on_problem` is then
-    called with one line when something goes wrong, and again when it works. Raises `InputError` if
+    called with one line when something goes wrong, and again when it works. `on_progress` is called
+    with a line every ten seconds while records are being copied. Raises `InputError` if
     another process is running the study and `follow` is not set, and if the report of another file
     with the same name is in `reports`.
     """
@@ -142,9 +144,9 @@ def sync(
     check_name(planned.study, REPORTS)
     planned.data.forget()  # checksums are enough, and the data would be kept as long as the run
     if follow:
-        return follow_run(planned.plan_now, planned.store, planned.command, on_problem)
+        return follow_run(planned.plan_now, planned.store, planned.command, on_problem, on_progress)
     with planned.store.the_only_driver(planned.study.name), claimed(planned.study, REPORTS):
-        return update_views(planned.plan_now, planned.store, planned.command)
+        return update_views(planned.plan_now, planned.store, planned.command, on_progress)
 
 
 def _planned(study: AnyStudy, storage: str | None) -> PlannedStudy:

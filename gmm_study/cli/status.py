@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import rich_click as click
@@ -20,6 +21,7 @@ from gmm_study.trials.status import Phase
 if TYPE_CHECKING:
     from gmm_study.api.planned_study import PlannedStudy
     from gmm_study.estimates import RemainingCost
+    from gmm_study.storage.ownership import Owner
     from gmm_study.study import PlannedTrial
     from gmm_study.trials.standing import Standing
 
@@ -113,8 +115,17 @@ def _reason(
     return text.strip().splitlines()[-1], log
 
 
+def _driver(planned: "PlannedStudy") -> "Owner | None":
+    with suppress(OSError):
+        return planned.store.driver(planned.study.name)
+    return None
+
+
 def _time_left(planned: "PlannedStudy", found: "RemainingCost") -> str:
-    running = TrialState.RUNNING in planned.states.values()
-    when = "time left" if running else "nothing is running; estimated time"
+    when = "time left"
+    if TrialState.RUNNING not in planned.states.values():
+        driver = _driver(planned)
+        what = f"process {driver.pid} on {driver.host} runs it" if driver else "nothing is running"
+        when = f"{what}; estimated time"
     source = f", {found.source}" if found.seconds is None else f" ({found.source})"
     return f"{when}: {time_of(found)}{source}"

@@ -31,7 +31,7 @@ def sync(planned: "PlannedStudy", follow: bool, as_json: bool) -> None:
 
     report = partial(print, file=sys.stderr, flush=True)
     with working("following the run" if follow else "bringing MLflow up to date"):
-        problem = studies.sync(planned, follow=follow, on_problem=report)
+        problem = studies.sync(planned, follow=follow, on_problem=report, on_progress=report)
     if as_json:
         print_json({**of_study(planned), "mlflow": problem})
     elif problem:

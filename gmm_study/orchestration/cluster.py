@@ -85,7 +85,7 @@ def ray_at(
         if not (joined and resources.autoscaling):
             nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
             check_resources(resources, nodes)
-        store.folder.check_writable()
+        store.check_writable()
         head = head or ray.get_runtime_context().gcs_address
         admitting = Admission(resources, store, methods, say).open() if joined else nullcontext()
         with watched(address, head), admitting as admission:

@@ -1,8 +1,8 @@
 """`gmm-study sync --follow` as a process beside a run, so that no trial ever waits for MLflow.
 
 The driver is busy with Ray. The process ends when the store shows that no process drives the study
-any more. The end of a run waits at most a minute for MLflow; `gmm-study sync` takes as long as it
-needs.
+any more. The end of a run waits for MLflow as long as it makes progress, and at most a minute
+without; `gmm-study sync` takes as long as it needs.
 """
 
 import os
@@ -21,7 +21,7 @@ from gmm_study.orchestration.cause import cause_of
 from gmm_study.orchestration.views import PROBLEMS, UP_TO_DATE
 
 CLOSING_WAIT = 60.0
-"""The maximum time in seconds that a run waits for MLflow at its end."""
+"""Seconds without progress after which a run no longer waits for MLflow at its end."""
 MOST_OUTPUT = 1_000_000
 """The maximum number of bytes that are read, from the end of its output."""
 SCRATCH = "gmm-study-new-"
@@ -94,18 +94,26 @@ class SyncProcess:
             shutil.rmtree(folder, ignore_errors=True)
 
     def close(self, within: float = CLOSING_WAIT) -> str | None:
-        """Wait at most `within` seconds until MLflow is up to date; returns a problem, else None.
+        """Wait until MLflow is up to date; returns a problem, else None.
 
-        The calling process must no longer be the driver of the study.
+        It does not wait longer than `within` seconds without progress. The calling process must no
+        longer be the driver of the study.
         """
         if self._process is None or self._watcher is None:
             return None
-        self._watcher.join(within)
+        before, now = -1, self._printed()
+        while self._process.poll() is None and now > before:
+            self._watcher.join(within)
+            before, now = now, self._printed()
         status = self._process.poll()
         if status is None:
-            slow = f"MLflow: it took longer than the {within:g} s that a run waits for it"
+            slow = f"MLflow: it made no progress in the {within:g} s that a run waits for it"
             return self._reported() or slow
         return self._problem(status)
+
+    def _printed(self) -> int:
+        """The number of bytes that the process has printed."""
+        return os.fstat(self._output.fileno()).st_size
 
     def _watch(self, report: Callable[[str], None]) -> None:
         assert self._process is not None
@@ -131,6 +139,6 @@ class SyncProcess:
     def _lines(self) -> list[str]:
         """What it has printed so far. The process may still be writing to the same open file."""
         file = self._output.fileno()
-        start = max(0, os.fstat(file).st_size - MOST_OUTPUT)
+        start = max(0, self._printed() - MOST_OUTPUT)
         printed = os.pread(file, MOST_OUTPUT, start)
         return printed.decode(errors="replace").splitlines()

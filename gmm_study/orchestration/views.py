@@ -7,7 +7,9 @@ not affect any trial: the records are the truth, and the next update adds what i
 import json
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from gmm_study.errors import InputError
@@ -19,11 +21,16 @@ from gmm_study.trials.record import RecordStore
 
 if TYPE_CHECKING:
     from gmm_study.search.optuna_view import OptunaView
+    from gmm_study.tracking.account import Account
     from gmm_study.tracking.notes import Facts, ReportCell
     from gmm_study.tracking.runs import StudyRuns
 
 RECORDS_CHECK_SECONDS = 5.0
 """Seconds between two checks of the records while a study runs."""
+PROGRESS_SECONDS = 10.0
+"""Seconds between two lines that say how many records were copied."""
+READERS = 16
+"""How many records are read at a time."""
 POLL_EVERY = 0.5
 """Seconds between two checks of the lock of the run that is followed, in a local store."""
 ATTEMPTS = 2
@@ -41,13 +48,21 @@ class Views:
     """The views of one study's records.
 
     `plan_now` returns the study's plan with the current proposals of its searches. `command` is the
-    command that runs the study, for display.
+    command that runs the study, for display. `progress` is called with a line from time to time
+    while records are being copied.
     """
 
-    def __init__(self, plan_now: Callable[[], Plan], store: RecordStore, command: str = "") -> None:
+    def __init__(
+        self,
+        plan_now: Callable[[], Plan],
+        store: RecordStore,
+        command: str = "",
+        progress: Callable[[str], None] = lambda line: None,
+    ) -> None:
         self.plan_now = plan_now
         self.store = store
         self.command = command
+        self.progress = progress
         self.is_refused = False
         """Whether MLflow has refused an update in a way that another attempt would not change."""
         self._runs: StudyRuns | None = None
@@ -106,20 +121,35 @@ class Views:
         runs = self._runs = self._runs or StudyRuns(facts_of(plan, self.command))
         declined: Exception | None = None
         trials = {trial.config.trial_id: trial for trial in plan.trials}
-        for trial_id, stamp in stamps.items():
-            trial, record = trials[trial_id], self.store.record(trial_id)
-            try:
-                with suppress(ValueError):  # a record that cannot be read
-                    if runs.sync(trial.label, trial.config, record, plan.study.replicates):
-                        self._ended.add(trial_id)
-                self._copied[trial_id] = stamp
-            except Exception as error:
-                if not is_declined(error):
-                    raise
-                declined = error
+        read = partial(self._account, plan.study.replicates)
+        told_at = time.monotonic()
+        with ThreadPoolExecutor(READERS) as readers:
+            accounts = zip(stamps, readers.map(read, stamps), strict=True)
+            for number, (trial_id, account) in enumerate(accounts, start=1):
+                try:
+                    with suppress(ValueError):  # curves that cannot be read
+                        if runs.sync(trials[trial_id].label, trials[trial_id].config, account):
+                            self._ended.add(trial_id)
+                    self._copied[trial_id] = stamps[trial_id]
+                except Exception as error:
+                    if not is_declined(error):
+                        raise
+                    declined = error
+                if time.monotonic() > told_at + PROGRESS_SECONDS:
+                    told_at = time.monotonic()
+                    self.progress(f"copied {number:,} of {len(stamps):,} records to MLflow")
         if last:
             runs.conclude(cells_of(plan))
         return declined
+
+    def _account(self, replicates: int, trial_id: str) -> "Account | None":
+        """The content of a trial's record; None if its result cannot be read."""
+        from gmm_study.tracking.account import account_of
+
+        try:
+            return account_of(self.store.record(trial_id), replicates)
+        except ValueError:
+            return None
 
     def _show_searches(self, plan: Plan) -> str | None:
         if not plan.cells:
@@ -135,12 +165,17 @@ class Views:
         return None
 
 
-def update_views(plan_now: Callable[[], Plan], store: RecordStore, command: str = "") -> str | None:
+def update_views(
+    plan_now: Callable[[], Plan],
+    store: RecordStore,
+    command: str = "",
+    progress: Callable[[str], None] = lambda line: None,
+) -> str | None:
     """Update the views; returns what is still wrong as one line, None if nothing is."""
     from gmm_study.tracking.database import short_waits
 
     with short_waits():
-        views = Views(plan_now, store, command)
+        views = Views(plan_now, store, command, progress)
         return _last_update(views, even_without_records=True)
 
 
@@ -149,6 +184,7 @@ def follow_run(
     store: RecordStore,
     command: str = "",
     report: Callable[[str], None] = lambda line: None,
+    progress: Callable[[str], None] = lambda line: None,
 ) -> str | None:
     """Keep the views up to date until the current run of the study has ended.
 
@@ -164,7 +200,7 @@ def follow_run(
         run = store.driver(study)
     except OSError as error:
         raise InputError(f"study: the run of '{study}' cannot be followed: {error}") from None
-    views = Views(plan_now, store, command)
+    views = Views(plan_now, store, command, progress)
     with suppress(Exception):  # a view that cannot be used is reported when it is needed
         prepare()
     with short_waits():

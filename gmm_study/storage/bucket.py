@@ -6,7 +6,7 @@ A server that does not know them (some older ones of MinIO and Ceph) writes with
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -20,14 +20,19 @@ from gmm_study.storage.file_systems import (
     S3_ATTEMPTS,
     first_line,
     options_of,
+    shortened,
 )
 
-LOST = ("PreconditionFailed", "ConditionalRequestConflict", "412", "409")
+LOST = ("PreconditionFailed", "ConditionalRequestConflict", "OperationAborted", "412", "409")
 """Codes of the error that another process has written the object first."""
 MISSING = ("NoSuchKey", "404")
 UNKNOWN = ("NotImplemented", "501")
 """Codes of the error that the server does not know conditions."""
+URGENT = (3, 4)
+"""Attempts at an urgent request, and seconds to wait for an answer at each."""
 NO_BUCKET = ("NoSuchBucket", "InvalidBucketName")
+BUSY = ("SlowDown", "ServiceUnavailable", "InternalError", "503", "500")
+"""Codes of the error that the server cannot answer now."""
 DECLINED = (
     "AccessDenied",
     "ExpiredToken",
@@ -57,16 +62,12 @@ class Bucket:
         self._client = client
 
     @classmethod
-    def of(
-        cls,
-        file_system: pyarrow.fs.S3FileSystem,
-        attempts: int = S3_ATTEMPTS,
-        seconds: int = ANSWER_SECONDS,
-    ) -> "Bucket":
-        """The server of a file system; up to `attempts` at a request, with `seconds` to answer.
+    def of(cls, file_system: pyarrow.fs.S3FileSystem, urgent: bool = False) -> "Bucket":
+        """The server of a file system. Raises `InputError` if boto3 is not installed.
 
-        Raises `InputError` if boto3 is not installed.
+        With `urgent`, a server that does not answer is given up after seconds, not minutes.
         """
+        attempts, seconds = URGENT if urgent else (S3_ATTEMPTS, ANSWER_SECONDS)
         options = options_of(file_system)
         names = ("access_key", "secret_key", "session_token", "region", "scheme")
         given = [options[name] or None for name in (*names, "endpoint_override")]
@@ -77,7 +78,9 @@ class Bucket:
         """Whether there is an object below `BUCKET/KEY`."""
         bucket, _, key = path.partition("/")
         with _as_os_errors():
-            found = self._client.list_objects_v2(Bucket=bucket, Prefix=f"{key}/", MaxKeys=1)
+            found = self._client.list_objects_v2(
+                Bucket=bucket, Prefix=f"{key}/" if key else "", MaxKeys=1
+            )
         return bool(found.get("KeyCount"))
 
     def read(self, path: str) -> Content | None:
@@ -105,10 +108,14 @@ class Bucket:
                 self._client.put_object(**_place(path), Body=content)
         return True
 
-    def delete(self, path: str) -> None:
-        """Remove an object, if it exists."""
-        with _as_os_errors():
-            self._client.delete_object(**_place(path))
+    def delete(self, path: str, version: str) -> None:
+        """Remove an object, if this is still its version."""
+        try:
+            with suppress(FileExistsError, FileNotFoundError), _as_os_errors():
+                self._client.delete_object(**_place(path), IfMatch=version)
+        except NotImplementedError:
+            with _as_os_errors():
+                self._client.delete_object(**_place(path))
 
 
 def _place(path: str) -> dict[str, str]:
@@ -172,10 +179,10 @@ def _as_os_errors() -> Iterator[None]:
         if code in UNKNOWN:
             raise NotImplementedError(code) from None
         message = redact(first_line(error))
-        kinds = ((NO_BUCKET, NoBucketError), (DECLINED, PermissionError))
+        kinds = ((NO_BUCKET, NoBucketError), (DECLINED, PermissionError), (BUSY, BlockingIOError))
         kind = next((kind for codes, kind in kinds if code in codes), OSError)
         raise kind(message) from None
     except NoCredentialsError as error:
         raise PermissionError(str(error)) from None
     except BotoCoreError as error:
-        raise OSError(redact(str(error))) from None
+        raise ConnectionError(redact(shortened(str(error)))) from None

@@ -5,6 +5,8 @@ throttling (503) or restarting does not fail a trial. Google Cloud Storage would
 for a quarter of an hour.
 """
 
+import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -23,6 +25,8 @@ CONNECT_SECONDS, ANSWER_SECONDS = 5, 20
 """Seconds to wait at each attempt for a connection, and for an answer."""
 GCS_SECONDS = 60
 """Seconds in which a request to Google Cloud Storage is tried."""
+MOST_CHARACTERS = 250
+"""The most characters of a reason that are shown."""
 OBJECT_STORES = ("s3", "gcs", "abfs")
 """The types of file systems that need no folder for a file."""
 
@@ -30,11 +34,21 @@ OBJECT_STORES = ("s3", "gcs", "abfs")
 def open_address(storage: str) -> tuple[pyarrow.fs.FileSystem, str]:
     """The file system and the path of an address. Raises `InputError` if it cannot be a folder."""
     shown = redact(storage)
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/(?!/)", storage):
+        raise InputError(f"storage: '{shown}' must have two slashes, as in s3://BUCKET/results")
     try:
-        file_system, path = pyarrow.fs.FileSystem.from_uri(address_of(storage))
+        file_system, path = pyarrow.fs.FileSystem.from_uri(_with_region(address_of(storage)))
     except ImportError as error:
         raise InputError(f"storage: '{shown}' needs another package: {error}") from None
-    except (pa.ArrowException, OSError, ValueError) as error:
+    except OSError as error:
+        reason = redact(shortened(first_line(error)))
+        raise InputError(
+            f"storage: '{shown}' cannot be reached: {reason}; for a server that is not Amazon's, "
+            "set AWS_ENDPOINT_URL"
+            if storage.startswith("s3:")
+            else f"storage: '{shown}' cannot be reached: {reason}"
+        ) from None
+    except (pa.ArrowException, ValueError) as error:
         reason = redact(first_line(error))
         raise InputError(f"storage: '{shown}' is not a folder or an address: {reason}") from None
     if isinstance(file_system, pyarrow.fs.LocalFileSystem) and Path(path).is_file():
@@ -45,6 +59,14 @@ def open_address(storage: str) -> tuple[pyarrow.fs.FileSystem, str]:
         )
         raise InputError(f"storage: '{shown}' is not a folder or an address: {wanted}")
     return with_retries(file_system), path.rstrip("/")
+
+
+def _with_region(address: str) -> str:
+    """The address with the region of the environment, which pyarrow would else ask Amazon for."""
+    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+    if not region or not address.startswith("s3://") or "region=" in address:
+        return address
+    return f"{address}{'&' if '?' in address else '?'}region={region}"
 
 
 def address_of(storage: str) -> str:
@@ -85,6 +107,12 @@ def as_os_errors() -> Iterator[None]:
         yield
     except pa.ArrowException as error:
         raise OSError(first_line(error)) from None
+
+
+def shortened(reason: str) -> str:
+    """A reason without the query of an address and what a library adds for its own developers."""
+    plain = re.sub(r"\?[\w-]+=[^\s\"']*", "", reason.partition(" error_info=")[0])
+    return plain if len(plain) <= MOST_CHARACTERS else f"{plain[:MOST_CHARACTERS]}…"
 
 
 def first_line(error: BaseException) -> str:

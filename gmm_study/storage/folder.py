@@ -11,8 +11,6 @@ from typing import Any, NamedTuple, Self
 
 import pyarrow.fs
 
-from gmm_study.addresses import redact
-from gmm_study.errors import InputError
 from gmm_study.storage.bucket import Bucket
 from gmm_study.storage.file_systems import OBJECT_STORES, as_os_errors, open_address
 
@@ -20,7 +18,7 @@ PARTIAL = ".partial"
 SET_ASIDE = ".folder"
 """How the new name of a folder ends that had the name of a file."""
 FEW = 64
-"""Up to so many files of a bucket are asked about one by one, and more by a list."""
+"""The most files of a bucket that are looked up one by one; more are found in a list."""
 
 
 class Stamp(NamedTuple):
@@ -65,20 +63,18 @@ class Folder:
         """Whether this machine can open its files by their paths."""
         return isinstance(self.file_system, pyarrow.fs.LocalFileSystem)
 
-    @property
-    def bucket(self) -> Bucket | None:
-        """The bucket that holds it, if one of several processes can be the only one to write."""
-        return Bucket.of(self.file_system) if self.file_system.type_name == "s3" else None
+    def bucket(self, urgent: bool = False) -> Bucket | None:
+        """The bucket that holds it, if one of several processes can be the only one to write.
 
-    def check_writable(self) -> None:
-        """Raise `InputError` if no file can be written here."""
+        With `urgent`, a server that does not answer is given up after seconds.
+        """
+        return Bucket.of(self.file_system, urgent) if self.file_system.type_name == "s3" else None
+
+    def try_to_write(self) -> None:
+        """Write an empty file and remove it."""
         probe = f".writable.{uuid.uuid4().hex[:8]}"
-        try:
-            self.write_file(probe, b"")
-            self.delete_file(probe)
-        except OSError as error:
-            reason = redact(str(error))
-            raise InputError(f"storage: '{self.path}' cannot be written: {reason}") from None
+        self.write_file(probe, b"")
+        self.delete_file(probe)
 
     def create(self) -> None:
         """Make the folder if it is missing; a bucket needs none."""

@@ -11,12 +11,10 @@ import pyarrow.fs
 
 from gmm_study.addresses import redact
 from gmm_study.errors import InputError
-from gmm_study.storage.bucket import Bucket, NoBucketError
-from gmm_study.storage.file_systems import as_os_errors, first_line, with_retries
+from gmm_study.storage.bucket import NoBucketError
+from gmm_study.storage.file_systems import as_os_errors, first_line, shortened, with_retries
 from gmm_study.storage.folder import Folder
 
-S3_ATTEMPTS, S3_SECONDS = 3, 4
-"""How often S3 is tried, and how long each time."""
 GCS_SECONDS = 5
 """Seconds in which Google Cloud Storage is tried; in fact it takes about twice as long."""
 CREDENTIALS = {
@@ -36,26 +34,43 @@ def is_there(folder: Folder, address: str) -> bool:
     """
     if folder.is_local:
         return Path(folder.path).is_dir()
-    shown, kind = redact(address), folder.file_system.type_name
     try:
-        return _is_in_bucket(folder) if kind == "s3" else _is_listed(folder)
-    except NoBucketError:
-        bucket = folder.path.partition("/")[0]
-        raise InputError(
-            f"storage: there is no bucket '{bucket}'; create it, or correct '{shown}'"
-        ) from None
+        bucket = folder.bucket(urgent=True)
+        return _is_listed(folder) if bucket is None else bucket.holds(folder.path)
     except OSError as error:
-        reason = redact(first_line(error)).partition(" error_info=")[0]
-        if kind in CREDENTIALS and (isinstance(error, PermissionError) or _DECLINED.search(reason)):
-            raise InputError(
-                f"storage: '{shown}' needs credentials, or different ones; give "
-                f"{CREDENTIALS[kind]} ({reason})"
-            ) from None
-        raise InputError(f"storage: '{shown}' cannot be reached: {reason}") from None
+        raise refusal_of(error, folder, address, "reached") from None
 
 
-def _is_in_bucket(folder: Folder) -> bool:
-    return Bucket.of(folder.file_system, S3_ATTEMPTS, S3_SECONDS).holds(folder.path)
+def check_writable(folder: Folder, address: str) -> None:
+    """Raise `InputError` if no file can be written into a folder."""
+    try:
+        folder.try_to_write()
+    except OSError as error:
+        raise refusal_of(error, folder, address, "written") from None
+
+
+def refusal_of(
+    error: OSError, folder: Folder, address: str, what: str, field: str = "storage"
+) -> InputError:
+    """Why a folder cannot be reached, read or written, in a line that says what would be right."""
+    shown, kind = redact(address), folder.file_system.type_name
+    reason = redact(shortened(first_line(error)))
+    if isinstance(error, NoBucketError) or "NO_SUCH_BUCKET" in reason:
+        bucket = folder.path.partition("/")[0]
+        return InputError(
+            f"{field}: there is no bucket '{bucket}'; create it, or correct '{shown}'"
+        )
+    if kind in CREDENTIALS and (isinstance(error, PermissionError) or _DECLINED.search(reason)):
+        return InputError(
+            f"{field}: '{shown}' needs credentials, or different ones; give "
+            f"{CREDENTIALS[kind]} ({reason})"
+        )
+    advice = ""
+    if isinstance(error, ConnectionError):
+        advice = "; AWS_ENDPOINT_URL must be the address of the server, unless it is Amazon's"
+    elif isinstance(error, BlockingIOError):
+        advice = "; try again later"
+    return InputError(f"{field}: '{shown}' cannot be {what}: {reason}{advice}")
 
 
 def _is_listed(folder: Folder) -> bool:

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from dataclasses import dataclass
+from functools import cached_property
 from math import isnan
 from statistics import fmean
 from typing import Any
@@ -28,9 +29,21 @@ STATUS = {
 class Account:
     """The content of a trial's record."""
 
+    record: Record
+    replicates: int
+    """The number of wanted replicates."""
     standing: Standing
-    curves: dict[int, list[dict[str, Any]]]
-    """By replicate, its rows of `metrics.parquet`."""
+
+    @cached_property
+    def curves(self) -> dict[int, list[dict[str, Any]]]:
+        """By replicate, its rows of `metrics.parquet`. Raises `ValueError` if unreadable.
+
+        Read only when needed, because MLflow already has those of most trials.
+        """
+        curves: dict[int, list[dict[str, Any]]] = defaultdict(list)
+        for row in self.record.metrics().to_pylist():
+            curves[row["replicate"]].append(row)
+        return curves
 
     @property
     def state(self) -> TrialState:
@@ -76,10 +89,11 @@ class Account:
         """The complete replicates."""
         return self.standing.result.complete if self.standing.result else {}
 
-    def scores(self, replicates: int) -> dict[str, float]:
+    @property
+    def scores(self) -> dict[str, float]:
         """What the trial is selected by, over the wanted replicates; empty if no candidate."""
         result = self.standing.result
-        return result.scores(replicates) if result else {}
+        return result.scores(self.replicates) if result else {}
 
     def means(self) -> dict[str, float]:
         """The mean of every final metric over the complete replicates, and its standard error."""
@@ -110,11 +124,8 @@ class Account:
 
 
 def account_of(record: Record, replicates: int) -> Account:
-    """The content of a trial's record. Raises `ValueError` if it cannot be read."""
+    """The content of a trial's record. Raises `ValueError` if its result cannot be read."""
     standing = record.standing(replicates)
     if standing.problem:
         raise ValueError(standing.problem)
-    curves: dict[int, list[dict[str, Any]]] = defaultdict(list)
-    for row in record.metrics().to_pylist():
-        curves[row["replicate"]].append(row)
-    return Account(standing, curves)
+    return Account(record, replicates, standing)

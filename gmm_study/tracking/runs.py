@@ -14,12 +14,13 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from mlflow.entities import Metric, RunTag
 from mlflow.exceptions import MlflowException
 
 from gmm_study.addresses import redact
-from gmm_study.tracking.account import Account, account_of
+from gmm_study.tracking.account import Account
 from gmm_study.tracking.database import await_database, lock_of, make_database, tracking_uri
 from gmm_study.tracking.experiment import NOTE, StudyExperiment
 from gmm_study.tracking.lists import as_tag, from_tag
@@ -76,24 +77,27 @@ class StudyRuns:
             self.runs = KnownRuns(self.client, self.experiment_id, facts, lock)
         self._scores: dict[str, Scores] = {}
 
-    def sync(self, label: str, config: TrialConfig, record: Record, replicates: int) -> bool:
+    def sync(self, label: str, config: TrialConfig, account: Account | None) -> bool:
         """Add to MLflow what is new in the trial's record; nothing is added twice.
 
-        Returns whether all wanted replicates have ended. Raises `ValueError` if the record cannot
-        be read, before anything is added.
+        Returns whether all wanted replicates have ended. Without an account, because the record
+        cannot be read, nothing is added. Raises `ValueError` if its curves cannot be read, before
+        anything is added.
         """
         self._scores.pop(config.trial_id, None)
-        account = account_of(record, replicates)
-        self._scores[config.trial_id] = account.scores(replicates)
+        if account is None:
+            return False
+        self._scores[config.trial_id] = account.scores
         known = self.runs.by_trial.get(config.trial_id)
         if account.state.has_result and known and known.parent.says(account, label):
             self._list(known.parent, VARIANTS, True)
             return True
-        indices = sorted({*range(replicates), *account.ended})
+        curves = account.curves
+        indices = sorted({*range(account.replicates), *account.ended})
         known = self.runs.of(label, config, indices)
         for index in indices:
-            self._sync_replicate(known.replicates[index], index, account)
-        self._sync_parent(known.parent, config.trial_id, record, account)
+            self._sync_replicate(known.replicates[index], index, account, curves[index])
+        self._sync_parent(known.parent, config.trial_id, account)
         return account.state.has_result
 
     def conclude(self, places: Sequence[tuple[ReportCell, str]]) -> None:
@@ -143,10 +147,12 @@ class StudyRuns:
             self.client.delete_tag(run.run_id, tag)
             del run.tags[tag]
 
-    def _sync_replicate(self, run: Run, index: int, account: Account) -> None:
+    def _sync_replicate(
+        self, run: Run, index: int, account: Account, rows: Sequence[Mapping[str, Any]]
+    ) -> None:
         if run.has_ended:
             return
-        curve = account.curves[index] if not run.state.has_result else []
+        curve = rows if not run.state.has_result else []
         ended = account.ended.get(index)
         metrics = [
             run.metric(f"{row['split']}/{row['metric']}", row["value"], row["epoch"])
@@ -168,13 +174,13 @@ class StudyRuns:
             self._move(run, ended.state, tags | facts, metrics)
         run.last_epoch = last_epoch
 
-    def _sync_parent(self, run: Run, trial_id: str, record: Record, account: Account) -> None:
+    def _sync_parent(self, run: Run, trial_id: str, account: Account) -> None:
         metrics: list[Metric] = []
         error = redact(account.error) if account.error else None
         tags = {KIND: TRIAL, "rest": account.rest, "error": error, **account.made_with}
         tags[VARIANTS] = as_tag({*from_tag(run.tags.get(VARIANTS)), self.facts.variant_name})
         if account.state.has_result:
-            artifacts = self._log_artifacts(run, record)
+            artifacts = self._log_artifacts(run, account.record)
             count = len(account.ended)
             # The step counts replicates, so that of two averages the later one is shown.
             metrics = [run.metric(name, value, count) for name, value in account.means().items()]
@@ -184,7 +190,7 @@ class StudyRuns:
                 for epoch, value in curve.items()
             ]
             pictures = [name for name in PICTURES if name in artifacts]
-            place = _shown(record)
+            place = _shown(account.record)
             name = run.tags[RUN_NAME]
             note = trial_note(name, trial_id, place, run.run_id, account, pictures)
             tags |= {"replicates": account.averaged, NOTE: note}

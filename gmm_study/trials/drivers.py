@@ -11,6 +11,9 @@ Without locks, the driver renews the second file every `BEAT_EVERY` seconds, and
 after `DRIVER_SILENT_SECONDS` without it.
 """
 
+import os
+import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -22,6 +25,7 @@ from gmm_study.errors import InputError
 from gmm_study.storage import locks
 from gmm_study.storage.folder import Folder
 from gmm_study.storage.ownership import Owner, Sign
+from gmm_study.storage.reach import refusal_of
 
 DRIVERS = ".drivers"
 """The folder under a store's root with the lock of each study, and who holds it."""
@@ -29,6 +33,8 @@ BEAT_EVERY = 20.0
 """Seconds between two signs of life of a driver, if there are no locks."""
 DRIVER_SILENT_SECONDS = 120.0
 """Seconds without a sign of life after which such a driver counts as gone."""
+LEAVING_SECONDS = 5.0
+"""How long the end of a run waits for a sign of life that is being given."""
 UNKNOWN = Owner("an unknown host", 0, 0.0, 0.0)
 """A driver that holds the lock, but whose file cannot be read."""
 
@@ -37,10 +43,12 @@ _driving: set[tuple[str, str]] = set()
 
 
 @contextmanager
-def the_only_driver(store: Folder, study: str) -> Iterator[None]:
-    """Be the only process that runs a study in a store.
+def the_only_driver(store: Folder, study: str, address: str) -> Iterator[None]:
+    """Be the only process that runs a study in a store, which has this address.
 
-    Raises `InputError` if another process is running it; the message names the process.
+    Raises `InputError` if another process is running it; the message names the process. Without
+    locks, another process takes the study over if this one cannot give signs of life; this one is
+    then interrupted, as by Ctrl-C.
     """
     sign = _sign(store, study)
     if (store.path, study) in _driving:
@@ -49,7 +57,7 @@ def the_only_driver(store: Folder, study: str) -> Iterator[None]:
         try:
             held.enter_context(_locked(sign, study) if store.is_local else _signed(sign, study))
         except OSError as error:
-            raise InputError(f"storage: '{store.path}' cannot be written: {error}") from None
+            raise refusal_of(error, store, address, "written") from None
         _driving.add((store.path, study))
         held.callback(_driving.discard, (store.path, study))
         yield
@@ -76,7 +84,7 @@ def _file_name(study: str) -> str:
 
 
 def _sign(store: Folder, study: str) -> Sign:
-    return Sign(store.inside(DRIVERS), f"{_file_name(study)}.json")
+    return Sign(store.inside(DRIVERS), f"{_file_name(study)}.json", urgent=True)
 
 
 def _lock_of(sign: Sign) -> str:
@@ -111,7 +119,10 @@ def _signed(sign: Sign, study: str) -> Iterator[None]:
     def beat() -> None:
         while not ended.wait(BEAT_EVERY):
             with suppress(OSError):
-                sign.renew()
+                if next_one := sign.renew():
+                    print(f"gmm-study: {_declined(study, next_one)}", file=sys.stderr, flush=True)
+                    os.kill(os.getpid(), signal.SIGINT)
+                    return
 
     thread = threading.Thread(target=beat, daemon=True)
     thread.start()
@@ -119,7 +130,7 @@ def _signed(sign: Sign, study: str) -> Iterator[None]:
         yield
     finally:
         ended.set()
-        thread.join()
+        thread.join(LEAVING_SECONDS)
         with suppress(OSError):
             sign.leave()
 

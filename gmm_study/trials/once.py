@@ -8,6 +8,7 @@ import torch
 
 from gmm_study.data import Dataset
 from gmm_study.errors import InputError
+from gmm_study.storage.reach import check_writable
 from gmm_study.training.schedule import why_not_continued
 from gmm_study.trials.config import TrialConfig
 from gmm_study.trials.continuable import limits_of
@@ -87,7 +88,7 @@ def _check_output(record: Record, config: TrialConfig, replicates: int) -> Recor
     if earlier:
         _keep_replicates(record, replicates)
     if earlier or not record.state(replicates).has_result:
-        record.check_writable()
+        check_writable(record, record.path)
     return earlier
 
 

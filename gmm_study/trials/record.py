@@ -39,7 +39,7 @@ from gmm_study.storage import locks
 from gmm_study.storage.file_systems import address_of
 from gmm_study.storage.folder import Folder
 from gmm_study.storage.ownership import Owner, Sign
-from gmm_study.storage.reach import is_there
+from gmm_study.storage.reach import check_writable, is_there
 from gmm_study.training.state import TrialState
 from gmm_study.trials import drivers
 from gmm_study.trials.config import TrialConfig
@@ -82,9 +82,13 @@ class RecordStore:
         """Whether the records are in a folder of this machine."""
         return self.folder.is_local
 
+    def check_writable(self) -> None:
+        """Raise `InputError` if records cannot be written here."""
+        check_writable(self.folder, self.given)
+
     def exists(self) -> bool:
         """Whether there is such a folder. Raises `InputError` if the storage cannot be reached."""
-        return is_there(self.folder, self.storage)
+        return is_there(self.folder, self.given)
 
     def check_exists(self) -> None:
         """Raise `InputError` if there is no such folder."""
@@ -110,7 +114,7 @@ class RecordStore:
 
     def the_only_driver(self, study: str) -> AbstractContextManager[None]:
         """Be the only process that runs a study here; `InputError` names the other one, if any."""
-        return drivers.the_only_driver(self.folder, study)
+        return drivers.the_only_driver(self.folder, study, self.given)
 
     def driver(self, study: str) -> Owner | None:
         """The process that runs a study here, None if there is none; see `drivers.driver_of`."""
@@ -164,13 +168,12 @@ class Record(Folder):
 
         In a bucket there is no wait. Removes files that a process that died left half written.
         """
-        taken = True
         if not self.is_local:
-            taken = self._sign.take(self._is_silent) is None
-        else:
-            with suppress(OSError):  # without locks it goes by what the status says
-                self.create()
-                taken = locks.take(self._lock_path, seconds)
+            return self._sign.take(self._is_silent) is None
+        taken = True
+        with suppress(OSError):  # without locks it goes by what the status says
+            self.create()
+            taken = locks.take(self._lock_path, seconds)
         if not taken or self.trained_elsewhere():
             self.release()
             return False
@@ -191,8 +194,7 @@ class Record(Folder):
             details = {"epoch": status.epoch, "max_epochs": status.max_epochs}
             self.write_status(TrialState.PENDING, **details)
         if not self.is_local:
-            for host, pid in dead:
-                self._sign.remove_of(host, pid)
+            self._sign.remove_of(dead)
 
     def trained_elsewhere(self) -> bool:
         """Whether another living process is training the trial."""

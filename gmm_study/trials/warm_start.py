@@ -15,11 +15,12 @@ from pathlib import Path
 from gmm_study.errors import InputError
 from gmm_study.storage.folder import Folder
 from gmm_study.training.build import build_model
-from gmm_study.training.checkpoint import META_FILE, MODEL_FILE, Checkpoint, read_checkpoint
+from gmm_study.training.checkpoint import MODEL_FILE, Checkpoint, read_checkpoint
 from gmm_study.training.hyperparameters import Hyperparameters
 from gmm_study.training.trainer import Trainer
 from gmm_study.training.values import is_trial_id
 from gmm_study.trials.record import Record
+from gmm_study.trials.stored import find_files, places_at
 
 ORIGIN = "warm_start.json"
 
@@ -141,18 +142,13 @@ def _refuse_another(
 
 def _find(named: str, store: Folder) -> tuple[Folder, dict[str, bytes]]:
     """The folder of the checkpoint and the content of its files."""
-    if is_trial_id(named):
-        places = [store.inside(f"{named}/checkpoint")]
-    else:
-        places = [Folder.at(f"{named}/checkpoint"), Folder.at(named)]
-    for folder in places:
-        try:
-            content = {name: folder.read_file(name) for name in (META_FILE, MODEL_FILE)}
-        except OSError as error:
-            raise InputError(f"warm_start: '{named}' cannot be read: {error}") from None
-        found = {name: each for name, each in content.items() if each is not None}
-        if len(found) == len(content):
-            return folder, found
+    places = [store.inside(f"{named}/checkpoint")] if is_trial_id(named) else places_at(named)
+    try:
+        found = find_files(places)
+    except OSError as error:
+        raise InputError(f"warm_start: '{named}' cannot be read: {error}") from None
+    if found is not None:
+        return found
     where = f"'{places[0].path}'" if is_trial_id(named) else f"'{named}'"
     raise InputError(
         f"warm_start: {where} has no checkpoint; give the id of a trial of this store, or the path "

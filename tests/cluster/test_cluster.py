@@ -151,7 +151,7 @@ def test_records_in_another_file_system_are_those_of_a_folder(tmp_path):
     config = TrialConfig(some_hyperparameters(max_epochs=3), dataset.name, dataset.sha256)
     stores = [RecordStore(f"fsspec+file://{tmp_path}/a"), RecordStore(str(tmp_path / "b"))]
     for store in stores:
-        store.folder.check_writable()
+        store.check_writable()
         stopped = TrialRun(config, dataset, range(1), store.record(config.trial_id))
         stopped.advance()
         stopped.pause()

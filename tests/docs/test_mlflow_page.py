@@ -5,6 +5,7 @@ import re
 import pytest
 
 from gmm_study.data import load_dataset
+from gmm_study.tracking.account import account_of
 from gmm_study.tracking.notes import Facts
 from gmm_study.tracking.runs import StudyRuns
 from gmm_study.tracking.words import KEPT
@@ -36,7 +37,7 @@ def view(tmp_path_factory):
         patch.chdir(folder)
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
         view = StudyRuns(Facts("a study", "why?"), f"sqlite:///{folder}/mlflow.db")
-        view.sync("a label", config, record, 2)
+        view.sync("a label", config, account_of(record, 2))
         yield view, view.client.search_runs([view.experiment_id])
 
 

@@ -2,10 +2,16 @@
 
 import pytest
 
+import gmm_study
 from gmm_study.errors import InputError
 from gmm_study.storage.folder import Folder
+from gmm_study.training.state import TrialState
+from gmm_study.trials.config import TrialConfig
 from gmm_study.trials.record import RecordStore
+from gmm_study.trials.run import TrialRun
+from gmm_study.trials.stored import open_stored
 from tests.s3_server import KEY, NOT_IMPLEMENTED, SECRET, THROTTLED
+from tests.training.small import a_dataset, some_hyperparameters
 
 ADDRESS = "s3://studies/results"
 
@@ -74,6 +80,14 @@ def test_the_address_may_name_the_server_the_region_and_the_key(s3, monkeypatch)
         assert store.driver("tiny").is_this_process
 
 
+def test_a_bucket_may_be_the_storage_as_a_whole(s3):
+    store = RecordStore("s3://studies")
+    assert not store.exists()
+    store.record("abc").write_status(TrialState.PENDING)
+    store.check_exists()
+    assert store.trial_ids() == ["abc"]
+
+
 def no_bucket(s3, monkeypatch):
     return "s3://no-bucket/results", ["there is no bucket 'no-bucket'"]
 
@@ -124,6 +138,26 @@ def test_what_is_wrong_with_a_bucket_is_said_in_one_line(s3, monkeypatch, wrong)
     for word in words:
         assert word in message
     assert len(s3.requests) <= 3, "a first contact is tried three times at most"
+
+
+def test_an_address_with_one_slash_is_refused(s3):
+    with pytest.raises(InputError, match=r"'s3:/studies/results' must have two slashes"):
+        RecordStore("s3:/studies/results")
+
+
+def test_a_trial_in_a_bucket_is_evaluated_by_its_address_and_not_trained_there(s3, tmp_path):
+    data = a_dataset()
+    config = TrialConfig(some_hyperparameters(), data.name, data.sha256)
+    record = RecordStore(ADDRESS).record(config.trial_id)
+    run = TrialRun(config, data, range(2), record)
+    while not run.finished:
+        run.advance()
+    checkpoint = open_stored(f"{ADDRESS}/{config.trial_id}")
+    assert list(checkpoint.replicates) == [0, 1]
+    with pytest.raises(InputError, match=r"has no meta\.json"):
+        open_stored(f"{ADDRESS}/none")
+    with pytest.raises(InputError, match="must be a folder of this machine"):
+        gmm_study.train("digits", method="gmm", output=f"{ADDRESS}/one")
 
 
 def test_a_request_that_is_throttled_is_tried_again(s3):

@@ -1,17 +1,21 @@
 """In a bucket, one of many processes owns a trial or drives a study, and the next after its end."""
 
+import json
 import subprocess
 import sys
 import time
 from contextlib import ExitStack
+from dataclasses import asdict, replace
 
 import pytest
 
 from gmm_study.errors import InputError
+from gmm_study.storage import ownership
 from gmm_study.storage.folder import Folder
 from gmm_study.storage.ownership import Owner, Sign
 from gmm_study.training.state import TrialState
 from gmm_study.trials.record import RecordStore
+from tests.s3_server import CONFLICT
 
 pytestmark = pytest.mark.process
 
@@ -75,16 +79,85 @@ def test_an_owner_whose_answer_was_lost_knows_that_it_is_the_owner(s3):
     assert sign.read().is_this_process
 
 
+def never(owner):
+    return False
+
+
+def always(owner):
+    return True
+
+
 def test_an_owner_that_was_replaced_does_not_renew_or_remove_the_sign_of_the_next(s3):
     sign = Sign(Folder.at(ADDRESS), "owner.json")
-    with ExitStack() as stack:
-        (other,) = contenders(stack, 1)
-        assert winners([other]) == [other]
-        before = sign.read()
-        sign.renew()
-        sign.leave()
-        assert sign.read() == before
-        other.kill()
+    assert sign.take(never) is None
+    assert sign.renew() is None
+    another = replace(Owner.this_process(), pid=1, started="")
+    sign.folder.write_json("owner.json", asdict(another))
+    assert sign.renew() == another
+    sign.leave()
+    assert sign.read() == another
+
+
+def test_an_owner_that_is_written_while_another_leaves_stays(s3):
+    sign = Sign(Folder.at(ADDRESS), "owner.json")
+    sign.take(never)
+    content = json.dumps(asdict(replace(Owner.this_process(), pid=1, started=""))).encode()
+
+    def take_over(request):
+        if request["REQUEST_METHOD"] == "GET":
+            s3.after = lambda request: None
+            sign.folder.write_file("owner.json", content)
+
+    s3.after = take_over
+    sign.leave()
+    assert sign.folder.read_file("owner.json") == content
+
+
+def test_where_the_owner_keeps_changing_nobody_believes_to_own_it(s3, monkeypatch):
+    monkeypatch.setattr(ownership, "MOST_PAUSE", 0.0)
+    s3.answers = lambda request: CONFLICT if request["REQUEST_METHOD"] == "PUT" else None
+    with pytest.raises(OSError, match="keeps changing"):
+        Sign(Folder.at(ADDRESS), "owner.json").take(never)
+
+
+@pytest.mark.parametrize("machine", ["", "another boot"])
+def test_a_process_of_another_machine_with_the_same_name_and_number_is_another_process(s3, machine):
+    sign = Sign(Folder.at(ADDRESS), "owner.json")
+    other = replace(Owner.this_process(), machine=machine)
+    sign.folder.write_json("owner.json", asdict(other))
+    assert sign.take(never) == other
+    unknown_here = replace(other, pid=2**22 + 1)
+    sign.folder.write_json("owner.json", asdict(unknown_here))
+    assert sign.take(never) == unknown_here
+    assert sign.take(always) is None
+
+
+def test_a_later_process_with_the_same_number_does_not_keep_an_owner_alive():
+    assert not Owner.this_process().has_died
+    assert replace(Owner.this_process(), started="1").has_died
+
+
+DRIVE = """
+import sys, time
+from gmm_study.trials import drivers
+from gmm_study.trials.record import RecordStore
+drivers.BEAT_EVERY = 0.05
+with RecordStore(sys.argv[1]).the_only_driver("tiny"):
+    print("driving", flush=True)
+    time.sleep(100)
+"""
+
+
+def test_a_driver_that_another_one_has_replaced_ends_with_a_line_that_names_it(s3):
+    command = [sys.executable, "-c", DRIVE, ADDRESS]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, **pipes) as driver:
+        assert driver.stdout.readline() == "driving\n"
+        written_elsewhere(RecordStore(ADDRESS), ".drivers/tiny.json", seconds_ago=1.0)
+        _, err = driver.communicate(timeout=60)
+    assert "gmm-study: study: 'tiny' is being run by process 1 on another-machine" in err
+    assert "KeyboardInterrupt" in err
+    assert RecordStore(ADDRESS).driver("tiny").host == "another-machine"
 
 
 def written_elsewhere(store, name, seconds_ago):

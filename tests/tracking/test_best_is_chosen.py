@@ -89,7 +89,7 @@ def test_a_report_mlflow_and_a_search_choose_the_same_trial_of_every_cell(tmp_pa
     }
 
     ids = [trial.config.trial_id for trial in plan.trials]
-    scores = {each: account_of(store.record(each), 3).scores(3) for each in ids}
+    scores = {each: account_of(store.record(each), 3).scores for each in ids}
     best = best_trials(cells_of(plan), scores)
     labels = {json.dumps(label): label for label in STUDY["variations"]}
     assert {

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from mlflow.tracking import MlflowClient
 
+from gmm_study.tracking.account import account_of
 from gmm_study.tracking.database import _new_database
 from gmm_study.tracking.experiment import NOTE
 from gmm_study.tracking.lists import from_tag
@@ -50,7 +51,7 @@ class Trial:
 
     def sync(self, replicates=2):
         """Sync as a process does that has just started."""
-        StudyRuns(FACTS, self.uri).sync("label", self.config, self.record, replicates)
+        StudyRuns(FACTS, self.uri).sync("label", self.config, account_of(self.record, replicates))
 
     def runs(self):
         view = StudyRuns(FACTS, self.uri)
@@ -233,7 +234,7 @@ def test_the_best_trial_is_told_for_each_variant_and_only_news_is_asked_for(
     def conclude(trials, facts):
         runs = StudyRuns(facts, trial.uri)
         for one in trials:
-            runs.sync("label", one.config, one.record, 2)
+            runs.sync("label", one.config, account_of(one.record, 2))
         runs.conclude([(cell, one.config.trial_id) for one in trials])
         found = runs.client.search_runs([runs.experiment_id], "tags.kind = 'trial'")
         tags = {run.data.tags["trial_id"]: run.data.tags for run in found}
@@ -276,14 +277,14 @@ def test_a_view_of_a_variant_has_no_trials_of_another(trial):
         runs = StudyRuns(asked, trial.uri)
         runs.conclude([])  # which writes the views
         assert found(asked) == [0, 0], known
-        runs.sync("label", trial.config, trial.record, 2)
+        runs.sync("label", trial.config, account_of(trial.record, 2))
         runs.conclude(cells)
         assert found(asked) == [1, 1]
 
 
 def test_a_run_has_the_fullest_name_that_a_variant_of_the_study_gives_it(trial):
     def name(label):
-        StudyRuns(FACTS, trial.uri).sync(label, trial.config, trial.record, 1)
+        StudyRuns(FACTS, trial.uri).sync(label, trial.config, account_of(trial.record, 1))
         runs = trial.runs()
         assert [run.info.run_name for run in runs] == [*map(_name_tag, runs)]
         note = next(run.data.tags[NOTE] for run in runs if "replicate" not in run.data.tags)
@@ -311,7 +312,7 @@ def test_a_list_of_variants_from_before_names_had_ends_is_read_and_written_anew(
     for tag in ("variants", "best_of_method"):
         view.client.set_tag(run.info.run_id, tag, "declared, small,max_epochs=5")
     view = StudyRuns(FACTS, trial.uri)
-    view.sync("label", trial.config, trial.record, 2)
+    view.sync("label", trial.config, account_of(trial.record, 2))
     view.conclude([])
     tags = view.client.get_run(run.info.run_id).data.tags
     assert from_tag(tags["variants"]) == ["declared", "small,max_epochs=5"]
@@ -335,7 +336,7 @@ def test_no_trial_is_the_best_of_a_method_if_different_bounds_would_decide(trial
     if old:
         forget_log_p(trial.record)
     runs = StudyRuns(replace(FACTS, **swept), trial.uri)
-    runs.sync("label", trial.config, trial.record, 2)
+    runs.sync("label", trial.config, account_of(trial.record, 2))
     runs.conclude([(ReportCell(DATA.name, "gmm", "10"), trial.config.trial_id)])
     (run,) = (each for each in trial.runs() if each.data.tags["kind"] == "trial")
     assert run.data.tags["best_of_cell"] == "|declared|"

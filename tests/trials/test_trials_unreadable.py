@@ -6,6 +6,7 @@ import pyarrow.fs
 import pytest
 
 from gmm_study.errors import InputError
+from gmm_study.storage.reach import check_writable
 from gmm_study.training.state import TrialState
 from gmm_study.trials.config import TrialConfig
 from gmm_study.trials.record import Record, RecordStore
@@ -102,6 +103,6 @@ def test_a_folder_that_cannot_be_written_is_refused_before_anything_is_trained(t
     (tmp_path / "results.txt").write_text("mine")
     record = Record(pyarrow.fs.LocalFileSystem(), f"{tmp_path}/results.txt/trial")
     with pytest.raises(InputError, match=r"^storage: .*results\.txt"):
-        record.check_writable()
-    Record.at(str(tmp_path / "new")).check_writable()
+        check_writable(record, str(record.path))
+    check_writable(Record.at(str(tmp_path / "new")), "new")
     assert list((tmp_path / "new").iterdir()) == []
