@@ -109,6 +109,11 @@ class PlannedStudy:
         """How many trials the searches have taken over from earlier records."""
         return sum(history.earlier for history in self._histories.values())
 
+    @property
+    def searches_over(self) -> int:
+        """The number of searches that propose no more because `search.hours` are over."""
+        return sum(history.is_over for history in self._histories.values())
+
     def refresh(self) -> None:
         """Read the proposals of the searches and the standing of every trial again."""
         for history in self._histories.values():
@@ -218,7 +223,7 @@ class PlannedStudy:
         """One line such as `depth_sweep: 12 trials of 3 replicates: 8 complete, 4 pending`."""
         parts = [f"{count} {state}" for state, count in self.state_counts()]
         parts += [f"{self.unproposed} to be proposed"] if self.unproposed else []
-        over = sum(history.is_over for history in self._histories.values())
+        over = self.searches_over
         parts += [f"search.hours over in {plural(over, 'cell')}"] if over else []
         parts += [f"{self.taken_over} taken over from earlier records"] if self.taken_over else []
         return (

@@ -32,7 +32,9 @@ def write_study_report(planned: PlannedStudy) -> "WrittenReport":
 
     study = planned.study
     if not planned.plan.trials:
-        raise InputError(f"{study.name}: its search has no trials yet; run the study first")
+        over = planned.searches_over
+        advice = "raise search.hours, which are over" if over else "run the study first"
+        raise InputError(f"{study.name}: its search has no trials yet; {advice}")
     claim_name(study, REPORTS)
     folder = REPORTS / study.name / study.variant
     with _unwritable_in_one_line():

@@ -50,6 +50,11 @@ def fetch_dataset(name: str) -> Dataset:
     """
     entry = find_entry(name)
     if entry is None:
+        named, separator, _ = name.partition("?")
+        if separator and named in DATASETS:
+            raise InputError(
+                f"data path '{name}': only files have settings, and '{named}' is a named data set"
+            )
         raise InputError(f"unknown data set '{name}': {did_you_mean(name, DATASETS)}")
     return load_files(entry) if entry.build is None else _built(entry)
 

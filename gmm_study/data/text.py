@@ -34,17 +34,7 @@ def read_text(path: Path) -> tuple[NDArray[np.float32], tuple[str, ...]]:
             "its first column has no name and seems to number the rows; write the file without "
             "it (pandas: index=False)"
         )
-    with warnings.catch_warnings():
-        warnings.filterwarnings("error", "loadtxt: input contained no data")
-        rows = np.loadtxt(
-            path,
-            np.float32,
-            comments=None,
-            delimiter=separator,
-            skiprows=skipped + bool(header),
-            ndmin=2,
-            encoding=ENCODING,
-        )
+    rows = _numbers(path, separator, skipped + bool(header))
     if may_be_row and not np.isin(rows, (0, 1)).all():
         return rows[1:], tuple(fields)
     if header and len(header) != rows.shape[1]:
@@ -53,6 +43,25 @@ def read_text(path: Path) -> tuple[NDArray[np.float32], tuple[str, ...]]:
             "must have the same columns"
         )
     return rows, header
+
+
+def _numbers(path: Path, separator: str | None, skipped: int) -> NDArray[np.float32]:
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", "loadtxt: input contained no data")
+        try:
+            return np.loadtxt(
+                path,
+                np.float32,
+                comments=None,
+                delimiter=separator,
+                skiprows=skipped,
+                ndmin=2,
+                encoding=ENCODING,
+            )
+        except ValueError as error:
+            if "could not convert" in str(error):
+                raise ValueError(f"{error} Every value must be a number, such as 0 or 1") from None
+            raise
 
 
 def _first_line(path: Path) -> tuple[int, str]:

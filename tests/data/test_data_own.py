@@ -341,4 +341,4 @@ def test_a_path_that_holds_a_question_mark_is_still_a_path(splits, known, tmp_pa
 
 def test_a_named_data_set_takes_no_declaration():
     message = line("digits?threshold=3")
-    assert "unknown data set 'digits?threshold=3'" in message
+    assert "only files have settings, and 'digits' is a named data set" in message
