@@ -20,6 +20,7 @@ from gmm_study.trials.provenance import COMMIT_VARIABLE
 from gmm_study.trials.record import RecordStore
 from gmm_study.trials.run import TrialRun
 from tests.cluster.nodes import CPUS, ENVIRONMENT, GPUS, VERSIONS, Cluster, isolated, undisturbed
+from tests.s3_server import KEY, SECRET
 from tests.training.small import a_dataset, some_hyperparameters
 from tests.workbench import Workbench, curves, figures, wait_until
 
@@ -101,6 +102,34 @@ def test_a_study_in_a_job_runs_on_all_nodes_with_its_code_and_data_and_the_same_
         assert figures(record.result().to_json()) == undisturbed(bench, record)
     assert "second" in {store.record(trial).status().host for trial in store.trial_ids()}
     assert not [name for name in os.listdir(place / "shared") if name.startswith(".probe")]
+
+
+@pytest.mark.usefixtures("_as_nodes")
+def test_a_study_has_the_same_records_in_a_folder_in_a_bucket_and_on_three_nodes(
+    bench, cluster, place, s3
+):
+    server = s3.endpoint.removeprefix("http://")
+    query = f"region=us-east-1&scheme=http&endpoint_override={server}"
+    bucket = f"s3://{KEY}:{SECRET}@studies/BENCH?{query}"
+    few = ("--set", "max_epochs=4")
+    stores = {
+        name: RecordStore(address.replace("BENCH", name))
+        for name, address in (("folder", str(place / "BENCH")), ("one", bucket), ("three", bucket))
+    }
+    for name, store in stores.items():
+        where = ("--address", cluster.address) if name == "three" else ()
+        ended = bench.run("run", "tiny", *few, *where, "--storage", store.given)
+        assert SECRET not in ended.stdout + ended.stderr
+        assert len(store.trial_ids()) == 4
+    expected = {
+        trial_id: (figures(record.result().to_json()), curves(record))
+        for trial_id in stores["folder"].trial_ids()
+        for record in [stores["folder"].record(trial_id)]
+    }
+    for store in (stores["one"], stores["three"]):
+        for trial_id, same in expected.items():
+            record = store.record(trial_id)
+            assert (figures(record.result().to_json()), curves(record)) == same
 
 
 @pytest.mark.usefixtures("_as_nodes")
