@@ -121,7 +121,7 @@ def _signed(sign: Sign, study: str) -> Iterator[None]:
             with suppress(OSError):
                 if next_one := sign.renew():
                     print(f"gmm-study: {_declined(study, next_one)}", file=sys.stderr, flush=True)
-                    os.kill(os.getpid(), signal.SIGINT)
+                    _interrupt()
                     return
 
     thread = threading.Thread(target=beat, daemon=True)
@@ -133,6 +133,12 @@ def _signed(sign: Sign, study: str) -> Iterator[None]:
         thread.join(LEAVING_SECONDS)
         with suppress(OSError):
             sign.leave()
+
+
+def _interrupt() -> None:
+    """Interrupt this process as Ctrl-C does, also where a shell has made it ignore that."""
+    ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    os.kill(os.getpid(), signal.SIGTERM if ignored else signal.SIGINT)
 
 
 def _declined(study: str, driver: Owner) -> InputError:

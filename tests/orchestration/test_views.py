@@ -23,6 +23,8 @@ pytestmark = pytest.mark.process
 
 SHUTDOWN = """
 import threading, ray
+from tempfile import TemporaryDirectory
+from gmm_study.trials.record import RecordStore
 from gmm_study.orchestration.cluster import ray_at
 from gmm_study.study.sections import Resources
 
@@ -37,7 +39,7 @@ def make_garbage():
         ended.wait(0.001)
 
 ended = threading.Event()
-with ray_at(None, Resources(), None):
+with TemporaryDirectory() as folder, ray_at(None, Resources(), RecordStore(folder)):
     references = [ray.put(number) for number in range(10_000)]
     thread = threading.Thread(target=make_garbage)
     thread.start()

@@ -138,10 +138,11 @@ def test_a_later_process_with_the_same_number_does_not_keep_an_owner_alive():
 
 
 DRIVE = """
-import sys, time
+import signal, sys, time
 from gmm_study.trials import drivers
 from gmm_study.trials.record import RecordStore
 drivers.BEAT_EVERY = 0.05
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have it ignored
 with RecordStore(sys.argv[1]).the_only_driver("tiny"):
     print("driving", flush=True)
     time.sleep(100)

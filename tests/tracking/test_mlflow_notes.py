@@ -10,6 +10,7 @@ from mlflow.utils.validation import MAX_EXPERIMENT_TAG_VAL_LENGTH
 from gmm_study.tracking.account import Account
 from gmm_study.tracking.notes import BestRow, Facts, saved_views, study_note, trial_note
 from gmm_study.training.state import Ending
+from gmm_study.trials.record import Record
 from gmm_study.trials.standing import Standing
 from tests.trials.results import result_of
 
@@ -89,14 +90,15 @@ def test_views_are_sorted_by_the_figure_that_all_trials_have():
             assert state["orderByKey"] == f"metrics.`{first}`"
 
 
-def test_the_note_on_a_trial_says_why_each_replicate_ended():
+def test_the_note_on_a_trial_says_why_each_replicate_ended(tmp_path):
     result = result_of("0123", {"test/log_p": -20.0}, {"test/log_p": -25.0}, {}, None)
     endings = (Ending.EPOCHS, Ending.TIME, None, Ending.DIVERGED)
     replicates = {
         number: replace(own, ending=ending, collapsed=ending is Ending.TIME)
         for (number, own), ending in zip(result.replicates.items(), endings, strict=True)
     }
-    account = Account(Standing(result=replace(result, replicates=replicates)), {})
+    standing = Standing(result=replace(result, replicates=replicates))
+    account = Account(Record.at(str(tmp_path)), 4, standing)
     note = trial_note("digits gmm", "0123", "results/0123", "run", account, ())
     assert "replicate 0: complete (epochs), best epoch 47 of 57; replicate 1: complete " in note
     assert "complete (time, collapsed), best" in note

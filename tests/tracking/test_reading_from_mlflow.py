@@ -11,6 +11,7 @@ from mlflow.tracking import MlflowClient
 
 from analysis import load, load_from_mlflow
 from gmm_study.errors import InputError
+from gmm_study.tracking.account import account_of
 from gmm_study.tracking.notes import Facts
 from gmm_study.tracking.reading import read_study
 from gmm_study.tracking.runs import StudyRuns
@@ -59,8 +60,8 @@ def told(tmp_path_factory):
     store.record(more.trial_id).write_status(TrialState.FAILED, error="the third is no good")
     runs = StudyRuns(Facts(STUDY, "why?"), uri)
     for config in (*complete, diverged, stopped, failed):
-        runs.sync("label", config, store.record(config.trial_id), 2)
-    runs.sync("label", more, store.record(more.trial_id), 1)
+        runs.sync("label", config, account_of(store.record(config.trial_id), 2))
+    runs.sync("label", more, account_of(store.record(more.trial_id), 1))
     return store, uri
 
 
@@ -73,7 +74,7 @@ def test_a_variant_is_read_alone_and_all_of_them_when_asked_for(told, tmp_path):
         runs = StudyRuns(Facts(STUDY, "why?", variant), uri)
         for trial_id in ids:
             record = store.record(trial_id)
-            runs.sync("label", record.config(), record, 1)
+            runs.sync("label", record.config(), account_of(record, 1))
 
     def ids_of(**variant):
         records = load_from_mlflow(STUDY, uri, **variant)
@@ -163,7 +164,9 @@ def test_a_view_from_before_there_were_kinds_is_completed_by_a_sync(told, tmp_pa
                 client.delete_tag(run.info.run_id, tag)
     record = store.record(trial_id)
     replicates = len(runs) - 1
-    StudyRuns(Facts(STUDY, "why?"), uri).sync("label", record.config(), record, replicates)
+    StudyRuns(Facts(STUDY, "why?"), uri).sync(
+        "label", record.config(), account_of(record, replicates)
+    )
     after = read_study(STUDY, uri)
     assert after.trials == before.trials
     assert repr(after.curves()) == repr(before.curves())  # by which NaN is itself
