@@ -19,7 +19,7 @@ import pyarrow.fs
 from gmm_study.addresses import redact
 from gmm_study.errors import InputError
 
-S3_ATTEMPTS = 8
+S3_ATTEMPTS = 11
 """How often a request to S3 is tried; the pauses between them add up to about a minute."""
 CONNECT_SECONDS, ANSWER_SECONDS = 5, 20
 """Seconds to wait at each attempt for a connection, and for an answer."""
@@ -85,7 +85,9 @@ def with_retries(
 ) -> pyarrow.fs.FileSystem:
     """The same file system with bounded retries: attempts of S3, seconds of Google's."""
     if file_system.type_name == "s3":
-        strategy = pyarrow.fs.AwsStandardS3RetryStrategy(max_attempts=attempts)
+        # Not the standard strategy, whose budget of retries a server that throttles for minutes
+        # exhausts, so that a later request then fails at once.
+        strategy = pyarrow.fs.AwsDefaultS3RetryStrategy(max_attempts=attempts)
         # A small file is then written by one request in place of three.
         better = {
             "retry_strategy": strategy,
