@@ -1,6 +1,5 @@
 """One trial without a study: `gmm_study.train` and `gmm_study.evaluate`."""
 
-import re
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -95,16 +94,14 @@ def train(
 
 def _local_folder(output: str) -> Path:
     """Raise `InputError` for the address of a bucket, into which only a study can train."""
-    if re.match(ADDRESS, output):
+    from gmm_study.storage.file_systems import ADDRESS
+
+    if ADDRESS.match(output):
         raise InputError(
             f"output: '{output}' must be a folder of this machine; "
             "a study trains into a bucket: gmm-study run NAME --storage s3://BUCKET/results"
         )
     return Path(output)
-
-
-ADDRESS = r"[A-Za-z][A-Za-z0-9+.-]+:/"
-"""How an address begins, also after `Path` has joined its slashes."""
 
 
 @dataclass(frozen=True)

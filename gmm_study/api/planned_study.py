@@ -58,12 +58,8 @@ class PlannedStudy:
         self._has_looked = False
 
     def check_storage(self) -> None:
-        """Raise `InputError` if the storage does not exist.
-
-        The default one need not: it is missing where no study was run yet.
-        """
-        if self.storage != RESULTS:
-            self.store.check_exists()
+        """Raise `InputError` if the storage does not exist, unless it is the default one."""
+        check_storage(self.store)
 
     @property
     def command(self) -> str:
@@ -239,6 +235,15 @@ class PlannedStudy:
         history = self._histories[cell.key]
         self.search_problems |= {history.problem: None} if history.problem else {}
         return history
+
+
+def check_storage(store: RecordStore) -> None:
+    """Raise `InputError` if a storage does not exist.
+
+    The default one need not: it is missing where no study was run yet.
+    """
+    if store.given != RESULTS:
+        store.check_exists()
 
 
 def check_data_paths(study: Study) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from gmm_study.api.defaults import RESULTS
 from gmm_study.api.feedback import Working, silently
 from gmm_study.api.names import check_name, claim_name
-from gmm_study.api.planned_study import PlannedStudy
+from gmm_study.api.planned_study import PlannedStudy, check_storage
 from gmm_study.errors import InputError
 from gmm_study.study.load import PAPER, STUDIES
 from gmm_study.trials.record import RecordStore
@@ -78,8 +78,7 @@ def write_all_reports(
     from analysis import PUBLISHED, plan_from_records, write_index, write_report
 
     store = RecordStore(storage)
-    if storage != RESULTS:
-        store.check_exists()
+    check_storage(store)
     recorded = set(store.trial_ids())
     by_study: dict[str, WrittenReport | InputError | OSError] = {}
     plans: dict[str, Plan] = {}

@@ -7,7 +7,6 @@ not affect any trial: the records are the truth, and the next update adds what i
 import json
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
@@ -16,6 +15,7 @@ from gmm_study.errors import InputError
 from gmm_study.orchestration.cause import cause_of
 from gmm_study.storage.folder import Stamp
 from gmm_study.storage.ownership import Owner
+from gmm_study.storage.together import read_together
 from gmm_study.study import Plan, PlannedTrial
 from gmm_study.trials.record import RecordStore
 
@@ -29,8 +29,6 @@ RECORDS_CHECK_SECONDS = 5.0
 """Seconds between two checks of the records while a study runs."""
 PROGRESS_SECONDS = 10.0
 """Seconds between two lines that say how many records were copied."""
-READERS = 16
-"""How many records are read at a time."""
 POLL_EVERY = 0.5
 """Seconds between two checks of the lock of the run that is followed, in a local store."""
 ATTEMPTS = 2
@@ -123,21 +121,20 @@ class Views:
         trials = {trial.config.trial_id: trial for trial in plan.trials}
         read = partial(self._account, plan.study.replicates)
         told_at = time.monotonic()
-        with ThreadPoolExecutor(READERS) as readers:
-            accounts = zip(stamps, readers.map(read, stamps), strict=True)
-            for number, (trial_id, account) in enumerate(accounts, start=1):
-                try:
-                    with suppress(ValueError):  # curves that cannot be read
-                        if runs.sync(trials[trial_id].label, trials[trial_id].config, account):
-                            self._ended.add(trial_id)
-                    self._copied[trial_id] = stamps[trial_id]
-                except Exception as error:
-                    if not is_declined(error):
-                        raise
-                    declined = error
-                if time.monotonic() > told_at + PROGRESS_SECONDS:
-                    told_at = time.monotonic()
-                    self.progress(f"copied {number:,} of {len(stamps):,} records to MLflow")
+        accounts = zip(stamps, read_together(read, stamps), strict=True)
+        for number, (trial_id, account) in enumerate(accounts, start=1):
+            try:
+                with suppress(ValueError):  # curves that cannot be read
+                    if runs.sync(trials[trial_id].label, trials[trial_id].config, account):
+                        self._ended.add(trial_id)
+                self._copied[trial_id] = stamps[trial_id]
+            except Exception as error:
+                if not is_declined(error):
+                    raise
+                declined = error
+            if time.monotonic() > told_at + PROGRESS_SECONDS:
+                told_at = time.monotonic()
+                self.progress(f"copied {number:,} of {len(stamps):,} records to MLflow")
         if last:
             runs.conclude(cells_of(plan))
         return declined

@@ -158,7 +158,8 @@ def _client(
         config=Config(
             connect_timeout=CONNECT_SECONDS,
             read_timeout=seconds,
-            retries={"mode": "standard", "total_max_attempts": attempts},
+            # The standard mode has a budget of retries, which a long trouble exhausts.
+            retries={"mode": "legacy", "total_max_attempts": attempts},
         ),
     )
 

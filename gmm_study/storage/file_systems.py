@@ -24,7 +24,9 @@ S3_ATTEMPTS = 11
 CONNECT_SECONDS, ANSWER_SECONDS = 5, 20
 """Seconds to wait at each attempt for a connection, and for an answer."""
 GCS_SECONDS = 60
-"""Seconds in which a request to Google Cloud Storage is tried."""
+"""Seconds in which a request to Google Cloud Storage is tried, unless the address says it."""
+ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
+"""How an address begins, also one that has lost a slash."""
 MOST_CHARACTERS = 250
 """The most characters of a reason that are shown."""
 OBJECT_STORES = ("s3", "gcs", "abfs")
@@ -34,7 +36,7 @@ OBJECT_STORES = ("s3", "gcs", "abfs")
 def open_address(storage: str) -> tuple[pyarrow.fs.FileSystem, str]:
     """The file system and the path of an address. Raises `InputError` if it cannot be a folder."""
     shown = redact(storage)
-    if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/(?!/)", storage):
+    if ADDRESS.match(storage) and "://" not in storage:
         raise InputError(f"storage: '{shown}' must have two slashes, as in s3://BUCKET/results")
     try:
         file_system, path = pyarrow.fs.FileSystem.from_uri(_with_region(address_of(storage)))
@@ -42,12 +44,9 @@ def open_address(storage: str) -> tuple[pyarrow.fs.FileSystem, str]:
         raise InputError(f"storage: '{shown}' needs another package: {error}") from None
     except OSError as error:
         reason = redact(shortened(first_line(error)))
-        raise InputError(
-            f"storage: '{shown}' cannot be reached: {reason}; for a server that is not Amazon's, "
-            "set AWS_ENDPOINT_URL"
-            if storage.startswith("s3:")
-            else f"storage: '{shown}' cannot be reached: {reason}"
-        ) from None
+        if storage.startswith("s3:"):
+            reason += "; for a server that is not Amazon's, set AWS_ENDPOINT_URL"
+        raise InputError(f"storage: '{shown}' cannot be reached: {reason}") from None
     except (pa.ArrowException, ValueError) as error:
         reason = redact(first_line(error))
         raise InputError(f"storage: '{shown}' is not a folder or an address: {reason}") from None
@@ -58,7 +57,7 @@ def open_address(storage: str) -> tuple[pyarrow.fs.FileSystem, str]:
             "it names no bucket and no folder; give one, such as results or s3://BUCKET/results"
         )
         raise InputError(f"storage: '{shown}' is not a folder or an address: {wanted}")
-    return with_retries(file_system), path.rstrip("/")
+    return _with_bounded_retries(file_system), path.rstrip("/")
 
 
 def _with_region(address: str) -> str:
@@ -80,14 +79,19 @@ def options_of(file_system: pyarrow.fs.FileSystem) -> dict[str, Any]:
     return dict(options)
 
 
-def with_retries(
-    file_system: pyarrow.fs.FileSystem, attempts: int = S3_ATTEMPTS, seconds: int = GCS_SECONDS
-) -> pyarrow.fs.FileSystem:
-    """The same file system with bounded retries: attempts of S3, seconds of Google's."""
+def within(file_system: pyarrow.fs.FileSystem, seconds: int) -> pyarrow.fs.FileSystem:
+    """The same file system; Google's gives up a request after so many seconds."""
+    if file_system.type_name != "gcs":
+        return file_system
+    limit = {"retry_time_limit": timedelta(seconds=seconds)}
+    return pyarrow.fs.GcsFileSystem(**options_of(file_system) | limit)
+
+
+def _with_bounded_retries(file_system: pyarrow.fs.FileSystem) -> pyarrow.fs.FileSystem:
     if file_system.type_name == "s3":
         # Not the standard strategy, whose budget of retries a server that throttles for minutes
         # exhausts, so that a later request then fails at once.
-        strategy = pyarrow.fs.AwsDefaultS3RetryStrategy(max_attempts=attempts)
+        strategy = pyarrow.fs.AwsDefaultS3RetryStrategy(max_attempts=S3_ATTEMPTS)
         # A small file is then written by one request in place of three.
         better = {
             "retry_strategy": strategy,
@@ -96,9 +100,8 @@ def with_retries(
             "allow_delayed_open": True,
         }
         return pyarrow.fs.S3FileSystem(**options_of(file_system) | better)
-    if file_system.type_name == "gcs":
-        limit = {"retry_time_limit": timedelta(seconds=seconds)}
-        return pyarrow.fs.GcsFileSystem(**options_of(file_system) | limit)
+    if file_system.type_name == "gcs" and not options_of(file_system)["retry_time_limit"]:
+        return within(file_system, GCS_SECONDS)
     return file_system
 
 

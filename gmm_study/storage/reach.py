@@ -12,7 +12,7 @@ import pyarrow.fs
 from gmm_study.addresses import redact
 from gmm_study.errors import InputError
 from gmm_study.storage.bucket import NoBucketError
-from gmm_study.storage.file_systems import as_os_errors, first_line, shortened, with_retries
+from gmm_study.storage.file_systems import as_os_errors, first_line, shortened, within
 from gmm_study.storage.folder import Folder
 
 GCS_SECONDS = 5
@@ -74,7 +74,7 @@ def refusal_of(
 
 
 def _is_listed(folder: Folder) -> bool:
-    file_system = with_retries(folder.file_system, seconds=GCS_SECONDS)
+    file_system = within(folder.file_system, GCS_SECONDS)
     with as_os_errors():
         found = file_system.get_file_info(folder.path)
     return bool(found.type == pyarrow.fs.FileType.Directory)
