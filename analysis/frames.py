@@ -7,7 +7,6 @@ records.trials, records.replicates, records.curves()
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from warnings import warn
@@ -19,6 +18,7 @@ import pyarrow as pa
 from analysis.plans import plan_from_records
 from analysis.reading import UNREADABLE, Reading, line
 from gmm_study.errors import InputError
+from gmm_study.storage.together import read_together
 from gmm_study.tracking.words import DECLARED
 from gmm_study.trials.record import RecordStore
 
@@ -54,7 +54,6 @@ _CURVE = {
     "metric": "category",
     "value": "float64",
 }
-READERS_OF_A_BUCKET = 16
 
 
 @dataclass(frozen=True)
@@ -189,8 +188,7 @@ def _read(store: RecordStore, trial_ids: list[str]) -> Iterable[Reading]:
     """Every record once; records in a bucket are read concurrently."""
     if store.is_local:
         return [Reading(store, trial_id) for trial_id in trial_ids]
-    with ThreadPoolExecutor(READERS_OF_A_BUCKET) as readers:
-        return list(readers.map(lambda trial_id: Reading(store, trial_id), trial_ids))
+    return read_together(lambda trial_id: Reading(store, trial_id), trial_ids)
 
 
 def _curves(store: RecordStore, trial_ids: list[str]) -> pd.DataFrame:

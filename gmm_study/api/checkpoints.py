@@ -63,15 +63,15 @@ def train(
     `hyperparameters` are the settings of a study file, for example `method="rws", layers=[48, 24],
     samples=10`. `samples` is the K of training, `evaluation_samples` the K of the final metrics.
     `preset` is a named set of settings that `hyperparameters` override, such as `authors`. `output`
-    is the folder for the record and the checkpoint; if the training is interrupted, the
-    same call continues it from there, and one with more epochs or another evaluation goes on from
-    what it holds. With None, nothing is written. `device` is `auto`, `cpu` or
-    `cuda`. `threads` is the number of CPU threads, None for all. `watch` is called after every
-    epoch; `working` shows other steps that take time; `warn` is called with a line for each setting
-    that never acts, because the training is too short, and for each thing that was decided in
-    reading the data. Raises `InputError` for a hyperparameter
-    that is unknown, out of range or not used by the method, for unusable data, and if the folder
-    holds another trial or the folders of trials, as the storage of a study does.
+    is the folder for the record and the checkpoint; if the training is interrupted, the same call
+    continues it from there, and one with more epochs or another evaluation goes on from what it
+    holds. With None, nothing is written. `device` is `auto`, `cpu` or `cuda`. `threads` is the
+    number of CPU threads, None for all. `watch` is called after every epoch; `working` shows other
+    steps that take time; `warn` is called with a line for each setting that never acts, because the
+    training is too short, and for each thing that was decided in reading the data. Raises
+    `InputError` for a hyperparameter that is unknown, out of range or not used by the method, for
+    unusable data, and if the folder holds another trial or the folders of trials, as the storage of
+    a study does.
     """
     _check_least(1, replicates=replicates, threads=threads)
     method = str(hyperparameters.get("method", Hyperparameters.method))
@@ -163,8 +163,8 @@ def evaluate(
     replicate of this index (None for all). `exact` adds the exact values by enumeration, if the
     model has at most 2^22 states. `chunk_rows` bounds the memory: it is the number of sample rows
     (datapoints times samples) in memory at a time. `warn` is called with a line for each thing that
-    was decided in reading the data. Raises `InputError` if there is no checkpoint,
-    if the dimensions of the data do not fit, and for a number that is out of range.
+    was decided in reading the data. Raises `InputError` if there is no checkpoint, if the
+    dimensions of the data do not fit, and for a number that is out of range.
     """
     _check_counts(evaluation_samples, z_samples)
     _check_least(1, datapoints=datapoints, chunk_rows=chunk_rows, threads=threads)

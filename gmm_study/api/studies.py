@@ -133,9 +133,9 @@ def sync(
 
     With `follow`, continue until the current run of the study has ended. `on_problem` is then
     called with one line when something goes wrong, and again when it works. `on_progress` is called
-    with a line every ten seconds while records are being copied. Raises `InputError` if
-    another process is running the study and `follow` is not set, and if the report of another file
-    with the same name is in `reports`.
+    with a line every ten seconds while records are being copied. Raises `InputError` if another
+    process is running the study and `follow` is not set, and if the report of another file with the
+    same name is in `reports`.
     """
     from gmm_study.orchestration.views import follow_run, update_views
 

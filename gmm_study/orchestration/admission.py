@@ -196,9 +196,7 @@ def what_is_wrong(storage: str, probe: str, methods: Sequence[str]) -> str | Non
     try:
         if folder.read_file(probe) is None:
             return f"cannot see the files that the driver writes to '{shown}'"
-        own = f"{probe}-{uuid.uuid4().hex[:8]}"
-        folder.write_file(own, b"")
-        folder.delete_file(own)
+        folder.try_to_write()
     except OSError as error:
         return f"cannot use '{shown}': {redact(first_line(error))}"
     return None

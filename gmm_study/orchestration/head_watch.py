@@ -33,11 +33,7 @@ def watched(address: str, head: str) -> Iterator[None]:
         if not wait_for_loss(head, patience, over):
             return
         cursor = "\x1b[?25h" if sys.stderr.isatty() else ""  # which the live view hides
-        print(
-            f"{cursor}gmm-study: {_loss(address)}",
-            file=sys.stderr,
-            flush=True,
-        )
+        print(f"{cursor}gmm-study: {_loss(address)}", file=sys.stderr, flush=True)
         os._exit(2)
 
     thread = threading.Thread(target=watch, daemon=True)

@@ -189,14 +189,12 @@ def hours_of(cell: Cell) -> float | None:
 
 def end_event(trial_id: str, state: TrialState, scores: Scores) -> Event:
     """The event of a trial's end."""
-    figures = {key: scores.get(metric) for key, metric in _KEYS.items()}
-    return {"event": "end", "trial_id": trial_id, "state": state, **figures}
+    return {"event": "end", "trial_id": trial_id, "state": state, **_figures(scores)}
 
 
 def earlier_event(trial_id: str, axes: Mapping[str, Any], scores: Scores) -> Event:
     """The event of a trial that is taken over."""
-    figures = {key: scores.get(metric) for key, metric in _KEYS.items()}
-    return {"event": "earlier", "trial_id": trial_id, "axes": dict(axes), **figures}
+    return {"event": "earlier", "trial_id": trial_id, "axes": dict(axes), **_figures(scores)}
 
 
 def scores_of(event: Event) -> Scores:
@@ -209,6 +207,11 @@ def metric_of_events(events: Iterable[Event]) -> str:
     """The figure that a search with these events maximises."""
     ends = (scores_of(event) for event in events if event["event"] in ("end", "earlier"))
     return common_metric(scores for scores in ends if scores)
+
+
+def _figures(scores: Scores) -> dict[str, float | None]:
+    """What a trial is selected by, as an event names it."""
+    return {key: scores.get(metric) for key, metric in _KEYS.items()}
 
 
 def _parsed(content: bytes) -> dict[str, Any]:

@@ -32,11 +32,6 @@ def give_back(path: str) -> None:
         _held.pop(path).release()
 
 
-def is_held_here(path: str) -> bool:
-    """Whether this process holds the lock file."""
-    return path in _held
-
-
 def held_elsewhere(path: str) -> bool | None:
     """Whether another process holds the lock file; None if this cannot be determined."""
     if path in _held:

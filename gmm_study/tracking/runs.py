@@ -14,7 +14,6 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from mlflow.entities import Metric, RunTag
 from mlflow.exceptions import MlflowException
@@ -92,11 +91,11 @@ class StudyRuns:
         if account.state.has_result and known and known.parent.says(account, label):
             self._list(known.parent, VARIANTS, True)
             return True
-        curves = account.curves
+        _ = account.curves  # read before anything is added
         indices = sorted({*range(account.replicates), *account.ended})
         known = self.runs.of(label, config, indices)
         for index in indices:
-            self._sync_replicate(known.replicates[index], index, account, curves[index])
+            self._sync_replicate(known.replicates[index], index, account)
         self._sync_parent(known.parent, config.trial_id, account)
         return account.state.has_result
 
@@ -147,12 +146,10 @@ class StudyRuns:
             self.client.delete_tag(run.run_id, tag)
             del run.tags[tag]
 
-    def _sync_replicate(
-        self, run: Run, index: int, account: Account, rows: Sequence[Mapping[str, Any]]
-    ) -> None:
+    def _sync_replicate(self, run: Run, index: int, account: Account) -> None:
         if run.has_ended:
             return
-        curve = rows if not run.state.has_result else []
+        curve = account.curves[index] if not run.state.has_result else []
         ended = account.ended.get(index)
         metrics = [
             run.metric(f"{row['split']}/{row['metric']}", row["value"], row["epoch"])
