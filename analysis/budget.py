@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.places import rows_of_cell
+from analysis.cells import trials_of_cells
 from analysis.selection import CELL, validation_scores
 from analysis.spent import Spent
 from gmm_study.study.plan import Plan
@@ -85,13 +85,11 @@ def budgets(plan: Plan, rows: pd.DataFrame, spent: Mapping[str, Spent]) -> pd.Da
     of one is not known), and `best_so_far`, the best of the first n trials in the order in which
     they were proposed, NaN before the first one with a value. A cell without any value is left out.
     """
-    frames = []
-    for cell in rows.drop_duplicates(list(CELL))[list(CELL)].to_dict("records"):
-        own = rows_of_cell(rows, cell)
-        trials = [str(trial) for trial in dict.fromkeys(own["trial_id"]) if str(trial) in spent]
-        scores = validation_scores(own)
-        criterion = common_metric(each for each in scores.values() if each)
-        known = {t: scores[t][criterion] for t in trials if criterion in scores.get(t, {})}
+    frames, scores = [], validation_scores(rows)
+    for cell, planned in trials_of_cells(rows).items():
+        trials = [trial for trial in planned if trial in spent]
+        criterion = common_metric(scores[trial] for trial in planned if scores[trial])
+        known = {t: scores[t][criterion] for t in trials if criterion in scores[t]}
         if len(trials) < 2 or not known:
             continue
         worst = min(known.values())
@@ -100,7 +98,7 @@ def budgets(plan: Plan, rows: pd.DataFrame, spent: Mapping[str, Spent]) -> pd.Da
         if any(spent[trial].untimed for trial in trials):
             cost = nan
         facts: dict[str, Any] = {
-            **{name: [cell[name]] * len(frame) for name in CELL},
+            **{name: [value] * len(frame) for name, value in zip(CELL, cell, strict=True)},
             "study": plan.study.name,
             "criterion": criterion,
             "of": len(trials),

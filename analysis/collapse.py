@@ -39,10 +39,11 @@ def mark_collapsed(cells: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
     collapsed = collapsed_replicates(rows)
     if not collapsed:
         return cells
-    others = rows[~rows["collapsed"]]
-    others = each_once(others)
+    others = dict(list(each_once(rows[~rows["collapsed"]]).groupby("trial_id")))
     marks = [
-        _joined(_mark(cell, collapsed[cell["trial_id"]], others), cell["mark"])
+        _joined(
+            _mark(cell, collapsed[cell["trial_id"]], others.get(cell["trial_id"])), cell["mark"]
+        )
         if cell["n"] and cell["trial_id"] in collapsed
         else cell["mark"]
         for cell in cells.to_dict("records")
@@ -61,13 +62,12 @@ def mark_collapsed_costs(costs: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFram
     return costs.assign(mark=pd.Series(marks, costs.index, "string"))
 
 
-def _mark(cell: dict[Any, Any], count: int, others: pd.DataFrame) -> str:
+def _mark(cell: dict[Any, Any], count: int, others: pd.DataFrame | None) -> str:
     text = f"{count} of {cell['n']} replicates collapsed: no better than independent pixels"
-    rest = others.loc[others["trial_id"] == cell["trial_id"], cell["metric"]]
-    if rest.empty:
+    if others is None:
         return text
-    places = decimals([cell["standard_error"]])
-    return f"{text}; the mean of the others is {nats(rest.mean(), places)}"
+    mean = nats(others[cell["metric"]].mean(), decimals([cell["standard_error"]]))
+    return f"{text}; the mean of the others is {mean}"
 
 
 def _joined(*texts: str) -> str:

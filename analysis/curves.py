@@ -3,6 +3,7 @@
 They are those of the parameters that each replicate kept, raw or averaged.
 """
 
+from collections import Counter
 from dataclasses import dataclass
 from math import isfinite, nan
 from typing import Any
@@ -92,20 +93,40 @@ def learning_curves(
             shown.append((cell, str(chosen)))
     criteria = _criteria(plan, {trial_id for _, trial_id in shown})
     values, seconds = _values_and_seconds(records, criteria, rows)
+    values = values[values["replicate"] < plan.study.replicates]
+    ended = rows[rows["trial_id"].isin(list(criteria))].drop_duplicates(_RUN)
+    diverged = ended.loc[ended["replicate_state"] == TrialState.DIVERGED, _RUN]
+    not_finite = values.loc[~np.isfinite(values["value"]), _RUN]
+    lost = set(pd.concat([diverged, not_finite]).itertuples(index=False, name=None))
+    left_out = Counter(trial_id for trial_id, _ in lost)
+    values, ended = _without(values, lost), _without(ended, lost)
+    if values.empty:
+        return []
+    stopped = stopped_early(plan, ended).groupby(ended["trial_id"]).sum()
+    rises = _mean_of_all(ended.groupby("trial_id")[RISE]) if RISE in ended else pd.Series()
+    epochs = _epochs(values, seconds)
+    best = values.groupby(_RUN)["value"].max().groupby("trial_id").agg(list)
+    longest = values.groupby("trial_id")["epoch"].max()
     curves = []
     for cell, trial_id in shown:
-        ended = rows[rows["trial_id"] == trial_id].drop_duplicates("replicate")
-        own = values[values["trial_id"] == trial_id]
-        own = own[own["replicate"] < plan.study.replicates]
-        lost = set(ended.loc[ended["replicate_state"] == TrialState.DIVERGED, "replicate"])
-        lost |= set(own.loc[~np.isfinite(own["value"]), "replicate"])
-        own = own[~own["replicate"].isin(lost)]
-        if len(own):
-            ended = ended[~ended["replicate"].isin(lost)]
-            stopped = int(stopped_early(plan, ended).sum())
-            rise = float(ended[RISE].mean(skipna=False)) if RISE in ended else nan
-            known = cell | {"criterion": criteria[trial_id], "rise": rise, "stopped": stopped}
-            curves.append(_curve(own, seconds, known, len(lost)))
+        if trial_id in epochs:
+            mean, error = mean_and_standard_error(best[trial_id])
+            curve = LearningCurve(
+                dataset=cell["dataset"],
+                method=cell["method"],
+                x=cell["x"],
+                complete=bool(cell["complete"]),
+                replicates=len(best[trial_id]),
+                left_out=left_out[trial_id],
+                stopped=int(stopped.get(trial_id, 0)),
+                longest=int(longest[trial_id]),
+                best=mean,
+                best_error=error,
+                rise=float(rises.get(trial_id, nan)),
+                criterion=criteria[trial_id],
+                epochs=epochs[trial_id],
+            )
+            curves.append(curve)
     return curves
 
 
@@ -153,40 +174,38 @@ def _values_and_seconds(
     raw = curves[valid & (metric == wanted)]
     averages = curves[valid & kept & (metric == wanted + AVERAGED)]
     shown = pd.concat([raw, averages]).drop_duplicates([*_RUN, "epoch"], keep="last")
+    shown["trial_id"] = shown["trial_id"].astype(str)
     return shown, curves[~valid & (metric == "seconds")]
 
 
-def _curve(
-    values: pd.DataFrame, seconds: pd.DataFrame, cell: dict[Any, Any], left_out: int
-) -> LearningCurve:
-    ends = values.groupby("replicate")["epoch"].max()
-    common = values[values["epoch"] <= ends.min()]
+def _without(rows: pd.DataFrame, lost: set[tuple[Any, ...]]) -> pd.DataFrame:
+    """The rows of the replicates that are not lost."""
+    runs = zip(rows["trial_id"], rows["replicate"], strict=True)
+    return rows[np.array([run not in lost for run in runs], bool)]
+
+
+def _epochs(values: pd.DataFrame, seconds: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """By trial, its `LearningCurve.epochs`; a trial without values has none."""
+    ends = values.groupby(_RUN)["epoch"].max().groupby("trial_id").min()
+    common = values[values["epoch"] <= values["trial_id"].map(ends)]
     keys = [*_RUN, "epoch"]
     times = seconds.set_index(keys)["value"].reindex(pd.MultiIndex.from_frame(common[keys]))
-    by_epoch = common.assign(seconds=times.to_numpy()).groupby("epoch")
+    by_epoch = common.assign(seconds=times.to_numpy()).groupby(["trial_id", "epoch"])
     epochs = pd.DataFrame(
         {
             "mean": by_epoch["value"].mean(),
             "standard_error": by_epoch["value"].sem(ddof=1),
-            "seconds": by_epoch["seconds"].agg(lambda own: own.mean(skipna=False)),
+            "seconds": _mean_of_all(by_epoch["seconds"]),
         }
-    )
-    best, best_error = mean_and_standard_error(values.groupby("replicate")["value"].max())
-    return LearningCurve(
-        dataset=cell["dataset"],
-        method=cell["method"],
-        x=cell["x"],
-        complete=bool(cell["complete"]),
-        replicates=len(ends),
-        left_out=left_out,
-        stopped=cell["stopped"],
-        longest=int(ends.max()),
-        best=best,
-        best_error=best_error,
-        rise=cell["rise"],
-        criterion=cell["criterion"],
-        epochs=epochs.reset_index(),
-    )
+    ).reset_index()
+    of_trials = epochs.drop(columns="trial_id").groupby(epochs["trial_id"])
+    return {str(trial_id): own.reset_index(drop=True) for trial_id, own in of_trials}
+
+
+def _mean_of_all(groups: Any) -> pd.Series:
+    """The mean of each group; NaN if one of its values is."""
+    mean: pd.Series = groups.mean()
+    return mean.where(groups.count() == groups.size())
 
 
 def quality_points(rows: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:

@@ -68,16 +68,12 @@ def best_on_validation(rows: pd.DataFrame) -> pd.DataFrame:
 
 def validation_scores(rows: pd.DataFrame) -> dict[str, Scores]:
     """What each trial is selected by, by its id; empty if it is not a candidate."""
-    once = each_once(rows)
-    return {
-        str(trial_id): scores(
-            (state, dict(zip(SELECTION_METRICS, values, strict=True)))
-            for state, *values in own[["replicate_state", *SELECTION_METRICS]].itertuples(
-                index=False
-            )
-        )
-        for trial_id, own in once.groupby("trial_id", sort=False)
-    }
+    once, replicates = each_once(rows), dict[str, list[tuple[str, dict[str, float]]]]()
+    columns = ["trial_id", "replicate_state", *SELECTION_METRICS]
+    for trial_id, state, *values in zip(*(once[name] for name in columns), strict=True):
+        metrics = dict(zip(SELECTION_METRICS, values, strict=True))
+        replicates.setdefault(str(trial_id), []).append((state, metrics))
+    return {trial_id: scores(own) for trial_id, own in replicates.items()}
 
 
 def _chosen(

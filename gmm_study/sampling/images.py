@@ -58,7 +58,8 @@ def completions_grid(
 def png(pixels: NDArray[np.uint8]) -> bytes:
     """The content of a PNG file."""
     stream = BytesIO()
-    _enlarged(pixels).save(stream, format="PNG")
+    # The default level takes three times as long, for a file that is a tenth smaller.
+    _enlarged(pixels).save(stream, format="PNG", compress_level=1)
     return stream.getvalue()
 
 

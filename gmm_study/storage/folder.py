@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, BinaryIO, NamedTuple, Self
 
 import pyarrow.fs
 
@@ -103,15 +103,15 @@ class Folder:
         A folder in the place of the file is renamed, with all that it holds.
         """
         target = f"{self.path}/{name}"
-        Folder(self.file_system, target).parent.create()
         if not self.is_local:
+            Folder(self.file_system, target).parent.create()
             self._keep(name, kept_as)
             with as_os_errors(), self.file_system.open_output_stream(target) as stream:
                 stream.write(content)
             return
         partial = f"{target}.{uuid.uuid4().hex[:8]}{PARTIAL}"
         try:
-            with open(partial, "wb") as file:
+            with _new_file(partial) as file:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
@@ -192,6 +192,15 @@ class Folder:
         elif self.is_file(name):
             with as_os_errors():
                 self.file_system.copy_file(f"{self.path}/{name}", f"{self.path}/{kept_as}")
+
+
+def _new_file(path: str) -> BinaryIO:
+    """Open a file for writing; its folder is made if it is missing."""
+    try:
+        return open(path, "wb")
+    except FileNotFoundError:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        return open(path, "wb")
 
 
 def _put(partial: str, target: str) -> None:
