@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from mlflow.entities.metric import MetricWithRunId
+from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 from mlflow.tracking import MlflowClient
 
 PARENT_RUN, RUN_NAME = "mlflow.parentRunId", "mlflow.runName"
@@ -86,6 +87,14 @@ def bulk_history(
     store = getattr(getattr(client, "_tracking_client", None), "store", None)
     read = getattr(store, "get_metric_history_bulk", None)
     return None if read is None else lambda run_ids, name: read(list(run_ids), name, MOST_POINTS)
+
+
+def log_artifacts(client: MlflowClient, artifact_uri: str, folder: str) -> None:
+    """Copy the files in a folder to the artifacts of a run, whose address is known.
+
+    The documented client asks for the address each time.
+    """
+    get_artifact_repository(artifact_uri, client.tracking_uri).log_artifacts(folder)
 
 
 def apps() -> tuple[Any, Any]:

@@ -23,7 +23,7 @@ from gmm_study.tracking.account import Account
 from gmm_study.tracking.database import await_database, lock_of, make_database, tracking_uri
 from gmm_study.tracking.experiment import NOTE, StudyExperiment
 from gmm_study.tracking.lists import as_tag, from_tag
-from gmm_study.tracking.mlflow_internals import RUN_NAME
+from gmm_study.tracking.mlflow_internals import RUN_NAME, log_artifacts
 from gmm_study.tracking.notes import PICTURES, BestRow, Facts, ReportCell, trial_note
 from gmm_study.tracking.refusals import refusal_of
 from gmm_study.tracking.store import open_store
@@ -238,7 +238,7 @@ class StudyRuns:
                     target.parent.mkdir(exist_ok=True)
                     target.write_bytes(content)
                     logged.append(name)
-            self.client.log_artifacts(run.run_id, folder)
+            log_artifacts(self.client, run.artifact_uri, folder)
         return logged
 
 

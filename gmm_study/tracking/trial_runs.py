@@ -5,11 +5,12 @@ and without MLflow's own retries, which create a second run when a response is l
 exist all the same, the first one is kept.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
+from mlflow import entities
 from mlflow.entities import Metric, Param
 from mlflow.tracking import MlflowClient
 
@@ -31,11 +32,18 @@ class Run:
     run_id: str
     started: int
     """Its start in MLflow, in milliseconds."""
+    artifact_uri: str
     tags: dict[str, str]
     last_epoch: int = 0
     lacks_params: bool = False
     params: list[Param] = field(default_factory=list)
     """To be sent with the next request."""
+
+    @classmethod
+    def of(cls, run: entities.Run, tags: Mapping[str, str], **known: Any) -> Self:
+        """A run that MLflow has, with its tags and what else is known of it."""
+        info = run.info
+        return cls(info.run_id, info.start_time, info.artifact_uri, dict(tags), **known)
 
     @property
     def state(self) -> TrialState:
@@ -131,7 +139,7 @@ class KnownRuns:
         # If a response was lost, a second request would create a second run.
         with environment({"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}):
             run = self.client.create_run(self.experiment_id, tags=common | tags)
-        return Run(run.info.run_id, run.info.start_time, common | tags, lacks_params=True)
+        return Run.of(run, common | tags, lacks_params=True)
 
     def _known_runs(self, trial_id: str | None = None) -> dict[str, TrialRuns]:
         """The runs that exist in MLflow, by trial id; all, or those of one trial.
@@ -162,13 +170,7 @@ class KnownRuns:
         if "replicate" in tags and not state.has_result:
             history = self.client.get_metric_history(run_id, "valid/bound")
             last_epoch = max((metric.step for metric in history), default=0)
-        return Run(
-            run_id,
-            run.info.start_time,
-            dict(tags),
-            last_epoch,
-            lacks_params=not run.data.params,
-        )
+        return Run.of(run, tags, last_epoch=last_epoch, lacks_params=not run.data.params)
 
     def set_status(self, run_id: str, state: TrialState) -> None:
         """Give a run the status of MLflow that a state has."""

@@ -57,6 +57,18 @@ def test_a_database_reads_a_metric_of_many_runs_at_once(tmp_path):
     assert [(p.run_id, p.step, p.value) for p in read([run], "valid/bound")] == [(run, 3, -1.0)]
 
 
+def test_artifacts_are_copied_to_a_run_by_its_address(tmp_path):
+    client = MlflowClient(f"sqlite:///{tmp_path}/mlflow.db")
+    experiment = client.create_experiment("mine", f"{tmp_path}/artifacts")
+    run = client.create_run(experiment).info
+    (tmp_path / "new").mkdir()
+    (tmp_path / "new" / "config.json").write_text("{}")
+    mlflow_internals.log_artifacts(client, run.artifact_uri, f"{tmp_path}/new")
+    assert [item.path for item in client.list_artifacts(run.run_id)] == ["config.json"], lacks(
+        "get_artifact_repository"
+    )
+
+
 def test_the_client_keeps_the_name_of_a_run_in_its_tag(tmp_path):
     run = MlflowClient(f"sqlite:///{tmp_path}/mlflow.db").create_run("0", run_name="mine")
     assert run.data.tags.get(mlflow_internals.RUN_NAME) == "mine", lacks("the tag of a run's name")
