@@ -23,7 +23,7 @@ from gmm_study.data import load_dataset
 from gmm_study.models.fused import switched_off
 from gmm_study.trials.once import run_once
 from gmm_study.trials.record import Record
-from tests.workbench import Workbench, figures
+from tests.workbench import Workbench, figures, free_port
 
 ENVIRONMENT = {
     "GMM_STUDY_EAGER": "1",  # each copy of the code would be compiled anew
@@ -35,8 +35,11 @@ ENVIRONMENT = {
 VERSIONS = "CLUSTER_VERSIONS"
 """The environment variable in which a node finds the versions of Ray and Python that it has, if
 they are not those that are installed."""
-CPUS, GPUS = "CLUSTER_CPUS", "CLUSTER_GPUS"
-"""The environment variables in which a node finds how many CPUs and GPUs it says it has."""
+GPUS = "CLUSTER_GPUS"
+"""The environment variable in which a node finds how many GPUs it says it has."""
+AUTOSCALED_CPUS = "CLUSTER_AUTOSCALED_CPUS"
+"""The environment variable in which a head finds the number of CPUs of the one node that its
+autoscaler may add."""
 ROOT = Path(__file__).parents[2]
 
 
@@ -126,6 +129,45 @@ class Cluster:
         self._closing.close()
 
 
+def autoscaled(folder: Path, cpus: int) -> dict[str, object]:
+    """The parameters of a head with Ray's own autoscaler, which may add one node.
+
+    The node is started on this machine by Ray's provider for tests of its autoscaler.
+    """
+    os.environ |= {"RAY_FAKE_CLUSTER": "1", "AUTOSCALER_UPDATE_INTERVAL_S": "1"}
+    port = free_port()
+    types = {
+        "ray.head.default": {"resources": {}, "node_config": {}, "max_workers": 0},
+        "larger": {"resources": {"CPU": cpus}, "node_config": {}, "max_workers": 1},
+    }
+    config = {
+        "cluster_name": "tests",
+        "max_workers": 1,
+        "idle_timeout_minutes": 60,
+        "provider": {"type": "fake_multinode", "gcs_address": f"127.0.0.1:{port}"},
+        "auth": {},
+        "available_node_types": types,
+        "head_node_type": "ray.head.default",
+        "head_node": {},
+        "file_mounts": {},
+        **dict.fromkeys(
+            [
+                "cluster_synced_files",
+                "initialization_commands",
+                "setup_commands",
+                "head_setup_commands",
+                "worker_setup_commands",
+                "head_start_ray_commands",
+                "worker_start_ray_commands",
+            ],
+            [],
+        ),
+    }
+    path = folder / "autoscaling.json"
+    path.write_text(json.dumps(config))
+    return {"autoscaling_config": str(path), "gcs_server_port": port}
+
+
 def main() -> None:
     from ray._private import utils
     from ray._private.node import Node as RayNode
@@ -134,11 +176,12 @@ def main() -> None:
     if versions := os.environ.get(VERSIONS):  # which a head tells to all who join
         utils.compute_version_info = lambda: tuple(versions.split())
     folder, head = sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else None
+    cpus = os.environ.get(AUTOSCALED_CPUS)
     node = RayNode(
         RayParams(
             gcs_address=head,
             node_ip_address="127.0.0.1",
-            num_cpus=int(os.environ.get(CPUS, "1")),
+            num_cpus=1,
             num_gpus=int(os.environ.get(GPUS, "0")),
             object_store_memory=100 * 2**20,
             temp_dir=folder,
@@ -147,6 +190,7 @@ def main() -> None:
             node_manager_port=0,
             min_worker_port=0,
             max_worker_port=0,
+            **(autoscaled(Path(folder), int(cpus)) if cpus else {}),
         ),
         head=head is None,
         shutdown_at_exit=True,

@@ -19,7 +19,15 @@ from gmm_study.trials.config import TrialConfig
 from gmm_study.trials.provenance import COMMIT_VARIABLE
 from gmm_study.trials.record import RecordStore
 from gmm_study.trials.run import TrialRun
-from tests.cluster.nodes import CPUS, ENVIRONMENT, GPUS, VERSIONS, Cluster, isolated, undisturbed
+from tests.cluster.nodes import (
+    AUTOSCALED_CPUS,
+    ENVIRONMENT,
+    GPUS,
+    VERSIONS,
+    Cluster,
+    isolated,
+    undisturbed,
+)
 from tests.s3_server import KEY, SECRET
 from tests.training.small import a_dataset, some_hyperparameters
 from tests.workbench import Workbench, curves, figures, wait_until
@@ -313,18 +321,15 @@ def test_a_study_trains_on_cpus_where_torch_cannot_use_the_gpu_that_ray_sees(tmp
 
 
 @pytest.mark.usefixtures("_as_nodes")
-def test_a_study_on_a_cluster_that_grows_waits_for_a_node_that_a_trial_fits_on(tmp_path, fault):
-    """The test adds the node that an autoscaler would add."""
+def test_a_study_waits_for_the_node_that_an_autoscaler_adds_for_it(tmp_path, fault):
     bench = Workbench(tmp_path, epochs=1)
     asked = ("--set", "resources.cpus=2", "--set", "resources.autoscaling=true")
     with Cluster() as cluster:
-        cluster.add()
+        cluster.add(**{AUTOSCALED_CPUS: "2"})
         driver = bench.start("run", "tiny", *asked, "--address", cluster.address)
-        said = iter(driver.stdout.readline, "")
-        assert "1 trial at a time on 2 cores each (Ray sees no GPU)\n" in said
-        cluster.add(**{CPUS: "2"})
         out, err = driver.communicate(timeout=300)
         assert driver.returncode == 0, out + err
     assert not err
+    assert "1 trial at a time on 2 cores each (Ray sees no GPU)" in out.splitlines()
     assert len(bench.results()) == 4
-    fault("a study waits for a node that its cluster adds")
+    fault("a study waits for a node that an autoscaler adds")
