@@ -150,18 +150,13 @@ def autoscaled(folder: Path, cpus: int) -> dict[str, object]:
         "head_node_type": "ray.head.default",
         "head_node": {},
         "file_mounts": {},
-        **dict.fromkeys(
-            [
-                "cluster_synced_files",
-                "initialization_commands",
-                "setup_commands",
-                "head_setup_commands",
-                "worker_setup_commands",
-                "head_start_ray_commands",
-                "worker_start_ray_commands",
-            ],
-            [],
-        ),
+        "cluster_synced_files": [],
+        "initialization_commands": [],
+        "setup_commands": [],
+        "head_setup_commands": [],
+        "worker_setup_commands": [],
+        "head_start_ray_commands": [],
+        "worker_start_ray_commands": [],
     }
     path = folder / "autoscaling.json"
     path.write_text(json.dumps(config))
