@@ -37,8 +37,7 @@ An experiment that exists keeps its place.
 
 def mlflow_names() -> str:
     """The text of the page."""
-    from gmm_study.tracking.account import STATUS
-    from gmm_study.tracking.runs import ARTIFACTS
+    from gmm_study.tracking.account import ARTIFACTS, STATUS
     from gmm_study.tracking.words import METRICS, PARAMS, TAGS
 
     parts = [HEAD]

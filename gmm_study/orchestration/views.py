@@ -7,15 +7,16 @@ not affect any trial: the records are the truth, and the next update adds what i
 import json
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
+from gmm_study.addresses import redact
 from gmm_study.errors import InputError
 from gmm_study.orchestration.cause import cause_of
 from gmm_study.storage.folder import Stamp
 from gmm_study.storage.ownership import Owner
-from gmm_study.storage.together import read_together
+from gmm_study.storage.together import read_ahead
 from gmm_study.study import Plan, PlannedTrial
 from gmm_study.trials.record import RecordStore
 
@@ -80,14 +81,14 @@ class Views:
             plan = self.plan_now()
             stamps = self._stamps(plan, last)
             is_due = stamps or (last and (self._copied or even_without_records))
-            declined = self._copy(plan, stamps, last) if is_due else None
+            problem = self._copy(plan, stamps, last) if is_due else None
         except Exception as error:
             # A request that failed may have succeeded in part, so MLflow is read again.
             self._runs = None
             self._copied.clear()
             self._ended.clear()
             return self._problem_of_mlflow(error)
-        return _problem("MLflow", declined) if declined else self._show_searches(plan)
+        return problem or self._show_searches(plan)
 
     def _problem_of_mlflow(self, error: Exception) -> str:
         from gmm_study.tracking.refusals import refusal_of
@@ -112,41 +113,54 @@ class Views:
                 stamps[trial_id] = stamp
         return stamps
 
-    def _copy(self, plan: Plan, stamps: dict[str, Stamps], last: bool) -> Exception | None:
-        """Copy some records. If MLflow rejects one, the others are copied; returns the error."""
+    def _copy(self, plan: Plan, stamps: dict[str, Stamps], last: bool) -> str | None:
+        """Copy some records; returns why one was left out, None if all were copied.
+
+        One whose curves cannot be read is left out, and one that MLflow rejects.
+        """
         from gmm_study.tracking.runs import StudyRuns, is_declined
 
         runs = self._runs = self._runs or StudyRuns(facts_of(plan, self.command))
-        declined: Exception | None = None
+        problem = None
         trials = {trial.config.trial_id: trial for trial in plan.trials}
-        read = partial(self._account, plan.study.replicates)
+        read = partial(self._account, runs, plan.study.replicates)
         told_at = time.monotonic()
-        accounts = zip(stamps, read_together(read, stamps), strict=True)
-        for number, (trial_id, account) in enumerate(accounts, start=1):
-            try:
-                with suppress(ValueError):  # curves that cannot be read
+        with closing(read_ahead(read, [trials[trial_id] for trial_id in stamps])) as accounts:
+            for number, (trial_id, account) in enumerate(zip(stamps, accounts, strict=True), 1):
+                try:
                     if runs.sync(trials[trial_id].label, trials[trial_id].config, account):
                         self._ended.add(trial_id)
-                self._copied[trial_id] = stamps[trial_id]
-            except Exception as error:
-                if not is_declined(error):
-                    raise
-                declined = error
-            if time.monotonic() > told_at + PROGRESS_SECONDS:
-                told_at = time.monotonic()
-                self.progress(f"copied {number:,} of {len(stamps):,} records to MLflow")
+                    self._copied[trial_id] = stamps[trial_id]
+                except ValueError as error:
+                    problem = f"MLflow: {redact(str(error))}"
+                    self._copied[trial_id] = stamps[trial_id]
+                except Exception as error:
+                    if not is_declined(error):
+                        raise
+                    problem = _problem("MLflow", error)
+                if time.monotonic() > told_at + PROGRESS_SECONDS:
+                    told_at = time.monotonic()
+                    self.progress(f"copied {number:,} of {len(stamps):,} records to MLflow")
         if last:
             runs.conclude(cells_of(plan))
-        return declined
+        return problem
 
-    def _account(self, replicates: int, trial_id: str) -> "Account | None":
-        """The content of a trial's record; None if its result cannot be read."""
+    def _account(self, runs: "StudyRuns", replicates: int, trial: PlannedTrial) -> "Account | None":
+        """The content of a trial's record, None if it cannot be read.
+
+        What MLflow lacks of it is read now, as other records are read at the same time.
+        """
         from gmm_study.tracking.account import account_of
 
+        trial_id = trial.config.trial_id
         try:
-            return account_of(self.store.record(trial_id), replicates)
+            account = account_of(self.store.record(trial_id), replicates)
         except ValueError:
             return None
+        with suppress(ValueError):  # which it raises again when the curves are needed
+            if not runs.has(trial.label, trial_id, account):
+                account.read()
+        return account
 
     def _show_searches(self, plan: Plan) -> str | None:
         if not plan.cells:

@@ -14,6 +14,16 @@ from gmm_study.trials.record import Record
 from gmm_study.trials.result import ReplicateResult
 from gmm_study.trials.standing import Standing
 
+ARTIFACTS = (
+    "config.json",
+    "checkpoint/model.safetensors",
+    "checkpoint/meta.json",
+    "pictures/samples.png",
+    "pictures/samples_p_star.png",
+    "pictures/chain.gif",
+    "pictures/inpainting.png",
+)
+"""The files of a record that MLflow has too."""
 STATUS = {
     TrialState.PENDING: "SCHEDULED",
     TrialState.RUNNING: "RUNNING",
@@ -44,6 +54,18 @@ class Account:
         for row in self.record.metrics().to_pylist():
             curves[row["replicate"]].append(row)
         return curves
+
+    @cached_property
+    def artifacts(self) -> dict[str, bytes]:
+        """The content of the artifacts that the record has, by name."""
+        found = {name: self.record.read_file(name) for name in ARTIFACTS}
+        return {name: content for name, content in found.items() if content is not None}
+
+    def read(self) -> None:
+        """Read the curves, and the artifacts of a trial that has ended."""
+        _ = self.curves
+        if self.state.has_result:
+            _ = self.artifacts
 
     @property
     def state(self) -> TrialState:

@@ -46,15 +46,6 @@ from gmm_study.trials.selection import SELECTION_METRICS, Choice, Scores, best_t
 
 BATCH = 800
 """Metrics per request; MLflow accepts 1,000 entries, including params and tags."""
-ARTIFACTS = (
-    "config.json",
-    "checkpoint/model.safetensors",
-    "checkpoint/meta.json",
-    "pictures/samples.png",
-    "pictures/samples_p_star.png",
-    "pictures/chain.gif",
-    "pictures/inpainting.png",
-)
 
 
 class StudyRuns:
@@ -86,18 +77,25 @@ class StudyRuns:
         self._scores.pop(config.trial_id, None)
         if account is None:
             return False
+        has_all = self.has(label, config.trial_id, account)
+        if not has_all:
+            account.read()  # before anything is added
         self._scores[config.trial_id] = account.scores
-        known = self.runs.by_trial.get(config.trial_id)
-        if account.state.has_result and known and known.parent.says(account, label):
-            self._list(known.parent, VARIANTS, True)
+        if has_all:
+            self._list(self.runs.by_trial[config.trial_id].parent, VARIANTS, True)
             return True
-        _ = account.curves  # read before anything is added
         indices = sorted({*range(account.replicates), *account.ended})
         known = self.runs.of(label, config, indices)
         for index in indices:
             self._sync_replicate(known.replicates[index], index, account)
         self._sync_parent(known.parent, config.trial_id, account)
         return account.state.has_result
+
+    def has(self, label: str, trial_id: str, account: Account) -> bool:
+        """Whether MLflow has all of a trial that has ended, so that its curves need no reading."""
+        known = self.runs.by_trial.get(trial_id)
+        ended = account.state.has_result
+        return ended and known is not None and known.parent.says(account, label)
 
     def conclude(self, places: Sequence[tuple[ReportCell, str]]) -> None:
         """Tag the best of the synced trials, and remove such tags from the others.
@@ -177,7 +175,7 @@ class StudyRuns:
         tags = {KIND: TRIAL, "rest": account.rest, "error": error, **account.made_with}
         tags[VARIANTS] = as_tag({*from_tag(run.tags.get(VARIANTS)), self.facts.variant_name})
         if account.state.has_result:
-            artifacts = self._log_artifacts(run, account.record)
+            self._log_artifacts(run, account.artifacts)
             count = len(account.ended)
             # The step counts replicates, so that of two averages the later one is shown.
             metrics = [run.metric(name, value, count) for name, value in account.means().items()]
@@ -186,7 +184,7 @@ class StudyRuns:
                 for name, curve in account.mean_curves().items()
                 for epoch, value in curve.items()
             ]
-            pictures = [name for name in PICTURES if name in artifacts]
+            pictures = [name for name in PICTURES if name in account.artifacts]
             place = _shown(account.record)
             name = run.tags[RUN_NAME]
             note = trial_note(name, trial_id, place, run.run_id, account, pictures)
@@ -227,19 +225,13 @@ class StudyRuns:
         self.client.log_batch(run.run_id, metrics=list(last), params=run.params, tags=list(tags))
         run.params = []
 
-    def _log_artifacts(self, run: Run, record: Record) -> list[str]:
-        """Copy the artifacts that the record has; returns their names."""
-        logged = []
+    def _log_artifacts(self, run: Run, artifacts: Mapping[str, bytes]) -> None:
         with tempfile.TemporaryDirectory() as folder:
-            for name in ARTIFACTS:
-                content = record.read_file(name)
-                if content is not None:
-                    target = Path(folder) / name
-                    target.parent.mkdir(exist_ok=True)
-                    target.write_bytes(content)
-                    logged.append(name)
+            for name, content in artifacts.items():
+                target = Path(folder) / name
+                target.parent.mkdir(exist_ok=True)
+                target.write_bytes(content)
             log_artifacts(self.client, run.artifact_uri, folder)
-        return logged
 
 
 def _final_figures(ended: ReplicateResult) -> dict[str, float]:

@@ -199,6 +199,21 @@ def test_what_mlflow_cannot_do_is_reported(bench, monkeypatch):
     assert "nonsense" in problems[0]
 
 
+def test_a_trial_whose_curves_cannot_be_read_is_named_and_costs_nothing_else(bench):
+    train_all(bench.folder)
+    (curves,) = bench.folder.glob("results/*/metrics.parquet")
+    whole = curves.read_bytes()
+    curves.write_bytes(b"not a table")
+    for _ in range(2):  # with an experiment that is there as well
+        output = bench.run("sync", "tiny", status=1)
+        assert output.stdout.startswith("MLflow: ")
+        assert f"{curves.parent.name}/metrics.parquet cannot be read: " in output.stdout
+        assert statuses() == []
+    curves.write_bytes(whole)
+    bench.run("sync", "tiny")
+    assert statuses() == RUNS
+
+
 def test_the_process_ends_and_leaves_nothing_when_its_driver_is_killed_and_another_starts(bench):
     train_all(bench.folder)
     driver = subprocess.Popen([sys.executable, "-c", DRIVER], stdin=subprocess.PIPE)
