@@ -24,6 +24,9 @@ A store may be a bucket, in which nothing can be appended to a file. An event is
 the last page, which is small, and a full page never changes. So an event costs one write of a few
 kilobytes, and the next look one read, however long the history is. Every page has a digest of
 itself and of the page before it; the history ends before a page that does not match.
+
+A driver in a bucket that was silent may have been replaced without knowing it. A page is therefore
+written under the condition that it still is what this driver has read or written last.
 """
 
 import json
@@ -31,6 +34,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from hashlib import sha256
 from typing import Any
 
+from gmm_study.storage.bucket import Content
 from gmm_study.storage.together import READERS, read_together
 from gmm_study.study.plan import Cell
 from gmm_study.study.strategies import AdaptiveSearch
@@ -41,6 +45,8 @@ from gmm_study.trials.selection import VALID_BOUND, VALID_LOG_P, Scores, common_
 FOLDER = ".searches"
 PAGE = 100
 """The number of events in a full page."""
+TRIES = 3
+"""How often a page is written that changes in between."""
 _KEYS = {"bound": VALID_BOUND, "log_p": VALID_LOG_P}
 Event = dict[str, Any]
 
@@ -53,6 +59,7 @@ class History:
     """
 
     def __init__(self, store: RecordStore, cell: Cell) -> None:
+        self._store = store
         self._folder = store.folder.inside(f"{FOLDER}/{cell.study.name}")
         self.cell = cell
         axes = cell.study.drawn
@@ -71,6 +78,8 @@ class History:
         on."""
         self._before = ""
         """The digest of the last full page."""
+        self._tag: str | None = None
+        """The version of the page that the next event belongs to; None if it does not exist."""
         self._read_single_file()
         self._start = self._stored = len(self.events)
         self.read()
@@ -78,8 +87,9 @@ class History:
     def read(self) -> None:
         """Read the events that were stored since the last call, in the time that they take."""
         number, known = divmod(self._stored - self._start, PAGE)
-        for content in self._contents(number):
-            found = self._events_in(content, number)
+        for page in self._contents(number):
+            self._tag = page.tag if page else None
+            found = self._events_in(page, number)
             for event in found[known:]:
                 self.add(event)
                 self.problem = ""
@@ -111,7 +121,10 @@ class History:
         return hours is not None and self._closed_after >= hours
 
     def store(self) -> None:
-        """Write the pages with new events. Raises `OSError` if that fails."""
+        """Write the pages with new events.
+
+        Raises `OSError` if that fails, and if this driver was replaced; it is then interrupted.
+        """
         while self._stored < len(self.events):
             number = (self._stored - self._start) // PAGE
             first = self._start + number * PAGE
@@ -119,15 +132,31 @@ class History:
             digest = self._digest(events)
             header = {"cell": self.cell.label, "drawn": self._drawn}
             document = {**header, "events": events, "sha256": digest}
-            self._folder.write_file(self._page(number), json.dumps(document).encode())
+            self._write(self._page(number), json.dumps(document).encode())
             self._stored = first + len(events)
             if len(events) == PAGE:
-                self._before = digest
+                self._before, self._tag = digest, None
+
+    def _write(self, name: str, content: bytes) -> None:
+        """Write a page, unless this driver was replaced.
+
+        A page may have changed although it was not: a driver that it replaced may have written it.
+        """
+        for _ in range(TRIES):
+            tag = self._folder.write_if_unchanged(name, content, self._tag)
+            if tag is not None:
+                self._tag = tag
+                return
+            found = self._folder.read_tagged(name)
+            if self._store.ends_if_replaced(self.cell.study.name):
+                break
+            self._tag = found.tag if found else None
+        raise OSError(f"{self._folder.path}/{name} is being written by another process")
 
     def _page(self, number: int) -> str:
         return f"{self.cell.key}/{number:06d}.json"
 
-    def _contents(self, number: int) -> Iterator[bytes | None]:
+    def _contents(self, number: int) -> Iterator[Content | None]:
         """The content of every page from a number on, None for one that does not exist.
 
         After the first one, several are read at a time, because a bucket takes long to answer.
@@ -138,18 +167,18 @@ class History:
             yield from read_together(self._content, names)
             number, ahead = number + ahead, min(2 * ahead, READERS)
 
-    def _content(self, name: str) -> bytes | None:
+    def _content(self, name: str) -> Content | None:
         """The content of a file, None if it does not exist; empty for a folder in its place."""
         try:
-            return self._folder.read_file(name)
+            return self._folder.read_tagged(name)
         except ValueError:
-            return b""
+            return Content(b"", "")
 
-    def _events_in(self, content: bytes | None, number: int) -> list[Event]:
+    def _events_in(self, page: Content | None, number: int) -> list[Event]:
         """The events of a page; none if it does not exist, or is damaged."""
-        if content is None:
+        if page is None:
             return []
-        document = _parsed(content)
+        document = _parsed(page.content)
         events = list(document.get("events", ()))
         if events and document["sha256"] == self._digest(events):
             return events
@@ -159,10 +188,10 @@ class History:
     def _read_single_file(self) -> None:
         """Read the events that an older version stored, all in one file."""
         name = f"{self.cell.key}.json"
-        content = self._content(name)
-        if content is None:
+        found = self._content(name)
+        if found is None:
             return
-        document = _parsed(content)
+        document = _parsed(found.content)
         if document and document["sha256"] == _sha256([document["drawn"], document["events"]]):
             self._before = document["sha256"]
             for event in document["events"]:

@@ -17,19 +17,22 @@ from gmm_study.errors import InputError
 from gmm_study.storage.file_systems import (
     ANSWER_SECONDS,
     CONNECT_SECONDS,
-    S3_ATTEMPTS,
     first_line,
     options_of,
     shortened,
 )
+from gmm_study.storage.together import READERS
 
 LOST = ("PreconditionFailed", "ConditionalRequestConflict", "OperationAborted", "412", "409")
 """Codes of the error that another process has written the object first."""
 MISSING = ("NoSuchKey", "404")
 UNKNOWN = ("NotImplemented", "501")
 """Codes of the error that the server does not know conditions."""
-URGENT = (3, 4)
-"""Attempts at an urgent request, and seconds to wait for an answer at each."""
+URGENT, PATIENT = (3, 4), (8, ANSWER_SECONDS)
+"""Attempts at a request that is urgent or not, and seconds to wait for an answer at each.
+
+The pauses between eight attempts add up to about a minute.
+"""
 NO_BUCKET = ("NoSuchBucket", "InvalidBucketName")
 BUSY = ("SlowDown", "ServiceUnavailable", "InternalError", "503", "500")
 """Codes of the error that the server cannot answer now."""
@@ -67,7 +70,7 @@ class Bucket:
 
         With `urgent`, a server that does not answer is given up after seconds, not minutes.
         """
-        attempts, seconds = URGENT if urgent else (S3_ATTEMPTS, ANSWER_SECONDS)
+        attempts, seconds = URGENT if urgent else PATIENT
         options = options_of(file_system)
         names = ("access_key", "secret_key", "session_token", "region", "scheme")
         given = [options[name] or None for name in (*names, "endpoint_override")]
@@ -92,21 +95,20 @@ class Bucket:
         except FileNotFoundError:
             return None
 
-    def write(self, path: str, content: bytes, replaces: str | None = None) -> bool:
+    def write(self, path: str, content: bytes, replaces: str | None = None) -> str | None:
         """Write an object that must not exist yet, or whose version must still be `replaces`.
 
-        False if another process was quicker.
+        Returns the tag of the new version; None if another process was quicker.
         """
         condition = {"IfNoneMatch": "*"} if replaces is None else {"IfMatch": replaces}
         try:
-            with _as_os_errors():
-                self._client.put_object(**_place(path), Body=content, **condition)
+            return self._put(path, content, condition)
         except (FileExistsError, FileNotFoundError):
-            return False
+            # A first attempt may have succeeded although its answer was lost.
+            found = self.read(path)
+            return found.tag if found and found.content == content else None
         except NotImplementedError:
-            with _as_os_errors():
-                self._client.put_object(**_place(path), Body=content)
-        return True
+            return self._put(path, content, {})
 
     def delete(self, path: str, version: str) -> None:
         """Remove an object, if this is still its version."""
@@ -116,6 +118,11 @@ class Bucket:
         except NotImplementedError:
             with _as_os_errors():
                 self._client.delete_object(**_place(path))
+
+    def _put(self, path: str, content: bytes, condition: dict[str, str]) -> str:
+        with _as_os_errors():
+            written = self._client.put_object(**_place(path), Body=content, **condition)
+        return str(written["ETag"])
 
 
 def _place(path: str) -> dict[str, str]:
@@ -158,6 +165,7 @@ def _client(
         config=Config(
             connect_timeout=CONNECT_SECONDS,
             read_timeout=seconds,
+            max_pool_connections=READERS,
             # The standard mode has a budget of retries, which a long trouble exhausts.
             retries={"mode": "legacy", "total_max_attempts": attempts},
         ),

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO, NamedTuple, Self
 
 import pyarrow.fs
 
-from gmm_study.storage.bucket import Bucket
+from gmm_study.storage.bucket import Bucket, Content
 from gmm_study.storage.file_systems import OBJECT_STORES, as_os_errors, open_address
 
 PARTIAL = ".partial"
@@ -119,6 +119,31 @@ class Folder:
             _put(partial, target)
         finally:
             Path(partial).unlink(missing_ok=True)
+
+    def read_tagged(self, name: str, urgent: bool = False) -> Content | None:
+        """The content of a file and the tag of this version, None if there is no such file.
+
+        The tag is empty where there are no conditional writes. `ValueError` for a folder.
+        """
+        bucket = self.bucket(urgent)
+        if bucket is not None:
+            return bucket.read(f"{self.path}/{name}")
+        content = self.read_file(name)
+        return None if content is None else Content(content, "")
+
+    def write_if_unchanged(
+        self, name: str, content: bytes, tag: str | None, urgent: bool = False
+    ) -> str | None:
+        """Replace a file whose tag is still `tag`, or make one that is still missing (None).
+
+        Returns the new tag; None if another process was quicker. Where there are no conditional
+        writes, the file is replaced in any case.
+        """
+        bucket = self.bucket(urgent)
+        if bucket is not None:
+            return bucket.write(f"{self.path}/{name}", content, tag)
+        self.write_file(name, content)
+        return ""
 
     def delete_file(self, name: str) -> None:
         """Remove one file, if it exists."""

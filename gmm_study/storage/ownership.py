@@ -18,7 +18,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from gmm_study.storage.bucket import Bucket
 from gmm_study.storage.folder import Folder
 from gmm_study.storage.locks import is_alive
 
@@ -91,12 +90,12 @@ class Sign:
         """
         me = Owner.this_process()
         for _ in range(TRIES):
-            owner, version = self._read()
+            owner, tag = self._read()
             if owner and owner.is_this_process:
                 return None
             if owner and not (owner.has_died or is_gone(owner)):
                 return owner
-            if self._write(me, version):
+            if self._write(me, tag):
                 return None
             time.sleep(random.uniform(0.0, MOST_PAUSE))
         raise OSError(f"'{self._path}' keeps changing its owner")
@@ -107,10 +106,10 @@ class Sign:
 
     def renew(self) -> Owner | None:
         """Give a sign of life, if this process is still the owner; else returns the owner."""
-        owner, version = self._read()
+        owner, tag = self._read()
         if owner is None or not owner.is_this_process:
             return owner
-        self._write(replace(owner, time=time.time()), version)
+        self._write(replace(owner, time=time.time()), tag)
         return None
 
     def leave(self) -> None:
@@ -125,33 +124,22 @@ class Sign:
     def _path(self) -> str:
         return f"{self.folder.path}/{self.name}"
 
-    @property
-    def _bucket(self) -> Bucket | None:
-        return self.folder.bucket(self.urgent)
-
     def _read(self) -> tuple[Owner | None, str | None]:
-        """The owner, and the version of the file where there are versions."""
-        bucket = self._bucket
-        if bucket is None:
-            content = self.folder.read_file(self.name)
-            return (None if content is None else _owner(content)), None
-        found = bucket.read(self._path)
+        """The owner, and the tag of this version of the file."""
+        found = self.folder.read_tagged(self.name, self.urgent)
         return (_owner(found.content), found.tag) if found else (None, None)
 
-    def _write(self, owner: Owner, version: str | None) -> bool:
-        content, bucket = json.dumps(asdict(owner)).encode(), self._bucket
-        if bucket is not None:
-            return bucket.write(self._path, content, version)
-        self.folder.write_file(self.name, content)
-        return True
+    def _write(self, owner: Owner, tag: str | None) -> bool:
+        content = json.dumps(asdict(owner)).encode()
+        return self.folder.write_if_unchanged(self.name, content, tag, self.urgent) is not None
 
     def _remove_if(self, is_meant: Callable[[Owner], bool]) -> None:
-        owner, version = self._read()
+        owner, tag = self._read()
         if owner is None or not is_meant(owner):
             return
-        bucket = self._bucket
-        if bucket is not None and version is not None:
-            bucket.delete(self._path, version)
+        bucket = self.folder.bucket(self.urgent)
+        if bucket is not None and tag is not None:
+            bucket.delete(self._path, tag)
         else:
             self.folder.delete_file(self.name)
 

@@ -8,7 +8,8 @@ it creates in MLflow are under a lock of the machine.
     .drivers/STUDY.json    who the driver is
 
 Without locks, the driver renews the second file every `BEAT_EVERY` seconds, and counts as gone
-after `DRIVER_SILENT_SECONDS` without it.
+after `DRIVER_SILENT_SECONDS` without it. A driver that wakes after that may have been replaced; it
+ends as soon as it looks at the file.
 """
 
 import os
@@ -54,13 +55,26 @@ def the_only_driver(store: Folder, study: str, address: str) -> Iterator[None]:
     if (store.path, study) in _driving:
         raise _declined(study, Owner.this_process())
     with ExitStack() as held:
-        try:
-            held.enter_context(_locked(sign, study) if store.is_local else _signed(sign, study))
-        except OSError as error:
-            raise refusal_of(error, store, address, "written") from None
         _driving.add((store.path, study))
         held.callback(_driving.discard, (store.path, study))
+        try:
+            held.enter_context(_locked(sign, study) if store.is_local else _signed(store, study))
+        except OSError as error:
+            raise refusal_of(error, store, address, "written") from None
         yield
+
+
+def ends_if_replaced(store: Folder, study: str) -> bool:
+    """Whether another process runs a study, or has run it, that this one was running.
+
+    A driver that was replaced is interrupted, as by Ctrl-C. Raises `OSError` if this cannot be
+    determined.
+    """
+    owner = _sign(store, study).read()
+    if owner is not None and owner.is_this_process:
+        return False
+    _end(store, study, owner)
+    return True
 
 
 def driver_of(store: Folder, study: str) -> Owner | None:
@@ -110,7 +124,8 @@ def _locked(sign: Sign, study: str) -> Iterator[None]:
 
 
 @contextmanager
-def _signed(sign: Sign, study: str) -> Iterator[None]:
+def _signed(store: Folder, study: str) -> Iterator[None]:
+    sign = _sign(store, study)
     other = sign.take(_is_silent)
     if other is not None:
         raise _declined(study, other)
@@ -120,8 +135,7 @@ def _signed(sign: Sign, study: str) -> Iterator[None]:
         while not ended.wait(BEAT_EVERY):
             with suppress(OSError):
                 if next_one := sign.renew():
-                    print(f"gmm-study: {_declined(study, next_one)}", file=sys.stderr, flush=True)
-                    _interrupt()
+                    _end(store, study, next_one)
                     return
 
     thread = threading.Thread(target=beat, daemon=True)
@@ -135,8 +149,17 @@ def _signed(sign: Sign, study: str) -> Iterator[None]:
             sign.leave()
 
 
-def _interrupt() -> None:
-    """Interrupt this process as Ctrl-C does, also where a shell has made it ignore that."""
+def _end(store: Folder, study: str, next_one: Owner | None) -> None:
+    """Say once that another driver has replaced this one, and interrupt it as Ctrl-C does.
+
+    Also where a shell has made the process ignore Ctrl-C.
+    """
+    try:
+        _driving.remove((store.path, study))
+    except KeyError:
+        return
+    line = _declined(study, next_one) if next_one else _taken_over(study)
+    print(f"gmm-study: {line}", file=sys.stderr, flush=True)
     ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     os.kill(os.getpid(), signal.SIGTERM if ignored else signal.SIGINT)
 
@@ -149,4 +172,11 @@ def _declined(study: str, driver: Owner) -> InputError:
     return InputError(
         f"study: '{study}' is being run by {who}; wait for it or stop it; "
         f"`gmm-study status {study}` shows its progress"
+    )
+
+
+def _taken_over(study: str) -> InputError:
+    return InputError(
+        f"study: '{study}' was taken over by another process, which has ended, because this one "
+        f"gave no sign of life for {DRIVER_SILENT_SECONDS:.0f} s; run it again"
     )

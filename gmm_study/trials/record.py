@@ -116,6 +116,10 @@ class RecordStore:
         """Be the only process that runs a study here; `InputError` names the other one, if any."""
         return drivers.the_only_driver(self.folder, study, self.given)
 
+    def ends_if_replaced(self, study: str) -> bool:
+        """Whether this driver of a study was replaced; see `drivers.ends_if_replaced`."""
+        return drivers.ends_if_replaced(self.folder, study)
+
     def driver(self, study: str) -> Owner | None:
         """The process that runs a study here, None if there is none; see `drivers.driver_of`."""
         return drivers.driver_of(self.folder, study)
