@@ -26,15 +26,35 @@ def usable_gpus() -> int:
     None with a torch that is built for CPUs alone; else those whose device is there, less those
     that CUDA_VISIBLE_DEVICES hides.
     """
-    with suppress(PackageNotFoundError):
-        if version("torch").endswith("+cpu"):
-            return 0
-    present = len(list(DEVICES.glob("nvidia[0-9]*")))
+    if _torch_is_for_cpus():
+        return 0
+    present = _present_gpus()
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible is None:
         return present
     named = takewhile(lambda name: _is_a_gpu(name.strip(), present), visible.split(","))
     return min(present, len(list(named)))
+
+
+def why_no_gpu() -> str:
+    """Why this process may use no GPU; empty if it may use one."""
+    if usable_gpus():
+        return ""
+    if _torch_is_for_cpus():
+        return "the installed torch is built for CPUs alone"
+    if _present_gpus():
+        return f"CUDA_VISIBLE_DEVICES={os.environ['CUDA_VISIBLE_DEVICES']!r} hides them"
+    return f"{DEVICES} has no device of Nvidia's"
+
+
+def _torch_is_for_cpus() -> bool:
+    with suppress(PackageNotFoundError):
+        return version("torch").endswith("+cpu")
+    return False
+
+
+def _present_gpus() -> int:
+    return len(list(DEVICES.glob("nvidia[0-9]*")))
 
 
 def _is_a_gpu(name: str, present: int) -> bool:

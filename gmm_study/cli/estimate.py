@@ -1,11 +1,14 @@
 """What is left of a study, in text."""
 
+import os
 from typing import TYPE_CHECKING
 
+from gmm_study.machine import why_no_gpu
 from gmm_study.phrases import at_a_time, clock
 
 if TYPE_CHECKING:
     from gmm_study.estimates import RemainingCost
+    from gmm_study.study.sections import Resources
 
 
 def time_of(found: "RemainingCost") -> str:
@@ -30,6 +33,21 @@ def lines_of(found: "RemainingCost", cpus: int) -> list[str]:
         f"cost: {_about(found)} {hours:.2g} {unit}",
         memory,
     ]
+
+
+def line_of_missing_gpu(resources: "Resources") -> str:
+    """What to do where each trial needs a GPU and this machine has none; empty if nothing.
+
+    Also empty if the study will run elsewhere, on the cluster of RAY_ADDRESS.
+    """
+    needs = resources.gpus != "auto" and resources.gpus > 0
+    if not needs or os.environ.get("RAY_ADDRESS") or not (why := why_no_gpu()):
+        return ""
+    return (
+        f"resources.gpus: a trial needs {resources.gpus:g}, but this machine has no GPU to use "
+        f"({why}); run the study where there is one, or on a cluster (--address HOST:PORT), or "
+        "set 0 to train on CPUs"
+    )
 
 
 def _about(found: "RemainingCost") -> str:

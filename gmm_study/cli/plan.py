@@ -10,7 +10,7 @@ from rich.table import Table
 
 from gmm_study.cli.as_json import json_option, of_estimate, of_study, of_trial, print_json
 from gmm_study.cli.console import output_console
-from gmm_study.cli.estimate import lines_of
+from gmm_study.cli.estimate import line_of_missing_gpu, lines_of
 from gmm_study.cli.on_study import on_a_study
 
 if TYPE_CHECKING:
@@ -60,8 +60,10 @@ def plan(planned: "PlannedStudy", list_all: bool, as_json: bool) -> None:
         console.print(f"and {left:,} more; --all lists them", highlight=False)
     console.print(planned.counts(), highlight=False)
     found = planned.estimate()
-    for line in lines_of(found, planned.study.resources.cpus) if found else ():
-        console.print(line, highlight=False, soft_wrap=True)
+    resources = planned.study.resources
+    lines = [*lines_of(found, resources.cpus), line_of_missing_gpu(resources)] if found else []
+    for line in filter(None, lines):
+        console.print(line, highlight=False, soft_wrap=True, markup=False)
 
 
 Row = tuple[str, str, str]

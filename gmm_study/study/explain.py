@@ -6,7 +6,13 @@ from gmm_study.errors import InputError, did_you_mean
 from gmm_study.study.section import UNKNOWN_FIELD
 
 PLAIN_WORDS = {
+    "bool_parsing": "must be true or false",
+    "bool_type": "must be true or false",
     "dict_type": "must be a mapping",
+    "float_parsing": "must be a number",
+    "float_type": "must be a number",
+    "int_from_float": "must be a whole number",
+    "int_parsing": "must be a whole number",
     "int_type": "must be a whole number",
     "list_type": "must be a list",
     "model_attributes_type": "must be a mapping",

@@ -37,8 +37,19 @@ def parse_yaml(text: str) -> Any:
         raise InputError(f"invalid YAML: {' '.join(str(error).split())}") from error
 
 
+_TEXT = "tag:yaml.org,2002:str"
+_NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
+
+
 class _Loader(yaml.SafeLoader):
-    """The safe loader without aliases, with keys that are unique strings."""
+    """The safe loader without aliases, with keys that are unique strings.
+
+    2:30 is text; YAML 1.1 would read it as 150.
+    """
+
+    def resolve(self, kind: Any, value: Any, implicit: Any) -> Any:
+        tag = super().resolve(kind, value, implicit)  # type: ignore[no-untyped-call]
+        return _TEXT if tag in _NUMBERS and ":" in value else tag
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         if self.check_event(yaml.AliasEvent):

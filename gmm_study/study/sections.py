@@ -2,7 +2,15 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, FiniteFloat, StrictStr, ValidationInfo, WithJsonSchema, field_validator
+from pydantic import (
+    Field,
+    FiniteFloat,
+    StrictBool,
+    StrictStr,
+    ValidationInfo,
+    WithJsonSchema,
+    field_validator,
+)
 
 from gmm_study.errors import InputError
 from gmm_study.study.section import AtLeastOne, NoTruth, Section
@@ -45,7 +53,7 @@ class Resources(Section):
     one, as many at a time as fit into its memory; otherwise they use CPUs."""
     concurrent: AtLeastOne | None = None
     """The maximum number of trials that run at a time; null: as many as fit."""
-    autoscaling: bool = False
+    autoscaling: StrictBool = False
     """Whether the Ray cluster has an autoscaler: a study then asks for nodes that are not there yet
     and waits for them, instead of stopping with an error if no node has what a trial needs."""
     checkpoint_seconds: Annotated[FiniteFloat, Field(gt=0), NoTruth] = 10.0

@@ -6,6 +6,7 @@ from unittest.mock import patch
 
 import pytest
 
+from gmm_study import machine
 from tests.cli.planned import finish, open_runs, train_all
 from tests.workbench import STUDY
 
@@ -109,3 +110,29 @@ def test_planning_many_trials_asks_the_store_for_one_listing_and_the_records_tha
         bench.call("plan", "tiny")
     assert len({path for path, _ in asked}) == 1
     assert len(asked) == len(set(asked))
+
+
+def test_a_gpu_that_is_asked_for_and_missing_is_one_line_and_no_error(bench, monkeypatch):
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setattr(machine, "version", lambda package: "2.9.0")
+    monkeypatch.setattr(machine, "DEVICES", bench.folder / "dev")
+
+    def lines(gpus):
+        output = bench.call("plan", "tiny", "--set", f"resources.gpus={gpus}").stdout
+        return [line for line in output.splitlines() if line.startswith("resources.gpus:")]
+
+    (missing,) = lines(0.5)
+    assert missing.startswith("resources.gpus: a trial needs 0.5, but this machine has no GPU")
+    assert "dev has no device of Nvidia's" in missing
+    assert missing.endswith("or set 0 to train on CPUs")
+    assert not lines("auto")
+    assert not lines(0)
+    (bench.folder / "dev").mkdir()
+    (bench.folder / "dev" / "nvidia0").touch()
+    assert not lines(1)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert "CUDA_VISIBLE_DEVICES='' hides them" in lines(1)[0]
+    monkeypatch.setattr(machine, "version", lambda package: "2.9.0+cpu")
+    assert "torch is built for CPUs alone" in lines(1)[0]
+    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:6379")
+    assert not lines(1), "the machines of the cluster count"

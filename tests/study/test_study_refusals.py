@@ -60,7 +60,43 @@ def test_a_misspelt_field_is_refused_with_the_nearest_known_name(refusal, text, 
         ("search: random", ["search.trials", "is missing"]),
         ("evaluation: {samples: 0}", ["evaluation.samples:", "0"]),
         ("evaluation: {chunk_rows: 0}", ["evaluation.chunk_rows:", "0"]),
-        ("resources: {gpus: -1}", ["resources.gpus:", "-1"]),
+        *(
+            (f"resources: {{gpus: {value}}}", ["resources.gpus:", shown, "auto or a number from 0"])
+            for value, shown in {
+                "-1": "-1",
+                "2": "2",
+                "many": "'many'",
+                "[1]": "[1]",
+                ".nan": "nan",
+            }.items()
+        ),
+        *(
+            (f"resources: {{autoscaling: {value}}}", ["resources.autoscaling:", shown, "true or"])
+            for value, shown in {"maybe": "'maybe'", "2": "2", "1": "1", "[on]": "[True]"}.items()
+        ),
+        *(
+            (f"search: {{kind: tpe, trials: 3, hours: {value}}}", ["search.hours:", *shown])
+            for value, shown in {
+                "0": ["0 must be greater than 0"],
+                "-1": ["-1 must be greater than 0"],
+                "long": ["'long' must be a number"],
+                "2:30": ["'2:30' must be a number"],
+                "1:30.5": ["'1:30.5' must be a number"],
+                ".inf": ["inf must be a finite number"],
+                "[1]": ["[1] must be a number"],
+            }.items()
+        ),
+        *(
+            (
+                f"search: {{kind: tpe, trials: 3, from_records: {value}}}",
+                [
+                    "search.from_records:",
+                    shown,
+                    "must be true or false",
+                ],
+            )
+            for value, shown in {"maybe": "'maybe'", "1": "1", "studies": "'studies'"}.items()
+        ),
         ("report: {x: samples}", ["report.x:", "'samples'"]),
         ("small: 3", ["small:", "3", "mapping"]),
         ("small: {small: {}}", ["small.small:"]),
