@@ -135,18 +135,24 @@ class TrialTrainable(tune.Trainable):
     def _work(self) -> dict[str, Any]:
         from gmm_study.trials.run import TrainedElsewhereError
 
-        started, is_new = time.monotonic(), self.current is None
+        until = time.monotonic() + REPORT_EVERY
         try:
-            run = self.current = self.current or self._open()
+            return self._train(until)
         except TrainedElsewhereError:
-            time.sleep(max(0.0, started + REPORT_EVERY - time.monotonic()))
+            self.record.release()
+            self.current = None
+            time.sleep(max(0.0, until - time.monotonic()))
             return self._report(WAITING, done=False)
+
+    def _train(self, until: float) -> dict[str, Any]:
+        is_new = self.current is None
+        run = self.current = self.current or self._open()
         progress = run.progress()
         if is_new and not run.finished and progress.epoch in self.milestones:
             return self._report(
                 TrialState.RUNNING, **vars(progress), done=False
             )  # if nobody heard of it
-        while not run.finished and time.monotonic() < started + REPORT_EVERY:
+        while not run.finished and time.monotonic() < until:
             progress = run.advance()
             self._check_time_limit(run)
             if progress.epoch in self.milestones:

@@ -19,10 +19,11 @@ from pathlib import Path
 from typing import Any
 
 from gmm_study.storage.folder import Folder
-from gmm_study.storage.locks import is_alive
 
 TRIES = 10
 """How often to try again when the owner changes in between."""
+ENDED = "ZX"
+"""States of a process that has ended and of which its parent has not taken notice yet."""
 MOST_PAUSE = 0.5
 """The longest pause before that, in seconds."""
 
@@ -51,15 +52,15 @@ class Owner:
         """Whether it is the process that asks."""
         return self._process == Owner.this_process()._process
 
-    @property
-    def has_died(self) -> bool:
-        """Whether it is known to have ended; only a process of this machine can be known.
+    def is_gone(self, silent_seconds: float) -> bool:
+        """Whether it has ended: known of a process of this machine, else supposed after silence.
 
-        A host's name is not enough, because containers and copies of a machine may share it.
+        A host's name does not make it one of this machine, because containers and copies of a
+        machine may share it.
         """
-        if not self.machine or self.machine != _this_machine():
-            return False
-        return not is_alive(self.pid) or _start_of(self.pid) != self.started
+        if self.machine and self.machine == _this_machine():
+            return _start_of(self.pid) != self.started
+        return time.time() - self.time >= silent_seconds
 
     @property
     def _process(self) -> tuple[str, int, str, str]:
@@ -70,11 +71,13 @@ class Owner:
 class Sign:
     """The file `name` in a folder, which names an owner. Methods raise `OSError`.
 
-    A sign that is `urgent` gives up on a server that does not answer after seconds, not minutes.
+    An owner of another machine is gone after `silent_seconds` without a sign of life. A sign that
+    is `urgent` gives up on a server that does not answer after seconds, not minutes.
     """
 
     folder: Folder
     name: str
+    silent_seconds: float
     urgent: bool = False
 
     def read(self) -> Owner | None:
@@ -82,35 +85,38 @@ class Sign:
         owner, _ = self._read()
         return owner
 
-    def take(self, is_gone: Callable[[Owner], bool]) -> Owner | None:
+    def living(self) -> Owner | None:
+        """The owner that it names; None if there is none, or if that is gone."""
+        owner = self.read()
+        return None if owner is None or owner.is_gone(self.silent_seconds) else owner
+
+    def take(self) -> Owner | None:
         """Make this process the owner; returns the present owner if that is another one.
 
-        An owner is replaced if it has died, or if it `is_gone`. Raises `OSError` if the owner keeps
-        changing.
+        An owner that is gone is replaced. Raises `OSError` if the owner keeps changing.
         """
         me = Owner.this_process()
         for _ in range(TRIES):
             owner, tag = self._read()
             if owner and owner.is_this_process:
                 return None
-            if owner and not (owner.has_died or is_gone(owner)):
+            if owner and not owner.is_gone(self.silent_seconds):
                 return owner
             if self._write(me, tag):
                 return None
             time.sleep(random.uniform(0.0, MOST_PAUSE))
-        raise OSError(f"'{self._path}' keeps changing its owner")
+        raise OSError(f"'{self.path}' keeps changing its owner")
 
     def write(self) -> None:
         """Name this process, whatever the file says; for a process that holds a lock."""
         self._write(Owner.this_process(), None)
 
-    def renew(self) -> Owner | None:
-        """Give a sign of life, if this process is still the owner; else returns the owner."""
+    def renew(self) -> bool:
+        """Give a sign of life; False if this process is not the owner any more."""
         owner, tag = self._read()
         if owner is None or not owner.is_this_process:
-            return owner
-        self._write(replace(owner, time=time.time()), tag)
-        return None
+            return False
+        return self._write(replace(owner, time=time.time()), tag)
 
     def leave(self) -> None:
         """Remove the file if it names this process."""
@@ -121,7 +127,8 @@ class Sign:
         self._remove_if(lambda owner: (owner.host, owner.pid) in processes)
 
     @property
-    def _path(self) -> str:
+    def path(self) -> str:
+        """The path of the file."""
         return f"{self.folder.path}/{self.name}"
 
     def _read(self) -> tuple[Owner | None, str | None]:
@@ -139,7 +146,7 @@ class Sign:
             return
         bucket = self.folder.bucket(self.urgent)
         if bucket is not None and tag is not None:
-            bucket.delete(self._path, tag)
+            bucket.delete(self.path, tag)
         else:
             self.folder.delete_file(self.name)
 
@@ -169,8 +176,9 @@ def _this_machine() -> str:
 
 
 def _start_of(pid: int) -> str:
-    """When a process of this machine started; empty if there is none."""
+    """When a process of this machine started; empty if there is none, or if it has ended."""
     with suppress(OSError, IndexError):
-        # After the name in brackets, which may hold anything, the start is the 20th field.
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+        # After the name in brackets, which may hold anything: the state first, the start as 20th.
+        state, *fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return "" if state in ENDED else fields[18]
     return ""

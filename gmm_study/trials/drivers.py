@@ -15,15 +15,13 @@ ends as soon as it looks at the file.
 import os
 import signal
 import sys
-import threading
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime
 from urllib.parse import quote
 
 from gmm_study.errors import InputError
-from gmm_study.storage import locks
+from gmm_study.storage import holding, locks
 from gmm_study.storage.folder import Folder
 from gmm_study.storage.ownership import Owner, Sign
 from gmm_study.storage.reach import refusal_of
@@ -34,8 +32,6 @@ BEAT_EVERY = 20.0
 """Seconds between two signs of life of a driver, if there are no locks."""
 DRIVER_SILENT_SECONDS = 120.0
 """Seconds without a sign of life after which such a driver counts as gone."""
-LEAVING_SECONDS = 5.0
-"""How long the end of a run waits for a sign of life that is being given."""
 UNKNOWN = Owner("an unknown host", 0, 0.0, 0.0)
 """A driver that holds the lock, but whose file cannot be read."""
 
@@ -85,8 +81,7 @@ def driver_of(store: Folder, study: str) -> Owner | None:
     """
     sign = _sign(store, study)
     if not store.is_local:
-        owner = sign.read()
-        return None if owner is None or owner.has_died or _is_silent(owner) else owner
+        return sign.living()
     held = locks.held_elsewhere(_lock_of(sign))
     if held is None and store.is_file(f"{DRIVERS}/{_file_name(study)}.lock"):
         raise OSError(f"{_lock_of(sign)} cannot be locked")
@@ -98,15 +93,12 @@ def _file_name(study: str) -> str:
 
 
 def _sign(store: Folder, study: str) -> Sign:
-    return Sign(store.inside(DRIVERS), f"{_file_name(study)}.json", urgent=True)
+    name = f"{_file_name(study)}.json"
+    return Sign(store.inside(DRIVERS), name, DRIVER_SILENT_SECONDS, urgent=True)
 
 
 def _lock_of(sign: Sign) -> str:
     return f"{sign.folder.path}/{sign.name.removesuffix('json')}lock"
-
-
-def _is_silent(owner: Owner) -> bool:
-    return time.time() - owner.time >= DRIVER_SILENT_SECONDS
 
 
 @contextmanager
@@ -126,27 +118,13 @@ def _locked(sign: Sign, study: str) -> Iterator[None]:
 @contextmanager
 def _signed(store: Folder, study: str) -> Iterator[None]:
     sign = _sign(store, study)
-    other = sign.take(_is_silent)
+    other = holding.take(sign, BEAT_EVERY, on_loss=lambda: _end(store, study, sign.read()))
     if other is not None:
         raise _declined(study, other)
-    ended = threading.Event()
-
-    def beat() -> None:
-        while not ended.wait(BEAT_EVERY):
-            with suppress(OSError):
-                if next_one := sign.renew():
-                    _end(store, study, next_one)
-                    return
-
-    thread = threading.Thread(target=beat, daemon=True)
-    thread.start()
     try:
         yield
     finally:
-        ended.set()
-        thread.join(LEAVING_SECONDS)
-        with suppress(OSError):
-            sign.leave()
+        holding.give_back(sign)
 
 
 def _end(store: Folder, study: str, next_one: Owner | None) -> None:
@@ -177,6 +155,6 @@ def _declined(study: str, driver: Owner) -> InputError:
 
 def _taken_over(study: str) -> InputError:
     return InputError(
-        f"study: '{study}' was taken over by another process, which has ended, because this one "
-        f"gave no sign of life for {DRIVER_SILENT_SECONDS:.0f} s; run it again"
+        f"study: '{study}' was taken over by another process, which has ended, or its folder "
+        f"'{DRIVERS}' was removed; run it again"
     )

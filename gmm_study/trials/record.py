@@ -35,7 +35,7 @@ from numpy.typing import NDArray
 
 from gmm_study.addresses import redact
 from gmm_study.errors import InputError
-from gmm_study.storage import locks
+from gmm_study.storage import holding, locks
 from gmm_study.storage.file_systems import address_of
 from gmm_study.storage.folder import Folder
 from gmm_study.storage.ownership import Owner, Sign
@@ -59,6 +59,8 @@ METRICS_SCHEMA = pa.schema(
 )
 TRIAL_SILENT_SECONDS = 600.0
 """Seconds without a sign of life after which a trial on another host counts as abandoned."""
+TRIAL_BEAT_EVERY = 60.0
+"""Seconds between two signs of life of the process that trains a trial, in a bucket."""
 LOG = "log.txt"
 
 T = TypeVar("T")
@@ -170,10 +172,11 @@ class Record(Folder):
     def take_up(self, seconds: float = 0.0) -> bool:
         """Take the trial for this process; False if another process still has it after the wait.
 
-        In a bucket there is no wait. Removes files that a process that died left half written.
+        In a bucket there is no wait, and the process gives signs of life until it releases the
+        trial. Removes files that a process that died left half written.
         """
         if not self.is_local:
-            return self._sign.take(self._is_silent) is None
+            return holding.take(self._sign, TRIAL_BEAT_EVERY) is None
         taken = True
         with suppress(OSError):  # without locks it goes by what the status says
             self.create()
@@ -187,9 +190,11 @@ class Record(Folder):
     def release(self) -> None:
         """Release the trial, so that any process can train it."""
         locks.give_back(self._lock_path)
-        if not self.is_local:
-            with suppress(OSError):
-                self._sign.leave()
+        holding.give_back(self._sign)
+
+    def is_lost(self) -> bool:
+        """Whether the trial was taken from this process; asks the storage. Raises `OSError`."""
+        return holding.is_lost(self._sign)
 
     def release_from(self, dead: Collection[tuple[str | None, int | None]]) -> None:
         """Release the trial if a process has it that is among the `dead`: (host, pid)."""
@@ -207,9 +212,12 @@ class Record(Folder):
     def _is_trained_elsewhere(self, status: TrialStatus) -> bool:
         if status.state is not TrialState.RUNNING:
             return False
+        if not self.is_local:
+            owner = self._sign.living()
+            return owner is not None and not owner.is_this_process
         if status.host != socket.gethostname():
             return status.time is not None and time.time() - status.time < TRIAL_SILENT_SECONDS
-        held = locks.held_elsewhere(self._lock_path) if self.is_local else None
+        held = locks.held_elsewhere(self._lock_path)
         if held is not None:
             return held
         pid = status.pid
@@ -319,11 +327,4 @@ class Record(Folder):
 
     @property
     def _sign(self) -> Sign:
-        return Sign(self, ".owner")
-
-    def _is_silent(self, owner: Owner) -> bool:
-        """Whether the owner has given no sign of life for long; it gives them in the status."""
-        status = self.status()
-        is_its = (status.host, status.pid) == (owner.host, owner.pid)
-        last = max(owner.time, status.time or 0.0) if is_its else owner.time
-        return time.time() - last >= TRIAL_SILENT_SECONDS
+        return Sign(self, ".owner", TRIAL_SILENT_SECONDS)

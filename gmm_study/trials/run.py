@@ -51,7 +51,7 @@ CHECKPOINT_SECONDS = 10.0
 
 
 class TrainedElsewhereError(Exception):
-    """Another living process is training the trial."""
+    """Another process is training the trial, or has taken it over from this one."""
 
 
 class TrialRun:
@@ -133,6 +133,7 @@ class TrialRun:
             self.save()
             self._write_pictures()
             self._write_datapoints()
+            self._check_owner()
             result = self.result()
             self._write_status(result.state)
             note_in_index(self.record, self.config, self.trainer)
@@ -147,10 +148,15 @@ class TrialRun:
         self.watch(rows)
         if time.monotonic() - self._told_at > TRIAL_SILENT_SECONDS / 4:
             with suppress(OSError):
+                self._check_owner()
                 self._write_status(TrialState.RUNNING)
 
     def save(self, state: TrialState = TrialState.RUNNING) -> None:
-        """Write the checkpoint, the curves and the given state."""
+        """Write the checkpoint, the curves and the given state.
+
+        Raises `TrainedElsewhereError` if another process has taken the trial over.
+        """
+        self._check_owner()
         kept_as = {TRAINING_FILE: PREVIOUS_FILE}
         self.record.write_checkpoint(checkpoint_files(self.trainer), kept_as)
         self.record.write_metrics(
@@ -171,10 +177,12 @@ class TrialRun:
         stopped = self.record.status().state is TrialState.STOPPED
         state = TrialState.STOPPED if stopped else TrialState.PENDING
         try:
-            if self._within_epoch:
-                self._write_status(state)
-            else:
-                self.save(state)
+            with suppress(TrainedElsewhereError):
+                self._check_owner()
+                if self._within_epoch:
+                    self._write_status(state)
+                else:
+                    self.save(state)
         finally:
             self.leave()
 
@@ -194,6 +202,11 @@ class TrialRun:
             finished=time.time(),
             **provenance(METHODS.package_of(self.config.hyperparameters.method)),
         )
+
+    def _check_owner(self) -> None:
+        """Raise `TrainedElsewhereError` before a file of the next owner is overwritten."""
+        if self.record.is_lost():
+            raise TrainedElsewhereError
 
     def _close(self) -> None:
         """Finish the record of a trial that has ended."""

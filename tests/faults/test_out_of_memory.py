@@ -36,7 +36,16 @@ class Workplace:
         self.worker = TrialTrainable.__new__(TrialTrainable)
         job = {"job": {"trial": trial.config.to_json(), "replicates": 1, "milestones": []}}
         self.worker.setup(
-            job, {data.sha256: data}, "results", 1, 0.0, chunk_rows, 0.001, 3600.0, None
+            job,
+            datasets={data.sha256: data},
+            storage="results",
+            threads=1,
+            gpu_share=0.0,
+            admission_file=None,
+            chunk_rows=chunk_rows,
+            checkpoint_seconds=0.001,
+            heartbeat_seconds=3600.0,
+            time_limit_seconds=None,
         )
 
     def train(self):

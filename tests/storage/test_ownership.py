@@ -6,29 +6,32 @@ import sys
 import time
 from contextlib import ExitStack
 from dataclasses import asdict, replace
+from threading import Event
 
 import pytest
 
 from gmm_study.errors import InputError
-from gmm_study.storage import ownership
+from gmm_study.storage import holding, ownership
 from gmm_study.storage.folder import Folder
 from gmm_study.storage.ownership import Owner, Sign
 from gmm_study.training.state import TrialState
 from gmm_study.trials.record import RecordStore
 from tests.s3_server import CONFLICT
+from tests.workbench import wait_until
 
 pytestmark = pytest.mark.process
 
 ADDRESS = "s3://studies/results"
+SILENT = 60.0
 CONTEND = """
 import sys
 from gmm_study.storage.folder import Folder
 from gmm_study.storage.ownership import Sign
-sign = Sign(Folder.at(sys.argv[1]), "owner.json")
+sign = Sign(Folder.at(sys.argv[1]), "owner.json", 60.0)
 sign.read()
 print("ready", flush=True)
 sys.stdin.readline()
-print(sign.take(lambda owner: False) is None, flush=True)
+print(sign.take() is None, flush=True)
 sys.stdin.readline()
 """
 
@@ -52,7 +55,7 @@ def winners(processes):
 
 
 def test_of_processes_that_start_in_the_same_instant_one_becomes_the_owner_each_time(s3):
-    sign = Sign(Folder.at(ADDRESS), "owner.json")
+    sign = Sign(Folder.at(ADDRESS), "owner.json", SILENT)
     with ExitStack() as stack:
         waiting = contenders(stack, 6)
         for _ in range(2):  # first nobody owns it, then a process that has died
@@ -73,34 +76,26 @@ def test_an_owner_whose_answer_was_lost_knows_that_it_is_the_owner(s3):
             raise ConnectionResetError
 
     s3.after = lose
-    sign = Sign(Folder.at(ADDRESS), "owner.json")
-    assert sign.take(lambda owner: False) is None
+    sign = Sign(Folder.at(ADDRESS), "owner.json", SILENT)
+    assert sign.take() is None
     assert lost == ["/studies/results/owner.json"]
     assert sign.read().is_this_process
 
 
-def never(owner):
-    return False
-
-
-def always(owner):
-    return True
-
-
 def test_an_owner_that_was_replaced_does_not_renew_or_remove_the_sign_of_the_next(s3):
-    sign = Sign(Folder.at(ADDRESS), "owner.json")
-    assert sign.take(never) is None
-    assert sign.renew() is None
+    sign = Sign(Folder.at(ADDRESS), "owner.json", SILENT)
+    assert sign.take() is None
+    assert sign.renew()
     another = replace(Owner.this_process(), pid=1, started="")
     sign.folder.write_json("owner.json", asdict(another))
-    assert sign.renew() == another
+    assert not sign.renew()
     sign.leave()
     assert sign.read() == another
 
 
 def test_an_owner_that_is_written_while_another_leaves_stays(s3):
-    sign = Sign(Folder.at(ADDRESS), "owner.json")
-    sign.take(never)
+    sign = Sign(Folder.at(ADDRESS), "owner.json", SILENT)
+    sign.take()
     content = json.dumps(asdict(replace(Owner.this_process(), pid=1, started=""))).encode()
 
     def take_over(request):
@@ -117,24 +112,61 @@ def test_where_the_owner_keeps_changing_nobody_believes_to_own_it(s3, monkeypatc
     monkeypatch.setattr(ownership, "MOST_PAUSE", 0.0)
     s3.answers = lambda request: CONFLICT if request["REQUEST_METHOD"] == "PUT" else None
     with pytest.raises(OSError, match="keeps changing"):
-        Sign(Folder.at(ADDRESS), "owner.json").take(never)
+        Sign(Folder.at(ADDRESS), "owner.json", SILENT).take()
 
 
 @pytest.mark.parametrize("machine", ["", "another boot"])
 def test_a_process_of_another_machine_with_the_same_name_and_number_is_another_process(s3, machine):
-    sign = Sign(Folder.at(ADDRESS), "owner.json")
+    sign = Sign(Folder.at(ADDRESS), "owner.json", SILENT)
     other = replace(Owner.this_process(), machine=machine)
     sign.folder.write_json("owner.json", asdict(other))
-    assert sign.take(never) == other
+    assert sign.take() == other
     unknown_here = replace(other, pid=2**22 + 1)
     sign.folder.write_json("owner.json", asdict(unknown_here))
-    assert sign.take(never) == unknown_here
-    assert sign.take(always) is None
+    assert sign.take() == unknown_here
+    silent = replace(unknown_here, time=unknown_here.time - 2 * SILENT)
+    sign.folder.write_json("owner.json", asdict(silent))
+    assert sign.take() is None
 
 
-def test_a_later_process_with_the_same_number_does_not_keep_an_owner_alive():
-    assert not Owner.this_process().has_died
-    assert replace(Owner.this_process(), started="1").has_died
+def test_a_process_of_this_machine_is_gone_when_it_has_ended_and_not_before(s3):
+    sign = Sign(Folder.at(ADDRESS), "owner.json", SILENT)
+    with ExitStack() as stack:
+        (process,) = contenders(stack, 1)
+        assert winners([process])
+        owner = replace(sign.read(), time=0.0)  # however long it has been silent
+        sign.folder.write_json("owner.json", asdict(owner))
+        assert sign.take() == owner
+        assert replace(owner, started="1").is_gone(SILENT), "another one has its number by now"
+        process.kill()
+        wait_until(lambda: owner.is_gone(SILENT))  # although its parent has not asked for its end
+        assert sign.take() is None
+
+
+def test_who_holds_a_sign_stays_its_owner_for_others_until_it_is_given_back(s3):
+    sign = Sign(Folder.at(ADDRESS), "owner.json", SILENT)
+    assert holding.take(sign, every=0.02) is None
+    first = sign.read()
+    wait_until(lambda: sign.read().time > first.time)
+    assert not holding.is_lost(sign)
+    holding.give_back(sign)
+    assert sign.read() is None
+    assert not holding.is_lost(sign), "it is not held"
+
+
+@pytest.mark.parametrize("what", ["replaced", "removed"])
+def test_who_holds_a_sign_learns_that_it_was_taken(s3, what):
+    sign, lost = Sign(Folder.at(ADDRESS), "owner.json", SILENT), Event()
+    assert holding.take(sign, every=0.02, on_loss=lost.set) is None
+    if what == "replaced":
+        written_elsewhere(RecordStore(ADDRESS), "owner.json", seconds_ago=0.0)
+    else:
+        sign.folder.delete_file("owner.json")
+    assert holding.is_lost(sign)
+    assert lost.wait(60.0)
+    holding.give_back(sign)
+    left = sign.read()
+    assert (left and left.host) == ("another-machine" if what == "replaced" else None)
 
 
 DRIVE = """
@@ -202,5 +234,5 @@ def test_a_trial_of_another_machine_is_taken_up_when_that_has_been_silent_or_rep
 def test_a_sign_that_is_damaged_is_replaced(s3):
     folder = Folder.at(ADDRESS)
     folder.write_file("owner.json", b"{")
-    assert Sign(folder, "owner.json").take(lambda owner: False) is None
-    assert Sign(folder, "owner.json").read().is_this_process
+    assert Sign(folder, "owner.json", SILENT).take() is None
+    assert Sign(folder, "owner.json", SILENT).read().is_this_process
