@@ -8,7 +8,7 @@ records.trials, records.replicates, records.curves()
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from warnings import warn
 
 import numpy as np
@@ -24,6 +24,8 @@ from gmm_study.trials.record import RecordStore
 
 if TYPE_CHECKING:
     from gmm_study.study import Study
+
+T = TypeVar("T")
 
 _TRIAL = {
     "trial_id": "string",
@@ -70,6 +72,8 @@ class Records:
     not finite).
     `warnings`: a line per file that could not be read. Without its `result.json`, a trial is
     `failed`; without its `config.json`, it has no settings.
+
+    What is in a bucket is read as of `load`, or as of a later time.
     """
 
     trials: pd.DataFrame
@@ -125,13 +129,15 @@ def load(
         asked = planned if trial_ids is None else trial_ids
         trial_ids = [trial_id for trial_id in asked if trial_id in planned]
     ids = store.trial_ids() if trial_ids is None else list(dict.fromkeys(trial_ids))
-    read = [reading for reading in _read(store, ids) if reading.exists]
+    listed = store.listed(ids)
+    readings = _read_each(listed, lambda trial_id: Reading(listed, trial_id), ids)
+    read = [reading for reading in readings if reading.exists]
     return Records(
         trials=_typed([reading.trial for reading in read], _TRIAL),
         replicates=_typed([row for reading in read for row in reading.replicates], _REPLICATE),
         warnings=tuple(warning for reading in read for warning in reading.warnings),
-        read_curves=lambda ids: _curves(store, ids),
-        read_datapoints=lambda trial_id: store.record(trial_id).datapoints(),
+        read_curves=lambda ids: _curves(listed, ids),
+        read_datapoints=lambda trial_id: listed.record(trial_id).datapoints(),
     )
 
 
@@ -184,20 +190,24 @@ def _kind(column: pd.Series) -> str:
     return "float64" if kinds <= {int, float} else "string"
 
 
-def _read(store: RecordStore, trial_ids: list[str]) -> Iterable[Reading]:
-    """Every record once; records in a bucket are read concurrently."""
+def _read_each(store: RecordStore, read: Callable[[str], T], trial_ids: list[str]) -> list[T]:
+    """What `read` returns for each trial; several are read at a time in a bucket."""
     if store.is_local:
-        return [Reading(store, trial_id) for trial_id in trial_ids]
-    return read_together(lambda trial_id: Reading(store, trial_id), trial_ids)
+        return [read(trial_id) for trial_id in trial_ids]
+    return read_together(read, trial_ids)
 
 
 def _curves(store: RecordStore, trial_ids: list[str]) -> pd.DataFrame:
-    tables = []
-    for trial_id in trial_ids:
+    def read(trial_id: str) -> pa.Table | Exception:
         try:
-            table = store.record(trial_id).metrics()
+            return store.record(trial_id).metrics()
         except UNREADABLE as error:
-            warn(f"{trial_id}: metrics.parquet: {line(error)}", stacklevel=3)
+            return error
+
+    tables = []
+    for trial_id, table in zip(trial_ids, _read_each(store, read, trial_ids), strict=True):
+        if isinstance(table, Exception):
+            warn(f"{trial_id}: metrics.parquet: {line(table)}", stacklevel=3)
         else:
             own = pa.repeat(trial_id, table.num_rows)
             tables.append(table.add_column(0, "trial_id", own))

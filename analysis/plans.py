@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from analysis.reading import UNREADABLE
 from gmm_study.study import Cell, Plan, Study, load_study, make_plan
 from gmm_study.trials.record import RecordStore
+from gmm_study.trials.survey import configurations
 
 if TYPE_CHECKING:
     from gmm_study.search.history import History
@@ -61,13 +62,8 @@ def _checksums(study: Study, store: RecordStore) -> dict[str, list[str]]:
 def _in_records(store: RecordStore) -> dict[str, list[str]]:
     """The checksums of every data set in the records, the most frequent first."""
     found: dict[str, Counter[str]] = {}
-    for trial_id in store.trial_ids():
-        try:
-            config = store.record(trial_id).config()
-        except UNREADABLE:
-            continue
-        if config is not None:
-            found.setdefault(config.dataset, Counter())[config.dataset_sha256] += 1
+    for config in configurations(store, store.trial_ids(), UNREADABLE).values():
+        found.setdefault(config.dataset, Counter())[config.dataset_sha256] += 1
     return {
         name: [checksum for checksum, _ in counts.most_common()] for name, counts in found.items()
     }

@@ -105,8 +105,9 @@ def s3_server():
 
 
 @pytest.fixture
-def s3(s3_server, monkeypatch):
+def s3(s3_server, monkeypatch, tmp_path_factory):
     """The server with an empty bucket `studies`; the environment says how to reach it."""
+    monkeypatch.setenv("GMM_STUDY_CACHE", str(tmp_path_factory.mktemp("cache")))
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(name)
     for name, value in s3_server.environment.items():

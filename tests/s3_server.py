@@ -37,13 +37,15 @@ class _Quiet(WSGIRequestHandler):
 class S3Server:
     """The server; `answers` may answer a request in its place, and `after` hears of answers.
 
-    A request is the environment of WSGI. It keeps the method and path of every request.
+    An answer to a request that `breaks_off` ends in the middle. A request is the environment of
+    WSGI. It keeps the method and path of every request.
     """
 
     def __init__(self) -> None:
         self.requests: list[tuple[str, str]] = []
         self.answers: Callable[[dict[str, Any]], tuple[str, str] | None] = lambda request: None
         self.after: Callable[[dict[str, Any]], None] = lambda request: None
+        self.breaks_off: Callable[[dict[str, Any]], bool] = lambda request: False
         self.resumed = threading.Event()
         self._moto = DomainDispatcherApplication(create_backend_app)
         self._server: BaseWSGIServer = make_server(
@@ -75,6 +77,7 @@ class S3Server:
         """Work again, and answer what was left hanging."""
         self.answers = lambda request: None
         self.after = lambda request: None
+        self.breaks_off = lambda request: False
         self.resumed.set()
         self.resumed = threading.Event()
 
@@ -112,10 +115,17 @@ class S3Server:
         if answer is None:
             found = self._moto(request, start)
             self.after(request)
-            return found
+            return _half_of(found) if self.breaks_off(request) else found
         request["wsgi.input"].read(int(request.get("CONTENT_LENGTH") or 0))
         status, text = answer
         body = b"" if method == "HEAD" else text.encode()
         headers = [("Content-Type", "application/xml"), ("Content-Length", str(len(body)))]
         start(status, headers)
         return [body]
+
+
+def _half_of(answer: Iterable[bytes]) -> Iterable[bytes]:
+    """Half of an answer, after which the connection is closed."""
+    content = b"".join(answer)
+    yield content[: len(content) // 2]
+    raise ConnectionError

@@ -17,7 +17,7 @@ from gmm_study.study import Cell, Plan, PlannedTrial, Planner, Study, load_study
 from gmm_study.training.state import TrialState
 from gmm_study.trials.record import RecordStore
 from gmm_study.trials.standing import Standing
-from gmm_study.trials.survey import survey
+from gmm_study.trials.survey import configurations, survey
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -187,9 +187,10 @@ class PlannedStudy:
 
     def repair_configs(self) -> None:
         """Rewrite a missing or unreadable `config.json` of trials that have ended."""
-        for config in (trial.config for trial in self.plan.trials):
-            if self.states[config.trial_id].has_result:
-                self.store.record(config.trial_id).mend_config(config)
+        configs = {trial.config.trial_id: trial.config for trial in self.plan.trials}
+        ended = [trial_id for trial_id in configs if self.states[trial_id].has_result]
+        for trial_id in set(ended) - configurations(self.store, ended).keys():
+            self.store.record(trial_id).write_config(configs[trial_id])
 
     def state_counts(self) -> list[tuple[str, int]]:
         """How many trials are in each state, by its name."""

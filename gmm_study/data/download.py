@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from gmm_study.cache_folder import cache_folder
 from gmm_study.data.dataset import Dataset
 from gmm_study.data.files import read_splits
 from gmm_study.data.registry import NamedDataset, RemoteFile
@@ -29,7 +30,7 @@ def find_origin(entry: NamedDataset) -> str:
     if local is not None and _holds(local, entry):
         first = local / entry.files[0].path
         return str(first if len(entry.files) == 1 else first.parent)
-    return "cached" if _holds(_cache_folder(), entry) else "download"
+    return "cached" if _holds(cache_folder(), entry) else "download"
 
 
 def load_files(entry: NamedDataset) -> Dataset:
@@ -41,7 +42,7 @@ def load_files(entry: NamedDataset) -> Dataset:
     local = _data_folder()
     if local is not None and _holds(local, entry):
         return _read(entry, local, [f"file '{local / file.path}'" for file in entry.files])
-    cache = _cache_folder()
+    cache = cache_folder()
     if _holds(cache, entry):
         try:
             return _read(entry, cache, [f"file '{cache / file.path}'" for file in entry.files])
@@ -61,12 +62,6 @@ def _data_folder() -> Path | None:
             f"GMM_STUDY_DATA is '{value}', which is not a folder; it must name one, or be unset"
         )
     return folder
-
-
-def _cache_folder() -> Path:
-    import pooch
-
-    return Path(os.environ.get("GMM_STUDY_CACHE") or pooch.os_cache("gmm-study")).expanduser()
 
 
 def _holds(folder: Path, entry: NamedDataset) -> bool:

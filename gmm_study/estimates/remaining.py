@@ -6,7 +6,7 @@ finished records or, if there are none, from a short calibration; only the calib
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from heapq import heapreplace
 
@@ -20,7 +20,7 @@ from gmm_study.trials.config import TrialConfig
 from gmm_study.trials.continuable import begins_at, read_index
 from gmm_study.trials.record import RecordStore
 from gmm_study.trials.standing import Standing
-from gmm_study.trials.survey import survey
+from gmm_study.trials.survey import configurations, survey
 
 START_SECONDS = 12.0
 """Seconds of a run in addition to its trials: Ray, the report, MLflow."""
@@ -173,12 +173,10 @@ def _others(store: RecordStore, own: Trials) -> Trials:
     """Some ended trials of the store that do not belong to the study."""
     known = {config.trial_id for config, _ in own}
     others = [trial_id for trial_id in store.trial_ids() if trial_id not in known]
-    found = []
-    for trial_id, standing in survey(store, others[:OTHER_RECORDS], 1).items():
-        with suppress(ValueError):  # a record that cannot be read
-            config = store.record(trial_id).config() if standing.ended else None
-            found += [(config, standing)] if config else []
-    return found
+    standings = survey(store, others[:OTHER_RECORDS], 1)
+    ended = [trial_id for trial_id, standing in standings.items() if standing.ended]
+    configs = configurations(store, ended)
+    return [(config, standings[trial_id]) for trial_id, config in configs.items()]
 
 
 def _makespan(seconds: Iterable[float], workers: int) -> float:

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from gmm_study.addresses import redact
 from gmm_study.errors import InputError
 from gmm_study.orchestration.cause import cause_of
-from gmm_study.storage.folder import Stamp
 from gmm_study.storage.ownership import Owner
+from gmm_study.storage.stamp import Stamp
 from gmm_study.storage.together import read_ahead
 from gmm_study.study import Plan, PlannedTrial
 from gmm_study.trials.record import RecordStore
@@ -79,9 +79,12 @@ class Views:
         """
         try:
             plan = self.plan_now()
-            stamps = self._stamps(plan, last)
+            ids = [trial.config.trial_id for trial in plan.trials]
+            ids = [trial_id for trial_id in ids if last or trial_id not in self._ended]
+            listed = self.store.listed(ids)
+            stamps = self._stamps(listed, ids, last)
             is_due = stamps or (last and (self._copied or even_without_records))
-            problem = self._copy(plan, stamps, last) if is_due else None
+            problem = self._copy(plan, listed, stamps, last) if is_due else None
         except Exception as error:
             # A request that failed may have succeeded in part, so MLflow is read again.
             self._runs = None
@@ -97,12 +100,11 @@ class Views:
         self.is_refused = refusal is not None
         return f"MLflow: {refusal}" if refusal else _problem("MLflow", error)
 
-    def _stamps(self, plan: Plan, last: bool) -> dict[str, Stamps]:
-        """By trial, the stamps of the records to be copied."""
-        recorded = set(self.store.trial_ids())
-        ids = [trial.config.trial_id for trial in plan.trials]
-        ids = [each for each in ids if each in recorded and (last or each not in self._ended)]
-        files = self.store.folder.stamps([f"{each}/{name}" for each in ids for name in WATCHED])
+    def _stamps(self, store: RecordStore, ids: list[str], last: bool) -> dict[str, Stamps]:
+        """Of these trials, those whose records are to be copied, with their stamps."""
+        recorded = set(store.trial_ids())
+        ids = [trial_id for trial_id in ids if trial_id in recorded]
+        files = store.folder.stamps([f"{each}/{name}" for each in ids for name in WATCHED])
         stamps = {}
         for number, trial_id in enumerate(ids):
             stamp = tuple(files[number * len(WATCHED) : (number + 1) * len(WATCHED)])
@@ -113,7 +115,9 @@ class Views:
                 stamps[trial_id] = stamp
         return stamps
 
-    def _copy(self, plan: Plan, stamps: dict[str, Stamps], last: bool) -> str | None:
+    def _copy(
+        self, plan: Plan, store: RecordStore, stamps: dict[str, Stamps], last: bool
+    ) -> str | None:
         """Copy some records; returns why one was left out, None if all were copied.
 
         One whose curves cannot be read is left out, and one that MLflow rejects.
@@ -123,7 +127,7 @@ class Views:
         runs = self._runs = self._runs or StudyRuns(facts_of(plan, self.command))
         problem = None
         trials = {trial.config.trial_id: trial for trial in plan.trials}
-        read = partial(self._account, runs, plan.study.replicates)
+        read = partial(_account, store, runs, plan.study.replicates)
         told_at = time.monotonic()
         with closing(read_ahead(read, [trials[trial_id] for trial_id in stamps])) as accounts:
             for number, (trial_id, account) in enumerate(zip(stamps, accounts, strict=True), 1):
@@ -144,23 +148,6 @@ class Views:
         if last:
             runs.conclude(cells_of(plan))
         return problem
-
-    def _account(self, runs: "StudyRuns", replicates: int, trial: PlannedTrial) -> "Account | None":
-        """The content of a trial's record, None if it cannot be read.
-
-        What MLflow lacks of it is read now, as other records are read at the same time.
-        """
-        from gmm_study.tracking.account import account_of
-
-        trial_id = trial.config.trial_id
-        try:
-            account = account_of(self.store.record(trial_id), replicates)
-        except ValueError:
-            return None
-        with suppress(ValueError):  # which it raises again when the curves are needed
-            if not runs.has(trial.label, trial_id, account):
-                account.read()
-        return account
 
     def _show_searches(self, plan: Plan) -> str | None:
         if not plan.cells:
@@ -250,6 +237,26 @@ def _wait(run: Owner | None, study: str, store: RecordStore) -> None:
         time.sleep(POLL_EVERY if store.is_local else RECORDS_CHECK_SECONDS)
         if _has_ended(run, study, store):
             return
+
+
+def _account(
+    store: RecordStore, runs: "StudyRuns", replicates: int, trial: PlannedTrial
+) -> "Account | None":
+    """The content of a trial's record, None if it cannot be read.
+
+    What MLflow lacks of it is read now, as other records are read at the same time.
+    """
+    from gmm_study.tracking.account import account_of
+
+    trial_id = trial.config.trial_id
+    try:
+        account = account_of(store.record(trial_id), replicates)
+    except ValueError:
+        return None
+    with suppress(ValueError):  # which it raises again when the curves are needed
+        if not runs.has(trial.label, trial_id, account):
+            account.read()
+    return account
 
 
 def facts_of(plan: Plan, command: str = "") -> "Facts":

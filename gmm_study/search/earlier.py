@@ -6,7 +6,7 @@ is taken over is stored as the first events of the cell's history, so a search t
 knows the same, whatever has been added to the storage since.
 """
 
-from contextlib import suppress
+from collections.abc import Iterable
 from typing import Any
 
 from gmm_study.errors import InputError
@@ -21,6 +21,7 @@ from gmm_study.training.hyperparameters import Hyperparameters
 from gmm_study.trials.config import TrialConfig
 from gmm_study.trials.record import RecordStore
 from gmm_study.trials.selection import Scores
+from gmm_study.trials.survey import configurations
 
 
 def take_over(plan: Plan, store: RecordStore) -> int:
@@ -35,11 +36,11 @@ def take_over(plan: Plan, store: RecordStore) -> int:
         return 0
     histories = [History(store, cell) for cell in plan.cells.values()]
     new = [history for history in histories if not history.has_begun]
-    configs = _configs(store) if new else []
+    configs = configurations(store, store.trial_ids()).values() if new else ()
     return sum(_take_over(history, configs, store) for history in new)
 
 
-def _take_over(history: History, configs: list[TrialConfig], store: RecordStore) -> int:
+def _take_over(history: History, configs: Iterable[TrialConfig], store: RecordStore) -> int:
     """Add the trials of a cell that it does not have, which a driver that died may have added."""
     cell, known = history.cell, {event["trial_id"] for event in history.events}
     axes_of = {
@@ -48,26 +49,16 @@ def _take_over(history: History, configs: list[TrialConfig], store: RecordStore)
         if config.trial_id not in known and (axes := _axes_in(cell, config)) is not None
     }
 
+    listed = store.listed(axes_of)
+
     def read(trial_id: str) -> Scores:
-        return objective(store.record(trial_id), cell.study.replicates)[1]
+        return objective(listed.record(trial_id), cell.study.replicates)[1]
 
     for (trial_id, axes), scores in zip(axes_of.items(), read_together(read, axes_of), strict=True):
         if scores:
             history.add(earlier_event(trial_id, axes, scores))
     history.store()
     return history.earlier - len(known)
-
-
-def _configs(store: RecordStore) -> list[TrialConfig]:
-    """The configurations of all readable records, in the order of their ids."""
-
-    def read(trial_id: str) -> TrialConfig | None:
-        with suppress(ValueError):
-            return store.record(trial_id).config()
-        return None
-
-    found = read_together(read, store.trial_ids())
-    return [config for config in found if config is not None]
 
 
 def _axes_in(cell: Cell, config: TrialConfig) -> dict[str, Any] | None:

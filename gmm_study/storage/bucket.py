@@ -1,13 +1,15 @@
-"""Objects of an S3 bucket that are written under a condition, so that one of many writers wins.
+"""Objects of an S3 bucket, through boto3, for what pyarrow cannot do there.
 
-pyarrow, which reads and writes everything else in a bucket, has no conditional writes; boto3 has.
-A server that does not know them (some older ones of MinIO and Ceph) writes without a condition.
+These are reads by a single request (pyarrow asks for the size first), lists with the version of
+every object, and writes under a condition, so that one of many writers wins. A server that does not
+know conditions (some older ones of MinIO and Ceph) writes without them.
 """
 
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import pyarrow.fs
@@ -21,6 +23,7 @@ from gmm_study.storage.file_systems import (
     options_of,
     shortened,
 )
+from gmm_study.storage.stamp import Stamp
 from gmm_study.storage.together import READERS
 
 LOST = ("PreconditionFailed", "ConditionalRequestConflict", "OperationAborted", "412", "409")
@@ -33,6 +36,8 @@ URGENT, PATIENT = (3, 4), (8, ANSWER_SECONDS)
 
 The pauses between eight attempts add up to about a minute.
 """
+BREAKS = 4
+"""How often an answer may break off before its end, which boto3 does not try again itself."""
 NO_BUCKET = ("NoSuchBucket", "InvalidBucketName")
 BUSY = ("SlowDown", "ServiceUnavailable", "InternalError", "503", "500")
 """Codes of the error that the server cannot answer now."""
@@ -56,6 +61,13 @@ class Content(NamedTuple):
 
     content: bytes
     tag: str
+
+
+class Page(NamedTuple):
+    """A part of a list: the stamp of each object by its path, and whether more follow."""
+
+    stamps: dict[str, Stamp]
+    has_more: bool
 
 
 class Bucket:
@@ -86,14 +98,54 @@ class Bucket:
             )
         return bool(found.get("KeyCount"))
 
+    @property
+    def address(self) -> str:
+        """The address of the server."""
+        return str(self._client.meta.endpoint_url)
+
+    def page(self, prefix: str, after: str) -> Page:
+        """The first objects, up to a thousand, after a path that begin with a prefix.
+
+        Both are paths, `BUCKET/...`, of the same bucket. Raises `OSError` if the server does not
+        list objects in the order of their names, as S3's directory buckets do not.
+        """
+        bucket, _, key = prefix.partition("/")
+        with _as_os_errors():
+            found = self._client.list_objects_v2(
+                Bucket=bucket, Prefix=key, StartAfter=after.partition("/")[2]
+            )
+        stamps = {
+            f"{bucket}/{each['Key']}": Stamp(
+                int(each["LastModified"].timestamp() * 1e9), each["Size"], each["ETag"]
+            )
+            for each in found.get("Contents", ())
+        }
+        if any(one >= next_one for one, next_one in pairwise([after, *stamps])):
+            raise OSError("the server does not list objects in the order of their names")
+        return Page(stamps, bool(stamps) and found["IsTruncated"])
+
     def read(self, path: str) -> Content | None:
         """An object at `BUCKET/KEY`; None if there is none."""
         try:
             with _as_os_errors():
-                found = self._client.get_object(**_place(path))
-                return Content(found["Body"].read(), found["ETag"])
+                return self._read(path)
         except FileNotFoundError:
             return None
+
+    def _read(self, path: str) -> Content:
+        from botocore import exceptions
+
+        broken_off = (
+            exceptions.IncompleteReadError,
+            exceptions.ReadTimeoutError,
+            exceptions.ResponseStreamingError,
+        )
+        for _ in range(BREAKS):
+            found = self._client.get_object(**_place(path))
+            with suppress(*broken_off):
+                return Content(found["Body"].read(), found["ETag"])
+        found = self._client.get_object(**_place(path))
+        return Content(found["Body"].read(), found["ETag"])
 
     def write(self, path: str, content: bytes, replaces: str | None = None) -> str | None:
         """Write an object that must not exist yet, or whose version must still be `replaces`.

@@ -3,9 +3,9 @@
 import json
 import os
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, Self
 
@@ -13,19 +13,14 @@ import pyarrow.fs
 
 from gmm_study.storage.bucket import Bucket, Content
 from gmm_study.storage.file_systems import OBJECT_STORES, as_os_errors, open_address
+from gmm_study.storage.listing import Listing
+from gmm_study.storage.stamp import Stamp
 
 PARTIAL = ".partial"
 SET_ASIDE = ".folder"
 """How the new name of a folder ends that had the name of a file."""
 FEW = 64
 """The most files of a bucket that are looked up one by one; more are found in a list."""
-
-
-class Stamp(NamedTuple):
-    """When a file was written, in ns since 1970, and its size in bytes."""
-
-    mtime_ns: int | None
-    size: int | None
 
 
 class Entry(NamedTuple):
@@ -43,6 +38,8 @@ class Folder:
 
     file_system: pyarrow.fs.FileSystem
     path: str
+    listing: Listing | None = field(default=None, compare=False, repr=False)
+    """What `read_file`, `stamps` and `folders` go by, if it is given, in place of the storage."""
 
     @classmethod
     def at(cls, address: str) -> Self:
@@ -51,7 +48,18 @@ class Folder:
 
     def inside(self, name: str) -> "Folder":
         """A folder inside this one."""
-        return Folder(self.file_system, f"{self.path}/{name}")
+        return Folder(self.file_system, f"{self.path}/{name}", self.listing)
+
+    def listed(self, names: Iterable[str]) -> "Folder":
+        """The folder to read from, and not to write to: what the folders `names` in it hold now.
+
+        In an S3 bucket they are listed once, and files that have not changed since they were last
+        read come from the user's cache. Elsewhere it is the folder itself.
+        """
+        bucket = self.bucket()
+        if bucket is None:
+            return self
+        return Folder(self.file_system, self.path, Listing(bucket, self.path, names))
 
     @property
     def parent(self) -> "Folder":
@@ -85,10 +93,15 @@ class Folder:
     def read_file(self, name: str) -> bytes | None:
         """The content of a file, None if there is no such file. `ValueError` for a folder."""
         path = f"{self.path}/{name}"
+        if self.listing is not None:
+            return self.listing.read(path)
         try:
             if self.is_local:
                 with open(path, "rb") as file:
                     return file.read()
+            if bucket := self.bucket():
+                found = bucket.read(path)
+                return found and found.content
             with as_os_errors(), self.file_system.open_input_stream(path) as stream:
                 return bytes(stream.read())
         except FileNotFoundError:
@@ -155,6 +168,12 @@ class Folder:
         with as_os_errors():
             self.file_system.delete_dir(self.path)
 
+    def folders(self) -> set[str]:
+        """The names of the folders inside."""
+        if self.listing is not None:
+            return self.listing.folders
+        return {entry.name for entry in self.entries() if not entry.is_file}
+
     def entries(self, recursive: bool = False) -> list[Entry]:
         """The files and folders inside; none if the folder does not exist."""
         selector = pyarrow.fs.FileSelector(self.path, allow_not_found=True, recursive=recursive)
@@ -163,6 +182,8 @@ class Folder:
 
     def stamps(self, names: Sequence[str]) -> list[Stamp | None]:
         """The stamp of each file, None where there is no such file."""
+        if self.listing is not None:
+            return [self.listing.stamp(f"{self.path}/{name}") for name in names]
         if not self.is_local and len(names) > FEW:
             listed = {each.name: each.stamp for each in self.entries(recursive=True)}
             return [listed.get(name) for name in names]

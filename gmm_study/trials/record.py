@@ -26,6 +26,7 @@ import socket
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import AbstractContextManager, suppress
+from copy import copy
 from typing import IO, Any, TypeVar
 
 import numpy as np
@@ -73,6 +74,7 @@ class RecordStore:
         self.given = storage
         self.storage = address_of(storage)
         self.folder = Folder.at(storage)
+        self._was_found = False
 
     @property
     def root(self) -> str:
@@ -89,8 +91,13 @@ class RecordStore:
         check_writable(self.folder, self.given)
 
     def exists(self) -> bool:
-        """Whether there is such a folder. Raises `InputError` if the storage cannot be reached."""
-        return is_there(self.folder, self.given)
+        """Whether there is such a folder; once found in a bucket, it is not looked for again.
+
+        Raises `InputError` if the storage cannot be reached.
+        """
+        known = self._was_found and not self.is_local
+        self._was_found = known or is_there(self.folder, self.given)
+        return self._was_found
 
     def check_exists(self) -> None:
         """Raise `InputError` if there is no such folder."""
@@ -108,11 +115,17 @@ class RecordStore:
 
     def trial_ids(self) -> list[str]:
         """The ids of all trials that have a record."""
-        return sorted(
-            entry.name
-            for entry in self.folder.entries()
-            if not entry.is_file and not entry.name.startswith(".")
-        )
+        return sorted(name for name in self.folder.folders() if not name.startswith("."))
+
+    def listed(self, trial_ids: Iterable[str]) -> "RecordStore":
+        """The store to read some trials' records from, now, and not to write to.
+
+        In an S3 bucket, one list says which files have changed since they were last read, and only
+        these are fetched. Elsewhere it is the store itself.
+        """
+        listed = copy(self)
+        listed.folder = self.folder.listed(trial_ids)
+        return listed
 
     def the_only_driver(self, study: str) -> AbstractContextManager[None]:
         """Be the only process that runs a study here; `InputError` names the other one, if any."""
@@ -133,7 +146,7 @@ class Record(Folder):
     @classmethod
     def of(cls, folder: Folder) -> "Record":
         """The record that a folder holds, or will hold."""
-        return cls(folder.file_system, folder.path)
+        return cls(folder.file_system, folder.path, folder.listing)
 
     def write_config(self, config: TrialConfig) -> None:
         """Create the record."""
@@ -142,13 +155,6 @@ class Record(Folder):
     def config(self) -> TrialConfig | None:
         """The configuration, None if there is no record. Raises `ValueError` if unreadable."""
         return self._parsed("config.json", TrialConfig.from_json)
-
-    def mend_config(self, config: TrialConfig) -> None:
-        """Rewrite the configuration if it is missing or unreadable."""
-        with suppress(ValueError):
-            if self.config() is not None:
-                return
-        self.write_config(config)
 
     def write_status(self, state: TrialState, **details: Any) -> None:
         """Replace the status: the state, this process, the time, and `details` of `TrialStatus`.

@@ -54,6 +54,14 @@ def test_a_second_run_trains_nothing_and_all_commands_read_the_bucket(bench, s3)
     assert not (bench.folder / "results").exists()
 
 
+def test_what_a_run_has_read_is_not_fetched_again_by_status_and_report(bench, s3):
+    bench.run("run", "tiny", *ONE_TRIAL)
+    for command in ("status", "report"):
+        s3.requests.clear()
+        assert "1 complete" in bench.call(command, "tiny", *ONE_TRIAL).stdout
+        assert s3.requests == [("GET", "/studies")] * 2, "whether it exists, and what is in it"
+
+
 def test_a_killed_driver_and_a_killed_worker_lose_nothing(bench, s3, times, fault):
     count = times(5, 1)
     for _ in range(count):

@@ -55,7 +55,7 @@ def test_a_configuration_and_curves_that_cannot_be_read_are_said_to_be(tmp_path,
         (tmp_path / name).write_bytes(content)
         with pytest.raises(ValueError, match=name):
             read()
-    record.mend_config(CONFIG)
+    record.write_config(CONFIG)
     assert record.config().trial_id == CONFIG.trial_id
 
 
