@@ -36,6 +36,7 @@ trial's id depends on the order, and the published file and such a copy are two 
 trials are never mixed. A line says so. All copies in other orders are the same data set, because
 their test rows are sorted, with the first column first, and shuffled by one fixed permutation. So
 the first test rows, to which `--datapoints N` limits an evaluation, are still a sample of all.
+Where the published order is not known, every copy but the published file itself is treated so.
 
 `adult` and `connect4` are known by rebuilt copies without the order of their test rows. `train` and
 `valid` are those of the density estimation benchmark. The test rows of `adult` are the others of

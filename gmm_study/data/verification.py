@@ -38,8 +38,9 @@ def is_published(entry: NamedDataset, file: RemoteFile, path: Path, name: str) -
 def check_contents(entry: NamedDataset, dataset: Dataset, where: str) -> Dataset:
     """`dataset` itself if its contents are those known for the entry, or if none are known.
 
-    If only its test rows are in another order, they are returned in canonical order, and a note
-    says so. Raises InputError, which begins with `where`, for any other difference.
+    If its test rows are in another order, or the published order is not known, they are returned
+    in canonical order, and a note says so. Raises InputError, which begins with `where`, for any
+    other difference.
     """
     if dataset.sha256 == entry.sha256 or not entry.has_known_contents:
         return dataset
@@ -54,9 +55,14 @@ def check_contents(entry: NamedDataset, dataset: Dataset, where: str) -> Dataset
             f"{where}: the contents differ from data set '{entry.name}': "
             f"sha256 {found}, expected {expected}"
         )
+    order = (
+        "whether its test rows are in the same order is not known"
+        if entry.sha256 is None
+        else "its test rows are in another order"
+    )
     note = (
-        f"{entry.name}: a copy whose test rows are in another order than those of the published "
-        "file; it is a data set of its own, whose trials have other ids"
+        f"{entry.name}: a copy of the published file; {order}, so it is a data set of its own, "
+        "whose trials have other ids"
     )
     return replace(canonical, notes=(note,))
 

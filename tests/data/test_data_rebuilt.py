@@ -71,7 +71,14 @@ def test_copies_with_test_rows_in_any_order_are_one_data_set_and_say_so(publishe
     assert loaded[0] == loaded[1]
     np.testing.assert_array_equal(loaded[0].test, loaded[1].test)
     (note,) = loaded[0].notes
-    assert note.startswith("toy: a copy whose test rows are in another order")
+    assert "toy: a copy of the published file; its test rows are in another order" in note
+
+
+def test_a_copy_of_a_file_whose_order_is_unknown_is_not_said_to_be_in_another(published, splits):
+    published(archive(splits, np.savez_compressed), sha256=None)
+    (note,) = load_dataset("toy").notes
+    assert "whether its test rows are in the same order is not known" in note
+    assert "another order" not in note
 
 
 def test_no_trial_of_a_copy_in_another_order_is_taken_for_one_of_the_published_file(
