@@ -12,6 +12,7 @@ ROOT = Path(__file__).parent.parent
 ORDER = [
     "errors",
     "addresses",
+    "paths",
     "cache_folder",
     "catalogue",
     "machine",
@@ -63,7 +64,7 @@ def test_a_room_imports_only_rooms_below_it(room):
                 assert parts[1] not in above, f"{path} imports {module}"
 
 
-LEAVES = ("errors", "addresses", "cache_folder", "catalogue", "machine", "phrases")
+LEAVES = ("errors", "addresses", "paths", "cache_folder", "catalogue", "machine", "phrases")
 
 
 def imports_in_the_design():

@@ -18,6 +18,7 @@ import pyarrow.fs
 
 from gmm_study.addresses import redact
 from gmm_study.errors import InputError
+from gmm_study.paths import expanded
 
 S3_ATTEMPTS = 11
 """How often a request to S3 is tried; the pauses between them add up to about a minute."""
@@ -70,7 +71,7 @@ def _with_region(address: str) -> str:
 
 def address_of(storage: str) -> str:
     """A URI with the same meaning in every process, whatever its current folder."""
-    return storage if "://" in storage else Path(storage).expanduser().resolve().as_uri()
+    return storage if "://" in storage else expanded(storage, "storage:").resolve().as_uri()
 
 
 def options_of(file_system: pyarrow.fs.FileSystem) -> dict[str, Any]:

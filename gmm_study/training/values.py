@@ -5,10 +5,11 @@ from collections.abc import Collection, Mapping
 from dataclasses import Field, field
 from math import isfinite
 from os.path import normpath
-from pathlib import Path, PurePath
+from pathlib import PurePath
 from typing import Any
 
 from gmm_study.errors import InputError, did_you_mean
+from gmm_study.paths import expanded
 
 
 def setting(
@@ -111,7 +112,7 @@ def _place(name: str, value: Any) -> str:
     text = str(value).strip()
     if is_trial_id(text) or "://" in text:
         return text
-    return normpath(Path(text).expanduser().absolute())
+    return normpath(expanded(text, f"{name}:").absolute())
 
 
 def _whole(name: str, value: Any) -> int:

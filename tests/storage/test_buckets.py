@@ -145,6 +145,11 @@ def test_an_address_with_one_slash_is_refused(s3):
         RecordStore("s3:/studies/results")
 
 
+def test_a_home_folder_that_is_not_known_is_named():
+    with pytest.raises(InputError, match=r"storage: '~no-one/results': the home folder of"):
+        RecordStore("~no-one/results")
+
+
 def test_a_trial_in_a_bucket_is_evaluated_by_its_address_and_not_trained_there(s3, tmp_path):
     data = a_dataset()
     config = TrialConfig(some_hyperparameters(), data.name, data.sha256)

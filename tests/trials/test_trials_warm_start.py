@@ -227,3 +227,8 @@ def test_a_damaged_checkpoint_is_refused_in_one_line(store):
 def test_what_is_no_place_is_refused(value):
     with pytest.raises(InputError, match=r"^warm_start: .* must be the id of a trial or a path"):
         Hyperparameters.from_mapping({"warm_start": value})
+
+
+def test_a_home_folder_that_is_not_known_is_refused_in_one_line():
+    with pytest.raises(InputError, match=r"^warm_start: '~no-one/a': the home folder of '~no-one'"):
+        Hyperparameters.from_mapping({"warm_start": "~no-one/a"})

@@ -1,0 +1,16 @@
+"""Paths that a user writes, with `~` for a home folder."""
+
+from pathlib import Path
+
+from gmm_study.errors import InputError
+
+
+def expanded(text: str, field: str) -> Path:
+    """The path with `~` or `~NAME` replaced. Raises InputError if that home folder is not known."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        raise InputError(
+            f"{field} '{text}': the home folder of '{Path(text).parts[0]}' is not known; give the "
+            "full path"
+        ) from None
