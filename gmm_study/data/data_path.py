@@ -1,5 +1,6 @@
 """The path of a user's own data, with what has to be declared: `PATH?threshold=127&seed=1`."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from math import isclose, isfinite
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gmm_study.errors import InputError, did_you_mean
+from gmm_study.paths import expanded
 
 FRACTIONS = "fractions=0.8/0.1/0.1"
 """An example, for error lines."""
@@ -23,12 +25,17 @@ class Declared:
     """The shares of train, valid and test in the rows of one array; None for three arrays."""
     seed: int | None = None
     """Of the permutation of the rows before they are split; 0 if there is none."""
+    header: bool | None = None
+    """Whether the first line of each text is a header; None if the lines show it."""
 
 
 def path_of(text: str) -> Path:
-    """The file or folder in a data path, without the declaration."""
-    path = Path(text).expanduser()
-    return path if path.exists() else Path(text.partition("?")[0]).expanduser()
+    """The file or folder in a data path, without the declaration.
+
+    Raises InputError if the path begins with the home folder of an unknown user.
+    """
+    path = text.rpartition("?")[0] if _declares(text) else text
+    return expanded(path, "data path")
 
 
 def declared_in(text: str) -> Declared:
@@ -37,12 +44,11 @@ def declared_in(text: str) -> Declared:
     Raises InputError for a setting that does not exist, appears twice or has an impossible value,
     and for a seed without fractions.
     """
-    _, separator, settings = text.partition("?")
-    if not separator or Path(text).expanduser().exists():
+    if not _declares(text):
         return Declared()
     given: dict[str, str] = {}
     known = [field.name for field in fields(Declared)]
-    for setting in settings.split("&"):
+    for setting in text.rpartition("?")[2].split("&"):
         name, _, value = (part.strip() for part in setting.partition("="))
         if name not in known:
             hint = did_you_mean(name, known)
@@ -64,7 +70,11 @@ def declared_in(text: str) -> Declared:
 
 def with_setting(text: str, setting: str) -> str:
     """A data path with one more setting, for error lines."""
-    return f"{text}{'&' if '?' in text else '?'}{setting}"
+    return f"{text}{'&' if _declares(text) else '?'}{setting}"
+
+
+def _declares(text: str) -> bool:
+    return "?" in text and not os.path.exists(expanded(text, "data path"))
 
 
 def _threshold(text: str) -> float:
@@ -75,7 +85,7 @@ def _threshold(text: str) -> float:
 
 
 def _fractions(text: str) -> tuple[float, float, float]:
-    numbers = [number for part in text.split("/") if (number := _number(part)) is not None]
+    numbers = [_number(part) or 0.0 for part in text.split("/")]
     if len(numbers) != 3 or min(numbers) <= 0 or not isclose(sum(numbers), 1, abs_tol=1e-6):
         raise InputError(
             f"fractions '{text}' must be three numbers above 0 that add up to 1, the shares of "
@@ -91,6 +101,15 @@ def _seed(text: str) -> int:
     return int(text)
 
 
+def _header(text: str) -> bool:
+    if text.casefold() not in ("true", "false"):
+        raise InputError(
+            f"header '{text}' must be true if the first line names the columns, or false if it is "
+            "a row"
+        )
+    return text.casefold() == "true"
+
+
 def _number(text: str) -> float | None:
     try:
         number = float(text)
@@ -103,4 +122,5 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "threshold": _threshold,
     "fractions": _fractions,
     "seed": _seed,
+    "header": _header,
 }

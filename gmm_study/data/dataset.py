@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -90,10 +91,15 @@ def binary_rows(values: ArrayLike, where: str, otherwise: str = "") -> NDArray[n
     if wrong.any():
         row, column = np.unravel_index(wrong.argmax(), wrong.shape)
         raise InputError(
-            f"{where}, row {row}, column {column} (counted from 0): value {array[row, column]:g}; "
-            f"every value must be 0 or 1{otherwise}"
+            f"{where}, row {row}, column {column} (counted from 0): value "
+            f"{shown(array[row, column])}; every value must be 0 or 1{otherwise}"
         )
     return np.ascontiguousarray(array, dtype=np.uint8)
+
+
+def shown(value: Any) -> str:
+    """A number in the fewest digits that tell it from all others of its type; False is 0."""
+    return str(value + 0 if isinstance(value, bool | np.bool_) else value).removesuffix(".0")
 
 
 def _checksum(*splits: NDArray[np.uint8]) -> str:

@@ -15,6 +15,7 @@ from gmm_study.data.files import read_splits
 from gmm_study.data.registry import NamedDataset, RemoteFile
 from gmm_study.data.verification import check_contents, check_shapes, is_published
 from gmm_study.errors import InputError
+from gmm_study.paths import expanded
 
 TIMEOUT = (5.0, 30.0)
 """Seconds to wait for a connection, and for each further part of a download."""
@@ -56,7 +57,7 @@ def _data_folder() -> Path | None:
     value = os.environ.get("GMM_STUDY_DATA")
     if not value:
         return None
-    folder = Path(value).expanduser()
+    folder = expanded(value, "GMM_STUDY_DATA:")
     if not folder.is_dir():
         raise InputError(
             f"GMM_STUDY_DATA is '{value}', which is not a folder; it must name one, or be unset"

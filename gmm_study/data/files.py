@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gmm_study.data.dataset import binary_rows
-from gmm_study.data.text import read_text
+from gmm_study.data.text import Table, read_text
 from gmm_study.errors import InputError
 
 _Reader = Callable[[Path, Mapping[str, str], str], dict[str, NDArray[Any]]]
@@ -41,8 +41,17 @@ def read_arrays(path: Path, keys: Mapping[str, str], where: str) -> dict[str, ND
     return readers.get(path.suffix, _read_text)(path, keys, where)
 
 
-def read_array(path: Path, where: str) -> tuple[NDArray[Any], tuple[str, ...]]:
-    """The one array of an .npy, .npz or text file, and the names in its header, if it has one.
+def read_table(path: Path, where: str, header: bool | None) -> Table:
+    """The table in a text file; error lines call the file `where`, `header` is as in `read_text`.
+
+    Raises InputError for a file that cannot be read.
+    """
+    with _one_line(where, _TEXT):
+        return read_text(path, header)
+
+
+def read_array(path: Path, where: str) -> NDArray[Any]:
+    """The one array of an .npy or .npz file.
 
     Error lines call the file `where`. Raises InputError for a file that cannot be read, and for an
     archive of several arrays.
@@ -54,12 +63,10 @@ def read_array(path: Path, where: str) -> tuple[NDArray[Any], tuple[str, ...]]:
                     f"{where} has the arrays {', '.join(archive.files) or 'none'}; "
                     "to be split by fractions, it must have one"
                 )
-            return archive[archive.files[0]], ()
-    if path.suffix == ".npy":
-        with _one_line(where, "an array of numbers"), path.open("rb") as stream:
-            return np.lib.format.read_array(stream, allow_pickle=False), ()
-    with _one_line(where, _TEXT):
-        return read_text(path)
+            array: NDArray[Any] = archive[archive.files[0]]
+            return array
+    with _one_line(where, "an array of numbers"), path.open("rb") as stream:
+        return np.lib.format.read_array(stream, allow_pickle=False)
 
 
 def _read_npz(path: Path, keys: Mapping[str, str], where: str) -> dict[str, NDArray[Any]]:
@@ -89,8 +96,7 @@ def _read_mat(path: Path, keys: Mapping[str, str], where: str) -> dict[str, NDAr
 
 def _read_text(path: Path, keys: Mapping[str, str], where: str) -> dict[str, NDArray[Any]]:
     (split,) = keys
-    with _one_line(where, _TEXT):
-        return {split: read_text(path)[0]}
+    return {split: read_table(path, where, header=False).rows}
 
 
 def _require(keys: Mapping[str, str], found: Iterable[str], where: str) -> None:

@@ -34,9 +34,10 @@ def load_dataset(name_or_path: str) -> Dataset:
 
     A path is an .npz file with train, valid and test, a folder with a file for each of them (.csv,
     .csv.gz, .txt, .txt.gz or .npy), or one such file whose rows are split by declared fractions, as
-    in `rows.npy?fractions=0.8/0.1/0.1&seed=0`. `?threshold=127` makes other values binary. A name
-    takes precedence over a path; `./name` is a path. Raises InputError for an unknown name, a
-    missing path, a file that differs from its declaration, and a failed download.
+    in `rows.npy?fractions=0.8/0.1/0.1&seed=0`. `?threshold=127` makes other values binary, and
+    `?header=true` says that the first line of a text is no row. A name takes precedence over a
+    path; `./name` is a path. Raises InputError for an unknown name, a missing path, a file that
+    differs from its declaration, and a failed download.
     """
     if name_or_path in DATASETS or not _means_path(name_or_path):
         return fetch_dataset(name_or_path)
@@ -127,4 +128,4 @@ def _means_path(text: str) -> bool:
     """Whether a text that is not a name is probably a path rather than a misspelt name."""
     path, written = path_of(text), text.partition("?")[0]
     looks_like_path = path.suffix != "" or os.sep in written or text.startswith("~")
-    return path.exists() or (looks_like_path and not text.startswith("debd/"))
+    return os.path.exists(path) or (looks_like_path and not text.startswith("debd/"))

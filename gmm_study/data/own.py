@@ -4,22 +4,20 @@ The checksum is that of the resulting rows of 0 and 1. So it does not depend on 
 and data that are split and binary already are the same as data for which this is declared.
 """
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gmm_study.data.data_path import FRACTIONS, declared_in, path_of, with_setting
-from gmm_study.data.dataset import SPLITS, Dataset
-from gmm_study.data.files import read_array, read_arrays
+from gmm_study.data.data_path import FRACTIONS, Declared, declared_in, path_of, with_setting
+from gmm_study.data.dataset import SPLITS, Dataset, shown
+from gmm_study.data.files import read_array, read_arrays, read_table
+from gmm_study.data.headers import without_headers
 from gmm_study.data.parts import Part, binarised, common_image_shape
 from gmm_study.errors import InputError
 
 ENDINGS = (".csv", ".csv.gz", ".txt", ".txt.gz", ".npy")
 """Of files with one array."""
-SHOWN = 3
-"""How many names of a header a note shows."""
 
 
 def load_path(text: str) -> Dataset:
@@ -30,36 +28,48 @@ def load_path(text: str) -> Dataset:
     Raises InputError for any other path, and for contents that do not fit the declaration.
     """
     declared, path = declared_in(text), path_of(text)
-    if not path.exists():
-        raise InputError(f"data path '{text}': no such file or folder")
+    _require(text, path)
+    stored = (
+        _three(text, path, declared)
+        if declared.fractions is None
+        else [_whole(text, path, declared)]
+    )
+    parts, notes = without_headers(stored, text, declared)
+    splits = binarised(parts, text, declared.threshold)
     if declared.fractions is not None:
-        parts = [_whole(text, path)]
-        (rows,) = binarised(parts, text, declared.threshold)
-        splits = _split(rows, declared.fractions, declared.seed or 0, text)
-    else:
-        parts = _three(text, path)
-        splits = binarised(parts, text, declared.threshold)
-    shape, notes = common_image_shape(parts), _notes(text, parts)
+        splits = _split(splits[0], declared.fractions, declared.seed or 0, text)
+    shape = common_image_shape(parts)
     return Dataset.from_splits(text, dict(zip(SPLITS, splits, strict=True)), shape, notes)
 
 
-def _whole(text: str, path: Path) -> Part:
+def _require(text: str, path: Path) -> None:
+    """Raise InputError if there is no such file or folder, or it cannot be reached."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        raise InputError(f"data path '{text}': no such file or folder") from None
+    except OSError as error:
+        raise InputError(f"data path '{text}' cannot be read: {error.strerror}") from None
+
+
+def _whole(text: str, path: Path, declared: Declared) -> Part:
     if path.is_dir():
         raise InputError(
             f"data path '{text}': fractions are for one file; a folder has train, valid and test"
         )
     if not path.name.endswith((*ENDINGS, ".npz")):
         raise _not_data(text)
-    return _part(path, f"file '{path}'")
+    return _part(path, f"file '{path}'", declared)
 
 
-def _three(text: str, path: Path) -> list[Part]:
+def _three(text: str, path: Path, declared: Declared) -> list[Part]:
     """The parts train, valid and test."""
     if path.is_dir():
         files = _files(path)
-        parts = [_part(files[split], f"file '{files[split]}', split '{split}'") for split in SPLITS]
-        _refuse_other_names([part for part in parts if part.header])
-        return parts
+        return [
+            _part(files[split], f"file '{files[split]}', split '{split}'", declared)
+            for split in SPLITS
+        ]
     if path.suffix == ".npz":
         arrays = read_arrays(path, {split: split for split in SPLITS}, f"file '{path}'")
         return [Part(arrays[split], f"file '{path}', split '{split}'") for split in SPLITS]
@@ -96,21 +106,12 @@ def _files(folder: Path) -> dict[str, Path]:
     return files
 
 
-def _part(file: Path, where: str) -> Part:
-    values, header = read_array(file, f"file '{file}'")
-    return Part(values, where, file.name, header)
-
-
-def _refuse_other_names(parts: Sequence[Part]) -> None:
-    """Raise InputError if the headers name different columns."""
-    for part in parts[1:]:
-        pairs = zip(part.header, parts[0].header, strict=False)
-        for column, (name, first) in enumerate(pairs):
-            if name != first:
-                raise InputError(
-                    f"{part.where}: the header calls column {column} (counted from 0) '{name}', "
-                    f"and that of {parts[0].file} '{first}'; all must have the same columns"
-                )
+def _part(file: Path, where: str, declared: Declared) -> Part:
+    called = f"file '{file}'"
+    if file.suffix in (".npy", ".npz"):
+        return Part(read_array(file, called), where, file.name)
+    table = read_table(file, called, declared.header)
+    return Part(table.rows, where, file.name, table.first, table.has_header)
 
 
 def _split(
@@ -126,19 +127,9 @@ def _split(
     splits = np.split(rows[order], ends)
     for split, part in zip(SPLITS, splits, strict=True):
         if not len(part):
-            shares = "/".join(f"{share:g}" for share in fractions)
+            shares = "/".join(map(shown, fractions))
             raise InputError(
-                f"data path '{text}': fractions {shares} of {len(rows)} rows leave {split} empty"
+                f"data path '{text}': fractions {shares} of {len(rows)} rows leave {split} empty; "
+                "each must have a row at least"
             )
     return splits
-
-
-def _notes(text: str, parts: Sequence[Part]) -> tuple[str, ...]:
-    """One line about the headers, if there are any."""
-    named = [part for part in parts if part.header]
-    if not named:
-        return ()
-    header = named[0].header
-    names = ", ".join(header[:SHOWN]) + (", ..." if len(header) > SHOWN else "")
-    files = ", ".join(part.file for part in named)
-    return (f"{text}: the first line of {files} is a header ({names}), not data",)

@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import floor, isfinite
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gmm_study.data.data_path import with_setting
-from gmm_study.data.dataset import binary_rows
+from gmm_study.data.dataset import binary_rows, shown
 from gmm_study.errors import InputError
 
 
@@ -16,14 +17,16 @@ from gmm_study.errors import InputError
 class Part:
     """An array as it was read: rows [N, D] or images [N, H, W].
 
-    `where` calls it in error lines. `header` has the names in the first line of `file`, if any.
-    Raises InputError for another shape, for what is not a number, and for nan.
+    `where` calls it in error lines. Of a text `file`, `first` has the fields of the first line: the
+    header, or else the first row. Raises InputError for another shape, for what is not a number,
+    and for nan.
     """
 
     values: NDArray[Any]
     where: str
     file: str = ""
-    header: tuple[str, ...] = ()
+    first: tuple[str, ...] = ()
+    has_header: bool = False
 
     def __post_init__(self) -> None:
         values = self.values
@@ -58,8 +61,8 @@ def common_image_shape(parts: Sequence[Part]) -> tuple[int, int] | None:
     for part in parts[1:]:
         if part.image_shape != first.image_shape:
             raise InputError(
-                f"{part.where}: {_shown(part)}, and {_shown(first)} in {first.where}; all must "
-                "have the same"
+                f"{part.where}: {_described(part)}, and {_described(first)} in {first.where}; all "
+                "must have the same"
             )
     return first.image_shape
 
@@ -67,23 +70,47 @@ def common_image_shape(parts: Sequence[Part]) -> tuple[int, int] | None:
 def binarised(parts: Sequence[Part], text: str, threshold: float | None) -> list[NDArray[np.uint8]]:
     """The rows [N, D] of each part as 0/1: with a threshold, 1 where a value is above it.
 
-    `text` is the data path, for error lines. Raises InputError for other values than 0 and 1
-    without a threshold, which it says how to declare, and for a threshold that leaves one value.
+    `text` is the data path, for error lines. A value is compared in its own type. Raises InputError
+    for other values than 0 and 1 without a threshold, which it says how to declare, and for a
+    threshold that leaves one value.
     """
-    lowest = min(float(part.values.min()) for part in parts)
-    highest = max(float(part.values.max()) for part in parts)
+    lowest = min((part.values.min() for part in parts), key=float)
+    highest = max((part.values.max() for part in parts), key=float)
     if threshold is None:
-        example = with_setting(text, f"threshold={(lowest + highest) / 2:g}")
-        hint = f", or declare a threshold, above which a value is 1, as in '{example}'"
+        hint = _how_to_declare(text, float(lowest), float(highest))
         return [binary_rows(part.rows, part.where, hint) for part in parts]
-    if not lowest <= threshold < highest:
-        raise InputError(
-            f"data path '{text}': threshold {threshold:g} makes all values equal; it must be at "
-            f"least {lowest:g}, the lowest value, and below {highest:g}, the highest"
+    above = [_above(threshold, part.rows) for part in parts]
+    if all(rows.all() for rows in above) or not any(rows.any() for rows in above):
+        bounds = (
+            f"it must be at least {shown(lowest)}, the lowest value, and below {shown(highest)}, "
+            "the highest"
         )
-    return [binary_rows(part.rows > threshold, part.where) for part in parts]
+        right = bounds if lowest < highest else f"they are all {shown(lowest)}"
+        raise InputError(
+            f"data path '{text}': threshold {shown(threshold)} makes all values equal; {right}"
+        )
+    return [binary_rows(rows, part.where) for rows, part in zip(above, parts, strict=True)]
 
 
-def _shown(part: Part) -> str:
+def _above(threshold: float, values: NDArray[Any]) -> NDArray[np.bool_]:
+    whole = values.dtype.kind != "f"
+    with np.errstate(over="ignore"):  # a threshold beyond a small type's numbers is infinite
+        above: NDArray[np.bool_] = values > (floor(threshold) if whole else threshold)
+    return above
+
+
+def _how_to_declare(text: str, lowest: float, highest: float) -> str:
+    """What an error adds on thresholds, with an example where one is possible."""
+    if lowest == highest:
+        return ""
+    hint = ", or declare a threshold, above which a value is 1"
+    middle = lowest / 2 + highest / 2
+    for threshold in (f"{middle:g}", shown(middle), shown(lowest)):
+        if isfinite(float(threshold)) and lowest <= float(threshold) < highest:
+            return f"{hint}, as in '{with_setting(text, f'threshold={threshold}')}'"
+    return hint
+
+
+def _described(part: Part) -> str:
     shape = part.image_shape
     return "rows" if shape is None else f"images of {shape[0]} x {shape[1]}"

@@ -1,9 +1,11 @@
-"""Tables of numbers as text, compressed or not; a header row is told apart from the rows."""
+"""Tables of numbers as text, compressed or not; a header of names is told apart from the rows."""
 
 import csv
 import gzip
+import re
 import warnings
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,57 +13,102 @@ from numpy.typing import NDArray
 
 ENCODING = "utf-8-sig"
 """UTF-8 whose byte order mark, which spreadsheets write, is skipped."""
+SHOWN = 40
+"""How many characters of a value an error shows."""
+MISSING = frozenset({"", "?", ".", "-", "*", "na", "n/a", "#n/a", "<na>", "nan", "null", "none"})
+"""What people write for a value that is missing, in lower case."""
+_ROW_NUMBERS = (
+    "its first column has no name and seems to number the rows; write the file without it "
+    "(pandas: index=False)"
+)
+_NO_NUMBER = re.compile(r"could not convert string (.*) to float64 at row (\d+), column (\d+)")
+"""What numpy's parser says; its columns are counted from 1."""
 
 
-def read_text(path: Path) -> tuple[NDArray[np.float32], tuple[str, ...]]:
-    """The rows [N, D] of a table of text, and the names in its header, none if it has no header.
+@dataclass(frozen=True)
+class Table:
+    """The rows [N, D] of a text, and the fields of its first line, a header or the first row."""
 
-    A name that ends with .gz is that of a compressed file. The first line says whether commas,
-    semicolons or blanks separate the values. It is a header if it holds no number at all, or
-    numbers the columns from 0 or 1, as pandas does with columns without names. The line 0,1 can
-    also be a row: it is one if the table has no other values. Raises the exceptions of numpy's
-    parser, and ValueError for a column of row numbers, whose header is empty, and for a header of
-    another length than the rows.
+    rows: NDArray[np.float64]
+    first: tuple[str, ...]
+    has_header: bool
+
+
+def read_text(path: Path, header: bool | None = None) -> Table:
+    """The table in a text file; a name that ends with .gz is that of a compressed one.
+
+    `header` says whether the first line is a header. If it is None, a line of names is one, and a
+    line of numbers is a row. The first line also says whether commas, semicolons or blanks separate
+    the values. Raises the exceptions of numpy's parser, and ValueError for a first line that is
+    neither names nor numbers, for a header of another length than the rows, and for a column of row
+    numbers, which has no name.
     """
     skipped, first = _first_line(path)
     separator = next((mark for mark in ",;" if mark in first), None)
     fields = next(csv.reader([first], delimiter=separator)) if separator else first.split()
     fields = [field.strip() for field in fields]
-    may_be_row = fields == ["0", "1"]
-    header = tuple(fields) if _is_header(fields) and not may_be_row else ()
-    if header and not header[0]:
+    has_header = _is_header(fields, skipped + 1) if header is None else header
+    if has_header and fields and not fields[0]:
+        raise ValueError(_ROW_NUMBERS)
+    rows = _numbers(path, separator, skipped + has_header)
+    if has_header and len(fields) != rows.shape[1]:
         raise ValueError(
-            "its first column has no name and seems to number the rows; write the file without "
-            "it (pandas: index=False)"
-        )
-    rows = _numbers(path, separator, skipped + bool(header))
-    if may_be_row and not np.isin(rows, (0, 1)).all():
-        return rows[1:], tuple(fields)
-    if header and len(header) != rows.shape[1]:
-        raise ValueError(
-            f"its header has {len(header)} names and its rows have {rows.shape[1]} values; both "
+            f"its header has {len(fields)} names and its rows have {rows.shape[1]} values; both "
             "must have the same columns"
         )
-    return rows, header
+    return Table(rows, tuple(fields), has_header)
 
 
-def _numbers(path: Path, separator: str | None, skipped: int) -> NDArray[np.float32]:
+def numbers_columns(fields: Sequence[str]) -> bool:
+    """Whether a line counts the columns from 0 or 1, as headers of columns without names do."""
+    counts = [_count(start, len(fields)) for start in (0, 1)]
+    return len(fields) > 0 and list(fields) in counts
+
+
+def _is_header(fields: Sequence[str], line: int) -> bool:
+    """Whether the first line has names: different texts, of which none is a number."""
+    are_numbers = [_is_number(field) for field in fields]
+    if all(are_numbers):
+        return False
+    different = len({*fields}) == len(fields)
+    if not any(are_numbers) and different and not {f.casefold() for f in fields} <= MISSING:
+        return True
+    if not fields[0] and numbers_columns(fields[1:]):
+        raise ValueError(_ROW_NUMBERS)
+    column = are_numbers.index(False)
+    raise ValueError(
+        f"line {line}, column {column} (counted from 0): '{fields[column]}' is not a number, as "
+        "every value must be; if this line is a header, add header=true to the data path"
+    )
+
+
+def _count(start: int, length: int) -> list[str]:
+    return [str(number) for number in range(start, start + length)]
+
+
+def _numbers(path: Path, separator: str | None, skipped: int) -> NDArray[np.float64]:
     with warnings.catch_warnings():
         warnings.filterwarnings("error", "loadtxt: input contained no data")
         try:
             return np.loadtxt(
                 path,
-                np.float32,
+                np.float64,
                 comments=None,
                 delimiter=separator,
                 skiprows=skipped,
                 ndmin=2,
                 encoding=ENCODING,
+                quotechar='"',
             )
         except ValueError as error:
-            if "could not convert" in str(error):
-                raise ValueError(f"{error} Every value must be a number, such as 0 or 1") from None
-            raise
+            found = _NO_NUMBER.search(str(error))
+            if found is None:
+                raise
+            value = f"{found[1][:SHOWN]}{'...' if len(found[1]) > SHOWN else ''}"
+            raise ValueError(
+                f"row {found[2]}, column {int(found[3]) - 1} (counted from 0): {value} is not a "
+                "number, as every value must be"
+            ) from None
 
 
 def _first_line(path: Path) -> tuple[int, str]:
@@ -72,14 +119,6 @@ def _first_line(path: Path) -> tuple[int, str]:
             if line.strip():
                 return number, line.strip()
     return 0, ""
-
-
-def _is_header(fields: Sequence[str]) -> bool:
-    if not any(map(_is_number, fields)):
-        return bool(fields)
-    names = fields if fields[0] else fields[1:]  # a column of row numbers has no name
-    numbered = [[str(first + column) for column in range(len(names))] for first in (0, 1)]
-    return len(fields) > 1 and names in numbered
 
 
 def _is_number(text: str) -> bool:

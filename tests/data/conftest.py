@@ -10,6 +10,7 @@ from threading import Thread
 import numpy as np
 import pytest
 
+from gmm_study.data import Dataset
 from gmm_study.data.registry import REGISTRY, NamedDataset, RemoteFile
 
 PUBLISHED = os.environ.get("GMM_STUDY_DATA")
@@ -44,6 +45,11 @@ def splits():
         split: random.integers(2, size=(rows, DIMS), dtype=np.uint8)
         for split, rows in SIZES.items()
     }
+
+
+@pytest.fixture
+def known(splits):
+    return Dataset.from_splits("known", splits)
 
 
 class Server:

@@ -1,48 +1,15 @@
 """Data as people have them: text of spreadsheets, arrays, images, one file, values of grey."""
 
 import gzip
-import io
 
 import numpy as np
 import pytest
 
 from gmm_study.data import Dataset, load_dataset
-from gmm_study.errors import InputError
+from tests.data.user_files import line, npy, text, write
 
 BOM = b"\xef\xbb\xbf"
 NAMES = "a,b,c,d,e,f"
-FILES = ("plain.npy", "named.csv")
-
-
-def line(path) -> str:
-    with pytest.raises(InputError) as error:
-        load_dataset(str(path))
-    assert "\n" not in str(error.value)
-    return str(error.value)
-
-
-def text(rows, delimiter=",", header="") -> bytes:
-    buffer = io.BytesIO()
-    np.savetxt(buffer, rows, fmt="%d", delimiter=delimiter, header=header, comments="")
-    return buffer.getvalue()
-
-
-def write(folder, splits, ending, content):
-    folder.mkdir(exist_ok=True)
-    for split, rows in splits.items():
-        (folder / f"{split}{ending}").write_bytes(content(rows))
-    return folder
-
-
-def npy(rows) -> bytes:
-    buffer = io.BytesIO()
-    np.save(buffer, rows)
-    return buffer.getvalue()
-
-
-@pytest.fixture
-def known(splits):
-    return Dataset.from_splits("known", splits)
 
 
 @pytest.fixture
@@ -64,6 +31,7 @@ def pixels():
         (".txt", lambda rows: text(rows, " ")),
         (".txt", lambda rows: text(rows, "\t")),
         (".txt.gz", lambda rows: gzip.compress(text(rows, " "))),
+        (".csv", lambda rows: text(rows).replace(b"0", b'"0"')),
         (".npy", npy),
         (".npy", lambda rows: npy(rows.astype(bool))),
         (".npy", lambda rows: npy(rows.astype(np.float64))),
@@ -74,87 +42,6 @@ def test_the_same_rows_are_the_same_data_however_they_are_stored(
 ):
     write(tmp_path / "own", splits, ending, content)
     assert load_dataset(str(tmp_path / "own")).sha256 == known.sha256
-
-
-@pytest.mark.parametrize(
-    "header",
-    [
-        NAMES,
-        '"V 1","V,2","V3","V4","V5","V6"',
-        "0,1,2,3,4,5",
-        "1,2,3,4,5,6",
-        " a , b , c , d , e , f ",
-    ],
-)
-def test_a_header_is_left_out_and_said_in_one_line(splits, known, tmp_path, header):
-    folder = write(tmp_path / "own", splits, ".csv", lambda rows: text(rows, header=header))
-    loaded = load_dataset(str(folder))
-    assert loaded.sha256 == known.sha256
-    (note,) = loaded.notes
-    assert f"{folder}: the first line of train.csv, valid.csv, test.csv is a header" in note
-
-
-def test_a_note_names_the_files_that_have_a_header_and_the_first_of_its_names(splits, tmp_path):
-    folder = write(tmp_path / "own", splits, ".csv", text)
-    (folder / "valid.csv").write_bytes(text(splits["valid"], header=NAMES))
-    (note,) = load_dataset(str(folder)).notes
-    assert "the first line of valid.csv is a header (a, b, c, ...)" in note
-
-
-def test_data_without_a_header_have_no_note(splits, tmp_path):
-    assert load_dataset(str(write(tmp_path / "own", splits, ".csv", text))).notes == ()
-
-
-def test_the_row_0_1_of_binary_data_is_a_row(tmp_path):
-    rows = {split: np.array([[0, 1], [1, 1]]) for split in ("train", "valid", "test")}
-    loaded = load_dataset(str(write(tmp_path / "own", rows, ".csv", text)))
-    assert len(loaded.train) == 2
-    assert loaded.notes == ()
-
-
-@pytest.mark.parametrize("header", ["0,1", "1,2"])
-def test_numbers_over_two_columns_are_a_header_where_other_rows_are_grey(tmp_path, header):
-    grey = np.array([[0, 200], [90, 1], [7, 7], [255, 0]] * 10)
-    np.save(tmp_path / "plain.npy", grey)
-    (tmp_path / "named.csv").write_bytes(text(grey, header=header))
-    declared = "?threshold=50&fractions=0.5/0.25/0.25"
-    plain, named = (load_dataset(f"{tmp_path}/{each}{declared}") for each in FILES)
-    assert named.sha256 == plain.sha256
-    assert "is a header" in named.notes[0]
-
-
-def test_a_header_that_numbers_two_columns_from_1_is_left_out(tmp_path):
-    rows = {split: np.array([[0, 1], [1, 1]]) for split in ("train", "valid", "test")}
-    folder = write(tmp_path / "own", rows, ".csv", lambda each: text(each, header="1,2"))
-    assert len(load_dataset(str(folder)).train) == 2
-
-
-def test_a_header_of_another_length_than_the_rows_is_refused(splits, tmp_path):
-    folder = write(tmp_path / "own", splits, ".csv", lambda rows: text(rows, header="a,b,c"))
-    assert "its header has 3 names and its rows have 6 values" in line(folder)
-
-
-def test_a_misprint_in_the_first_row_is_no_header(splits, tmp_path):
-    folder = write(tmp_path / "own", splits, ".csv", text)
-    (folder / "train.csv").write_bytes(b"0,1,x,0,1,1\n" + text(splits["train"]))
-    assert "'x'" in line(folder)
-
-
-def test_headers_that_name_other_columns_are_refused(splits, tmp_path):
-    folder = write(tmp_path / "own", splits, ".csv", lambda rows: text(rows, header=NAMES))
-    (folder / "test.csv").write_bytes(text(splits["test"], header="a,c,b,d,e,f"))
-    message = line(folder)
-    assert "test.csv', split 'test'" in message
-    assert "column 1 (counted from 0) 'c', and that of train.csv 'b'" in message
-
-
-@pytest.mark.parametrize("header", ['"","V1","V2"', ",0,1,2", ",1,2,3"])
-def test_a_column_of_row_numbers_is_refused_with_what_to_do(tmp_path, header):
-    numbered = {split: np.eye(3, 4) for split in ("train", "valid", "test")}
-    folder = write(tmp_path / "own", numbered, ".csv", lambda rows: text(rows, header=header))
-    message = line(folder)
-    assert f"file '{folder / 'train.csv'}'" in message
-    assert "index=False" in message
 
 
 def test_a_damaged_gz_file_is_refused(splits, tmp_path):
@@ -290,6 +177,68 @@ def test_a_threshold_that_leaves_one_value_is_refused(tmp_path, threshold):
     assert "at least 0, the lowest value, and below 255, the highest" in message
 
 
+@pytest.mark.parametrize(("low", "high"), [(0.1, 0.9), (16777216, 16777217), (1e-46, 2e-46)])
+def test_values_and_thresholds_in_text_are_exact(tmp_path, low, high):
+    """They differ as float64, and some are equal as float32."""
+    rows = np.array([[low, high, low], [high, high, low]] * 20)
+    np.savetxt(tmp_path / "own.csv", rows, fmt="%.17g", delimiter=",")
+    found = load_dataset(f"{tmp_path}/own.csv?threshold={low}&fractions=0.5/0.25/0.25")
+    ones = sum(part.sum() for part in (found.train, found.valid, found.test))
+    assert ones == (rows == high).sum()
+    message = line(f"{tmp_path}/own.csv?threshold={high}&fractions=0.5/0.25/0.25")
+    assert f"at least {low}, the lowest value, and below {high}, the highest" in message
+
+
+@pytest.mark.parametrize("kind", [np.float16, np.float32, np.float64])
+def test_a_threshold_is_compared_in_the_type_of_the_values(tmp_path, kind):
+    np.save(tmp_path / "own.npy", np.array([[0.1, 0.9], [0.9, 0.9]] * 20, kind))
+    path = f"{tmp_path}/own.npy?fractions=0.5/0.25/0.25&threshold"
+    found = load_dataset(f"{path}=0.1")
+    assert sum(part.sum() for part in (found.train, found.valid, found.test)) == 60
+    assert "at least 0.1, the lowest value, and below 0.9, the highest" in line(f"{path}=1e300")
+
+
+def test_a_threshold_is_exact_for_integers_of_any_size(tmp_path):
+    low = 2**53
+    np.save(tmp_path / "own.npy", np.array([[low, low + 1], [low + 1, low + 1]] * 20))
+    found = load_dataset(f"{tmp_path}/own.npy?fractions=0.5/0.25/0.25&threshold={low}")
+    assert sum(part.sum() for part in (found.train, found.valid, found.test)) == 60
+
+
+@pytest.mark.parametrize("value", ["0.99999999", "1e-46", "1.00000000001"])
+def test_a_value_near_0_or_1_is_neither(splits, tmp_path, value):
+    folder = write(tmp_path / "own", splits, ".csv", text)
+    rows = (folder / "train.csv").read_text()
+    (folder / "train.csv").write_text(f"{rows}0,0,{value},0,0,1\n")
+    assert f"row 8, column 2 (counted from 0): value {value};" in line(folder)
+
+
+@pytest.mark.parametrize(
+    ("values", "example"),
+    [
+        ([[0.5, np.inf]], "0.5"),
+        ([[-np.inf, 0.5]], None),
+        ([[16777216, 16777217]], "16777216.5"),
+        ([[5, 5]], None),
+    ],
+)
+def test_an_example_of_a_threshold_is_one_that_works(tmp_path, values, example):
+    np.save(tmp_path / "own.npy", np.array(values * 40))
+    path = f"{tmp_path}/own.npy?fractions=0.5/0.25/0.25"
+    message = line(path)
+    if example is None:
+        assert "&threshold=" not in message
+    else:
+        assert f"'{path}&threshold={example}'" in message
+        assert load_dataset(f"{path}&threshold={example}").dims == 2
+
+
+def test_a_threshold_for_equal_values_is_said_to_be_of_no_use(tmp_path):
+    np.save(tmp_path / "own.npy", np.full((40, 3), 5))
+    message = line(f"{tmp_path}/own.npy?fractions=0.5/0.25/0.25&threshold=5")
+    assert "threshold 5 makes all values equal; they are all 5" in message
+
+
 def test_nan_is_never_taken_for_a_pixel_that_is_off(tmp_path):
     grey = np.linspace(0, 1, 40).reshape(10, 4)
     grey[3, 1] = np.nan
@@ -310,6 +259,8 @@ def test_nan_is_never_taken_for_a_pixel_that_is_off(tmp_path):
         ("?fractions=0.8/0.1/0.2", "fractions '0.8/0.1/0.2' must be three numbers"),
         ("?fractions=1.1/-0.2/0.1", "fractions '1.1/-0.2/0.1' must be three numbers"),
         ("?fractions=a/b/c", "fractions 'a/b/c' must be three numbers"),
+        ("?fractions=0.8/a/0.1/0.1", "fractions '0.8/a/0.1/0.1' must be three numbers"),
+        ("?fractions=0.8//0.1/0.1", "fractions '0.8//0.1/0.1' must be three numbers"),
         ("?fractions=0.98/0.01/0.01", "fractions 0.98/0.01/0.01 of 8 rows leave valid empty"),
         ("?fractions=0.5/0.25/0.25&seed=-1", "seed '-1' must be a whole number from 0"),
         ("?fractions=0.5/0.25/0.25&seed=4294967296", "seed '4294967296' must be"),
@@ -337,6 +288,24 @@ def test_fractions_of_data_that_are_split_already_are_refused(splits, tmp_path):
 def test_a_path_that_holds_a_question_mark_is_still_a_path(splits, known, tmp_path):
     folder = write(tmp_path / "which?fractions=1", splits, ".csv", text)
     assert load_dataset(str(folder)).sha256 == known.sha256
+    assert load_dataset(f"{folder}?header=false").sha256 == known.sha256
+
+
+@pytest.mark.parametrize("declaration", ["", "?threshold=1"])
+def test_a_home_folder_that_is_not_known_is_named(declaration):
+    path = f"~nobody-has-this-name/own.csv{declaration}"
+    assert f"data path '{path}': the home folder of '~nobody-has-this-name'" in line(path)
+
+
+@pytest.mark.parametrize("setting", ["GMM_STUDY_DATA", "GMM_STUDY_CACHE"])
+def test_a_home_folder_that_is_not_known_is_named_in_a_setting_too(monkeypatch, setting):
+    monkeypatch.setenv(setting, "~nobody-has-this-name/data")
+    assert f"{setting}: '~nobody-has-this-name/data'" in line("dna")
+
+
+def test_a_path_that_is_too_long_is_named():
+    path = f"{'x' * 300}.csv"
+    assert f"data path '{path}' cannot be read: File name too long" in line(path)
 
 
 def test_a_named_data_set_takes_no_declaration():
