@@ -1,5 +1,7 @@
 """Short explanations of the errors of libraries."""
 
+from textwrap import shorten
+
 from gmm_study.addresses import redact
 
 CAUSES = {
@@ -23,7 +25,8 @@ CAUSES = {
 """The explanation for each text that may occur in a library's long error message."""
 DATABASE_SAYS = "FATAL: "
 """After this, PostgreSQL says why it cannot be used."""
-LENGTH = 120
+LENGTH = 200
+"""The most characters of an error that is not explained; it is cut between two words."""
 
 
 def cause_of(text: str) -> str:
@@ -31,9 +34,8 @@ def cause_of(text: str) -> str:
     for sign, words in CAUSES.items():
         if sign in text:
             return words
-    line = " ".join("".join(redact(text).splitlines()[:1]).split())
-    line = line.rpartition(DATABASE_SAYS)[2]
-    return line if len(line) <= LENGTH else f"{line[: LENGTH - 3]}..."
+    line = "".join(redact(text).splitlines()[:1]).rpartition(DATABASE_SAYS)[2]
+    return shorten(line, LENGTH, placeholder=" ...")
 
 
 def last_line(error: BaseException) -> str:

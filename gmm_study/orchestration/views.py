@@ -5,6 +5,7 @@ not affect any trial: the records are the truth, and the next update adds what i
 """
 
 import json
+import os
 import time
 from collections.abc import Callable
 from contextlib import closing, suppress
@@ -98,7 +99,11 @@ class Views:
 
         refusal = refusal_of(error)
         self.is_refused = refusal is not None
-        return f"MLflow: {refusal}" if refusal else _problem("MLflow", error)
+        if refusal:
+            return f"MLflow: {refusal}"
+        given = os.environ.get("MLFLOW_TRACKING_URI")
+        where = f" (MLFLOW_TRACKING_URI={redact(given)})" if given else ""
+        return _problem("MLflow", error) + where
 
     def _stamps(self, store: RecordStore, ids: list[str], last: bool) -> dict[str, Stamps]:
         """Of these trials, those whose records are to be copied, with their stamps."""

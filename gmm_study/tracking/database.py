@@ -13,6 +13,7 @@ from pathlib import Path
 from filelock import FileLock
 from mlflow.tracking import MlflowClient
 
+from gmm_study.tracking.address import checked
 from gmm_study.trials.record import Record
 
 SQLITE = "sqlite:///"
@@ -38,10 +39,11 @@ def tracking_uri() -> str:
     """The address of MLflow: `MLFLOW_TRACKING_URI`, or a database in the current folder.
 
     The path is absolute, because MLflow keeps one connection per address, and a notebook may change
-    its folder.
+    its folder. Raises `RefusedError` if the variable cannot be an address of MLflow's.
     """
     here = f"{SQLITE}{Path(DEFAULT_DATABASE).absolute()}"
-    return os.environ.get("MLFLOW_TRACKING_URI") or here
+    given = os.environ.get("MLFLOW_TRACKING_URI", "").strip()
+    return checked(given) if given else here
 
 
 def prepare() -> None:

@@ -85,7 +85,7 @@ def says_so_shortly(ended, cause):
     (line,) = lines_on_mlflow(ended)
     assert line.startswith(f"MLflow: {cause}")
     assert "`gmm-study sync` adds" in line
-    assert len(line) < 150
+    assert len(line) < 200
     assert "Traceback" not in ended.stderr
 
 

@@ -58,6 +58,49 @@ def test_a_missing_package_is_named_with_the_extra_that_installs_it(
     assert f"pip install 'gmm-study[{extra}]'" in line
 
 
+@pytest.mark.parametrize(
+    ("uri", "says"),
+    {
+        "htp://me:TOPSECRET@x": "begins with 'htp'; did you mean 'http'?",
+        "postgres://me:TOPSECRET@h/x": "begins with 'postgres'; did you mean 'postgresql'?",
+        "s3://bucket/x": "begins with 's3'; known: ",
+        "localhost:5000": "has no scheme; give http://localhost:5000",
+        "127.0.0.1:5000": "has no scheme; give http://127.0.0.1:5000",
+        "http:/127.0.0.1:5000": "names no host; it must be like http://HOST:5000",
+        "http://127.0.0.1:99999": "cannot be read (Port out of range",
+        "http://[::1": "cannot be read (Invalid IPv6 URL); it must be like http://HOST:5000",
+        "/no/folder": "is a folder, into which MLflow writes no more; give the address of a "
+        "database, sqlite:////no/folder/mlflow.db, or of a server, http://HOST:5000",
+        "file:///no/folder": "is a folder, into which MLflow writes no more; give",
+        "sqlite://mlflow.db": "it must be like sqlite:///mlflow.db",
+        "sqlite:mlflow.db": "it must be like sqlite:///mlflow.db",
+        "http:/me:TOPSECRET@host:5000": "names no host; it must be like http://HOST:5000",
+        "me:TOPSECRET@host:5000": "begins with 'me'; known: ",
+        "mysql:me:TOPSECRET@h": "it must be like mysql://USER:PASSWORD@HOST/DATABASE",
+    }.items(),
+)
+def test_an_address_that_is_none_of_mlflow_is_refused_at_once_in_one_line(
+    bench, monkeypatch, uri, says
+):
+    monkeypatch.delenv("MLFLOW_ALLOW_FILE_STORE", raising=False)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    done = bench.call("sync", "tiny", status=1)
+    (line,) = (done.stdout + done.stderr).splitlines()
+    assert line.startswith("MLflow: MLFLOW_TRACKING_URI: '")
+    assert says in line
+    assert uri in line or "TOPSECRET" in uri
+    assert "TOPSECRET" not in line
+
+
+@pytest.mark.parametrize("uri", ["http://127.0.0.1:1", "sqlite:////proc/none/mlflow.db"])
+def test_a_store_that_fails_is_named_with_its_variable(bench, monkeypatch, uri):
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    done = bench.call("sync", "tiny", status=1)
+    (line,) = (done.stdout + done.stderr).splitlines()
+    assert line.endswith(f" (MLFLOW_TRACKING_URI={uri})")
+
+
 def test_artifacts_of_a_sqlite_database_lie_beside_it_or_where_a_setting_says(bench, tmp_path):
     files = bench.files()
     for name, root in {"beside": "", "set": str(tmp_path / "elsewhere")}.items():
