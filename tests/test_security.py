@@ -251,6 +251,8 @@ def test_a_folder_of_data_may_be_a_link(tmp_path):
         (f"postgresql+psycopg2://u:a@{SECRET}@h/d", "postgresql+psycopg2://***@h/d"),
         ("file:///home/a@b/c", "file:///home/a@b/c"),
         ("sqlite:///mlflow.db, mail a@b.c", "sqlite:///mlflow.db, mail a@b.c"),
+        ("abfss://container@account.net/x", "abfss://container@account.net/x"),
+        (f"abfss://container:{SECRET}@account.net/x", "abfss://***@account.net/x"),
     ],
 )
 def test_an_address_is_shown_without_its_secrets(address, shown):

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
+from shutil import which
 from typing import Any
 
 import pyarrow as pa
@@ -30,6 +31,12 @@ ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 """How an address begins, also one that has lost a slash."""
 MOST_CHARACTERS = 250
 """The most characters of a reason that are shown."""
+AZURE = ("abfs:", "abfss:")
+WITHOUT_AZ = ("AZURE_TOKEN_CREDENTIALS", "prod")
+"""A setting of Azure's library that keeps it from calling `az`, whose absence a shell would print.
+
+See `DefaultAzureCredential` of azure-identity: without the tools of developers.
+"""
 OBJECT_STORES = ("s3", "gcs", "abfs")
 """The types of file systems that need no folder for a file."""
 
@@ -39,6 +46,8 @@ def open_address(storage: str) -> tuple[pyarrow.fs.FileSystem, str]:
     shown = redact(storage)
     if ADDRESS.match(storage) and "://" not in storage:
         raise InputError(f"storage: '{shown}' must have two slashes, as in s3://BUCKET/results")
+    if storage.startswith(AZURE) and not which("az"):
+        os.environ.setdefault(*WITHOUT_AZ)
     try:
         file_system, path = pyarrow.fs.FileSystem.from_uri(_with_region(address_of(storage)))
     except ImportError as error:

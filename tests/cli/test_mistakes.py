@@ -1,5 +1,7 @@
 """Input that cannot be used costs one clear line, exit status 2, and nothing is written."""
 
+import os
+
 import numpy as np
 import pytest
 
@@ -125,3 +127,15 @@ def test_a_place_where_no_report_can_be_written_is_told_in_one_line(bench):
     line = complaint(bench, "report", "tiny")
     assert "the report cannot be written" in line
     assert "reports/tiny" in line
+
+
+@pytest.mark.process
+def test_azure_without_credentials_is_one_line_and_none_of_its_library(bench, monkeypatch):
+    for name in [name for name in os.environ if name.startswith("AZURE_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("PATH", str(bench.folder))  # without az
+    address = "abfss://container@account.dfs.core.windows.net/x"
+    done = bench.run("status", "tiny", "--storage", address, status=2, within=60)
+    (line,) = (done.stdout + done.stderr).splitlines()
+    assert line.startswith(f"gmm-study: storage: '{address}' needs credentials")
+    assert "AZURE_CLIENT_SECRET" in line
