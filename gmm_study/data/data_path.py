@@ -115,7 +115,7 @@ def _number(text: str) -> float | None:
         number = float(text)
     except ValueError:
         return None
-    return number if isfinite(number) else None
+    return number if isfinite(number) and "_" not in text else None
 
 
 _READERS: dict[str, Callable[[str], Any]] = {

@@ -115,6 +115,11 @@ def _one_line(where: str, expected: str) -> Iterator[None]:
         yield
     except InputError:
         raise
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"{where} cannot be read as {expected}: byte {error.object[error.start]:#04x} is not "
+            "UTF-8, which the file must be in"
+        ) from error
     except Exception as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise InputError(f"{where} cannot be read as {expected}: {reason}") from error

@@ -45,7 +45,7 @@ def _is_common(
     counting: Sequence[Part], parts: Sequence[Part], text: str, declared: Declared
 ) -> bool:
     """Whether the lines that count the columns are the header of all parts; else they are rows."""
-    example = counting[0]
+    example = max(counting, key=lambda part: not _is_binary(part.first))
     others = [part for part in parts if part.first != example.first]
     can_be_row = declared.threshold is not None or _fit_the_values(parts)
     if others and not can_be_row:
@@ -65,10 +65,14 @@ def _is_common(
 
 def _fit_the_values(parts: Sequence[Part]) -> bool:
     """Whether the lines that count the columns are 0 and 1 too, or other values are not."""
-    are_binary = all(set(part.first) <= {"0", "1"} for part in parts if _counts(part))
+    are_binary = all(_is_binary(part.first) for part in parts if _counts(part))
     return are_binary or not all(
         np.isin(part.values[int(_counts(part)) :], (0, 1)).all() for part in parts
     )
+
+
+def _is_binary(fields: Sequence[str]) -> bool:
+    return {"0", "1"} >= {*fields}
 
 
 def _counts(part: Part) -> bool:

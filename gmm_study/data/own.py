@@ -15,6 +15,7 @@ from gmm_study.data.files import read_array, read_arrays, read_table
 from gmm_study.data.headers import without_headers
 from gmm_study.data.parts import Part, binarised, common_image_shape
 from gmm_study.errors import InputError
+from gmm_study.phrases import plural
 
 ENDINGS = (".csv", ".csv.gz", ".txt", ".txt.gz", ".npy")
 """Of files with one array."""
@@ -50,6 +51,8 @@ def _require(text: str, path: Path) -> None:
         raise InputError(f"data path '{text}': no such file or folder") from None
     except OSError as error:
         raise InputError(f"data path '{text}' cannot be read: {error.strerror}") from None
+    except ValueError as error:
+        raise InputError(f"data path {text!r} cannot be read: {error}") from None
 
 
 def _whole(text: str, path: Path, declared: Declared) -> Part:
@@ -127,9 +130,9 @@ def _split(
     splits = np.split(rows[order], ends)
     for split, part in zip(SPLITS, splits, strict=True):
         if not len(part):
-            shares = "/".join(map(shown, fractions))
+            shares, found = "/".join(map(shown, fractions)), plural(len(rows), "row")
             raise InputError(
-                f"data path '{text}': fractions {shares} of {len(rows)} rows leave {split} empty; "
-                "each must have a row at least"
+                f"data path '{text}': fractions {shares} of {found} leave {split} empty; each must "
+                "have a row at least"
             )
     return splits

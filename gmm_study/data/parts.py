@@ -62,7 +62,7 @@ def common_image_shape(parts: Sequence[Part]) -> tuple[int, int] | None:
         if part.image_shape != first.image_shape:
             raise InputError(
                 f"{part.where}: {_described(part)}, and {_described(first)} in {first.where}; all "
-                "must have the same"
+                "must have the same shape"
             )
     return first.image_shape
 

@@ -21,8 +21,10 @@ _ROW_NUMBERS = (
     "its first column has no name and seems to number the rows; write the file without it "
     "(pandas: index=False)"
 )
+
+# what numpy's parser says; it counts columns from 1, and rows from 1 in the second of these
 _NO_NUMBER = re.compile(r"could not convert string (.*) to float64 at row (\d+), column (\d+)")
-"""What numpy's parser says; its columns are counted from 1."""
+_OTHER_LENGTH = re.compile(r"columns changed from (\d+) to (\d+) at row (\d+)")
 
 
 @dataclass(frozen=True)
@@ -45,8 +47,7 @@ def read_text(path: Path, header: bool | None = None) -> Table:
     """
     skipped, first = _first_line(path)
     separator = next((mark for mark in ",;" if mark in first), None)
-    fields = next(csv.reader([first], delimiter=separator)) if separator else first.split()
-    fields = [field.strip() for field in fields]
+    fields = _fields(first, separator)
     has_header = _is_header(fields, skipped + 1) if header is None else header
     if has_header and fields and not fields[0]:
         raise ValueError(_ROW_NUMBERS)
@@ -65,6 +66,15 @@ def numbers_columns(fields: Sequence[str]) -> bool:
     return len(fields) > 0 and list(fields) in counts
 
 
+def _fields(line: str, separator: str | None) -> list[str]:
+    """The fields of a line. Names that hold blanks can be told apart if a tab separates them."""
+    if separator is None:
+        by_blanks = next(csv.reader([" ".join(line.split())], delimiter=" "))
+        if "\t" not in line or all(map(_is_number, by_blanks)):
+            return by_blanks
+    return [field.strip() for field in next(csv.reader([line], delimiter=separator or "\t"))]
+
+
 def _is_header(fields: Sequence[str], line: int) -> bool:
     """Whether the first line has names: different texts, of which none is a number."""
     are_numbers = [_is_number(field) for field in fields]
@@ -77,8 +87,8 @@ def _is_header(fields: Sequence[str], line: int) -> bool:
         raise ValueError(_ROW_NUMBERS)
     column = are_numbers.index(False)
     raise ValueError(
-        f"line {line}, column {column} (counted from 0): '{fields[column]}' is not a number, as "
-        "every value must be; if this line is a header, add header=true to the data path"
+        f"line {line}, column {column} (counted from 0): {_shown(repr(fields[column]))} is not a "
+        "number, as every value must be; if this line is a header, add header=true to the data path"
     )
 
 
@@ -87,10 +97,10 @@ def _count(start: int, length: int) -> list[str]:
 
 
 def _numbers(path: Path, separator: str | None, skipped: int) -> NDArray[np.float64]:
-    with warnings.catch_warnings():
-        warnings.filterwarnings("error", "loadtxt: input contained no data")
-        try:
-            return np.loadtxt(
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "loadtxt: input contained no data")
+            rows = np.loadtxt(
                 path,
                 np.float64,
                 comments=None,
@@ -100,15 +110,27 @@ def _numbers(path: Path, separator: str | None, skipped: int) -> NDArray[np.floa
                 encoding=ENCODING,
                 quotechar='"',
             )
-        except ValueError as error:
-            found = _NO_NUMBER.search(str(error))
-            if found is None:
-                raise
-            value = f"{found[1][:SHOWN]}{'...' if len(found[1]) > SHOWN else ''}"
-            raise ValueError(
-                f"row {found[2]}, column {int(found[3]) - 1} (counted from 0): {value} is not a "
-                "number, as every value must be"
-            ) from None
+    except ValueError as error:
+        raise _explained(error) from None
+    if rows.size == 0:
+        raise ValueError("it has no rows")
+    return rows
+
+
+def _explained(error: ValueError) -> ValueError:
+    """An error of numpy's parser in words that fit all errors about data."""
+    message = str(error)
+    if found := _NO_NUMBER.search(message):
+        return ValueError(
+            f"row {found[2]}, column {int(found[3]) - 1} (counted from 0): {_shown(found[1])} is "
+            "not a number, as every value must be"
+        )
+    if found := _OTHER_LENGTH.search(message):
+        return ValueError(
+            f"row {int(found[3]) - 1} (counted from 0) has {found[2]} values, and the rows before "
+            f"it {found[1]}; all must have the same columns"
+        )
+    return error
 
 
 def _first_line(path: Path) -> tuple[int, str]:
@@ -119,6 +141,10 @@ def _first_line(path: Path) -> tuple[int, str]:
             if line.strip():
                 return number, line.strip()
     return 0, ""
+
+
+def _shown(value: str) -> str:
+    return value if len(value) <= SHOWN else f"{value[:SHOWN]}..."
 
 
 def _is_number(text: str) -> bool:

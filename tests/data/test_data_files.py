@@ -57,16 +57,25 @@ def test_a_two_in_a_csv_is_located(splits, folder):
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("", "no data"),
-        ("a,b,c,d,e,f\n", "no data"),
-        ("0,1,0,1,0,1\n0,1,0\n", "number of columns changed"),
-        ("0,1,0,1,0,1\n0,1,0,1,0,\n", "cannot be read as a table of 0/1 as text"),
+        ("", "it has no rows"),
+        ("\n\n", "it has no rows"),
+        ("a,b,c,d,e,f\n", "it has no rows"),
+        ("0,1,0,1,0,1\n0,1,0\n", "row 1 (counted from 0) has 3 values, and the rows before it 6"),
+        ("0,1,0,1,0,1\n0,1,0,1,0,\n", "row 1, column 5 (counted from 0): '' is not a number"),
+        ("0,1,0,1,0,1\n" + "x" * 99, "has 1 values"),
+        ("0,1,0,1,0,1\n0,1,0,1,0,# no\n", "'# no' is not a number"),
+        ("0,1,0,1,0,1,\n0,1,0,1,0,0,\n", "line 1, column 6 (counted from 0): '' is not a number"),
         ("0,1\n1,0\n", "columns"),
     ],
 )
 def test_a_csv_that_is_no_table_of_bits_is_refused(folder, text, expected):
     (folder / "valid.csv").write_text(text)
     assert expected in line(folder)
+
+
+def test_text_that_is_not_utf_8_is_refused_with_what_would_be_right(folder):
+    (folder / "valid.csv").write_bytes("\u00e9,b,c,d,e,f\n0,1,0,1,0,1\n".encode("latin-1"))
+    assert "byte 0xe9 is not UTF-8, which the file must be in" in line(folder)
 
 
 def test_a_missing_csv_is_named(folder):

@@ -129,6 +129,32 @@ def test_a_header_of_numbers_in_some_files_only_is_refused(splits, tmp_path):
     assert "all files must have the same header, or none" in message
 
 
+def test_headers_that_count_the_columns_differently_are_refused(tmp_path):
+    rows = dict.fromkeys(("train", "valid", "test"), PAIRS)
+    folder = write(tmp_path / "own", rows, ".csv", lambda each: text(each, header="0,1"))
+    (folder / "valid.csv").write_bytes(text(PAIRS, header="1,2"))
+    message = line(folder)
+    assert "valid.csv', split 'valid': its first line 1, 2 is a header" in message
+    assert "train.csv begins with 0, 1" in message
+
+
+def test_a_quoted_row_of_numbers_is_a_row(tmp_path):
+    (tmp_path / "own.txt").write_text('"3" "5"\n' + '"1" "0"\n"7" "1"\n' * 20)
+    loaded = load_dataset(f"{tmp_path}/own.txt?threshold=2&{SHARES}")
+    assert len(rows_of(loaded)) == 41
+    assert loaded.notes == ()
+
+
+def test_a_tab_separates_names_that_hold_blanks(splits, known, tmp_path):
+    folder = write(tmp_path / "own", splits, ".txt", lambda rows: text(rows, "\t"))
+    for split, rows in splits.items():
+        header = "\t".join(f"my {name}" for name in NAMES.split(","))
+        (folder / f"{split}.txt").write_bytes(text(rows, "\t", header))
+    loaded = load_dataset(str(folder))
+    assert loaded.sha256 == known.sha256
+    assert "is a header (my a, my b, my c, ...)" in loaded.notes[0]
+
+
 def test_a_line_that_counts_columns_which_have_names_is_a_row(tmp_path):
     rows = dict.fromkeys(("train", "valid", "test"), PAIRS)
     folder = write(tmp_path / "own", rows, ".csv", text)

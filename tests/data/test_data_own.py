@@ -261,11 +261,15 @@ def test_nan_is_never_taken_for_a_pixel_that_is_off(tmp_path):
         ("?fractions=a/b/c", "fractions 'a/b/c' must be three numbers"),
         ("?fractions=0.8/a/0.1/0.1", "fractions '0.8/a/0.1/0.1' must be three numbers"),
         ("?fractions=0.8//0.1/0.1", "fractions '0.8//0.1/0.1' must be three numbers"),
-        ("?fractions=0.98/0.01/0.01", "fractions 0.98/0.01/0.01 of 8 rows leave valid empty"),
+        (
+            "?fractions=0.98/0.01/0.01",
+            "fractions 0.98/0.01/0.01 of 8 rows leave valid empty",
+        ),
         ("?fractions=0.5/0.25/0.25&seed=-1", "seed '-1' must be a whole number from 0"),
         ("?fractions=0.5/0.25/0.25&seed=4294967296", "seed '4294967296' must be"),
         ("?threshold=high", "threshold 'high' must be a number"),
         ("?threshold=nan", "threshold 'nan' must be a number"),
+        ("?threshold=1_0", "threshold '1_0' must be a number"),
         ("?threshold=1&threshold=2", "threshold is given twice"),
     ],
 )
@@ -301,6 +305,10 @@ def test_a_home_folder_that_is_not_known_is_named(declaration):
 def test_a_home_folder_that_is_not_known_is_named_in_a_setting_too(monkeypatch, setting):
     monkeypatch.setenv(setting, "~nobody-has-this-name/data")
     assert f"{setting}: '~nobody-has-this-name/data'" in line("dna")
+
+
+def test_a_path_with_a_zero_byte_is_refused():
+    assert "cannot be read: embedded null byte" in line("\0.csv")
 
 
 def test_a_path_that_is_too_long_is_named():
