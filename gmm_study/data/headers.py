@@ -1,8 +1,8 @@
 """Which first lines of text are headers: decided over all files of a data set, so no row is lost.
 
 A line of names is a header. A line that counts the columns from 0 or 1 can be one, as pandas writes
-it for columns without names, or a row. It is a header only if no row can have its values. If both
-are possible, the user must say which, unless another file begins otherwise: then it is a row.
+it for columns without names, or a row. It is a header if no row can have its values, and all files
+have it. If it can be a row, the user must say which it is.
 """
 
 from collections.abc import Sequence
@@ -34,33 +34,36 @@ def without_headers(
         _refuse_other_names(parts)
         return [*parts], ()
     counting = [part for part in parts if _counts(part)]
-    if counting and _is_common(counting, parts, text, declared):
+    if counting:
+        _refuse_what_may_be_rows(counting, parts, text, declared)
         parts = [replace(part, values=part.values[1:], has_header=True) for part in parts]
-        counting = []
     _refuse_other_names(parts)
-    return [*parts], (*_note_on_headers(parts, text), *_note_on_rows(counting, parts, text))
+    return [*parts], _notes(parts, text)
 
 
-def _is_common(
+def _refuse_what_may_be_rows(
     counting: Sequence[Part], parts: Sequence[Part], text: str, declared: Declared
-) -> bool:
-    """Whether the lines that count the columns are the header of all parts; else they are rows."""
+) -> None:
+    """Raise InputError unless the lines that count the columns are the header of all parts."""
     example = max(counting, key=lambda part: not _is_binary(part.first))
     others = [part for part in parts if part.first != example.first]
     can_be_row = declared.threshold is not None or _fit_the_values(parts)
-    if others and not can_be_row:
-        raise InputError(
-            f"{example.where}: its first line {_fields(example)} is a header that counts the "
-            f"columns, and {others[0].file} begins with {_fields(others[0])}; all files must have "
-            "the same header, or none"
+    line = f"{example.where}: its first line {_fields(example)}"
+    if can_be_row and not any(part.has_header for part in parts):
+        header = (
+            f"if it is a header, write it into {others[0].file} too"
+            if others
+            else f"'{with_setting(text, 'header=true')}' if it is a header"
         )
-    if can_be_row and not others:
         raise InputError(
-            f"{example.where}: its first line {_fields(example)} may be a row, or a header that "
-            f"counts the columns; say which: '{with_setting(text, 'header=false')}' for a row, "
-            f"'{with_setting(text, 'header=true')}' for a header"
+            f"{line} may be a row, or a header that counts the columns; say which: "
+            f"'{with_setting(text, 'header=false')}' if it is a row, {header}"
         )
-    return not can_be_row
+    if others:
+        raise InputError(
+            f"{line} counts the columns, as a header does, and {others[0].file} begins with "
+            f"{_fields(others[0])}; all files must have the same header, or none"
+        )
 
 
 def _fit_the_values(parts: Sequence[Part]) -> bool:
@@ -93,20 +96,13 @@ def _refuse_other_names(parts: Sequence[Part]) -> None:
                 )
 
 
-def _note_on_headers(parts: Sequence[Part], text: str) -> list[str]:
+def _notes(parts: Sequence[Part], text: str) -> tuple[str, ...]:
+    """One line about the headers, if there are any."""
     named = [part for part in parts if part.has_header]
     if not named:
-        return []
+        return ()
     files = ", ".join(part.file for part in named)
-    return [f"{text}: the first line of {files} is a header ({_fields(named[0])}), not data"]
-
-
-def _note_on_rows(counting: Sequence[Part], parts: Sequence[Part], text: str) -> list[str]:
-    return [
-        f"{text}: the first line of {part.file} ({_fields(part)}) counts the columns, and is a "
-        "row, as not all files begin with it"
-        for part in counting
-    ]
+    return (f"{text}: the first line of {files} is a header ({_fields(named[0])}), not data",)
 
 
 def _fields(part: Part) -> str:

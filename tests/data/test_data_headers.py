@@ -111,20 +111,32 @@ def test_the_files_of_a_folder_are_decided_together(tmp_path):
         assert {len(part) for part in (loaded.train, loaded.valid, loaded.test)} == {10 + more}
 
 
-def test_a_line_with_which_only_some_files_begin_is_a_row_and_said_to_be_one(tmp_path):
+@pytest.mark.parametrize("threshold", ["", "?threshold=0.5"])
+def test_what_may_be_a_row_is_asked_about_if_only_some_files_begin_with_it(tmp_path, threshold):
     rows = {"train": PAIRS, "valid": PAIRS[1:], "test": PAIRS}
+    path = f"{write(tmp_path / 'own', rows, '.csv', text)}{threshold}"
+    message = line(path)
+    declared = f"{path}{'&' if threshold else '?'}header"
+    assert f"'{declared}=false' if it is a row" in message
+    assert "if it is a header, write it into valid.csv too" in message
+    assert load_dataset(f"{declared}=false").sha256 == Dataset.from_splits("", rows).sha256
+    assert "the header calls column 0 (counted from 0) '1'" in line(f"{declared}=true")
+
+
+def test_names_and_a_line_that_may_be_a_row_are_refused_in_one_folder(tmp_path):
+    rows = dict.fromkeys(("train", "valid", "test"), PAIRS)
     folder = write(tmp_path / "own", rows, ".csv", text)
-    loaded = load_dataset(str(folder))
-    assert loaded.sha256 == Dataset.from_splits("rows", rows).sha256
-    assert len(loaded.notes) == 2
-    assert "the first line of train.csv (0, 1) counts the columns, and is a row" in loaded.notes[0]
+    (folder / "train.csv").write_bytes(text(PAIRS, header="a,b"))
+    message = line(folder)
+    assert "valid.csv', split 'valid': its first line 0, 1 counts the columns" in message
+    assert "train.csv begins with a, b; all files must have the same header, or none" in message
 
 
 def test_a_header_of_numbers_in_some_files_only_is_refused(splits, tmp_path):
     folder = write(tmp_path / "own", splits, ".csv", text)
     (folder / "test.csv").write_bytes(text(splits["test"], header="0,1,2,3,4,5"))
     message = line(folder)
-    assert "test.csv', split 'test': its first line 0, 1, 2, ... is a header" in message
+    assert "test.csv', split 'test': its first line 0, 1, 2, ... counts the columns" in message
     assert "train.csv begins with" in message
     assert "all files must have the same header, or none" in message
 
@@ -134,7 +146,7 @@ def test_headers_that_count_the_columns_differently_are_refused(tmp_path):
     folder = write(tmp_path / "own", rows, ".csv", lambda each: text(each, header="0,1"))
     (folder / "valid.csv").write_bytes(text(PAIRS, header="1,2"))
     message = line(folder)
-    assert "valid.csv', split 'valid': its first line 1, 2 is a header" in message
+    assert "valid.csv', split 'valid': its first line 1, 2 counts the columns" in message
     assert "train.csv begins with 0, 1" in message
 
 
@@ -153,13 +165,6 @@ def test_a_tab_separates_names_that_hold_blanks(splits, known, tmp_path):
     loaded = load_dataset(str(folder))
     assert loaded.sha256 == known.sha256
     assert "is a header (my a, my b, my c, ...)" in loaded.notes[0]
-
-
-def test_a_line_that_counts_columns_which_have_names_is_a_row(tmp_path):
-    rows = dict.fromkeys(("train", "valid", "test"), PAIRS)
-    folder = write(tmp_path / "own", rows, ".csv", text)
-    (folder / "train.csv").write_bytes(text(PAIRS, header="a,b"))
-    assert load_dataset(str(folder)).sha256 == Dataset.from_splits("rows", rows).sha256
 
 
 @pytest.mark.parametrize("first", ["?,?,?", "NA,NA,NA", ",,", "x,x,x", "0,1,x", "# 0,1,1", "NA,?"])
