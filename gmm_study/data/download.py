@@ -58,7 +58,7 @@ def _data_folder() -> Path | None:
     if not value:
         return None
     folder = expanded(value, "GMM_STUDY_DATA:")
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         raise InputError(
             f"GMM_STUDY_DATA is '{value}', which is not a folder; it must name one, or be unset"
         )
@@ -66,7 +66,7 @@ def _data_folder() -> Path | None:
 
 
 def _holds(folder: Path, entry: NamedDataset) -> bool:
-    return all((folder / file.path).is_file() for file in entry.files)
+    return all(os.path.isfile(folder / file.path) for file in entry.files)
 
 
 def _download(entry: NamedDataset, cache: Path) -> Dataset:

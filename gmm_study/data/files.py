@@ -77,8 +77,9 @@ def _read_npz(path: Path, keys: Mapping[str, str], where: str) -> dict[str, NDAr
 
 @contextmanager
 def _opened_archive(path: Path, where: str) -> "Iterator[np.lib.npyio.NpzFile]":
-    if not zipfile.is_zipfile(path):
-        raise InputError(f"{where} is incomplete, or not an .npz archive")
+    with _one_line(where, "numeric arrays of 0/1"), path.open("rb") as stream:
+        if not zipfile.is_zipfile(stream):
+            raise InputError(f"{where} is incomplete, or not an .npz archive")
     with _one_line(where, "numeric arrays of 0/1"), warnings.catch_warnings():
         warnings.filterwarnings("ignore", _PYTHON_2_HEADER, UserWarning)
         with np.load(path, allow_pickle=False) as archive:

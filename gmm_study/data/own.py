@@ -4,6 +4,8 @@ The checksum is that of the resulting rows of 0 and 1. So it does not depend on 
 and data that are split and binary already are the same as data for which this is declared.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -29,12 +31,10 @@ def load_path(text: str) -> Dataset:
     Raises InputError for any other path, and for contents that do not fit the declaration.
     """
     declared, path = declared_in(text), path_of(text)
-    _require(text, path)
-    stored = (
-        _three(text, path, declared)
-        if declared.fractions is None
-        else [_whole(text, path, declared)]
-    )
+    with _reachable(text):
+        path.stat()
+        whole = declared.fractions is not None
+        stored = [_whole(text, path, declared)] if whole else _three(text, path, declared)
     parts, notes = without_headers(stored, text, declared)
     splits = binarised(parts, text, declared.threshold)
     if declared.fractions is not None:
@@ -43,16 +43,15 @@ def load_path(text: str) -> Dataset:
     return Dataset.from_splits(text, dict(zip(SPLITS, splits, strict=True)), shape, notes)
 
 
-def _require(text: str, path: Path) -> None:
-    """Raise InputError if there is no such file or folder, or it cannot be reached."""
+@contextmanager
+def _reachable(text: str) -> Iterator[None]:
+    """Turn what the file system says about a path, and about files in a folder, into one line."""
     try:
-        path.stat()
+        yield
     except (FileNotFoundError, NotADirectoryError):
         raise InputError(f"data path '{text}': no such file or folder") from None
     except OSError as error:
         raise InputError(f"data path '{text}' cannot be read: {error.strerror}") from None
-    except ValueError as error:
-        raise InputError(f"data path {text!r} cannot be read: {error}") from None
 
 
 def _whole(text: str, path: Path, declared: Declared) -> Part:

@@ -70,14 +70,14 @@ def common_image_shape(parts: Sequence[Part]) -> tuple[int, int] | None:
 def binarised(parts: Sequence[Part], text: str, threshold: float | None) -> list[NDArray[np.uint8]]:
     """The rows [N, D] of each part as 0/1: with a threshold, 1 where a value is above it.
 
-    `text` is the data path, for error lines. A value is compared in its own type. Raises InputError
+    `text` is the data path, for error lines. Raises InputError
     for other values than 0 and 1 without a threshold, which it says how to declare, and for a
     threshold that leaves one value.
     """
     lowest = min((part.values.min() for part in parts), key=float)
     highest = max((part.values.max() for part in parts), key=float)
     if threshold is None:
-        hint = _how_to_declare(text, float(lowest), float(highest))
+        hint = _how_to_declare(text, lowest, highest)
         return [binary_rows(part.rows, part.where, hint) for part in parts]
     above = [_above(threshold, part.rows) for part in parts]
     if all(rows.all() for rows in above) or not any(rows.any() for rows in above):
@@ -92,21 +92,23 @@ def binarised(parts: Sequence[Part], text: str, threshold: float | None) -> list
     return [binary_rows(rows, part.where) for rows, part in zip(above, parts, strict=True)]
 
 
-def _above(threshold: float, values: NDArray[Any]) -> NDArray[np.bool_]:
+def _above(threshold: float, values: Any) -> NDArray[np.bool_]:
+    """Whether values, an array or one number, are above a threshold, compared in their own type."""
     whole = values.dtype.kind != "f"
     with np.errstate(over="ignore"):  # a threshold beyond a small type's numbers is infinite
         above: NDArray[np.bool_] = values > (floor(threshold) if whole else threshold)
     return above
 
 
-def _how_to_declare(text: str, lowest: float, highest: float) -> str:
+def _how_to_declare(text: str, lowest: Any, highest: Any) -> str:
     """What an error adds on thresholds, with an example where one is possible."""
     if lowest == highest:
         return ""
     hint = ", or declare a threshold, above which a value is 1"
-    middle = lowest / 2 + highest / 2
+    middle = float(lowest) / 2 + float(highest) / 2
     for threshold in (f"{middle:g}", shown(middle), shown(lowest)):
-        if isfinite(float(threshold)) and lowest <= float(threshold) < highest:
+        number = float(threshold)
+        if isfinite(number) and _above(number, highest) and not _above(number, lowest):
             return f"{hint}, as in '{with_setting(text, f'threshold={threshold}')}'"
     return hint
 

@@ -48,8 +48,9 @@ def open_address(storage: str) -> tuple[pyarrow.fs.FileSystem, str]:
         raise InputError(f"storage: '{shown}' must have two slashes, as in s3://BUCKET/results")
     if storage.startswith(AZURE) and not which("az"):
         os.environ.setdefault(*WITHOUT_AZ)
+    address = _with_region(address_of(storage))
     try:
-        file_system, path = pyarrow.fs.FileSystem.from_uri(_with_region(address_of(storage)))
+        file_system, path = pyarrow.fs.FileSystem.from_uri(address)
     except ImportError as error:
         raise InputError(f"storage: '{shown}' needs another package: {error}") from None
     except OSError as error:
@@ -60,14 +61,24 @@ def open_address(storage: str) -> tuple[pyarrow.fs.FileSystem, str]:
     except (pa.ArrowException, ValueError) as error:
         reason = redact(first_line(error))
         raise InputError(f"storage: '{shown}' is not a folder or an address: {reason}") from None
-    if isinstance(file_system, pyarrow.fs.LocalFileSystem) and Path(path).is_file():
-        raise InputError(f"storage: '{storage}' is a file; give a folder")
+    if isinstance(file_system, pyarrow.fs.LocalFileSystem):
+        _refuse_other_than_folder(Path(path), shown)
     if not path.strip("/"):
         wanted = (
             "it names no bucket and no folder; give one, such as results or s3://BUCKET/results"
         )
         raise InputError(f"storage: '{shown}' is not a folder or an address: {wanted}")
     return _with_bounded_retries(file_system), path.rstrip("/")
+
+
+def _refuse_other_than_folder(path: Path, shown: str) -> None:
+    """Raise `InputError` for a path of this machine that is a file or cannot be one of a folder."""
+    try:
+        is_file = path.is_file()
+    except OSError as error:
+        raise InputError(f"storage: '{shown}' cannot be reached: {error.strerror}") from None
+    if is_file:
+        raise InputError(f"storage: '{shown}' is a file; give a folder")
 
 
 def _with_region(address: str) -> str:

@@ -16,6 +16,7 @@ if the digest is right. Nothing is unpickled.
 """
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -169,7 +170,7 @@ def open_checkpoint(folder: str | Path) -> Checkpoint:
     Raises `InputError` if there is no checkpoint or it cannot be read.
     """
     inner = Path(folder) / "checkpoint"
-    chosen = inner if (inner / "meta.json").exists() else Path(folder)
+    chosen = inner if os.path.exists(inner / META_FILE) else Path(folder)
     try:
         files = {name: (chosen / name).read_bytes() for name in (META_FILE, MODEL_FILE)}
     except (FileNotFoundError, NotADirectoryError):

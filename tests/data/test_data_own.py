@@ -1,6 +1,10 @@
 """Data as people have them: text of spreadsheets, arrays, images, one file, values of grey."""
 
 import gzip
+import os
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
@@ -233,6 +237,14 @@ def test_an_example_of_a_threshold_is_one_that_works(tmp_path, values, example):
         assert load_dataset(f"{path}&threshold={example}").dims == 2
 
 
+def test_an_example_of_a_threshold_works_between_neighbours_of_a_small_type(tmp_path):
+    """The number in the middle of these two is rounded to the higher of them."""
+    np.save(tmp_path / "own.npy", np.array([[1 + 2**-23, 1 + 2**-22]] * 40, np.float32))
+    path = f"{tmp_path}/own.npy?fractions=0.5/0.25/0.25"
+    assert f"'{path}&threshold=1.0000001'" in line(path)
+    assert load_dataset(f"{path}&threshold=1.0000001").dims == 2
+
+
 def test_a_threshold_for_equal_values_is_said_to_be_of_no_use(tmp_path):
     np.save(tmp_path / "own.npy", np.full((40, 3), 5))
     message = line(f"{tmp_path}/own.npy?fractions=0.5/0.25/0.25&threshold=5")
@@ -308,7 +320,47 @@ def test_a_home_folder_that_is_not_known_is_named_in_a_setting_too(monkeypatch, 
 
 
 def test_a_path_with_a_zero_byte_is_refused():
-    assert "cannot be read: embedded null byte" in line("\0.csv")
+    assert r"data path '\x00.csv': a path cannot have a zero byte" in line("\0.csv")
+
+
+@contextmanager
+def as_another_user():
+    """Files that nobody may read cannot be opened, which root always can."""
+    user = os.geteuid()
+    if user == 0:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(user)
+
+
+@pytest.mark.parametrize("name", ["own.csv", "own.npy", "own.npz", "own"])
+def test_what_may_not_be_read_is_said(splits, known, name):
+    with TemporaryDirectory() as place:
+        folder = Path(place)
+        folder.chmod(0o755)
+        path = folder / name
+        if name == "own":
+            write(path, splits, ".csv", text)
+        elif name == "own.npz":
+            np.savez(path, **splits)
+        else:
+            path.write_bytes(text(splits["train"]))
+        path.chmod(0)
+        with as_another_user():
+            message = line(
+                path if name in ("own", "own.npz") else f"{path}?fractions=0.5/0.25/0.25"
+            )
+        path.chmod(0o755)
+    assert str(path) in message
+    assert "cannot be read" in message
+    assert "Permission denied" in message
+
+
+def test_a_data_folder_with_too_long_a_name_is_named(monkeypatch):
+    monkeypatch.setenv("GMM_STUDY_DATA", "x" * 300)
+    assert "which is not a folder" in line("dna")
 
 
 def test_a_path_that_is_too_long_is_named():

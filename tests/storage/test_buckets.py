@@ -145,6 +145,11 @@ def test_an_address_with_one_slash_is_refused(s3):
         RecordStore("s3:/studies/results")
 
 
+def test_a_folder_with_too_long_a_name_is_named():
+    with pytest.raises(InputError, match=r"storage: 'x+' cannot be reached: File name too long"):
+        RecordStore("x" * 300)
+
+
 def test_a_home_folder_that_is_not_known_is_named():
     with pytest.raises(InputError, match=r"storage: '~no-one/results': the home folder of"):
         RecordStore("~no-one/results")
