@@ -20,6 +20,11 @@ def usable_cpus() -> int:
     return int(cpu_count())
 
 
+def trials_on(gpus: float, share: float) -> int:
+    """How many trials that each get a share of a GPU fit on some; none gets parts of two GPUs."""
+    return int(gpus / share) if share >= 1 else int(gpus) * int(1 / share)
+
+
 def usable_gpus() -> int:
     """The number of Nvidia's GPUs that this process may use, without loading torch or a driver.
 

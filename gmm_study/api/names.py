@@ -1,12 +1,12 @@
 """A study's name belongs to one file, because its report and its experiment in MLflow go by name.
 
-The folder of a study's reports names the file in `study.json`, from the start of the first run or
-sync on. A report of an older version names none; it is that of the file in `studies`, if there is
-one.
+The folder of a study's reports names the file in `study.json`, from the first run or sync. A report
+of an older version names none; it is that of the file in `studies`, if there is one.
 """
 
 import json
 import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -20,16 +20,20 @@ OWNER = "study.json"
 
 @contextmanager
 def claimed(study: Study, reports: Path) -> Iterator[None]:
-    """Claim the name while the study begins; if it is refused in the context, it claims nothing.
+    """Claim the name; a study that is refused in the context gives a new claim back.
 
     Raises `InputError` if the name is that of another file, or if it cannot be claimed.
     """
+    were_there = reports.exists()
     is_new = claim_name(study, reports)
     try:
         yield
     except InputError:
         if is_new:
             _withdraw(reports / study.name)
+        if not were_there:
+            with suppress(OSError):  # it is not empty
+                reports.rmdir()
         raise
 
 
@@ -45,12 +49,14 @@ def claim_name(study: Study, reports: Path) -> bool:
     claim = json.dumps({"file": os.path.relpath(study.file, Path.cwd())}) + "\n"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        try:
-            with (folder / OWNER).open("x") as file:  # of two that begin together, one succeeds
-                file.write(claim)
-        except FileExistsError:
-            check_name(study, reports)
-            (folder / OWNER).write_text(claim)
+        with tempfile.TemporaryDirectory(dir=folder, prefix=".") as scratch:
+            new = Path(scratch) / OWNER
+            new.write_text(claim)
+            try:
+                (folder / OWNER).hardlink_to(new)  # of two that begin together, one succeeds
+            except FileExistsError:
+                check_name(study, reports)
+                new.replace(folder / OWNER)
     except OSError as error:
         raise InputError(f"the report cannot be written: {error}") from None
     return True
@@ -79,11 +85,10 @@ def check_name(study: Study, reports: Path) -> None:
 
 
 def _withdraw(folder: Path) -> None:
-    """Remove the claim of a study, and the folders if they are empty."""
+    """Remove the claim of a study, and its folder if that is empty."""
     with suppress(OSError):
         (folder / OWNER).unlink()
         folder.rmdir()
-        folder.parent.rmdir()
 
 
 def _owner(folder: Path) -> Path | None:

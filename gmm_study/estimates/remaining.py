@@ -14,7 +14,7 @@ from gmm_study.data import Dataset
 from gmm_study.estimates.cost import Workload, evaluation_work, memory
 from gmm_study.estimates.pace import Observation, Pace, fractions_trained, observations
 from gmm_study.estimates.training import training_work
-from gmm_study.machine import usable_cpus, usable_gpus
+from gmm_study.machine import trials_on, usable_cpus, usable_gpus
 from gmm_study.study import Plan, PlannedTrial, Study
 from gmm_study.trials.config import TrialConfig
 from gmm_study.trials.continuable import begins_at, read_index
@@ -136,7 +136,7 @@ def worker_count(study: Study) -> int:
     resources = study.resources
     fitting = usable_cpus() // resources.cpus
     if share := gpu_share(study):
-        fitting = min(fitting, int(usable_gpus() / share))
+        fitting = min(fitting, trials_on(usable_gpus(), share))
     return max(1, min(fitting, resources.concurrent or fitting))
 
 

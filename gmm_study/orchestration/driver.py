@@ -98,7 +98,10 @@ def run_trials(
     labels = {trial.config.trial_id: trial.label for trial in missing}
     view = LiveView(console, labels, len(plan.trials) - len(missing), searches)
     with Interrupt().watched() as interrupt, view:
-        _tune(plan, missing, datasets, store, view, searches, interrupt, address)
+        try:
+            _tune(plan, missing, datasets, store, view, searches, interrupt, address)
+        finally:
+            searches.pause()
     return Outcome(view.ended, view.wanted, interrupt.pressed)
 
 

@@ -46,13 +46,17 @@ def watched(address: str, head: str) -> Iterator[None]:
 
 
 def wait_for_loss(head: str, patience: float, over: threading.Event) -> bool:
-    """Wait until the head has been silent for `patience` seconds; False if it is `over` before."""
-    heard = monotonic()
-    while monotonic() < heard + patience:
+    """Wait until the head has been silent for `patience` seconds; False if it is `over` before.
+
+    One check alone decides nothing, however long it took.
+    """
+    heard, missed = monotonic(), 0
+    while missed < 2 or monotonic() < heard + patience:
         if over.wait(HEAD_CHECK_SECONDS):
             return False
+        missed += 1
         if not is_silent(head):
-            heard = monotonic()
+            heard, missed = monotonic(), 0
     return True
 
 

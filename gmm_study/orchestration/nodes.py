@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gmm_study.errors import InputError
+from gmm_study.machine import trials_on
 from gmm_study.study.sections import Resources
 
 
@@ -32,15 +33,11 @@ def trials_at_a_time(asked: Resources, gpu_share: float) -> int:
     """
     import ray
 
-    wanted = {"CPU": asked.cpus, "GPU": gpu_share}
-    fit = sum(
-        min(
-            int(node["Resources"].get(name, 0) / amount)
-            for name, amount in wanted.items()
-            if amount
-        )
-        for node in ray.nodes()
-        if node["Alive"]
-    )
+    there = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    fit = 0
+    for resources in there:
+        on_cpus = int(resources.get("CPU", 0) // asked.cpus)
+        on_gpus = trials_on(resources.get("GPU", 0), gpu_share) if gpu_share else on_cpus
+        fit += min(on_cpus, on_gpus)
     fit += asked.autoscaling
     return max(1, min(fit, asked.concurrent or fit))

@@ -4,7 +4,6 @@ They are updated once, or repeatedly while the study runs. A view that fails is 
 not affect any trial: the records are the truth, and the next update adds what is missing.
 """
 
-import json
 import os
 import time
 from collections.abc import Callable
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING
 from gmm_study.addresses import redact
 from gmm_study.errors import InputError
 from gmm_study.orchestration.cause import cause_of
+from gmm_study.orchestration.facts import cells_of, facts_of
 from gmm_study.storage.ownership import Owner
 from gmm_study.storage.stamp import Stamp
 from gmm_study.storage.together import read_ahead
@@ -24,7 +24,6 @@ from gmm_study.trials.record import RecordStore
 if TYPE_CHECKING:
     from gmm_study.search.optuna_view import OptunaView
     from gmm_study.tracking.account import Account
-    from gmm_study.tracking.notes import Facts, ReportCell
     from gmm_study.tracking.runs import StudyRuns
 
 RECORDS_CHECK_SECONDS = 5.0
@@ -64,11 +63,13 @@ class Views:
         self.command = command
         self.progress = progress
         self.is_refused = False
-        """Whether MLflow has refused an update in a way that another attempt would not change."""
+        """Whether nothing can be shown, as MLflow refuses what another attempt would not change."""
+        self._refusal = ""
         self._runs: StudyRuns | None = None
         self._searches: OptunaView | None = None
         self._copied: dict[str, Stamps] = {}
         self._ended: set[str] = set()
+        self._said_at = time.monotonic()
 
     def update(self, last: bool = False, even_without_records: bool = False) -> str | None:
         """Copy the records that changed since the last call; returns a problem in a line, or None.
@@ -80,30 +81,33 @@ class Views:
         """
         try:
             plan = self.plan_now()
+        except Exception as error:
+            return _problem("MLflow", error)
+        problem = self._refusal or self._show_runs(plan, last, even_without_records)
+        self.is_refused = bool(self._refusal) and not plan.cells
+        of_searches = self._show_searches(plan)
+        return problem or of_searches
+
+    def _show_runs(self, plan: Plan, last: bool, even_without_records: bool) -> str | None:
+        from gmm_study.tracking.refusals import refusal_of
+
+        try:
             ids = [trial.config.trial_id for trial in plan.trials]
             ids = [trial_id for trial_id in ids if last or trial_id not in self._ended]
             listed = self.store.listed(ids)
             stamps = self._stamps(listed, ids, last)
             is_due = stamps or (last and (self._copied or even_without_records))
-            problem = self._copy(plan, listed, stamps, last) if is_due else None
+            return self._copy(plan, listed, stamps, last) if is_due else None
         except Exception as error:
             # A request that failed may have succeeded in part, so MLflow is read again.
             self._runs = None
             self._copied.clear()
             self._ended.clear()
-            return self._problem_of_mlflow(error)
-        return problem or self._show_searches(plan)
-
-    def _problem_of_mlflow(self, error: Exception) -> str:
-        from gmm_study.tracking.refusals import refusal_of
-
-        refusal = refusal_of(error)
-        self.is_refused = refusal is not None
-        if refusal:
-            return f"MLflow: {refusal}"
-        given = os.environ.get("MLFLOW_TRACKING_URI")
-        where = f" (MLFLOW_TRACKING_URI={redact(given)})" if given else ""
-        return _problem("MLflow", error) + where
+            refusal = refusal_of(error)
+            self._refusal = f"MLflow: {refusal}" if refusal else ""
+            given = os.environ.get("MLFLOW_TRACKING_URI")
+            where = f" (MLFLOW_TRACKING_URI={redact(given)})" if given else ""
+            return self._refusal or _problem("MLflow", error) + where
 
     def _stamps(self, store: RecordStore, ids: list[str], last: bool) -> dict[str, Stamps]:
         """Of these trials, those whose records are to be copied, with their stamps."""
@@ -133,7 +137,6 @@ class Views:
         problem = None
         trials = {trial.config.trial_id: trial for trial in plan.trials}
         read = partial(_account, store, runs, plan.study.replicates)
-        told_at = time.monotonic()
         with closing(read_ahead(read, [trials[trial_id] for trial_id in stamps])) as accounts:
             for number, (trial_id, account) in enumerate(zip(stamps, accounts, strict=True), 1):
                 try:
@@ -147,12 +150,17 @@ class Views:
                     if not is_declined(error):
                         raise
                     problem = _problem("MLflow", error)
-                if time.monotonic() > told_at + PROGRESS_SECONDS:
-                    told_at = time.monotonic()
-                    self.progress(f"copied {number:,} of {len(stamps):,} records to MLflow")
+                self._say(f"copied {number:,} of {len(stamps):,} records to MLflow")
         if last:
-            runs.conclude(cells_of(plan))
+            compared = "looked for the best of {:,} trials".format
+            runs.conclude(cells_of(plan), lambda number: self._say(compared(number)))
         return problem
+
+    def _say(self, line: str) -> None:
+        """Tell of progress from time to time."""
+        if time.monotonic() > self._said_at + PROGRESS_SECONDS:
+            self._said_at = time.monotonic()
+            self.progress(line)
 
     def _show_searches(self, plan: Plan) -> str | None:
         if not plan.cells:
@@ -262,46 +270,6 @@ def _account(
         if not runs.has(trial.label, trial_id, account):
             account.read()
     return account
-
-
-def facts_of(plan: Plan, command: str = "") -> "Facts":
-    """The facts about the study itself that MLflow shows."""
-    from gmm_study.tracking.notes import Facts
-
-    study = plan.study
-    changes = [*study.per_method.values(), *study.variations.values()]
-    varied = [name for settings in changes for name in settings]
-    return Facts(
-        study.name,
-        study.question,
-        study.variant,
-        command,
-        plan.x,
-        tuple(dict.fromkeys(map(_param, [*study.space, *varied]))),
-        study.replicates,
-    )
-
-
-def cells_of(plan: Plan) -> "list[tuple[ReportCell, str]]":
-    """For each place of the plan, in order: the cell that a trial competes in, and its id."""
-    from gmm_study.tracking.notes import ReportCell
-
-    configs = [(place.config, _value(place, plan.x)) for place in plan.places]
-    return [
-        (ReportCell(config.dataset, config.hyperparameters.method, x), config.trial_id)
-        for config, x in configs
-    ]
-
-
-def _value(place: PlannedTrial, x: str | None) -> str:
-    """The value on the report's x-axis at a place of the study, empty if there is none."""
-    value = place.at(x) if x else None
-    return "" if value is None else json.dumps(value)
-
-
-def _param(axis: str) -> str:
-    """The name of an axis of a study's space in the flat configuration."""
-    return "depth" if axis == "layers.depth" else axis.partition(".")[0]
 
 
 def _problem(view: str, error: Exception) -> str:

@@ -18,7 +18,7 @@ from torch.nn.functional import softplus
 
 from gmm_study.models import RandomStreams
 
-SHARES = 3
+PARTS = 3
 """A step may change all units, a half or a quarter of them, each with the same probability."""
 
 
@@ -58,7 +58,7 @@ def resample(
 def _units_to_move(shape: torch.Size, streams: RandomStreams) -> Tensor:
     """The units that may change: in each row a share of them, bool `[R, B, 1, n]`."""
     _, datapoints, _, units = shape
-    halvings = streams.uniform(datapoints, 1, 1).mul_(SHARES).long().clamp_(max=SHARES - 1)
+    halvings = streams.uniform(datapoints, 1, 1).mul_(PARTS).long().clamp_(max=PARTS - 1)
     # Computed, and not looked up: for a table of the host's a GPU would make the host wait.
     return streams.uniform(datapoints, 1, units) < 1.0 / (1 << halvings)
 

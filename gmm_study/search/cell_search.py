@@ -14,6 +14,7 @@ from optuna.trial import TrialState as OptunaState
 
 from gmm_study.search.distributions import distributions, plain_values
 from gmm_study.search.history import (
+    OF_NO_TRIAL,
     Event,
     History,
     end_event,
@@ -99,6 +100,11 @@ class CellSearch:
         if self.unproposed and hours is not None and self._elapsed() >= 3600 * hours:
             self._note({"event": "close", "hours": hours})
 
+    def pause(self) -> None:
+        """Note the time that the search has taken, if it has a limit and may go on."""
+        if self.unproposed and hours_of(self.cell) is not None:
+            self._note({"event": "pause"})
+
     def propose(self) -> PlannedTrial | None:
         """The next trial that is new to the cell; None if all have been proposed."""
         while self.unproposed:
@@ -154,7 +160,7 @@ class CellSearch:
 
     def _do(self, event: Event) -> bool:
         """Apply an event; returns whether a report shows that the trial falls behind."""
-        if event["event"] == "close":
+        if event["event"] in OF_NO_TRIAL:
             return False
         trial_id = event["trial_id"]
         if event["event"] == "propose":

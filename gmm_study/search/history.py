@@ -13,6 +13,7 @@ An event is a mapping whose `event` is one of
     end        `trial_id`, `state`, `bound` and `log_p`: what trials are selected by
                (`trials/selection.py`; None or missing unless the trial is complete)
     close      `hours`: no more trials were proposed, because the search had taken that long
+    pause      a run of the study has ended, in a search with a limit of hours
 
 If the search has a limit of hours, all events but the first kind have `seconds`: the time that all
 runs of the study had taken so far. Bounds and log p are in nats. Histories of older versions have
@@ -47,6 +48,8 @@ PAGE = 100
 """The number of events in a full page."""
 TRIES = 3
 """How often a page is written that changes in between."""
+OF_NO_TRIAL = ("close", "pause")
+"""The kinds of event that concern no trial."""
 _KEYS = {"bound": VALID_BOUND, "log_p": VALID_LOG_P}
 Event = dict[str, Any]
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from gmm_study.search.history import Event, metric_of_events, scores_of
+from gmm_study.search.history import OF_NO_TRIAL, Event, metric_of_events, scores_of
 from gmm_study.training.state import TrialState
 from gmm_study.trials.selection import VALID_BOUND, VALID_LOG_P, Scores
 
@@ -37,8 +37,8 @@ class Outcomes:
         changed: set[int] = set()
         for event in events:
             changed.update(self._apply(event))
-            if self.by not in (metric := metric_of_events([event]), VALID_BOUND):
-                self.by = metric
+            if self.by == VALID_LOG_P and metric_of_events([event]) == VALID_BOUND:
+                self.by = VALID_BOUND
                 changed.update(range(len(self.proposals)))
         return changed
 
@@ -48,7 +48,7 @@ class Outcomes:
 
     def _apply(self, event: Event) -> list[int]:
         """Apply an event; returns the numbers of the proposals that it concerns."""
-        if event["event"] == "close":
+        if event["event"] in OF_NO_TRIAL:
             return []
         trial_id = event["trial_id"]
         mine = self._of[trial_id]

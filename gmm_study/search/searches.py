@@ -109,6 +109,12 @@ class Searches:
             self._catch_up(trial_id)
             self._store()
 
+    def pause(self) -> None:
+        """Store the time that the searches have taken, at the end of a run."""
+        for cell in self._cells.values():
+            cell.pause()
+        self._store()
+
     def _elapsed(self) -> float:
         """The seconds that this run and those before it have taken."""
         return self._before + self._clock() - self._began

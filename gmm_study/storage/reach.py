@@ -15,7 +15,7 @@ from gmm_study.storage.bucket import NoBucketError
 from gmm_study.storage.file_systems import as_os_errors, first_line, shortened, within
 from gmm_study.storage.folder import Folder
 
-GCS_SECONDS = 5
+GCS_FIRST_SECONDS = 5
 """Seconds in which Google Cloud Storage is tried; in fact it takes about twice as long."""
 CREDENTIALS = {
     "s3": "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile in ~/.aws/credentials",
@@ -74,7 +74,7 @@ def refusal_of(
 
 
 def _is_listed(folder: Folder) -> bool:
-    file_system = within(folder.file_system, GCS_SECONDS)
+    file_system = within(folder.file_system, GCS_FIRST_SECONDS)
     with as_os_errors():
         found = file_system.get_file_info(folder.path)
     return bool(found.type == pyarrow.fs.FileType.Directory)

@@ -11,7 +11,7 @@ each variant of the study, because variants share trials.
 """
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -97,10 +97,15 @@ class StudyRuns:
         ended = account.state.has_result
         return ended and known is not None and known.parent.says(account, label)
 
-    def conclude(self, places: Sequence[tuple[ReportCell, str]]) -> None:
+    def conclude(
+        self,
+        places: Sequence[tuple[ReportCell, str]],
+        watch: Callable[[int], object] = lambda number: None,
+    ) -> None:
         """Tag the best of the synced trials, and remove such tags from the others.
 
-        `places` are the study's trials, in order, each with every cell in which it competes. A
+        `places` are the study's trials, in order, each with every cell in which it competes.
+        `watch` is called with the number of trials that are done, after each of them. A
         trial that is no longer in the study is not the best of any cell. If the bounds of a
         method's trials are not comparable, no trial is the best of the method.
         """
@@ -116,9 +121,10 @@ class StudyRuns:
         of_cell, of_method = (
             {choice.trial_id for choice in best.values()} for best in (best_of_cell, best_of_method)
         )
-        for trial_id, runs in self.runs.by_trial.items():
+        for number, (trial_id, runs) in enumerate(self.runs.by_trial.items(), start=1):
             self._list(runs.parent, BEST_OF_CELL, trial_id in of_cell)
             self._list(runs.parent, BEST_OF_METHOD, trial_id in of_method)
+            watch(number)
         self.experiment.describe(facts, self._best_rows(best_of_method))
 
     def _best_rows(self, best: Mapping[tuple[str, str], Choice]) -> list[BestRow]:

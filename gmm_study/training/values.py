@@ -8,6 +8,7 @@ from os.path import normpath
 from pathlib import PurePath
 from typing import Any
 
+from gmm_study.addresses import redact
 from gmm_study.errors import InputError, did_you_mean
 from gmm_study.paths import expanded
 
@@ -110,6 +111,11 @@ def _place(name: str, value: Any) -> str:
     if not isinstance(value, str | PurePath) or not str(value).strip():
         raise InputError(f"{name}: {value!r} must be the id of a trial or a path")
     text = str(value).strip()
+    if redact(text) != text:
+        raise InputError(
+            f"{name}: '{redact(text)}' must not have keys in it, because it is stored; give them "
+            "in the environment, as AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+        )
     if is_trial_id(text) or "://" in text:
         return text
     return normpath(expanded(text, f"{name}:").absolute())

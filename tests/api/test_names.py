@@ -100,11 +100,16 @@ def test_of_two_runs_that_begin_together_one_is_refused_before_it_trains(two, mo
 
 
 @pytest.mark.process
-def test_a_run_that_is_refused_claims_nothing(two, monkeypatch):
+@pytest.mark.parametrize("own", [False, True], ids=["without reports", "with a folder reports"])
+def test_a_run_that_is_refused_claims_nothing(two, monkeypatch, own):
+    if own:
+        (two / "reports").mkdir()
+
     def refuse(*arguments):
         raise InputError("resources.cpus: there are fewer")
 
     monkeypatch.setattr("gmm_study.orchestration.driver.run_trials", refuse)
     with pytest.raises(InputError, match="fewer"):
         gmm_study.run("a/tiny.yaml")
-    assert not (two / "reports").exists()
+    assert (two / "reports").exists() == own
+    assert not list(two.glob("reports/*"))

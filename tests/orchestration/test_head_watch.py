@@ -47,6 +47,18 @@ def test_a_head_whose_packets_are_dropped_is_lost_before_ray_ends_the_driver(clo
     assert LOST_AFTER <= clock.now < RAY_ENDS_THE_DRIVER_AFTER
 
 
+def test_a_check_that_takes_long_decides_nothing_alone(clock, over):
+    answers = iter([TimeoutError(), None] * 50)
+
+    def touch(head):
+        clock.sleep(5.0)
+        if (answer := next(answers, KeyboardInterrupt())) is not None:
+            raise answer
+
+    with patch.object(head_watch, "touch", touch), pytest.raises(KeyboardInterrupt):
+        wait_for_loss("head:1", 4.0, over)
+
+
 def test_a_head_that_answers_again_is_not_lost(clock, over):
     answers = iter([ConnectionRefusedError(), None] * 50)
 

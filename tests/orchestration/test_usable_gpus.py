@@ -39,6 +39,14 @@ def test_cuda_stops_at_the_first_name_that_is_no_gpu(visible, count, monkeypatch
     assert machine.usable_gpus() == count
 
 
+@pytest.mark.parametrize(
+    ("gpus", "share", "trials"),
+    [(2, 0.4, 4), (7, 0.7, 7), (1, 0.125, 8), (2, 0.1, 20), (4, 2, 2), (3, 2, 1), (0, 0.5, 0)],
+)
+def test_no_trial_gets_parts_of_two_gpus(gpus, share, trials):
+    assert machine.trials_on(gpus, share) == trials
+
+
 def test_a_torch_for_cpus_alone_can_use_none(tmp_path):
     (tmp_path / "nvidia0").touch()
     with patch.object(machine, "DEVICES", tmp_path), patch.object(machine, "version") as version:

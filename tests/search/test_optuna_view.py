@@ -4,6 +4,7 @@ import optuna
 import pytest
 from optuna.trial import TrialState as Shown
 
+from gmm_study.orchestration.views import Views
 from gmm_study.search.optuna_view import OptunaView
 from gmm_study.training.state import TrialState
 from tests.search.conftest import reached, work
@@ -52,6 +53,17 @@ def test_every_cell_is_an_optuna_study_with_its_trials_values_and_milestones(ben
     assert study.trials[0].intermediate_values == {5: -3.0}
     assert study.best_value == -2.5
     assert study.best_trial.user_attrs["trial_id"] == first.config.trial_id
+
+
+def test_searches_are_shown_while_mlflow_cannot_be_used(bench, url, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "nonsense://somewhere")
+    monkeypatch.setenv("OPTUNA_STORAGE", url)
+    search, views = bench.search(), Views(bench.plan, bench.store)
+    for count in (1, 2):
+        work(search, 1)
+        assert "nonsense" in views.update(last=True, even_without_records=True)
+        (name,) = optuna.get_all_study_names(url)
+        assert len(optuna.load_study(study_name=name, storage=url).trials) == count
 
 
 def test_showing_again_adds_what_is_new_and_nothing_twice(bench, url):

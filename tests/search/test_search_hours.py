@@ -51,6 +51,15 @@ def test_the_hours_are_those_of_all_runs_together_and_the_time_between_them_does
     assert (len(first), len(second)) == (3, 1)
 
 
+def test_a_run_in_which_no_trial_ended_counts_as_well(bench):
+    for number in range(3):
+        clock = Clock(0)
+        searches = Searches(bench.plan(HOURS), bench.store, clock)
+        assert bool(searches.next()) == (number < 2)
+        clock.hours += 1.1
+        searches.pause()
+
+
 def test_more_hours_go_on_with_the_same_search_and_without_a_limit_it_proposes_all(bench):
     limited = run(bench, Clock(0), 99, HOURS)
     more = run(bench, Clock(0), 99, "search.hours=3")

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from analysis import best_on_validation, join, load
-from gmm_study.orchestration.views import cells_of
+from gmm_study.orchestration.facts import cells_of
 from gmm_study.search.searches import objective
 from gmm_study.study import load_study, make_plan
 from gmm_study.tracking.account import account_of

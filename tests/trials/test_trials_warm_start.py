@@ -223,6 +223,13 @@ def test_a_damaged_checkpoint_is_refused_in_one_line(store):
         begun(store, a_config(warm_start=other.path))
 
 
+@pytest.mark.parametrize("address", ["s3://KEY:TOPSECRET@b/x", "s3://b/x?secret_key=TOPSECRET"])
+def test_an_address_with_keys_is_refused_because_it_is_stored(address):
+    with pytest.raises(InputError, match=r"^warm_start: .* AWS_SECRET_ACCESS_KEY") as refused:
+        Hyperparameters.from_mapping({"warm_start": address})
+    assert "TOPSECRET" not in str(refused.value)
+
+
 @pytest.mark.parametrize("value", [3, "", ["a"]])
 def test_what_is_no_place_is_refused(value):
     with pytest.raises(InputError, match=r"^warm_start: .* must be the id of a trial or a path"):

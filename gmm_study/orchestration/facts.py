@@ -1,0 +1,49 @@
+"""What MLflow shows of a study itself: its question, what varies, and which trials compete."""
+
+import json
+from typing import TYPE_CHECKING
+
+from gmm_study.study import Plan, PlannedTrial
+
+if TYPE_CHECKING:
+    from gmm_study.tracking.notes import Facts, ReportCell
+
+
+def facts_of(plan: Plan, command: str = "") -> "Facts":
+    """The facts about the study itself that MLflow shows."""
+    from gmm_study.tracking.notes import Facts
+
+    study = plan.study
+    changes = [*study.per_method.values(), *study.variations.values()]
+    varied = [name for settings in changes for name in settings]
+    return Facts(
+        study.name,
+        study.question,
+        study.variant,
+        command,
+        plan.x,
+        tuple(dict.fromkeys(map(_param, [*study.space, *varied]))),
+        study.replicates,
+    )
+
+
+def cells_of(plan: Plan) -> "list[tuple[ReportCell, str]]":
+    """For each place of the plan, in order: the cell that a trial competes in, and its id."""
+    from gmm_study.tracking.notes import ReportCell
+
+    configs = [(place.config, _value(place, plan.x)) for place in plan.places]
+    return [
+        (ReportCell(config.dataset, config.hyperparameters.method, x), config.trial_id)
+        for config, x in configs
+    ]
+
+
+def _value(place: PlannedTrial, x: str | None) -> str:
+    """The value on the report's x-axis at a place of the study, empty if there is none."""
+    value = place.at(x) if x else None
+    return "" if value is None else json.dumps(value)
+
+
+def _param(axis: str) -> str:
+    """The name of an axis of a study's space in the flat configuration."""
+    return "depth" if axis == "layers.depth" else axis.partition(".")[0]
