@@ -235,7 +235,7 @@ def test_a_folder_of_data_may_be_a_link(tmp_path):
     folder = tmp_path / "there"
     folder.mkdir()
     for split in ("train", "valid", "test"):
-        (folder / f"{split}.csv").write_text("0,1\n1,0\n")
+        (folder / f"{split}.csv").write_text("1,0\n0,1\n")
     (tmp_path / "link").symlink_to(folder)
     assert load_dataset(str(tmp_path / "link")).dims == 2
 

@@ -70,9 +70,8 @@ def common_image_shape(parts: Sequence[Part]) -> tuple[int, int] | None:
 def binarised(parts: Sequence[Part], text: str, threshold: float | None) -> list[NDArray[np.uint8]]:
     """The rows [N, D] of each part as 0/1: with a threshold, 1 where a value is above it.
 
-    `text` is the data path, for error lines. Raises InputError
-    for other values than 0 and 1 without a threshold, which it says how to declare, and for a
-    threshold that leaves one value.
+    `text` is the data path, for error lines. Raises InputError for other values than 0 and 1
+    without a threshold, which it says how to declare, and for a threshold that leaves one value.
     """
     lowest = min((part.values.min() for part in parts), key=float)
     highest = max((part.values.max() for part in parts), key=float)
