@@ -107,7 +107,7 @@ def test_every_method_has_the_eight_uci_sets():
 @pytest.mark.parametrize(
     ("line", "named"),
     [
-        ("gmm,log_p,dna,86.49,maybe,a paper,", ["line 2", "checked", "'maybe'", "boolean"]),
+        ("gmm,log_p,dna,86.49,maybe,a paper,", ["line 2", "checked", "'maybe'", "true or false"]),
         ("gmm,log_q,dna,86.49,no,a paper,", ["metric", "'log_q'", "log_p"]),
         ("gmm,log_p,dna,low,no,a paper,", ["nll", "'low'", "number"]),
         ("gmm,log_p,dna,-86.49,no,a paper,", ["nll", "-86.49", "greater than 0"]),
