@@ -78,10 +78,10 @@ def run(
     Ray cluster, or `auto`; with None, RAY_ADDRESS is used, or a local Ray if it is not set.
     `observer` is told about each step; `RunObserver(rich.console.Console())` shows the running
     trials. Raises `InputError` if another process is running the study, if the report of another
-    file with the same name is in `reports`, if the study needs more resources than there are, and
-    if the storage or the report cannot be written. If the head of the cluster is lost, or if the
-    local Ray dies, this process ends with exit status 2, also if it is the kernel of a notebook;
-    Ray would end it too.
+    file with the same name is in `reports`, if the study needs more resources than there are, if
+    the storage or the report cannot be written, and if the storage is gone at the end. If the head
+    of the cluster is lost, or if the local Ray dies, this process ends with exit status 2, also if
+    it is the kernel of a notebook; Ray would end it too.
     """
     from gmm_study.orchestration.sync_process import SyncProcess
 
@@ -91,6 +91,7 @@ def run(
     with SyncProcess(planned.study.words, planned.storage_from_here) as syncing:
         with planned.store.the_only_driver(planned.study.name):
             outcome = _train(planned, retry_failed, address, syncing, observer)
+        planned.store.check_readable()  # so that a bucket that is gone costs no earlier report
         planned.refresh()
         written, interrupted = None, outcome is not None and outcome.interrupted
         try:
@@ -140,7 +141,8 @@ def sync(
     from gmm_study.orchestration.views import follow_run, update_views
 
     planned = _planned(study, storage)
-    planned.check_storage()
+    if not follow:  # the run that is followed has the storage, whatever a list shows yet
+        planned.check_storage()
     check_name(planned.study, REPORTS)
     planned.data.forget()  # checksums are enough, and the data would be kept as long as the run
     if follow:

@@ -214,6 +214,10 @@ def what_is_shown(path: Path, binary: bool) -> str:
 
 
 def _check_folder(option: str, path: Path) -> None:
+    from gmm_study.storage.file_systems import ADDRESS
+
+    if ADDRESS.match(str(path)):
+        raise InputError(f"{option}: '{path}' must be a path of this machine")
     if path.is_dir() or not path.parent.is_dir():
         problem = "is a folder" if path.is_dir() else f"needs the folder '{path.parent}'"
         raise InputError(f"{option}: '{path}' {problem}")

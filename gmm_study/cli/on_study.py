@@ -41,7 +41,13 @@ def on_a_study(command: Callable[..., None]) -> Callable[..., None]:
     ) -> None:
         if dataset:
             overrides = (f"dataset={dataset}", *overrides)
-        command(_planned(name, overrides, small, storage), **options)
+        planned = _planned(name, overrides, small, storage)
+        try:
+            command(planned, **options)
+        except OSError as error:
+            if planned.store.is_local:
+                raise
+            raise planned.store.refusal_of(error) from None
 
     arguments: list[Callable[[Callable[..., None]], Callable[..., None]]] = [
         click.argument("name", shell_complete=complete_study),

@@ -42,7 +42,7 @@ def run(planned: "PlannedStudy", retry_failed: bool, address: str | None, as_jso
 
     --json: {study, variant, replicates, states: {STATE: count}, to_be_proposed, without_data:
     [dataset], trained: {STATE: count}, interrupted, mlflow}, where `trained` counts the trials
-    that this run ended, and `mlflow` is null or the problem with MLflow.
+    that ended in this run, and `mlflow` is null or the problem with MLflow.
     """
     from gmm_study.api import studies
 
@@ -79,7 +79,11 @@ class Printer(RunObserver):
         """Print how the trials ended."""
         states = ", ".join(f"{count} {state}" for state, count in outcome.states.items())
         ended = f"{outcome.states.total()} of {plural(outcome.wanted, 'trial')}"
-        self.console.print(f"trained {ended}" + (f": {states}" if states else ""))
+        others = f" ({outcome.elsewhere} by another process)" if outcome.elsewhere else ""
+        self.console.print(f"trained {ended}{others}" + (f": {states}" if states else ""))
+        if outcome.over:
+            cells = plural(outcome.over, "cell")
+            self.console.print(f"search.hours over in {cells}; a larger value continues the search")
 
     def reported(self, report: "WrittenReport") -> None:
         """Print the tables and the answer."""

@@ -125,7 +125,11 @@ def _time_left(planned: "PlannedStudy", found: "RemainingCost") -> str:
     when = "time left"
     if TrialState.RUNNING not in planned.states.values():
         driver = _driver(planned)
-        what = f"process {driver.pid} on {driver.host} runs it" if driver else "nothing is running"
+        what = (
+            f"process {driver.pid} on {driver.host} is running it"
+            if driver
+            else "nothing is running"
+        )
         when = f"{what}; estimated time"
     source = f", {found.source}" if found.seconds is None else f" ({found.source})"
     return f"{when}: {time_of(found)}{source}"

@@ -45,8 +45,12 @@ class Outcome:
     """The result of a run of a study: the number of trials by state, of those to be trained."""
 
     states: Counter[str]
+    elsewhere: int
+    """How many of these another process has trained."""
     wanted: int
     interrupted: bool
+    over: int
+    """The number of searches that have taken their hours."""
 
 
 class Interrupt:
@@ -102,7 +106,7 @@ def run_trials(
             _tune(plan, missing, datasets, store, view, searches, interrupt, address)
         finally:
             searches.pause()
-    return Outcome(view.ended, view.wanted, interrupt.pressed)
+    return Outcome(view.ended, view.elsewhere, view.wanted, interrupt.pressed, searches.over)
 
 
 def _tune(

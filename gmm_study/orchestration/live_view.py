@@ -38,6 +38,8 @@ class LiveView:
         self.searches = searches
         self.running: dict[str, dict[str, Any]] = {}
         self.ended: Counter[str] = Counter()
+        self.elsewhere = 0
+        """How many of these another process has trained."""
         self.started = time.monotonic()
         self._live = Live(get_renderable=self._table, console=console, refresh_per_second=4)
         self._last_line = self.started
@@ -67,6 +69,7 @@ class LiveView:
         else:
             self.running.pop(trial_id, None)
             self.ended[report["state"]] += 1
+            self.elsewhere += bool(report.get("elsewhere"))
             if report["state"] == TrialState.FAILED:
                 line = f"failed: {self.labels[trial_id]}: {report['error']}"
                 self.console.print(line, markup=False)

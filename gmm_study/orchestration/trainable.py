@@ -123,7 +123,7 @@ class TrialTrainable(tune.Trainable):
         self.replicates = config["job"]["replicates"]
         self.milestones = set(config["job"]["milestones"])
         self.chunk_rows = self.study_chunk_rows
-        self.tried_with_less = False
+        self.tried_with_less = self.has_waited = False
 
     def _leave(self) -> None:
         """Release the trial in whatever state it is."""
@@ -140,13 +140,14 @@ class TrialTrainable(tune.Trainable):
             return self._train(until)
         except TrainedElsewhereError:
             self.record.release()
-            self.current = None
+            self.current, self.has_waited = None, True
             time.sleep(max(0.0, until - time.monotonic()))
             return self._report(WAITING, done=False)
 
     def _train(self, until: float) -> dict[str, Any]:
         is_new = self.current is None
         run = self.current = self.current or self._open()
+        was_trained_elsewhere = is_new and self.has_waited and run.finished
         progress = run.progress()
         if is_new and not run.finished and progress.epoch in self.milestones:
             return self._report(
@@ -157,8 +158,11 @@ class TrialTrainable(tune.Trainable):
             self._check_time_limit(run)
             if progress.epoch in self.milestones:
                 break
-        state = run.result().state if run.finished else TrialState.RUNNING
-        return self._report(state, **vars(progress), done=run.finished)
+        if not run.finished:
+            return self._report(TrialState.RUNNING, **vars(progress), done=False)
+        return self._report(
+            run.result().state, **vars(progress), done=True, elsewhere=was_trained_elsewhere
+        )
 
     def _check_time_limit(self, run: "TrialRun") -> None:
         limit = self.time_limit_seconds

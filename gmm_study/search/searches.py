@@ -52,6 +52,11 @@ class Searches:
         """The number of trials yet to be proposed."""
         return sum(cell.unproposed for cell in self._cells.values())
 
+    @property
+    def over(self) -> int:
+        """The number of searches that have taken their hours."""
+        return sum(cell.history.is_over for cell in self._cells.values())
+
     def take_up(self, retried: set[str]) -> None:
         """Update the searches with all trials that have ended by now, except the `retried` ones."""
         for cell in self._cells.values():

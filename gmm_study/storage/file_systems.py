@@ -13,6 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 from shutil import which
 from typing import Any
+from urllib.parse import quote
 
 import pyarrow as pa
 import pyarrow.fs
@@ -48,7 +49,7 @@ def open_address(storage: str) -> tuple[pyarrow.fs.FileSystem, str]:
         raise InputError(f"storage: '{shown}' must have two slashes, as in s3://BUCKET/results")
     if storage.startswith(AZURE) and not which("az"):
         os.environ.setdefault(*WITHOUT_AZ)
-    address = _with_region(address_of(storage))
+    address = _with_region(_quoted(storage))
     try:
         file_system, path = pyarrow.fs.FileSystem.from_uri(address)
     except ImportError as error:
@@ -79,6 +80,12 @@ def _refuse_other_than_folder(path: Path, shown: str) -> None:
         raise InputError(f"storage: '{shown}' cannot be reached: {error.strerror}") from None
     if is_file:
         raise InputError(f"storage: '{shown}' is a file; give a folder")
+
+
+def _quoted(storage: str) -> str:
+    """The URI of a storage in which spaces, `#` and letters beyond ASCII are percent-encoded."""
+    escaped = re.sub(r"%(?![0-9A-Fa-f]{2})", "%25", address_of(storage))
+    return quote(escaped, safe="%:/?&=@+,;!$'()*[]")
 
 
 def _with_region(address: str) -> str:

@@ -3,6 +3,7 @@
 import os
 import re
 from importlib.metadata import entry_points
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from sqlalchemy.engine import make_url
@@ -77,5 +78,12 @@ def _of_a_database(uri: str, kind: str) -> str:
         url = make_url(uri)
     except (ArgumentError, ValueError):
         return f"cannot be read as an address of a database; it must be like {example}"
-    named = kind != "sqlite" or (url.database and not url.host)
-    return "" if named else f"names no file; it must be like {_SQLITE}, with three slashes"
+    if kind != "sqlite":
+        return ""
+    if not url.database or url.host:
+        return f"names no file; it must be like {_SQLITE}, with three slashes"
+    folder = Path(url.database).parent
+    is_there = folder.is_dir() or url.database.startswith("file:")
+    return (
+        "" if is_there else f"needs the folder '{folder}', which is missing; make it, or correct it"
+    )

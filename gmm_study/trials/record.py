@@ -40,7 +40,7 @@ from gmm_study.storage import holding, locks
 from gmm_study.storage.file_systems import address_of
 from gmm_study.storage.folder import Folder
 from gmm_study.storage.ownership import Owner, Sign
-from gmm_study.storage.reach import check_writable, is_there
+from gmm_study.storage.reach import check_writable, is_there, refusal_of
 from gmm_study.training.state import TrialState
 from gmm_study.trials import drivers
 from gmm_study.trials.config import TrialConfig
@@ -98,6 +98,15 @@ class RecordStore:
         known = self._was_found and not self.is_local
         self._was_found = known or is_there(self.folder, self.given)
         return self._was_found
+
+    def check_readable(self) -> None:
+        """Raise `InputError` if a bucket that was found is gone or cannot be reached any more."""
+        if not self.is_local:
+            is_there(self.folder, self.given)
+
+    def refusal_of(self, error: OSError) -> InputError:
+        """Why the storage could not be read, in a line that says what would be right."""
+        return refusal_of(error, self.folder, self.given, "read")
 
     def check_exists(self) -> None:
         """Raise `InputError` if there is no such folder."""

@@ -17,7 +17,7 @@ from tests.faults.test_drivers import (
     undisturbed,
 )
 from tests.faults.test_records import BEFORE, DAMAGE, STATE, a_trial_left_at, finished
-from tests.s3_server import EMPTY_LIST, THROTTLED
+from tests.s3_server import EMPTY_LIST, THROTTLED, failure
 from tests.workbench import Workbench, wait_until
 
 pytestmark = pytest.mark.fault
@@ -80,7 +80,7 @@ def test_a_killed_driver_and_a_killed_worker_lose_nothing(bench, s3, times, faul
     fault("S3: a worker killed with SIGKILL", count)
 
 
-def test_of_two_drivers_in_the_same_instant_one_runs_the_study(bench, s3, times, fault):
+def test_of_two_drivers_that_start_together_one_runs_the_study(bench, s3, times, fault):
     count = times(5, 1)
     for _ in range(count):
         drivers = [bench.start("run", "tiny", *ONE_TRIAL) for _ in range(2)]
@@ -92,19 +92,43 @@ def test_of_two_drivers_in_the_same_instant_one_runs_the_study(bench, s3, times,
         assert set(results_written(s3).values()) == {1}
         s3.requests.clear()
         bench.store.folder.delete()
-    fault("S3: two drivers of a study in the same instant", count)
+    fault("S3: two drivers of a study that start together", count)
 
 
 def test_two_studies_that_share_a_trial_train_it_once(bench, s3, fault):
     text = (bench.folder / "studies" / "tiny.yaml").read_text()
     bench.write_study(text, name="other")
-    drivers = [bench.start("run", name, *ONE_TRIAL) for name in ("tiny", "other")]
+    drivers, said = [bench.start("run", name, *ONE_TRIAL) for name in ("tiny", "other")], []
     for driver in drivers:
         out, err = driver.communicate(timeout=300)
         assert driver.returncode == 0, out + err
+        said.append("(1 by another process)" in out)
+    assert sorted(said) == [False, True]
     assert figures_of_all(bench) == undisturbed(bench)
     assert set(results_written(s3).values()) == {1}
     fault("S3: two studies that start the same trial at once", 1)
+
+
+@pytest.mark.parametrize("what", ["credentials that expire", "a bucket that is deleted"])
+def test_a_bucket_that_cannot_be_used_any_more_ends_the_run_with_a_line(bench, s3, fault, what):
+    expected = {
+        "credentials that expire": failure("400 Bad Request", "ExpiredToken"),
+        "a bucket that is deleted": failure("404 Not Found", "NoSuchBucket"),
+    }[what]
+    driver = bench.start("run", "tiny", *ONE_TRIAL)
+    wait_until(lambda: any(status["epoch"] for status in bench.statuses().values()))
+    s3.answers = lambda request: expected
+    out, err = driver.communicate(timeout=300)
+    assert driver.returncode == 2, out + err
+    *_, line = err.splitlines()
+    assert line.startswith("gmm-study: storage: ")
+    assert ("credentials" if "expire" in what else "there is no bucket 'studies'") in line
+    assert "Traceback" not in out + err
+    assert not (bench.folder / "reports" / "tiny" / "index.html").exists()
+    s3.answers = lambda request: None
+    bench.run("run", "tiny", *ONE_TRIAL, "--retry-failed")
+    assert figures_of_all(bench) == undisturbed(bench)
+    fault(f"S3: {what} during a run", 1)
 
 
 @pytest.mark.parametrize("kind", DAMAGE)

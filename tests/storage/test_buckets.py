@@ -80,6 +80,14 @@ def test_the_address_may_name_the_server_the_region_and_the_key(s3, monkeypatch)
         assert store.driver("tiny").is_this_process
 
 
+@pytest.mark.parametrize("name", ["my results", "Übung", "runs#1", "100%", "a+b", "a%20b"])
+def test_an_address_may_have_any_characters(s3, name):
+    Folder.at(f"s3://studies/{name}").write_file("x", b"mine")
+    decoded = "a b" if name == "a%20b" else name
+    assert [each.name for each in Folder.at("s3://studies").entries()] == [decoded]
+    assert Folder.at(f"s3://studies/{name}").read_file("x") == b"mine"
+
+
 def test_a_bucket_may_be_the_storage_as_a_whole(s3):
     store = RecordStore("s3://studies")
     assert not store.exists()
