@@ -53,7 +53,7 @@ def claim_name(study: Study, reports: Path) -> bool:
             new = Path(scratch) / OWNER
             new.write_text(claim)
             try:
-                (folder / OWNER).hardlink_to(new)  # of two that begin together, one succeeds
+                _link(new, folder / OWNER)  # of two that begin together, one succeeds
             except FileExistsError:
                 check_name(study, reports)
                 new.replace(folder / OWNER)
@@ -82,6 +82,17 @@ def check_name(study: Study, reports: Path) -> None:
         f"study: '{names[0]}' would replace the report and the MLflow experiment of '{names[1]}', "
         f"which has the same name; rename one of the files, or remove {folder} to give it the name"
     )
+
+
+def _link(new: Path, target: Path) -> None:
+    """Give a file another name. Raises `FileExistsError` if that is taken."""
+    try:
+        target.hardlink_to(new)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links
+        with target.open("x") as file:
+            file.write(new.read_text())
 
 
 def _withdraw(folder: Path) -> None:

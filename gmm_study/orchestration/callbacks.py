@@ -84,9 +84,10 @@ class TrialReports(StaysInTheDriver, Callback):
                 "resources.heartbeat_seconds, each time it was resumed"
             )
         record = self.store.record(trial_id)
-        record.log(error)
         with suppress(OSError):
-            record.write_status(TrialState.FAILED, error=reason)
+            if not record.trained_elsewhere():
+                record.log(error)
+                record.write_status(TrialState.FAILED, error=reason)
         self.searches.ended(trial_id)
         self.view.update({"trial": trial_id, "state": TrialState.FAILED, "error": reason})
 

@@ -186,6 +186,10 @@ class TrialTrainable(tune.Trainable):
             torch.cuda.empty_cache()
 
     def _fail(self, error: Exception) -> dict[str, Any]:
+        if self._has_lost():
+            self._leave()
+            self.has_waited = True
+            return self._report(WAITING, done=False)
         said = redact("".join(traceback.format_exception_only(error)))
         reason = said.strip().splitlines()[-1]
         if isinstance(error, TimeLimitError):
@@ -197,6 +201,12 @@ class TrialTrainable(tune.Trainable):
             self.record.write_status(TrialState.FAILED, error=reason)
         self._leave()
         return self._report(TrialState.FAILED, error=reason, done=True)
+
+    def _has_lost(self) -> bool:
+        """Whether another process has taken the trial over, whose record is left alone."""
+        with suppress(OSError):
+            return self.record.is_lost()
+        return False
 
     def _open(self) -> "TrialRun":
         from gmm_study.trials.run import TrialRun

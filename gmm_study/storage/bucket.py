@@ -110,10 +110,12 @@ class Bucket:
         list objects in the order of their names, as S3's directory buckets do not.
         """
         bucket, _, key = prefix.partition("/")
+        where = {"Bucket": bucket, "Prefix": key}
         with _as_os_errors():
-            found = self._client.list_objects_v2(
-                Bucket=bucket, Prefix=key, StartAfter=after.partition("/")[2]
-            )
+            found = self._client.list_objects_v2(**where, StartAfter=after.partition("/")[2])
+            while not found.get("Contents") and found["IsTruncated"]:
+                token = found["NextContinuationToken"]
+                found = self._client.list_objects_v2(**where, ContinuationToken=token)
         stamps = {
             f"{bucket}/{each['Key']}": Stamp(
                 int(each["LastModified"].timestamp() * 1e9), each["Size"], each["ETag"]
@@ -122,7 +124,7 @@ class Bucket:
         }
         if any(one >= next_one for one, next_one in pairwise([after, *stamps])):
             raise OSError("the server does not list objects in the order of their names")
-        return Page(stamps, bool(stamps) and found["IsTruncated"])
+        return Page(stamps, found["IsTruncated"])
 
     def read(self, path: str) -> Content | None:
         """An object at `BUCKET/KEY`; None if there is none."""

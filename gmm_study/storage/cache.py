@@ -53,9 +53,12 @@ class Cache:
 
     def put(self, address: str, tag: str, content: bytes) -> None:
         """Keep a version of an object in place of an earlier one, if there is room."""
+        path, before = self._path(address), 0
         with suppress(OSError):
-            if len(content) <= LARGEST and self._has_room(len(content)):
-                _replace(self._path(address), _head(tag, content) + b"\n" + content)
+            before = path.stat().st_size
+        with suppress(OSError):
+            if len(content) <= LARGEST and self._has_room(len(content) - before):
+                _replace(path, _head(tag, content) + b"\n" + content)
 
     def _path(self, address: str) -> Path:
         digest = sha256(address.encode()).hexdigest()

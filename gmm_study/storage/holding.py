@@ -28,6 +28,8 @@ class _Holding:
         while not self._ended.wait(self._every):
             with suppress(OSError):
                 if not self.sign.renew():
+                    if self._ended.is_set():  # it was given back meanwhile
+                        return
                     self.is_lost = True
                     self._on_loss()
                     return
@@ -39,8 +41,9 @@ class _Holding:
             self.sign.leave()
 
 
-_held: dict[str, _Holding] = {}
-"""By the path of the sign."""
+_held: dict[tuple[str, str], _Holding] = {}
+"""By the server and the path of the sign."""
+_changing = threading.Lock()
 
 
 def take(sign: Sign, every: float, on_loss: Callable[[], None] = lambda: None) -> Owner | None:
@@ -50,22 +53,30 @@ def take(sign: Sign, every: float, on_loss: Callable[[], None] = lambda: None) -
     thread calls `on_loss` and ends. Raises `OSError`.
     """
     if (other := sign.take()) is None:
-        held = _held.get(sign.path)
-        if held is None or held.is_lost:
-            _held[sign.path] = _Holding(sign, every, on_loss)
+        with _changing:
+            held = _held.get(_key(sign))
+            if held is None or held.is_lost:
+                _held[_key(sign)] = _Holding(sign, every, on_loss)
     return other
 
 
 def give_back(sign: Sign) -> None:
     """Remove a sign that this process holds."""
-    if holding := _held.pop(sign.path, None):
+    with _changing:
+        holding = _held.pop(_key(sign), None)
+    if holding:
         holding.close()
 
 
 def is_lost(sign: Sign) -> bool:
     """Whether a sign that this process holds names another process by now, or none."""
-    held = _held.get(sign.path)
+    held = _held.get(_key(sign))
     if held is None or held.is_lost:
         return held is not None
     owner = sign.read()
     return owner is None or not owner.is_this_process
+
+
+def _key(sign: Sign) -> tuple[str, str]:
+    bucket = sign.folder.bucket(sign.urgent)
+    return bucket.address if bucket else sign.folder.file_system.type_name, sign.path

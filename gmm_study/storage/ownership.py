@@ -24,6 +24,8 @@ TRIES = 10
 """How often to try again when the owner changes in between."""
 ENDED = "ZX"
 """States of a process that has ended and of which its parent has not taken notice yet."""
+FORGOTTEN = 10
+"""So many times as long may a living process of this machine be silent."""
 MOST_PAUSE = 0.5
 """The longest pause before that, in seconds."""
 
@@ -55,12 +57,15 @@ class Owner:
     def is_gone(self, silent_seconds: float) -> bool:
         """Whether it has ended: known of a process of this machine, else supposed after silence.
 
+        A living process of this machine that is silent for much longer owns nothing any more: it
+        could not remove its sign when it ended its work.
         A host's name does not make it one of this machine, because containers and copies of a
         machine may share it.
         """
+        silence = time.time() - self.time
         if self.machine and self.machine == _this_machine():
-            return _start_of(self.pid) != self.started
-        return time.time() - self.time >= silent_seconds
+            return _start_of(self.pid) != self.started or silence >= FORGOTTEN * silent_seconds
+        return silence >= silent_seconds
 
     @property
     def _process(self) -> tuple[str, int, str, str]:

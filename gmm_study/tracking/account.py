@@ -1,8 +1,7 @@
 """What MLflow shows of a trial: the content of its record, checked, and means over replicates."""
 
 from collections import defaultdict
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
 from math import isnan
 from statistics import fmean
 from typing import Any
@@ -43,23 +42,32 @@ class Account:
     replicates: int
     """The number of wanted replicates."""
     standing: Standing
+    _known: dict[str, Any] = field(default_factory=dict[str, Any], compare=False, repr=False)
+    """What was read; `cached_property` of Python 3.11 lets one account at a time read."""
 
-    @cached_property
+    @property
     def curves(self) -> dict[int, list[dict[str, Any]]]:
         """By replicate, its rows of `metrics.parquet`. Raises `ValueError` if unreadable.
 
         Read only when needed, because MLflow already has those of most trials.
         """
-        curves: dict[int, list[dict[str, Any]]] = defaultdict(list)
-        for row in self.record.metrics().to_pylist():
-            curves[row["replicate"]].append(row)
-        return curves
+        if "curves" not in self._known:
+            curves: dict[int, list[dict[str, Any]]] = defaultdict(list)
+            for row in self.record.metrics().to_pylist():
+                curves[row["replicate"]].append(row)
+            self._known["curves"] = curves
+        known: dict[int, list[dict[str, Any]]] = self._known["curves"]
+        return known
 
-    @cached_property
+    @property
     def artifacts(self) -> dict[str, bytes]:
         """The content of the artifacts that the record has, by name."""
-        found = {name: self.record.read_file(name) for name in ARTIFACTS}
-        return {name: content for name, content in found.items() if content is not None}
+        if "artifacts" not in self._known:
+            found = {name: self.record.read_file(name) for name in ARTIFACTS}
+            has = {name: content for name, content in found.items() if content is not None}
+            self._known["artifacts"] = has
+        known: dict[str, bytes] = self._known["artifacts"]
+        return known
 
     def read(self) -> None:
         """Read the curves, and the artifacts of a trial that has ended."""

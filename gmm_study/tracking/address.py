@@ -57,9 +57,10 @@ def _problem(uri: str) -> str:
 
 def _of_a_folder(uri: str) -> str:
     folder = uri.removeprefix("file:").removeprefix("//").rstrip("/")
+    database = _SQLITE if "@" in uri else f"sqlite:///{folder}/mlflow.db"
     return (
         "is a folder, into which MLflow writes no more; give the address of a database, "
-        f"sqlite:///{folder}/mlflow.db, or of a server, {_SERVER}"
+        f"{database}, or of a server, {_SERVER}"
     )
 
 
@@ -67,8 +68,8 @@ def _of_a_server(uri: str) -> str:
     try:
         parts = urlsplit(uri)
         named = parts.hostname and (parts.port is None or parts.port > 0)
-    except ValueError as error:
-        return f"cannot be read ({error}); it must be like {_SERVER}"
+    except ValueError:  # which may quote a part of a password
+        return f"cannot be read; it must be like {_SERVER}"
     return "" if named else f"names no host; it must be like {_SERVER}"
 
 

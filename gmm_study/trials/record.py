@@ -27,6 +27,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import AbstractContextManager, suppress
 from copy import copy
+from dataclasses import replace
 from typing import IO, Any, TypeVar
 
 import numpy as np
@@ -263,6 +264,13 @@ class Record(Folder):
 
     def standing(self, replicates: int) -> Standing:
         """The standing of the trial, given the number of wanted replicates."""
+        found = self._standing(replicates)
+        is_open = found.state is TrialState.PENDING and found.status.state is not TrialState.PENDING
+        if self.listing is not None and is_open:  # it may have ended since it was listed
+            found = replace(self, listing=None)._standing(replicates)
+        return found
+
+    def _standing(self, replicates: int) -> Standing:
         try:
             result = self.result()
         except ValueError as error:

@@ -134,10 +134,12 @@ def test_a_process_of_this_machine_is_gone_when_it_has_ended_and_not_before(s3):
     with ExitStack() as stack:
         (process,) = contenders(stack, 1)
         assert winners([process])
-        owner = replace(sign.read(), time=0.0)  # however long it has been silent
+        now = sign.read()
+        owner = replace(now, time=now.time - 5 * SILENT)
         sign.folder.write_json("owner.json", asdict(owner))
         assert sign.take() == owner
         assert replace(owner, started="1").is_gone(SILENT), "another one has its number by now"
+        assert replace(owner, time=0.0).is_gone(SILENT), "its sign was left behind"
         process.kill()
         wait_until(lambda: owner.is_gone(SILENT))  # although its parent has not asked for its end
         assert sign.take() is None

@@ -67,8 +67,10 @@ def test_a_missing_package_is_named_with_the_extra_that_installs_it(
         "localhost:5000": "has no scheme; give http://localhost:5000",
         "127.0.0.1:5000": "has no scheme; give http://127.0.0.1:5000",
         "http:/127.0.0.1:5000": "names no host; it must be like http://HOST:5000",
-        "http://127.0.0.1:99999": "cannot be read (Port out of range",
-        "http://[::1": "cannot be read (Invalid IPv6 URL); it must be like http://HOST:5000",
+        "http://127.0.0.1:99999": "cannot be read; it must be like http://HOST:5000",
+        "http://[::1": "cannot be read; it must be like http://HOST:5000",
+        "http://me:TOPSECRET/x@host:5000": "cannot be read; it must be like http://HOST:5000",
+        "http//me:TOPSECRET@host:5000": "is a folder, into which MLflow writes no more; give",
         "/no/folder": "is a folder, into which MLflow writes no more; give the address of a "
         "database, sqlite:////no/folder/mlflow.db, or of a server, http://HOST:5000",
         "file:///no/folder": "is a folder, into which MLflow writes no more; give",

@@ -7,10 +7,12 @@ import pytest
 
 from gmm_study.orchestration.trainable import TrialTrainable
 from gmm_study.storage.ownership import Owner
+from gmm_study.training.state import TrialState
 from gmm_study.trials.config import TrialConfig
 from gmm_study.trials.record import RecordStore
 from gmm_study.trials.run import TrainedElsewhereError, TrialRun
 from gmm_study.trials.status import WAITING
+from tests.s3_server import failure
 from tests.training.small import a_dataset, some_hyperparameters
 from tests.workbench import wait_until
 
@@ -30,6 +32,13 @@ def take_over(record):
     now = time.time()
     owner = Owner("another-machine", 1, now, now)
     record.write_file(".owner", json.dumps(vars(owner)).encode())
+
+
+def test_a_trial_that_ends_while_records_are_looked_at_has_ended(record, s3):
+    run = TrialRun(CONFIG, DATA, range(1), record)
+    look = RecordStore("s3://studies/results").listed([CONFIG.trial_id])
+    to_its_end(run)
+    assert look.record(CONFIG.trial_id).state(1) is TrialState.COMPLETE
 
 
 def contents(record):
@@ -57,7 +66,9 @@ def test_a_trial_that_was_taken_over_is_not_written_any_more(record, seconds):
     assert contents(record) == before
 
 
-def test_a_worker_whose_trial_was_taken_over_waits_for_it_and_goes_on_when_it_is_free(record):
+@pytest.fixture
+def worker(s3):
+    """A worker as Ray Tune has it, in this process."""
     worker = TrialTrainable.__new__(TrialTrainable)
     job = {"trial": CONFIG.to_json(), "replicates": 1, "milestones": [1]}
     worker.setup(
@@ -72,6 +83,29 @@ def test_a_worker_whose_trial_was_taken_over_waits_for_it_and_goes_on_when_it_is
         heartbeat_seconds=3600.0,
         time_limit_seconds=None,
     )
+    return worker
+
+
+def test_a_worker_whose_checkpoint_fails_after_its_trial_was_taken_over_leaves_that(
+    record, worker, s3
+):
+    def refuse(request):
+        if request["REQUEST_METHOD"] != "PUT" or "checkpoint" not in request["PATH_INFO"]:
+            return None
+        take_over(record)
+        return failure("403 Forbidden", "AccessDenied")
+
+    wait_until(lambda: worker.step()["epoch"] == 1)
+    before = record.status()
+    s3.answers = refuse
+    wait_until(lambda: worker.step()["state"] == WAITING)
+    assert record.trained_elsewhere()
+    assert record.status().state == before.state
+
+
+def test_a_worker_whose_trial_was_taken_over_waits_for_it_and_goes_on_when_it_is_free(
+    record, worker
+):
     wait_until(lambda: worker.step()["epoch"] == 1)
     take_over(record)
     assert worker.step()["state"] == WAITING
