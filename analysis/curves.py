@@ -4,6 +4,7 @@ They are those of the parameters that each replicate kept, raw or averaged.
 """
 
 from collections import Counter
+from collections.abc import Hashable
 from dataclasses import dataclass
 from math import isfinite, nan
 from typing import Any
@@ -85,12 +86,7 @@ def learning_curves(
     plan: Plan, records: Records, rows: pd.DataFrame, cells: pd.DataFrame
 ) -> list[LearningCurve]:
     """The curve of each cell's chosen trial, or of its only trial while that is incomplete."""
-    planned, shown = trials_of_cells(rows), []
-    for cell in cells.drop_duplicates(["dataset", "method", "x"]).to_dict("records"):
-        trials = planned.get(tuple(cell[name] for name in CELL), [])
-        chosen = cell["trial_id"] if cell["complete"] else trials[0] if len(trials) == 1 else None
-        if chosen is not None:
-            shown.append((cell, str(chosen)))
+    shown = _trials_shown(rows, cells)
     criteria = _criteria(plan, {trial_id for _, trial_id in shown})
     values, seconds = _values_and_seconds(records, criteria, rows)
     values = values[values["replicate"] < plan.study.replicates]
@@ -128,6 +124,17 @@ def learning_curves(
             )
             curves.append(curve)
     return curves
+
+
+def _trials_shown(rows: pd.DataFrame, cells: pd.DataFrame) -> list[tuple[dict[Hashable, Any], str]]:
+    """The cells that have a curve, each with the trial whose curve that is."""
+    planned, shown = trials_of_cells(rows), []
+    for cell in cells.drop_duplicates(list(CELL)).to_dict("records"):
+        trials = planned.get(tuple(cell[name] for name in CELL), [])
+        chosen = cell["trial_id"] if cell["complete"] else trials[0] if len(trials) == 1 else None
+        if chosen is not None:
+            shown.append((cell, str(chosen)))
+    return shown
 
 
 def stopped_early(plan: Plan, ended: pd.DataFrame) -> pd.Series:

@@ -57,10 +57,6 @@ class PlannedStudy:
             self.plan: Plan = self._planner.plan()
         self._has_looked = False
 
-    def check_storage(self) -> None:
-        """Raise `InputError` if the storage does not exist, unless it is the default one."""
-        check_storage(self.store)
-
     @property
     def command(self) -> str:
         """The command line that runs the same study."""

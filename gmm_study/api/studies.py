@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from gmm_study.api.defaults import RESULTS
 from gmm_study.api.feedback import RunObserver
 from gmm_study.api.names import check_name, claimed
-from gmm_study.api.planned_study import PlannedStudy, check_data_paths
+from gmm_study.api.planned_study import PlannedStudy, check_data_paths, check_storage
 from gmm_study.api.reports import REPORTS, write_study_report
 from gmm_study.api.warm_starts import check_warm_starts
 from gmm_study.errors import InputError
@@ -117,7 +117,7 @@ def report(study: AnyStudy, storage: str | None = None) -> "WrittenReport":
     study's search has not proposed a trial yet, and if the folder is not writable.
     """
     planned = _planned(study, storage)
-    planned.check_storage()
+    check_storage(planned.store)
     planned.refresh()
     return write_study_report(planned)
 
@@ -142,7 +142,7 @@ def sync(
 
     planned = _planned(study, storage)
     if not follow:  # the run that is followed has the storage, whatever a list shows yet
-        planned.check_storage()
+        check_storage(planned.store)
     check_name(planned.study, REPORTS)
     planned.data.forget()  # checksums are enough, and the data would be kept as long as the run
     if follow:

@@ -42,7 +42,9 @@ def status(planned: "PlannedStudy", watch: bool, as_json: bool) -> None:
     max_epochs, phase, bound, seconds_left, host}], failed: [{trial_id, state, dataset, method,
     axes, epoch, replicates_ended, error, log}], remaining: as in `plan`}.
     """
-    planned.check_storage()
+    from gmm_study.api.planned_study import check_storage
+
+    check_storage(planned.store)
     console = output_console(stderr=as_json)
     if watch and console.is_terminal:
         with Live(_shown(planned), console=console, auto_refresh=False, transient=True) as live:

@@ -139,10 +139,14 @@ class TrialTrainable(tune.Trainable):
         try:
             return self._train(until)
         except TrainedElsewhereError:
-            self.record.release()
-            self.current, self.has_waited = None, True
             time.sleep(max(0.0, until - time.monotonic()))
-            return self._report(WAITING, done=False)
+            return self._leave_to_other()
+
+    def _leave_to_other(self) -> dict[str, Any]:
+        """Wait, from the next step on, for the process that has the trial."""
+        self.record.release()
+        self.current, self.has_waited = None, True
+        return self._report(WAITING, done=False)
 
     def _train(self, until: float) -> dict[str, Any]:
         is_new = self.current is None
@@ -187,9 +191,7 @@ class TrialTrainable(tune.Trainable):
 
     def _fail(self, error: Exception) -> dict[str, Any]:
         if self._has_lost():
-            self._leave()
-            self.has_waited = True
-            return self._report(WAITING, done=False)
+            return self._leave_to_other()
         said = redact("".join(traceback.format_exception_only(error)))
         reason = said.strip().splitlines()[-1]
         if isinstance(error, TimeLimitError):

@@ -34,7 +34,7 @@ STATUS = {
 """MLflow's status for each state of a trial."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Account:
     """The content of a trial's record."""
 
@@ -42,8 +42,9 @@ class Account:
     replicates: int
     """The number of wanted replicates."""
     standing: Standing
-    _known: dict[str, Any] = field(default_factory=dict[str, Any], compare=False, repr=False)
-    """What was read; `cached_property` of Python 3.11 lets one account at a time read."""
+    # `cached_property` of Python 3.11 would let one account at a time read its files.
+    _curves: dict[int, list[dict[str, Any]]] | None = field(default=None, init=False, repr=False)
+    _artifacts: dict[str, bytes] | None = field(default=None, init=False, repr=False)
 
     @property
     def curves(self) -> dict[int, list[dict[str, Any]]]:
@@ -51,23 +52,20 @@ class Account:
 
         Read only when needed, because MLflow already has those of most trials.
         """
-        if "curves" not in self._known:
-            curves: dict[int, list[dict[str, Any]]] = defaultdict(list)
+        if self._curves is None:
+            curves = defaultdict(list)
             for row in self.record.metrics().to_pylist():
                 curves[row["replicate"]].append(row)
-            self._known["curves"] = curves
-        known: dict[int, list[dict[str, Any]]] = self._known["curves"]
-        return known
+            self._curves = curves
+        return self._curves
 
     @property
     def artifacts(self) -> dict[str, bytes]:
         """The content of the artifacts that the record has, by name."""
-        if "artifacts" not in self._known:
+        if self._artifacts is None:
             found = {name: self.record.read_file(name) for name in ARTIFACTS}
-            has = {name: content for name, content in found.items() if content is not None}
-            self._known["artifacts"] = has
-        known: dict[str, bytes] = self._known["artifacts"]
-        return known
+            self._artifacts = {name: each for name, each in found.items() if each is not None}
+        return self._artifacts
 
     def read(self) -> None:
         """Read the curves, and the artifacts of a trial that has ended."""

@@ -178,8 +178,8 @@ class TrialRun:
         state = TrialState.STOPPED if stopped else TrialState.PENDING
         try:
             with suppress(TrainedElsewhereError):
-                self._check_owner()
                 if self._within_epoch:
+                    self._check_owner()
                     self._write_status(state)
                 else:
                     self.save(state)
