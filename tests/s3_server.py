@@ -33,12 +33,16 @@ class _Quiet(WSGIRequestHandler):
     def log(self, *words: object) -> None:
         pass
 
+    def connection_dropped(self, error: BaseException, environ: Any = None) -> None:
+        self.close_connection = True
+
 
 class S3Server:
     """The server; `answers` may answer a request in its place, and `after` hears of answers.
 
-    An answer to a request that `breaks_off` ends in the middle. A request is the environment of
-    WSGI. It keeps the method and path of every request.
+    A `ConnectionError` of `after` loses the answer, and an answer to a request that `breaks_off`
+    ends in the middle; the connection is then closed. A request is the environment of WSGI. It
+    keeps the method and path of every request.
     """
 
     def __init__(self) -> None:

@@ -30,6 +30,8 @@ ENVIRONMENT = {
     "RAY_AUTH_MODE": "disabled",
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # Ray's way to say 127.0.0.1
     "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_health_check_failure_threshold": "3",  # a node that is gone is noticed in seconds,
+    "RAY_health_check_period_ms": "1000",  # not in a quarter of a minute
     "RAY_prestart_worker_first_driver": "0",
 }
 VERSIONS = "CLUSTER_VERSIONS"

@@ -13,8 +13,8 @@ from tests.workbench import Workbench, figures, wait_until
 
 pytestmark = pytest.mark.fault
 
-LONG = 250
-"""Epochs of a trial that is surely still running when its node is to die."""
+LONG = 500
+"""Epochs of a trial that is surely still running when its node dies and Ray notices it."""
 
 
 @pytest.fixture
