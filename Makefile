@@ -24,7 +24,7 @@ STUDY_ARGS = $(NAME) --storage '$(STORAGE)' $(if $(DATASET),--dataset '$(DATASET
 NEEDS_NAME = $(if $(NAME),,$(error NAME is missing: make $@ NAME=depth_sweep; studies: $(basename $(notdir $(wildcard studies/*.yaml)))))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock study plan status report tables reproduction ui docs docs-site test test-unit test-slow test-docs test-faults lint bench bench-smoke clean
+.PHONY: help setup lock study plan status report tables reproduction records ui docs docs-site test test-unit test-slow test-docs test-faults lint bench bench-smoke clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,11 +58,14 @@ status: $(STAMP) ## Count a study's trials by state: NAME=...
 report: $(STAMP) ## Write a study's tables and figure again: NAME=...
 	@$(NEEDS_NAME)$(GMM_STUDY) report $(STUDY_ARGS)
 
-tables: $(STAMP) ## Write the reports of all studies that have records
+tables: $(STAMP) ## Write the reports of all studies that have records, yours or shipped ones
 	@$(GMM_STUDY) tables --storage '$(STORAGE)'
 
 reproduction: $(STAMP) ## Write docs/reproduction.md, our figures beside the published ones
 	@$(GMM_STUDY) reproduction --storage '$(STORAGE)' $(ARGS)
+
+records: $(STAMP) ## Copy a study's finished records into analysis/records, to be shipped: NAME=...
+	@$(NEEDS_NAME)$(BIN)/python -m analysis.ship $(NAME) --storage '$(STORAGE)'
 
 ui: $(STAMP) ## Serve the MLflow UI on 127.0.0.1
 	@$(GMM_STUDY) ui $(ARGS)

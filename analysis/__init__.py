@@ -10,6 +10,7 @@ from analysis.planned import join
 from analysis.plans import plan_from_records
 from analysis.report import WrittenReport, write_report
 from analysis.selection import best_on_validation
+from analysis.shipped import with_shipped
 from analysis.verdict import verdict
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "plan_from_records",
     "summarise",
     "verdict",
+    "with_shipped",
     "write_index",
     "write_paper",
     "write_report",

@@ -1,6 +1,6 @@
 """The cells of a study as one frame: what tables and figures show, and why a cell is empty."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from math import nan
 from typing import Any
 
@@ -17,6 +17,8 @@ from analysis.statistics import Estimate, mean_of
 from gmm_study.study.plan import Plan
 from gmm_study.training.hyperparameters import Hyperparameters
 
+OWN = "a record of yours; the others come with gmm-study"
+"""The mark of a cell with a trial of the user's own among those that come with the project."""
 NO_DATA = "no data"
 """The mark of a cell whose data set is not available."""
 
@@ -93,6 +95,15 @@ def summarise(
     return rank(log_p, mark_collapsed(frame, rows))
 
 
+def mark_own(cells: pd.DataFrame, own: Collection[str]) -> pd.DataFrame:
+    """The cells, those with one of these trials marked as the user's own."""
+    marks = [
+        "; ".join(filter(None, (OWN if trial_id in own else "", mark)))
+        for trial_id, mark in zip(cells["trial_id"].fillna(""), cells["mark"], strict=True)
+    ]
+    return cells.assign(mark=pd.Series(marks, index=cells.index, dtype="string"))
+
+
 def trials_of_cells(rows: pd.DataFrame) -> dict[tuple[Any, ...], list[str]]:
     """The ids of the planned trials of each cell, in the plan's order."""
     planned: dict[tuple[Any, ...], dict[str, None]] = {}
@@ -150,15 +161,16 @@ def _mark_shared(plan: Plan, cells: list[dict[Any, Any]]) -> None:
 
 
 def _mark_provisional(plan: Plan, rows: pd.DataFrame, cells: list[dict[Any, Any]]) -> None:
-    """Mark each cell whose search has trials left to propose."""
-    searched = {t.config.trial_id for t in plan.places if plan.unproposed.get(t.cell)}
-    its_rows = rows[rows["trial_id"].isin(searched)]
-    provisional = set(zip(its_rows["dataset"], its_rows["method"], its_rows["x"], strict=True))
-    for cell in cells:
-        if tuple(cell[name] for name in CELL) in provisional:
-            mark = cell["mark"].removeprefix(f"{PROVISIONAL}: ")
-            more = f"{PROVISIONAL}: more trials are to be proposed"
-            cell["mark"] = "; ".join(filter(None, (more, mark)))
+    """Mark each cell whose search has trials left to propose or to confirm."""
+    for left, verb in ((plan.unconfirmed, "confirmed"), (plan.unproposed, "proposed")):
+        searched = {t.config.trial_id for t in plan.places if left.get(t.cell)}
+        its_rows = rows[rows["trial_id"].isin(searched)]
+        provisional = set(zip(its_rows["dataset"], its_rows["method"], its_rows["x"], strict=True))
+        for cell in cells:
+            if tuple(cell[name] for name in CELL) in provisional:
+                mark = cell["mark"].removeprefix(f"{PROVISIONAL}: ")
+                more = f"{PROVISIONAL}: more trials are to be {verb}"
+                cell["mark"] = "; ".join(filter(None, (more, mark)))
 
 
 def _gaps(plan: Plan, rows: pd.DataFrame) -> list[dict[Any, Any]]:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from analysis.bias import with_bias
 from analysis.budget import budgets
-from analysis.cells import summarise
+from analysis.cells import mark_own, summarise
 from analysis.collapse import mark_collapsed_costs
 from analysis.comparison import compare
 from analysis.conditions import conditions
@@ -17,9 +17,15 @@ from analysis.differences import LogP
 from analysis.frames import Records, load
 from analysis.labels import ALL_METRICS, METRICS
 from analysis.over_datasets import OverDatasets, over_datasets
-from analysis.planned import join
+from analysis.planned import join, join_screened
 from analysis.reading import UNREADABLE, line
-from analysis.spent import Spent, budget_sentence, spent_by_method, spent_of_trials
+from analysis.spent import (
+    Spent,
+    budget_sentence,
+    screening_sentence,
+    spent_by_method,
+    spent_of_trials,
+)
 from analysis.tables.costs import lay_out_costs
 from analysis.tables.errors import lay_out_errors
 from analysis.tables.layout import Table, lay_out
@@ -34,17 +40,19 @@ from gmm_study.trials.record import RecordStore
 class Findings:
     """The planned replicates of a study and what was computed from them.
 
-    `rows` are the replicates (`join`), `all_cells` their summary (`summarise`) for all metrics and
-    `cells` for log p and the bound, `costs` those of variations (`costs_of_variations`), `compared`
-    the comparison with the published figures (`compare`), `sentences` the verdict,
-    `conditions` what it depends on, `budget` the expected best trial by the budget (`budgets`), and
-    `spent` what was spent on each method, and `over_datasets` what several data
-    sets show together.
+    `rows` are the replicates (`join`), `screened` those of all trials (`join_screened`),
+    `all_cells` the summary of `rows` (`summarise`) for all metrics and `cells` for log p and the
+    bound, `costs` those of variations (`costs_of_variations`), `compared` the comparison with the
+    published figures (`compare`), `sentences` the verdict, `conditions` what it depends on,
+    `budget` the expected best trial by the budget (`budgets`), `spent` what was spent on each
+    method, `budget_sentence` the same for captions, and `over_datasets` what several data sets
+    show together.
     """
 
     plan: Plan
     records: Records
     rows: pd.DataFrame
+    screened: pd.DataFrame
     cells: pd.DataFrame
     all_cells: pd.DataFrame
     costs: pd.DataFrame
@@ -54,6 +62,7 @@ class Findings:
     conditions: tuple[str, ...]
     budget: pd.DataFrame
     spent: Mapping[str, Spent]
+    budget_sentence: str
     over_datasets: OverDatasets
 
 
@@ -63,16 +72,19 @@ def find(plan: Plan, store: RecordStore | str) -> Findings:
     A trial without a record is pending, one whose record cannot be read has failed.
     """
     records = load(store, trial_ids=[trial.config.trial_id for trial in plan.trials])
-    rows = join(plan, records)
+    rows, screened = join(plan, records), join_screened(plan, records)
     problems: list[str] = []
     log_p = LogP(plan, rows, partial(_datapoints, records, problems))
     all_cells = with_bias(summarise(plan, rows, ALL_METRICS, log_p), rows)
+    all_cells = mark_own(all_cells, records.own)
     cells = all_cells[all_cells["metric"].isin(METRICS)].reset_index(drop=True)
     costs = mark_collapsed_costs(costs_of_variations(plan, rows, cells, log_p), rows)
     sentences = tuple(verdict(plan, rows, cells, log_p))
     depends_on = tuple(conditions(plan, rows, all_cells, log_p))
-    spent = spent_of_trials(plan, records, rows)
-    by_method = spent_by_method(plan, spent)
+    spent = spent_of_trials(plan, records, screened)
+    spent_on_all = spent_of_trials(plan, records, pd.concat([screened, rows]))
+    by_method = spent_by_method(plan, spent_on_all)
+    sentence = budget_sentence(by_method) + screening_sentence(plan, spent, spent_on_all)
     together = over_datasets(plan, rows, cells)
     tables = (
         *lay_out_costs(plan, costs),
@@ -84,15 +96,17 @@ def find(plan: Plan, store: RecordStore | str) -> Findings:
         plan=plan,
         records=replace(records, warnings=(*records.warnings, *problems)),
         rows=rows,
+        screened=screened,
         cells=cells,
         all_cells=all_cells,
         costs=costs,
         compared=compare(plan, rows, all_cells),
-        tables=tuple(table.with_sentence(budget_sentence(by_method)) for table in tables),
+        tables=tuple(table.with_sentence(sentence) for table in tables),
         sentences=sentences,
         conditions=depends_on,
-        budget=budgets(plan, rows, spent),
+        budget=budgets(plan, screened, spent),
         spent=by_method,
+        budget_sentence=sentence,
         over_datasets=together,
     )
 

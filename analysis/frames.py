@@ -81,6 +81,8 @@ class Records:
     warnings: tuple[str, ...]
     read_curves: Callable[[list[str]], pd.DataFrame]
     """Reads the curves of trials by id; the frame is that of `curves`."""
+    own: frozenset[str] = frozenset()
+    """Over records that come with the project: the ids of the user's own trials."""
     read_datapoints: Callable[[str], Mapping[int, np.ndarray]] = lambda trial_id: {}
     """Reads the values of a trial's test datapoints; see `datapoints`."""
 
@@ -137,6 +139,7 @@ def load(
         replicates=_typed([row for reading in read for row in reading.replicates], _REPLICATE),
         warnings=tuple(warning for reading in read for warning in reading.warnings),
         read_curves=lambda ids: _curves(listed, ids),
+        own=store.own(reading.trial["trial_id"] for reading in read),
         read_datapoints=lambda trial_id: listed.record(trial_id).datapoints(),
     )
 

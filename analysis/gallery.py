@@ -289,7 +289,7 @@ def _budget(found: Findings) -> Iterator[Picture]:
 
 
 def _searches(found: Findings) -> Iterator[Picture]:
-    cells = searched_cells(found.plan, found.rows)
+    cells = searched_cells(found.plan, found.screened)
     for dataset in dict.fromkeys(cell.dataset for cell in cells):
         own = [cell for cell in cells if cell.dataset == dataset and cell.settings]
         if own:

@@ -1,5 +1,6 @@
 """A study's plan joined with its records: a row per planned replicate, with or without a record."""
 
+from collections.abc import Sequence
 from math import nan
 from typing import Any
 
@@ -15,7 +16,26 @@ ENDED = [str(state) for state in TrialState if state.has_result]
 
 
 def join(plan: Plan, records: Records) -> pd.DataFrame:
-    """A row for every planned replicate, in the plan's order, with or without a record.
+    """A row for every replicate of the trials that compete, with or without a record.
+
+    After a screening they are those that were confirmed, with all seeds of the study. `_joined`
+    has the columns.
+    """
+    return _joined(plan, records, plan.competing, plan.study.replicates)
+
+
+def join_screened(plan: Plan, records: Records) -> pd.DataFrame:
+    """The same of all trials, with the seeds that all of them are to have.
+
+    It differs from `join` only if the study has a screening.
+    """
+    return _joined(plan, records, plan.places, plan.study.first_replicates)
+
+
+def _joined(
+    plan: Plan, records: Records, places: Sequence[PlannedTrial], count: int
+) -> pd.DataFrame:
+    """A row for each of the first `count` replicates at some places, in the plan's order.
 
     Columns: `dataset`, `method`, `x` (the value of the plan's axis, or None), `settings` (the other
     axes, `learning_rate=0.003; batch_size=100`) and one column for each of them, `trial_id`,
@@ -24,8 +44,8 @@ def join(plan: Plan, records: Records) -> pd.DataFrame:
     record are `pending` and have not collapsed; those of a record beyond the planned ones are left
     out.
     """
-    cells = [_planned_row(plan, trial) for trial in plan.places]
-    replicates = range(plan.study.replicates)
+    cells = [_planned_row(plan, trial) for trial in places]
+    replicates = range(count)
     planned = pd.DataFrame(
         [cell | {"replicate": replicate} for cell in cells for replicate in replicates],
         dtype=object,

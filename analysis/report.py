@@ -13,7 +13,7 @@ from analysis.files import replace_file
 from analysis.findings import Findings, find
 from analysis.gallery import Picture, noted, pictures_of
 from analysis.pages.index import SUMMARY
-from analysis.pages.protocol import failures, summary, title
+from analysis.pages.protocol import failures, progress, title
 from analysis.pages.study import study_pages
 from analysis.pages.terminal import in_terminal
 from analysis.tables.formats import csv, latex
@@ -95,7 +95,7 @@ def _summary(found: Findings, command: str) -> dict[str, Any]:
         "question": found.plan.study.question,
         "sentences": list(found.sentences),
         "conditions": list(found.conditions),
-        "summary": summary(found.rows),
+        "summary": progress(found),
         "trials": {str(state): int(count) for state, count in states.items()},
         "failures": [failure._asdict() for failure in failures(found)],
         "warnings": list(found.records.warnings),

@@ -14,6 +14,7 @@ import pandas as pd
 
 from analysis.frames import Records
 from analysis.planned import ENDED, each_once
+from gmm_study.phrases import plural
 from gmm_study.study.plan import Plan
 from gmm_study.training.state import TrialState
 
@@ -78,6 +79,29 @@ def budget_sentence(spent: Mapping[str, Spent]) -> str:
             seconds += f", not counting {own.untimed:,} trial{plural} whose time is unknown"
         texts.append(f"{method} {trials}, {own.epochs:,} epochs, {seconds}")
     return f" Budget of the whole study, over all replicates: {'; '.join(texts)}."
+
+
+def screening_sentence(
+    plan: Plan, screening: Mapping[str, Spent], whole: Mapping[str, Spent]
+) -> str:
+    """What part of the budget went into the screening; empty if the study has none, or none ended.
+
+    Both are by the trial's id: what was spent on the seeds of the screening, and on all seeds.
+    """
+    screen, study = plan.study.screening, plan.study
+    if screen is None or not screening:
+        return ""
+    spent, all_spent = (
+        sum(own.core_seconds for own in each.values() if not own.untimed)
+        for each in (screening, whole)
+    )
+    share = f" ({spent / all_spent:.0%})" if all_spent else ""
+    return (
+        f" Of it, {spent:,.0f} core-seconds{share} went into the screening of "
+        f"{plural(len(screening), 'trial')} with {plural(screen.replicates, 'replicate')} each. "
+        f"The best {screen.confirm} of every cell by validation were then trained with all "
+        f"{study.replicates} replicates, and only these are in the table."
+    )
 
 
 def _spent_on_curves(

@@ -212,6 +212,8 @@ ANALYSIS += [
     "gallery",
     "pages",
     "report",
+    "shipped",
+    "ship",
 ]
 
 

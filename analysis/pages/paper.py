@@ -9,7 +9,6 @@ import pandas as pd
 from analysis.files import replace_file
 from analysis.findings import find
 from analysis.pages.rendering import render_page
-from analysis.spent import budget_sentence
 from analysis.tables.comparison import lay_out_paper
 from analysis.tables.formats import csv, latex, markdown
 from analysis.tables.html import html
@@ -45,7 +44,7 @@ def paper_table(plan: Plan, store: RecordStore | str) -> PaperTable:
     name, title = PUBLISHED[plan.study.name]
     found = find(plan, store)
     table = lay_out_paper(plan, found.compared, name, title)
-    return PaperTable(name, found.compared, table.with_sentence(budget_sentence(found.spent)))
+    return PaperTable(name, found.compared, table.with_sentence(found.budget_sentence))
 
 
 def write_paper(tables: Sequence[PaperTable], folder: Path | str) -> Mapping[str, Path]:

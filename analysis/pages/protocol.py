@@ -54,11 +54,20 @@ def summary(rows: pd.DataFrame) -> str:
     return f"{_by_state(trials, 'trial')}; {_by_state(replicates, 'replicate')}."
 
 
+def progress(found: Findings) -> str:
+    """The states of the trials that compete, of those that were screened, and what is to come."""
+    texts = [summary(found.rows)]
+    if found.plan.study.screening:
+        texts.append(f"Screening: {summary(found.screened)}")
+    return " ".join(filter(None, (*texts, unproposed(found.plan))))
+
+
 def protocol(found: Findings) -> dict[str, str]:
     """What was trained, with which settings, and how they were searched: texts by short names."""
     plan, study = found.plan, found.plan.study
     facts = {
         "trials": summary(found.rows),
+        "screening": summary(found.screened) if study.screening else "",
         "methods": ", ".join(study.methods),
         "data sets": ", ".join(study.datasets),
         **{axis_label(name): _values(axis) for name, axis in study.space.items()},
@@ -104,18 +113,20 @@ def provenance(records: Records) -> dict[str, str]:
 
 
 def unproposed(plan: Plan) -> str:
-    """How many trials an adaptive search has yet to propose; empty if there are none."""
-    count = sum(plan.unproposed.values())
-    if not count:
-        return ""
-    trials = "1 trial is" if count == 1 else f"{count} trials are"
-    return f"{trials} yet to be proposed, so every choice of a trial is provisional."
+    """How many trials are yet to be proposed or confirmed; empty if there are none."""
+    counts = (plan.unproposed, "proposed"), (plan.unconfirmed, "confirmed")
+    parts = [
+        f"{plural(count, 'trial')} {'is' if count == 1 else 'are'} yet to be {verb}"
+        for count, verb in ((sum(each.values()), verb) for each, verb in counts)
+        if count
+    ]
+    return f"{' and '.join(parts)}, so every choice of a trial is provisional." if parts else ""
 
 
 def failures(found: Findings) -> list[Failure]:
     """The trials that failed, then those with diverged replicates, in the plan's order."""
     labels = {trial.config.trial_id: trial.label for trial in found.plan.trials}
-    rows = each_once(found.rows)
+    rows = each_once(pd.concat([found.rows, found.screened]))
     failed = rows[rows["state"] == TrialState.FAILED].drop_duplicates("trial_id")
     reasons = dict(zip(failed["trial_id"], failed["reason"], strict=True))
     diverged = Counter(rows.loc[rows["replicate_state"] == TrialState.DIVERGED, "trial_id"])
@@ -208,6 +219,9 @@ def _search(study: Study) -> str:
     if points:
         listed = ", ".join(f"({_settings(point)})" for point in points)
         text += f"; given in the study's file and tried first: {listed}"
+    if search.screen:
+        seeds = plural(search.screen.replicates, "replicate")
+        text += f"; screened with {seeds} each, the best {search.screen.confirm} confirmed with all"
     return text
 
 

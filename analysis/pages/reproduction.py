@@ -21,7 +21,6 @@ from analysis.pages.protocol import protocol, provenance, title
 from analysis.pages.remarks import remarks
 from analysis.pages.rendering import render_page
 from analysis.selection import PROVISIONAL
-from analysis.spent import budget_sentence
 from analysis.tables.comparison import LIKELIHOODS, lay_out_comparison, lay_out_other_models
 from analysis.tables.costs import lay_out_costs
 from analysis.tables.formats import markdown, pipe_table
@@ -156,7 +155,7 @@ def _costs(found: Findings, pictures: _Pictures) -> dict[str, Any]:
     tables = (*lay_out_costs(plan, costs), *log_p)
     parts: dict[str, Any] = {
         "sentences": found.sentences,
-        "tables": [markdown(own.with_sentence(budget_sentence(found.spent))) for own in tables],
+        "tables": [markdown(own.with_sentence(found.budget_sentence)) for own in tables],
     }
     if can_draw_costs(costs):
         caption = "Cost in nats of test log p; left of 0 a variation gains."
@@ -170,7 +169,7 @@ def _costs(found: Findings, pictures: _Pictures) -> dict[str, Any]:
 def _comparison(found: Findings, pictures: _Pictures) -> dict[str, Any]:
     plan = found.plan
     compared = lay_out_comparison(plan, found.compared)
-    text = markdown(compared.with_sentence(budget_sentence(found.spent)))
+    text = markdown(compared.with_sentence(found.budget_sentence))
     parts: dict[str, Any] = {"tables": [text]}
     if (complete := found.cells[found.cells["complete"]]).size:
         columns = choices(plan, complete)

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from analysis.findings import Findings
 from analysis.gallery import Picture
 from analysis.pages.choices import choices, how_chosen, how_compared
-from analysis.pages.protocol import failures, protocol, provenance, summary, title
+from analysis.pages.protocol import failures, progress, protocol, provenance, title
 from analysis.pages.rendering import data_uri, inline_svg, render_page
 from analysis.tables.formats import csv, latex, markdown, pipe_table
 from analysis.tables.html import html
@@ -24,7 +24,7 @@ def study_pages(
         "question": plan.study.question,
         "sentences": found.sentences,
         "conditions": found.conditions,
-        "summary": summary(found.rows),
+        "summary": progress(found),
         # The tables of costs explain their own differences.
         "compared": how_compared(plan) if found.sentences and plan.x != VARIATION else "",
         "facts": protocol(found) | provenance(found.records),

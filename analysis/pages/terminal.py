@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from analysis.findings import Findings
-from analysis.pages.protocol import summary, title, unproposed
+from analysis.pages.protocol import progress, title
 from analysis.tables.formats import corner, number, sign, superscript
 from analysis.tables.layout import Entry, Table
 
@@ -20,7 +20,7 @@ def in_terminal(found: Findings) -> "Group":
 
     parts: list[RenderableType] = [
         Text(f"{title(found.plan)}: {found.plan.study.question}", style="bold"),
-        Text(" ".join(filter(None, (summary(found.rows), unproposed(found.plan))))),
+        Text(progress(found)),
     ]
     if found.sentences or found.conditions:
         parts += [Text(), *map(Text, found.sentences)]

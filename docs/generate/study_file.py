@@ -108,6 +108,9 @@ def study_file() -> str:
             kind = model.model_json_schema()["properties"]["kind"]["const"]
             parts += [f"### `kind: {kind}`\n", f"{prose(inspect.getdoc(model) or '')}\n"]
             parts.append(_fields(model, without="kind"))
+        if section == "search":
+            parts += ["### `screen`\n", f"{prose(inspect.getdoc(strategies.Screening) or '')}\n"]
+            parts.append(_fields(strategies.Screening))
     parts += [SETTINGS, *_settings(), _stages(), OVERRIDES]
     return "\n".join(filter(None, parts))
 

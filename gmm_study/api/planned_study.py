@@ -79,10 +79,10 @@ class PlannedStudy:
     @cached_property
     def standings(self) -> dict[str, Standing]:
         """The standing of every trial, by id, as of the first call; `refresh` reads it again."""
-        trial_ids = [trial.config.trial_id for trial in self.plan.trials]
+        wanted = {trial.config.trial_id: trial.replicates for trial in self.plan.trials}
         # Later looks are quick, and may happen while something else is on the terminal.
         with silently("") if self._has_looked else self._working("reading the records"):
-            found = survey(self.store, trial_ids, self.study.replicates)
+            found = survey(self.store, wanted)
         self._has_looked = True
         return found
 
@@ -95,6 +95,11 @@ class PlannedStudy:
     def unproposed(self) -> int:
         """How many trials the searches have yet to propose."""
         return sum(self.plan.unproposed.values())
+
+    @property
+    def unconfirmed(self) -> int:
+        """How many trials, at most, are yet to be chosen for all seeds of the study."""
+        return sum(self.plan.unconfirmed.values())
 
     @property
     def taken_over(self) -> int:
@@ -216,13 +221,21 @@ class PlannedStudy:
         """One line such as `depth_sweep: 12 trials of 3 replicates: 8 complete, 4 pending`."""
         parts = [f"{count} {state}" for state, count in self.state_counts()]
         parts += [f"{self.unproposed} to be proposed"] if self.unproposed else []
+        parts += [f"{self.unconfirmed} to be confirmed"] if self.unconfirmed else []
         over = self.searches_over
         parts += [f"search.hours over in {plural(over, 'cell')}"] if over else []
         parts += [f"{self.taken_over} taken over from earlier records"] if self.taken_over else []
         return (
             f"{self.study.name}: {plural(len(self.plan.trials) + self.unproposed, 'trial')} of "
-            f"{plural(self.study.replicates, 'replicate')}: {', '.join(parts)}"
+            f"{self._seeds()}: {', '.join(parts)}"
         )
+
+    def _seeds(self) -> str:
+        """`3 replicates`, or after a screening `1 replicate (3 confirmed with 5)`."""
+        first = plural(self.study.first_replicates, "replicate")
+        if self.study.screening is None:
+            return first
+        return f"{first} ({len(self.plan.confirmed)} confirmed with {self.study.replicates})"
 
     def _history(self, cell: Cell) -> "History":
         if cell.key not in self._histories:

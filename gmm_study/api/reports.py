@@ -71,14 +71,16 @@ def write_all_reports(
 ) -> AllReports:
     """Write the report of every study in `studies`, as its file declares it, and their index.
 
-    Also writes the published tables. Reads only records, no data. If a study cannot be reported,
+    Also writes the published tables. Reads only records, no data: those in the storage, and those
+    that come with the project where the storage has no result. If a study cannot be reported,
     the others still are. `done` is called with each study's name and its report, or why it has
     none. Raises `InputError` if the folder is not writable.
     """
-    from analysis import PUBLISHED, plan_from_records, write_index, write_report
+    from analysis import PUBLISHED, plan_from_records, with_shipped, write_index, write_report
 
     store = RecordStore(storage)
     check_storage(store)
+    store = with_shipped(store)
     recorded = set(store.trial_ids())
     by_study: dict[str, WrittenReport | InputError | OSError] = {}
     plans: dict[str, Plan] = {}

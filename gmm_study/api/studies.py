@@ -31,6 +31,8 @@ class RunResult:
     planned: PlannedStudy
     trained: dict[str, int]
     """The number of trials that this run has ended, by state."""
+    confirmed: dict[str, int]
+    """The same of the trials that got all seeds after a screening."""
     interrupted: bool
     mlflow_problem: str | None
     """Why MLflow is not up to date; `sync` adds what is missing. None if it is up to date."""
@@ -42,7 +44,9 @@ class RunResult:
         """Whether a trial of the study has failed."""
         # A disk may be so full that the record of a failed trial cannot say so.
         failed = TrialState.FAILED
-        return failed in self.planned.states.values() or bool(self.trained.get(failed))
+        return failed in self.planned.states.values() or bool(
+            self.trained.get(failed) or self.confirmed.get(failed)
+        )
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.planned.counts()}>"
@@ -104,9 +108,11 @@ def run(
                 problem = _finish(planned, syncing)
             if problem:
                 observer.mlflow_failed(problem)
-    counts = outcome.states.items() if outcome else ()
-    trained = {str(state): count for state, count in counts}
-    return RunResult(planned, trained, interrupted, problem, written)
+    trained, confirmed = (
+        {str(state): count for state, count in counts.items()}
+        for counts in ((outcome.states, outcome.confirmed) if outcome else ({}, {}))
+    )
+    return RunResult(planned, trained, confirmed, interrupted, problem, written)
 
 
 def report(study: AnyStudy, storage: str | None = None) -> "WrittenReport":
@@ -181,7 +187,7 @@ def _train(
     with claimed(planned.study, REPORTS):
         if planned.study.arguments:
             syncing.start(observer.mlflow_failed)
-        if not (missing or planned.unproposed):
+        if not (missing or planned.unproposed or planned.unconfirmed):
             return None
         datasets, console = planned.datasets(missing), observer.console
         outcome = run_trials(planned.plan, missing, datasets, planned.store, console, address)

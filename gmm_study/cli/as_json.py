@@ -37,13 +37,14 @@ def of_study(planned: "PlannedStudy") -> dict[str, Any]:
         "replicates": study.replicates,
         "states": dict(planned.state_counts()),
         "to_be_proposed": planned.unproposed,
+        "to_be_confirmed": planned.unconfirmed,
         "without_data": list(planned.plan.without_data),
     }
 
 
 def of_trial(planned: "PlannedStudy", trial: "PlannedTrial") -> dict[str, Any]:
     """The fields of a trial in every command's output: its identity, state and progress."""
-    trial_id, study = trial.config.trial_id, planned.study
+    trial_id = trial.config.trial_id
     standing = planned.standings[trial_id]
     return {
         "trial_id": trial_id,
@@ -51,8 +52,9 @@ def of_trial(planned: "PlannedStudy", trial: "PlannedTrial") -> dict[str, Any]:
         "dataset": trial.config.dataset,
         "method": trial.config.hyperparameters.method,
         "axes": trial.axes,
+        "replicates": trial.replicates,
         "epoch": standing.epoch,
-        "replicates_ended": study.replicates - standing.unended(study.replicates),
+        "replicates_ended": trial.replicates - standing.unended(trial.replicates),
     }
 
 

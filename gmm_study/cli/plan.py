@@ -35,10 +35,10 @@ def plan(planned: "PlannedStudy", list_all: bool, as_json: bool) -> None:
     If no finished trial allows an estimate, a few batches are timed; nothing of them is kept.
 
     --json: {study, variant, question, replicates, states: {STATE: count}, to_be_proposed,
-    without_data: [dataset], trials: [{trial_id, state, dataset, method, axes, epoch,
-    replicates_ended}], remaining: {seconds, at_most, worker_seconds, workers, memory_bytes,
-    on_gpu, source}}. `remaining` is null if no trial is missing, and `seconds` is null if the
-    speed of the trials is unknown.
+    to_be_confirmed, without_data: [dataset], trials: [{trial_id, state, dataset, method, axes,
+    replicates, epoch, replicates_ended}], remaining: {seconds, at_most, worker_seconds, workers,
+    memory_bytes, on_gpu, source}}. `remaining` is null if no trial is missing, and `seconds` is
+    null if the speed of the trials is unknown.
     """
     from gmm_study.api.warm_starts import check_warm_starts
 
@@ -72,11 +72,10 @@ Row = tuple[str, str, str]
 def _rows(planned: "PlannedStudy", trials: "Iterable[PlannedTrial]") -> Iterator[Row]:
     """State, id and label of the trials, then the data sets that are not available."""
     shared = planned.plan.shared()
-    replicates = planned.study.replicates
     for trial in trials:
         trial_id = trial.config.trial_id
         also = ", ".join(place.place for place in shared.get(trial_id, ())[1:])
-        reached = planned.standings[trial_id].reached(replicates)
+        reached = planned.standings[trial_id].reached(trial.replicates)
         notes = [f"also {also}" if also else "", reached]
         if planned.states[trial_id].has_result:
             notes.pop()

@@ -45,8 +45,9 @@ def report(planned: "PlannedStudy", show: bool, as_json: bool) -> None:
 def tables(storage: str, as_json: bool) -> None:
     """Write the reports of all studies, as their files declare them, and the published tables.
 
-    It only reads records, no data. A study without records gets no report. The exit status is 1 if
-    a study is invalid or a report cannot be written.
+    It only reads records, no data: yours, and where you have no result those that come with
+    gmm-study. A cell with a trial of yours is then marked. A study without records gets no report.
+    The exit status is 1 if a study is invalid or a report cannot be written.
 
     --json: {reports: [as `gmm-study report --json`], without: {study: why}, paper: [path], index}
     """

@@ -26,19 +26,23 @@ STUDIES = ("uci_table", "mnist_table", "reproduction_details")
 def reproduction(storage: str, output: Path, as_json: bool) -> None:
     """Write the page that compares our test figures with the published ones.
 
-    It only reads the records of the studies uci_table, mnist_table and reproduction_details. It
-    needs no data and trains nothing.
+    It only reads the records of the studies uci_table, mnist_table and reproduction_details: yours,
+    and where you have no result those that come with gmm-study. It needs no data and trains
+    nothing.
 
     --json: {sentences: [text], written: [path]}.
     """
-    from analysis import plan_from_records, write_reproduction
+    from analysis import plan_from_records, with_shipped, write_reproduction
+    from gmm_study.api.planned_study import check_storage
     from gmm_study.study import load_study
     from gmm_study.trials.record import RecordStore
 
     if output.suffix != ".md":
         raise InputError(f"output: '{output}' must end in .md, such as docs/reproduction.md")
     studies = [load_study(name) for name in STUDIES]
-    store = RecordStore(storage)
+    own = RecordStore(storage)
+    check_storage(own)
+    store = with_shipped(own)
     with working("reading the records"):
         plans = [plan_from_records(study, store) for study in studies]
     planned = {trial.config.trial_id for plan in plans for trial in plan.trials}

@@ -1,6 +1,7 @@
 """`gmm-study run`: train what is missing of a study, then report."""
 
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -40,9 +41,10 @@ def run(planned: "PlannedStudy", retry_failed: bool, address: str | None, as_jso
     Ctrl-C stops it cleanly; the same command continues. The exit status is 1 if a trial has failed,
     and 130 after Ctrl-C.
 
-    --json: {study, variant, replicates, states: {STATE: count}, to_be_proposed, without_data:
-    [dataset], trained: {STATE: count}, interrupted, mlflow}, where `trained` counts the trials
-    that ended in this run, and `mlflow` is null or the problem with MLflow.
+    --json: {study, variant, replicates, states: {STATE: count}, to_be_proposed, to_be_confirmed,
+    without_data: [dataset], trained: {STATE: count}, confirmed: {STATE: count}, interrupted,
+    mlflow}, where `trained` counts the trials that ended in this run, `confirmed` those that got
+    all seeds after a screening, and `mlflow` is null or the problem with MLflow.
     """
     from gmm_study.api import studies
 
@@ -52,7 +54,11 @@ def run(planned: "PlannedStudy", retry_failed: bool, address: str | None, as_jso
     if ended.interrupted:
         console.print("interrupted; progress is saved, and the same command continues")
     if as_json:
-        how = {"trained": ended.trained, "interrupted": ended.interrupted}
+        how = {
+            "trained": ended.trained,
+            "confirmed": ended.confirmed,
+            "interrupted": ended.interrupted,
+        }
         print_json({**of_study(planned), **how, "mlflow": ended.mlflow_problem})
     if ended.interrupted or ended.has_failures:
         sys.exit(INTERRUPTED if ended.interrupted else 1)
@@ -70,17 +76,18 @@ class Printer(RunObserver):
         """Print the question, the number of trials in each state, and what is not retried."""
         self.console.print(planned.study.question)
         self.console.print(planned.counts(), highlight=False)
-        if not (missing or planned.unproposed):
+        if not (missing or planned.unproposed or planned.unconfirmed):
             self.console.print("nothing to train")
         if TrialState.FAILED in planned.states.values() and not self.retry_failed:
             self.console.print("failed trials are not retried; --retry-failed trains them again")
 
     def trained(self, outcome: "Outcome") -> None:
         """Print how the trials ended."""
-        states = ", ".join(f"{count} {state}" for state, count in outcome.states.items())
-        ended = f"{outcome.states.total()} of {plural(outcome.wanted, 'trial')}"
         others = f" ({outcome.elsewhere} by another process)" if outcome.elsewhere else ""
-        self.console.print(f"trained {ended}{others}" + (f": {states}" if states else ""))
+        if outcome.wanted or not outcome.to_confirm:
+            self.console.print(_ended("trained", outcome.states, outcome.wanted, others))
+        if outcome.to_confirm:
+            self.console.print(_ended("confirmed", outcome.confirmed, outcome.to_confirm))
         if outcome.over:
             cells = plural(outcome.over, "cell")
             self.console.print(f"search.hours over in {cells}; a larger value continues the search")
@@ -95,3 +102,10 @@ class Printer(RunObserver):
             self._problem = problem
             line = f"{problem}; `gmm-study sync` adds what is missing"
             self.console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _ended(verb: str, states: Counter[str], wanted: int, others: str = "") -> str:
+    """`trained 4 of 4 trials: 3 complete, 1 failed`."""
+    listed = ", ".join(f"{count} {state}" for state, count in states.items())
+    text = f"{verb} {states.total()} of {plural(wanted, 'trial')}{others}"
+    return f"{text}: {listed}" if listed else text

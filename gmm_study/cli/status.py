@@ -37,10 +37,11 @@ def status(planned: "PlannedStudy", watch: bool, as_json: bool) -> None:
 
     Running and failed trials are listed.
 
-    --json: {study, variant, replicates, states: {STATE: count}, to_be_proposed, without_data:
-    [dataset], running: [{trial_id, state, dataset, method, axes, epoch, replicates_ended,
-    max_epochs, phase, bound, seconds_left, host}], failed: [{trial_id, state, dataset, method,
-    axes, epoch, replicates_ended, error, log}], remaining: as in `plan`}.
+    --json: {study, variant, replicates, states: {STATE: count}, to_be_proposed, to_be_confirmed,
+    without_data: [dataset], running: [{trial_id, state, dataset, method, axes, replicates, epoch,
+    replicates_ended, max_epochs, phase, bound, seconds_left, host}], failed: [{trial_id, state,
+    dataset, method, axes, replicates, epoch, replicates_ended, error, log}], remaining: as in
+    `plan`}.
     """
     from gmm_study.api.planned_study import check_storage
 

@@ -24,8 +24,8 @@ def sync(planned: "PlannedStudy", follow: bool, as_json: bool) -> None:
     With --follow, it keeps adding while the records grow; `gmm-study run` does this by itself. The
     exit status is 1 if something is still missing.
 
-    --json: {study, variant, replicates, states: {STATE: count}, to_be_proposed, without_data:
-    [dataset], mlflow}, where `mlflow` is null or the problem.
+    --json: {study, variant, replicates, states: {STATE: count}, to_be_proposed, to_be_confirmed,
+    without_data: [dataset], mlflow}, where `mlflow` is null or the problem.
     """
     from gmm_study.api import studies
 

@@ -97,7 +97,7 @@ def estimate(
         if settings.max_seconds is not None:
             training = min(training, settings.max_seconds)
         evaluating = unit * evaluation_work(Workload.of(settings.stage_list[-1], data))
-        return TRIAL_SECONDS + standing.unended(study.replicates) * (training + evaluating)
+        return TRIAL_SECONDS + standing.unended(trial.replicates) * (training + evaluating)
 
     taken = [seconds_left(trial) for trial in missing]
     at_most = study.scheduler.kind != "none" or any(

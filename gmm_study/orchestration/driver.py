@@ -48,6 +48,9 @@ class Outcome:
     elsewhere: int
     """How many of these another process has trained."""
     wanted: int
+    confirmed: Counter[str]
+    """The same for the trials that were trained with all seeds after a screening."""
+    to_confirm: int
     interrupted: bool
     over: int
     """The number of searches that have taken their hours."""
@@ -99,14 +102,21 @@ def run_trials(
     """
     searches = Searches(plan, store)
     searches.take_up(retried={trial.config.trial_id for trial in missing})
-    labels = {trial.config.trial_id: trial.label for trial in missing}
-    view = LiveView(console, labels, len(plan.trials) - len(missing), searches)
+    view = LiveView(console, missing, len(plan.trials) - len(missing), searches)
     with Interrupt().watched() as interrupt, view:
         try:
             _tune(plan, missing, datasets, store, view, searches, interrupt, address)
         finally:
             searches.pause()
-    return Outcome(view.ended, view.elsewhere, view.wanted, interrupt.pressed, searches.over)
+    return Outcome(
+        view.ended,
+        view.elsewhere,
+        view.wanted,
+        view.confirmed,
+        view.to_confirm,
+        interrupt.pressed,
+        searches.over,
+    )
 
 
 def _tune(
@@ -136,13 +146,13 @@ def _tune(
         interrupt.take_signals()
         gpu_share, without = share_of_a_gpu(study, [*missing, *plan.extremes()], datasets)
         places = partial(trials_at_a_time, resources, gpu_share)
-        together = min(places(), view.wanted)
+        together = min(places(), view.wanted + view.to_confirm)
         say(at_a_time(together, resources.cpus, gpu_share) + (f" ({without})" if without else ""))
         if interrupt.pressed:
             return
         file = admission.file if admission else None
         trainable = _trainable(study, datasets, store, gpu_share, file)
-        queue = Queue(missing, searches, places, study.replicates, view.expect)
+        queue = Queue(missing, searches, places, view.expect)
         stop = StopTrials(interrupt, searches, admission)
         reports = TrialReports(store, view, searches, resources.heartbeat_seconds)
         _tuner(study, trainable, queue, stop, reports, scratch).fit()

@@ -28,10 +28,10 @@ def facts_of(plan: Plan, command: str = "") -> "Facts":
 
 
 def cells_of(plan: Plan) -> "list[tuple[ReportCell, str]]":
-    """For each place of the plan, in order: the cell that a trial competes in, and its id."""
+    """For each place that competes, in order: the cell that a trial competes in, and its id."""
     from gmm_study.tracking.notes import ReportCell
 
-    configs = [(place.config, _value(place, plan.x)) for place in plan.places]
+    configs = [(place.config, _value(place, plan.x)) for place in plan.competing]
     return [
         (ReportCell(config.dataset, config.hyperparameters.method, x), config.trial_id)
         for config, x in configs

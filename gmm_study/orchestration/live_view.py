@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from math import isfinite
 from typing import Any
 
@@ -26,23 +26,29 @@ MOST_ROWS = 16
 class LiveView:
     """A context manager that shows the running trials (epoch, bound, time left) and the counts.
 
-    `labels` has the name of each trial to be trained, by its id; `searches` propose further ones.
+    `missing` are the trials to be trained; `searches` propose and confirm further ones.
     """
 
     def __init__(
-        self, console: Console, labels: Mapping[str, str], skipped: int, searches: Searches
+        self, console: Console, missing: Iterable[PlannedTrial], skipped: int, searches: Searches
     ) -> None:
         self.console = console
-        self.labels = dict(labels)
+        self.labels: dict[str, str] = {}
         self.skipped = skipped
         self.searches = searches
         self.running: dict[str, dict[str, Any]] = {}
+        self.expected: set[str] = set()
         self.ended: Counter[str] = Counter()
+        self.confirming: set[str] = set()
+        """The trials that are trained with all seeds after a screening, which are counted apart."""
+        self.confirmed: Counter[str] = Counter()
         self.elsewhere = 0
         """How many of these another process has trained."""
         self.started = time.monotonic()
         self._live = Live(get_renderable=self._table, console=console, refresh_per_second=4)
         self._last_line = self.started
+        for trial in missing:
+            self.expect(trial)
 
     def __enter__(self) -> "LiveView":
         if self.console.is_terminal:
@@ -55,11 +61,18 @@ class LiveView:
     @property
     def wanted(self) -> int:
         """The number of trials to be trained, including those that are yet to be proposed."""
-        return len(self.labels) + self.searches.unproposed
+        return len(self.expected) + self.searches.unproposed
+
+    @property
+    def to_confirm(self) -> int:
+        """The number of trials to be confirmed, including those that are yet to be chosen."""
+        return len(self.confirming) + self.searches.unconfirmed
 
     def expect(self, trial: PlannedTrial) -> None:
-        """Add a trial that was proposed."""
+        """Add a trial that is to be trained or confirmed."""
         self.labels[trial.config.trial_id] = trial.label
+        its = self.confirming if self.searches.is_confirmed(trial) else self.expected
+        its.add(trial.config.trial_id)
 
     def update(self, report: Mapping[str, Any]) -> None:
         """Process a trial's report: its `trial` id, `state`, epoch, bound and seconds left."""
@@ -68,7 +81,8 @@ class LiveView:
             self.running[trial_id] = dict(report)
         else:
             self.running.pop(trial_id, None)
-            self.ended[report["state"]] += 1
+            counts = self.confirmed if trial_id in self.confirming else self.ended
+            counts[report["state"]] += 1
             self.elsewhere += bool(report.get("elsewhere"))
             if report["state"] == TrialState.FAILED:
                 line = f"failed: {self.labels[trial_id]}: {report['error']}"
@@ -79,13 +93,15 @@ class LiveView:
 
     def counts(self) -> str:
         """One line: trials ended out of all, running trials, and the time left."""
-        done = sum(self.ended.values())
-        total = self.wanted
-        not_complete = ((s, n) for s, n in self.ended.items() if s != TrialState.COMPLETE)
+        ended = self.ended + self.confirmed
+        not_complete = ((s, n) for s, n in ended.items() if s != TrialState.COMPLETE)
         states = [f"{count} {state}" for state, count in not_complete]
         waiting = sum(report["state"] == WAITING for report in list(self.running.values()))
         running = len(self.running) - waiting
-        parts = [f"{done} of {total} trials", *states, f"{running} running"]
+        parts = [f"{self.ended.total()} of {self.wanted} trials"]
+        if self.to_confirm:
+            parts.append(f"{self.confirmed.total()} of {self.to_confirm} confirmed")
+        parts += [*states, f"{running} running"]
         if waiting:
             parts.append(f"{waiting} trained by another process")
         if self.skipped:
@@ -103,10 +119,10 @@ class LiveView:
             for report in list(self.running.values())
             if report.get("max_epochs")
         )
-        done = sum(self.ended.values()) + partly
+        done = self.ended.total() + self.confirmed.total() + partly
         if done < 0.5:
             return None
-        return (time.monotonic() - self.started) * (self.wanted - done) / done
+        return (time.monotonic() - self.started) * (self.wanted + self.to_confirm - done) / done
 
     def _table(self) -> RenderableType:
         table = Table(box=None, pad_edge=False, header_style="dim")

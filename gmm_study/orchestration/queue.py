@@ -1,8 +1,8 @@
 """The order in which Ray Tune runs the trials of a study.
 
 Tune gets one trial at a time: first the missing trials of the plan, then those that the searches
-propose. A trial that begins from the model of another trial of the run waits until that one has
-ended.
+propose, and at last those that are confirmed with all seeds. A trial that begins from the model of
+another trial of the run waits until that one has ended.
 """
 
 from collections import deque
@@ -21,7 +21,7 @@ ASK_EVERY = 5.0
 
 
 class Queue(StaysInTheDriver, Searcher):
-    """Gives Tune the missing trials of a plan, then those that its searches propose.
+    """Gives Tune the missing trials of a plan, then those that its searches propose or confirm.
 
     A search is asked only when a trial could start at once, so that it knows all earlier results.
     A trial whose `warm_start` names another one that is still to be trained is held back until that
@@ -33,14 +33,12 @@ class Queue(StaysInTheDriver, Searcher):
         missing: Iterable[PlannedTrial],
         searches: Searches,
         at_a_time: Callable[[], int],
-        replicates: int,
         announce: Callable[[PlannedTrial], None],
     ) -> None:
         super().__init__()
         self.missing = deque(missing)
         self.searches = searches
         self.at_a_time = at_a_time
-        self.replicates = replicates
         self.announce = announce
         self._handed_out: dict[str, str] = {}  # our id of each trial by that of Tune
         self._unended = {trial.config.trial_id for trial in self.missing}
@@ -51,15 +49,18 @@ class Queue(StaysInTheDriver, Searcher):
         if not self.missing and self.searches.unproposed:
             if self._is_busy():
                 return None
-            self._propose()
+            self._add([self.searches.next()])
+        if not self.missing:
+            self._add(self.searches.confirm())
         trial = next(filter(self._may_begin, self.missing), None)
         if trial is None:
-            return None if self.missing else Searcher.FINISHED
+            more = self.missing or (self._handed_out and self.searches.unconfirmed)
+            return None if more else Searcher.FINISHED
         self.missing.remove(trial)
         self._handed_out[trial_id] = trial.config.trial_id
         job = {
             "trial": trial.config.to_json(),
-            "replicates": self.replicates,
+            "replicates": trial.replicates,
             "milestones": self.searches.milestones(trial),
         }
         return {"job": job}
@@ -76,10 +77,9 @@ class Queue(StaysInTheDriver, Searcher):
         """Whether the trial that it begins from, if this run trains one, has ended."""
         return trial.config.hyperparameters.warm_start not in self._unended
 
-    def _propose(self) -> None:
-        """Add the next trial of the searches, if there is one."""
-        trial = self.searches.next()
-        if trial is not None:
+    def _add(self, trials: Iterable[PlannedTrial | None]) -> None:
+        """Add trials of the searches."""
+        for trial in filter(None, trials):
             self.announce(trial)
             self.missing.append(trial)
             self._unended.add(trial.config.trial_id)

@@ -68,7 +68,7 @@ class Views:
         self._runs: StudyRuns | None = None
         self._searches: OptunaView | None = None
         self._copied: dict[str, Stamps] = {}
-        self._ended: set[str] = set()
+        self._ended: dict[str, int] = {}  # with how many wanted replicates, by the trial's id
         self._said_at = time.monotonic()
 
     def update(self, last: bool = False, even_without_records: bool = False) -> str | None:
@@ -92,10 +92,11 @@ class Views:
         from gmm_study.tracking.refusals import refusal_of
 
         try:
-            ids = [trial.config.trial_id for trial in plan.trials]
-            ids = [trial_id for trial_id in ids if last or trial_id not in self._ended]
+            ids = [
+                trial.config.trial_id for trial in plan.trials if last or not self._has_ended(trial)
+            ]
             listed = self.store.listed(ids)
-            stamps = self._stamps(listed, ids, last)
+            stamps = self._stamps(listed, ids, plan, last)
             is_due = stamps or (last and (self._copied or even_without_records))
             return self._copy(plan, listed, stamps, last) if is_due else None
         except Exception as error:
@@ -109,8 +110,15 @@ class Views:
             where = f" (MLFLOW_TRACKING_URI={redact(given)})" if given else ""
             return self._refusal or _problem("MLflow", error) + where
 
-    def _stamps(self, store: RecordStore, ids: list[str], last: bool) -> dict[str, Stamps]:
+    def _has_ended(self, trial: PlannedTrial) -> bool:
+        """Whether MLflow has all wanted replicates of a trial; more may be wanted later."""
+        return self._ended.get(trial.config.trial_id) == trial.replicates
+
+    def _stamps(
+        self, store: RecordStore, ids: list[str], plan: Plan, last: bool
+    ) -> dict[str, Stamps]:
         """Of these trials, those whose records are to be copied, with their stamps."""
+        trials = {trial.config.trial_id: trial for trial in plan.trials}
         recorded = set(store.trial_ids())
         ids = [trial_id for trial_id in ids if trial_id in recorded]
         files = store.folder.stamps([f"{each}/{name}" for each in ids for name in WATCHED])
@@ -118,7 +126,7 @@ class Views:
         for number, trial_id in enumerate(ids):
             stamp = tuple(files[number * len(WATCHED) : (number + 1) * len(WATCHED)])
             unchanged = self._copied.get(trial_id) == stamp
-            if unchanged and not (last and trial_id not in self._ended):
+            if unchanged and not (last and not self._has_ended(trials[trial_id])):
                 continue
             if stamp[0]:
                 stamps[trial_id] = stamp
@@ -136,12 +144,12 @@ class Views:
         runs = self._runs = self._runs or StudyRuns(facts_of(plan, self.command))
         problem = None
         trials = {trial.config.trial_id: trial for trial in plan.trials}
-        read = partial(_account, store, runs, plan.study.replicates)
+        read = partial(_account, store, runs)
         with closing(read_ahead(read, [trials[trial_id] for trial_id in stamps])) as accounts:
             for number, (trial_id, account) in enumerate(zip(stamps, accounts, strict=True), 1):
                 try:
                     if runs.sync(trials[trial_id].label, trials[trial_id].config, account):
-                        self._ended.add(trial_id)
+                        self._ended[trial_id] = trials[trial_id].replicates
                     self._copied[trial_id] = stamps[trial_id]
                 except ValueError as error:
                     problem = f"MLflow: {redact(str(error))}"
@@ -252,9 +260,7 @@ def _wait(run: Owner | None, study: str, store: RecordStore) -> None:
             return
 
 
-def _account(
-    store: RecordStore, runs: "StudyRuns", replicates: int, trial: PlannedTrial
-) -> "Account | None":
+def _account(store: RecordStore, runs: "StudyRuns", trial: PlannedTrial) -> "Account | None":
     """The content of a trial's record, None if it cannot be read.
 
     What MLflow lacks of it is read now, as other records are read at the same time.
@@ -263,7 +269,7 @@ def _account(
 
     trial_id = trial.config.trial_id
     try:
-        account = account_of(store.record(trial_id), replicates)
+        account = account_of(store.record(trial_id), trial.replicates)
     except ValueError:
         return None
     with suppress(ValueError):  # which it raises again when the curves are needed

@@ -121,6 +121,30 @@ class CellSearch:
                 return planned
         return None
 
+    @property
+    def unconfirmed(self) -> int:
+        """The number of trials, at most, that are yet to be chosen for all seeds."""
+        screening = self.cell.study.screening
+        if screening is None or (self.history.has_chosen and not self.unproposed):
+            return 0
+        most = min(screening.confirm, len(self._params) + self.unproposed)
+        return max(0, most - len(self.history.confirmed))
+
+    def confirm(self) -> list[str]:
+        """The trials that are now chosen for all seeds: none before all others have ended."""
+        screening = self.cell.study.screening
+        if screening is None or self.unproposed or self._under_way or self.history.has_chosen:
+            return []
+        values = {
+            trial_id: self._ended[trial_id][1][self._selected_by]
+            for trial_id in self._params  # in the order of the proposals
+            if self._selected_by in self._ended[trial_id][1]
+        }
+        best = sorted(values, key=lambda each: -values[each])[: screening.confirm]
+        known = set(self.history.confirmed)
+        self._note({"event": "confirm", "best": screening.confirm, "trial_ids": best})
+        return [trial_id for trial_id in best if trial_id not in known]
+
     def enter(self, trial_id: str) -> None:
         """Add a trial of the plan that the search did not propose."""
         if not self._knows(trial_id):

@@ -52,7 +52,7 @@ def _take_over(history: History, configs: Iterable[TrialConfig], store: RecordSt
     listed = store.listed(axes_of)
 
     def read(trial_id: str) -> Scores:
-        return objective(listed.record(trial_id), cell.study.replicates)[1]
+        return objective(listed.record(trial_id), cell.study.first_replicates)[1]
 
     for (trial_id, axes), scores in zip(axes_of.items(), read_together(read, axes_of), strict=True):
         if scores:

@@ -12,6 +12,8 @@ An event is a mapping whose `event` is one of
     report     `trial_id`, `epoch`, `bound`: the bound that a trial reached at a milestone
     end        `trial_id`, `state`, `bound` and `log_p`: what trials are selected by
                (`trials/selection.py`; None or missing unless the trial is complete)
+    confirm    `best`, `trial_ids`: the screening has ended, and these trials, the `best` of the
+               cell, are to be trained with all seeds of the study
     close      `hours`: no more trials were proposed, because the search had taken that long
     pause      a run of the study has ended, in a search with a limit of hours
 
@@ -48,8 +50,8 @@ PAGE = 100
 """The number of events in a full page."""
 TRIES = 3
 """How often a page is written that changes in between."""
-OF_NO_TRIAL = ("close", "pause")
-"""The kinds of event that concern no trial."""
+OF_NO_TRIAL = ("confirm", "close", "pause")
+"""The kinds of event that do not concern a single trial."""
 _KEYS = {"bound": VALID_BOUND, "log_p": VALID_LOG_P}
 Event = dict[str, Any]
 
@@ -73,6 +75,9 @@ class History:
         earlier records, then those of every proposal, in order."""
         self.earlier = 0
         """How many trials were taken over."""
+        self.confirmed: list[str] = []
+        """The ids of the trials that were chosen for all seeds of the study."""
+        self._chose = (0, 0)  # the best how many, of how many proposals, when it last chose
         self.seconds = 0.0
         """The time that the runs of the study had taken at the last event; 0 without a limit."""
         self._closed_after = 0.0
@@ -108,6 +113,9 @@ class History:
         if event["event"] in ("propose", "earlier"):
             self.proposals.append(event["axes"])
             self.earlier += event["event"] == "earlier"
+        if event["event"] == "confirm":
+            self.confirmed += [each for each in event["trial_ids"] if each not in self.confirmed]
+            self._chose = event["best"], len(self.proposals)
         if event["event"] == "close":
             self._closed_after = event["hours"]
         self.seconds = max(self.seconds, event.get("seconds", 0.0))
@@ -122,6 +130,12 @@ class History:
         """Whether the hours of the search are over; a later run may allow it more."""
         hours = hours_of(self.cell)
         return hours is not None and self._closed_after >= hours
+
+    @property
+    def has_chosen(self) -> bool:
+        """Whether as many trials as asked were chosen for all seeds, among all proposals."""
+        screening = self.cell.study.screening
+        return screening is not None and self._chose == (screening.confirm, len(self.proposals))
 
     def store(self) -> None:
         """Write the pages with new events.

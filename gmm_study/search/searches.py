@@ -4,11 +4,15 @@ The cell with the fewest running trials proposes next. A search thus knows as ma
 before it proposes, and it is reproducible if there are as many cells as workers. A scheduler stops
 trials at milestones, epochs at which every worker is sure to report. A stopped trial has the state
 `stopped` in its record and keeps its checkpoint; a study without a scheduler continues it.
+
+With a screening, every trial is first trained with few seeds, and what a search learns of it is
+their mean. Once all trials of a cell have ended, its best ones are trained with all seeds.
 """
 
 from collections import defaultdict
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from math import isfinite
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -26,9 +30,10 @@ if TYPE_CHECKING:
 class Searches:
     """Proposes trials until the study has enough, and decides which trials to stop.
 
-    Without an adaptive search it proposes nothing; without a scheduler it stops nothing; without
-    either, Optuna is not imported. Everything that an answer depends on is stored before the answer
-    is given. If the storage cannot be written, the run continues: losing a search loses no records.
+    Without an adaptive search it proposes nothing; without a scheduler it stops nothing; without a
+    screening it confirms nothing; without any of these, Optuna is not imported. Everything that an
+    answer depends on is stored before the answer is given. If the storage cannot be written, the
+    run continues: losing a search loses no records.
     """
 
     def __init__(
@@ -41,6 +46,7 @@ class Searches:
         self._before = max((cell.history.seconds for cell in self._cells.values()), default=0.0)
         self._cells_of: dict[str, list[CellSearch]] = defaultdict(list)
         self._milestones: dict[str, list[int]] = {}
+        self._trials: dict[str, PlannedTrial] = {}
         for trial in plan.places:
             if trial.cell:
                 self._watch(trial, self._cells[trial.cell])
@@ -51,6 +57,11 @@ class Searches:
     def unproposed(self) -> int:
         """The number of trials yet to be proposed."""
         return sum(cell.unproposed for cell in self._cells.values())
+
+    @property
+    def unconfirmed(self) -> int:
+        """The number of trials, at most, that are yet to be chosen for all seeds."""
+        return sum(cell.unconfirmed for cell in self._cells.values())
 
     @property
     def over(self) -> int:
@@ -86,10 +97,22 @@ class Searches:
                 return trial
         return None
 
+    def confirm(self) -> list[PlannedTrial]:
+        """The trials of screenings that have ended, to be trained with all seeds from now on."""
+        chosen = {
+            trial_id: replace(self._trials[trial_id], replicates=self.study.replicates)
+            for cell in self._cells.values()
+            for trial_id in cell.confirm()
+        }
+        self._store()
+        for trial in chosen.values():
+            self._watch(trial, self._cells[trial.cell])
+        return list(chosen.values())
+
     def milestones(self, trial: PlannedTrial) -> list[int]:
-        """The epochs at which a trial must report and may be stopped."""
+        """The epochs at which a trial must report and may be stopped; none of a confirmed one."""
         scheduler = self.study.prolonged_scheduler
-        if not isinstance(scheduler, Scheduler):
+        if not isinstance(scheduler, Scheduler) or self.is_confirmed(trial):
             return []
         return scheduler.milestones(trial.config.hyperparameters.total_epochs)
 
@@ -120,6 +143,10 @@ class Searches:
             cell.pause()
         self._store()
 
+    def is_confirmed(self, trial: PlannedTrial) -> bool:
+        """Whether a trial is to have all seeds after a screening."""
+        return self.study.screening is not None and trial.replicates == self.study.replicates
+
     def _elapsed(self) -> float:
         """The seconds that this run and those before it have taken."""
         return self._before + self._clock() - self._began
@@ -131,6 +158,7 @@ class Searches:
         return {key: CellSearch(self.store, cell, self._elapsed) for key, cell in cells}
 
     def _watch(self, trial: PlannedTrial, cell: "CellSearch") -> None:
+        self._trials[trial.config.trial_id] = trial
         self._milestones[trial.config.trial_id] = self.milestones(trial)
         cells = self._cells_of[trial.config.trial_id]
         if cell not in cells:
@@ -141,7 +169,7 @@ class Searches:
 
         A study without a scheduler continues a stopped trial.
         """
-        state, scores = objective(self.store.record(trial_id), self.study.replicates)
+        state, scores = objective(self.store.record(trial_id), self.study.first_replicates)
         is_over = state.is_over and (state is not TrialState.STOPPED or self._may_stop)
         if is_over:
             self._end(trial_id, state, scores)

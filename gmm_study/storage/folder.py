@@ -13,7 +13,9 @@ import pyarrow.fs
 
 from gmm_study.storage.bucket import Bucket, Content
 from gmm_study.storage.file_systems import OBJECT_STORES, as_os_errors, open_address
+from gmm_study.storage.layers import Layers
 from gmm_study.storage.listing import Listing
+from gmm_study.storage.pack import Pack
 from gmm_study.storage.stamp import Stamp
 
 PARTIAL = ".partial"
@@ -38,7 +40,7 @@ class Folder:
 
     file_system: pyarrow.fs.FileSystem
     path: str
-    listing: Listing | None = field(default=None, compare=False, repr=False)
+    listing: Listing | Layers | None = field(default=None, compare=False, repr=False)
     """What `read_file`, `stamps` and `folders` go by, if it is given, in place of the storage."""
 
     @classmethod
@@ -56,10 +58,16 @@ class Folder:
         In an S3 bucket they are listed once, and files that have not changed since they were last
         read come from the user's cache. Elsewhere it is the folder itself.
         """
+        if isinstance(self.listing, Layers):
+            return Folder(self.file_system, self.path, self.listing.listed(names))
         bucket = self.bucket()
         if bucket is None:
             return self
         return Folder(self.file_system, self.path, Listing(bucket, self.path, names))
+
+    def over(self, pack: Pack, whole: str) -> "Folder":
+        """The folder to read from, and not to write to: it and, below it, a pack (`Layers`)."""
+        return Folder(self.file_system, self.path, Layers(self, pack, whole))
 
     @property
     def parent(self) -> "Folder":

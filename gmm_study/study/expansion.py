@@ -1,13 +1,13 @@
 """A study's file as the plan of its trials: every value of the grids, and every draw of a search.
 
 Grid and random search are expanded here, before Ray starts. The proposals of an adaptive search
-come from its history, and while it runs there are more of them at every look; only the new ones are
-then expanded.
+come from its history, and so do the trials that were chosen for all seeds after a screening. While
+it runs there are more of them at every look; only the new ones are then expanded.
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from itertools import product
 from typing import Any, Protocol
@@ -33,6 +33,14 @@ class Proposed(Protocol):
     def is_over(self) -> bool:
         """Whether no more are to come, because the time of the search is over."""
 
+    @property
+    def confirmed(self) -> Collection[str]:
+        """The ids of the trials that were chosen for all seeds of the study."""
+
+    @property
+    def has_chosen(self) -> bool:
+        """Whether no further trial of those proposed so far is to be chosen."""
+
 
 @dataclass(frozen=True)
 class NothingProposed:
@@ -41,6 +49,8 @@ class NothingProposed:
     proposals: tuple[Mapping[str, Any], ...] = ()
     earlier: int = 0
     is_over: bool = False
+    confirmed: tuple[str, ...] = ()
+    has_chosen: bool = False
 
 
 Proposals = Callable[[Cell], Proposed]
@@ -69,7 +79,8 @@ class Planner:
         self.study = study
         self.dataset_sha256 = dataset_sha256
         self.proposals = proposals
-        self._growing = list(self._blocks()) if study.is_adaptive else []
+        grows = study.is_adaptive or study.screening
+        self._growing = list(self._blocks()) if grows else []
         self._plan: Plan | None = None
 
     def plan(self) -> Plan:
@@ -85,7 +96,9 @@ class Planner:
         cells: dict[str, Cell] = {}
         for block in self._growing or self._blocks():
             for place, trial in block.places.items():
-                trials.setdefault(place[0], trial)
+                known = trials.setdefault(place[0], trial)
+                if trial.replicates > known.replicates:
+                    trials[place[0]] = replace(known, replicates=trial.replicates)
                 places.setdefault(place, trial)
             if block.cell is not None:
                 cells.setdefault(block.cell.key, block.cell)
@@ -96,6 +109,7 @@ class Planner:
             tuple(name for name in self.study.datasets if name not in self.dataset_sha256),
             cells,
             {block.key: block.unproposed for block in self._growing},
+            {block.key: block.unconfirmed for block in self._growing},
         )
 
     def _blocks(self) -> "Iterator[_Block]":
@@ -128,6 +142,8 @@ class _Block:
         """Its places so far, by the trial's id and the values on its axes."""
         self.unproposed = 0
         """The number of trials that an adaptive search has yet to propose here."""
+        self.unconfirmed = 0
+        """The number of trials that are yet to be chosen for all seeds here."""
         self._taken = 0
         if not study.is_adaptive:
             self._expand(self._draws())
@@ -139,16 +155,39 @@ class _Block:
 
     def take(self, proposals: Proposals) -> bool:
         """Expand the proposals that are new; returns whether anything has changed."""
-        search = self.study.search
-        if self.cell is None or not isinstance(search, DrawnSearch):
+        if self.cell is None:
             return False
         found = proposals(self.cell)
+        has_grown = self._propose(found) if self.study.is_adaptive else False
+        return self._confirm(found) or has_grown
+
+    def _propose(self, found: Proposed) -> bool:
+        """Expand the proposals that are new; returns whether anything has changed."""
+        search = self.study.search
+        if not isinstance(search, DrawnSearch):
+            return False
         wanted = found.earlier + search.trials
         new = found.proposals[self._taken : wanted]
         self._expand(new)
         self._taken += len(new)
         before, self.unproposed = self.unproposed, 0 if found.is_over else wanted - self._taken
         return bool(new) or before != self.unproposed
+
+    def _confirm(self, found: Proposed) -> bool:
+        """Give all seeds to the trials that were chosen; returns whether anything has changed."""
+        screening, every = self.study.screening, self.study.replicates
+        if screening is None:
+            return False
+        new = {
+            place: replace(trial, replicates=every)
+            for place, trial in self.places.items()
+            if place[0] in found.confirmed and trial.replicates < every
+        }
+        self.places |= new
+        before, trials = self.unconfirmed, self.unproposed + len({each for each, _ in self.places})
+        left = min(screening.confirm, trials) - len(found.confirmed)
+        self.unconfirmed = 0 if found.has_chosen and not self.unproposed else max(0, left)
+        return bool(new) or before != self.unconfirmed
 
     def _expand(self, draws: Iterable[Mapping[str, Any]]) -> None:
         for axes in draws:
@@ -171,7 +210,8 @@ class _Cells:
 
     def __init__(self, study: Study) -> None:
         self.study = study
-        self._has_cells = study.is_adaptive or isinstance(study.scheduler, Scheduler)
+        is_searched = study.is_adaptive or study.screening is not None
+        self._has_cells = is_searched or isinstance(study.scheduler, Scheduler)
         self._known: dict[tuple[str, str, str], Cell] = {}
 
     def around(self, data: tuple[str, str], method: str, grid: Mapping[str, Any]) -> Cell | None:

@@ -8,7 +8,7 @@ and every trial once.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import sha256
 from typing import Any
@@ -30,6 +30,8 @@ class PlannedTrial:
     """Its variation, and its value on each axis that its method uses."""
     cell: str = ""
     """The key of its cell; empty if the study has no cells."""
+    replicates: int = 1
+    """The number of seeds that it is to have: those of the screening until it is confirmed."""
 
     def at(self, axis: str) -> Any:
         """Its value on an axis of the study, or in its configuration; None if it has none."""
@@ -114,6 +116,27 @@ class Plan:
     """The cells whose trials a search proposes or a scheduler may stop, by key."""
     unproposed: Mapping[str, int] = field(default_factory=dict)
     """The number of trials that an adaptive search has yet to propose, by the cell's key."""
+    unconfirmed: Mapping[str, int] = field(default_factory=dict)
+    """The number of trials that are yet to be chosen for all seeds, by the cell's key."""
+
+    @property
+    def competing(self) -> tuple[PlannedTrial, ...]:
+        """The places among which a report selects: where trials were confirmed, these alone."""
+        if self.study.screening is None:
+            return self.places
+        confirmed = self.confirmed
+        chosen = {place.cell for place in self.places if place.config.trial_id in confirmed}
+        return tuple(
+            place
+            for place in self.places
+            if place.cell not in chosen or place.config.trial_id in confirmed
+        )
+
+    @property
+    def confirmed(self) -> frozenset[str]:
+        """The ids of the trials that have, or are to have, all seeds of the study."""
+        every = self.study.replicates
+        return frozenset(t.config.trial_id for t in self.trials if t.replicates == every)
 
     @property
     def x(self) -> str | None:
@@ -121,11 +144,17 @@ class Plan:
         return self.study.x
 
     def stand_ins(self) -> list[PlannedTrial]:
-        """A trial in the middle of all axes for each one that is yet to be proposed."""
+        """A trial in the middle of all axes for each one that is yet to be proposed or confirmed.
+
+        The latter has the seeds that are missing after the screening.
+        """
         middle = {name: axis.at(0.5) for name, axis in self.study.drawn.items()}
+        more = self.study.replicates - self.study.first_replicates
+        both = (self.unproposed, self.study.first_replicates), (self.unconfirmed, more)
         return [
-            self.cells[key].trial(middle)
-            for key, count in self.unproposed.items()
+            replace(self.cells[key].trial(middle), replicates=replicates)
+            for counts, replicates in both
+            for key, count in counts.items()
             for _ in range(count)
         ]
 
@@ -169,12 +198,12 @@ def trial_at(
     read = axes_read(configuration, axes)
     changed = read.keys() & durations() if study.longer > 1 else ()
     trained = read | {name: getattr(configuration, name) for name in changed}
-    return PlannedTrial(TrialConfig(configuration, *data), trained, key)
+    return PlannedTrial(TrialConfig(configuration, *data), trained, key, study.first_replicates)
 
 
 def _search_identity(search: Search) -> dict[str, Any]:
     """What the draws of a search depend on; a later field counts only if it is not its default."""
-    given = search.model_dump(exclude={"trials", "points", "hours"})
+    given = search.model_dump(exclude={"trials", "points", "hours", "screen"})
     return {
         name: value for name, value in given.items() if (name, value) != ("from_records", False)
     }

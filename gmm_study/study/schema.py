@@ -38,6 +38,7 @@ from gmm_study.study.strategies import (
     GridSearch,
     NoScheduler,
     SchedulerChoice,
+    Screening,
     Search,
 )
 from gmm_study.training.hyperparameters import Hyperparameters
@@ -185,6 +186,11 @@ class StudyFile(Section):
                     f"space.{name}: {axis.kind} requires a search such as "
                     "{kind: random, trials: N}; a search of kind grid needs a grid here"
                 )
+        if self.screening and self.first_replicates >= self.replicates:
+            raise InputError(
+                f"search.screen.replicates: {self.first_replicates} must be less than the "
+                f"{self.replicates} of replicates, with which the best trials are confirmed"
+            )
         if self.is_adaptive and not self.drawn:
             raise InputError(
                 f"search.kind: '{self.search.kind}' has no axis to draw from; "
@@ -228,6 +234,16 @@ class StudyFile(Section):
     def is_adaptive(self) -> bool:
         """Whether the search proposes trials by the results of earlier ones."""
         return isinstance(self.search, AdaptiveSearch)
+
+    @property
+    def screening(self) -> Screening | None:
+        """How trials are screened; None if all of them are trained with all seeds."""
+        return self.search.screen if isinstance(self.search, DrawnSearch) else None
+
+    @property
+    def first_replicates(self) -> int:
+        """The number of seeds with which a trial is trained first."""
+        return self.screening.replicates if self.screening else self.replicates
 
     @property
     def x(self) -> str | None:

@@ -13,6 +13,20 @@ class GridSearch(Section):
     kind: Literal["grid"]
 
 
+class Screening(Section):
+    """Few seeds for every trial of a search, and all seeds for the best trials of each cell.
+
+    Few seeds are enough to tell most trials from the best, and cost a fraction. Chosen trials keep
+    the seeds that they have.
+    """
+
+    replicates: AtLeastOne = 1
+    """Number of seeds with which every trial is trained first."""
+    confirm: AtLeastOne = 3
+    """Number of trials of every cell, the best on the validation data, that are then trained with
+    all seeds of the study. The report selects among these alone."""
+
+
 class DrawnSearch(Section):
     """A number of trials in every cell of the grid: first the points, then draws of the search.
 
@@ -26,6 +40,9 @@ class DrawnSearch(Section):
     """Seed of the draws."""
     points: list[dict[str, Any]] = Field(default_factory=list)
     """Settings that are tried first, each with a value for every axis that is not a grid."""
+    screen: Screening | None = None
+    """Few seeds for every trial, all for the best ones: a mapping, such as {replicates: 1, confirm:
+    3}."""
 
 
 class RandomSearch(DrawnSearch):

@@ -40,7 +40,9 @@ from gmm_study.errors import InputError
 from gmm_study.storage import holding, locks
 from gmm_study.storage.file_systems import address_of
 from gmm_study.storage.folder import Folder
+from gmm_study.storage.layers import Layers
 from gmm_study.storage.ownership import Owner, Sign
+from gmm_study.storage.pack import Pack
 from gmm_study.storage.reach import check_writable, is_there, refusal_of
 from gmm_study.training.state import TrialState
 from gmm_study.trials import drivers
@@ -63,7 +65,7 @@ TRIAL_SILENT_SECONDS = 600.0
 """Seconds without a sign of life after which a trial on another host counts as abandoned."""
 TRIAL_BEAT_EVERY = 60.0
 """Seconds between two signs of life of the process that trains a trial, in a bucket."""
-LOG = "log.txt"
+LOG, RESULT = "log.txt", "result.json"
 
 T = TypeVar("T")
 
@@ -136,6 +138,23 @@ class RecordStore:
         listed = copy(self)
         listed.folder = self.folder.listed(trial_ids)
         return listed
+
+    def over(self, pack: Pack) -> "RecordStore":
+        """The store to read records from, and not to write to: its own, and those of a pack.
+
+        A trial with a result here is read from here, any other from the pack. So is the history of
+        a search, unless that in the pack is longer.
+        """
+        layered = copy(self)
+        layered.folder = self.folder.over(pack, RESULT)
+        return layered
+
+    def own(self, trial_ids: Iterable[str]) -> frozenset[str]:
+        """The trials that are read from the storage and not from a pack; none if it has no pack."""
+        layers = self.folder.listing
+        if not isinstance(layers, Layers):
+            return frozenset()
+        return frozenset(trial_id for trial_id in trial_ids if layers.is_own(trial_id))
 
     def the_only_driver(self, study: str) -> AbstractContextManager[None]:
         """Be the only process that runs a study here; `InputError` names the other one, if any."""
@@ -256,11 +275,11 @@ class Record(Folder):
 
     def write_result(self, result: TrialResult) -> None:
         """Replace the result."""
-        self.write_json("result.json", result.to_json())
+        self.write_json(RESULT, result.to_json())
 
     def result(self) -> TrialResult | None:
         """The result, None if no replicate has one yet. Raises `ValueError` if unreadable."""
-        return self._parsed("result.json", TrialResult.from_json)
+        return self._parsed(RESULT, TrialResult.from_json)
 
     def standing(self, replicates: int) -> Standing:
         """The standing of the trial, given the number of wanted replicates."""

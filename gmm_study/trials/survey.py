@@ -5,7 +5,7 @@ remaining time. This works from any machine and after a crash. The store's folde
 and only the records that exist are read, in parallel.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 
 from gmm_study.storage.together import read_together
 from gmm_study.trials.config import TrialConfig
@@ -13,14 +13,20 @@ from gmm_study.trials.record import LOG, Record, RecordStore
 from gmm_study.trials.standing import Standing
 
 
-def survey(store: RecordStore, trial_ids: Iterable[str], replicates: int) -> dict[str, Standing]:
-    """The standing of each trial, by id; a trial without a record is `pending`."""
-    wanted = list(dict.fromkeys(trial_ids))
+def survey(
+    store: RecordStore, trial_ids: Iterable[str] | Mapping[str, int], replicates: int = 1
+) -> dict[str, Standing]:
+    """The standing of each trial, by id; a trial without a record is `pending`.
+
+    A mapping has the number of wanted replicates of each trial, which else is that of all.
+    """
+    counts = trial_ids if isinstance(trial_ids, Mapping) else dict.fromkeys(trial_ids, replicates)
+    wanted = list(counts)
     listed = store.listed(wanted)
     there = set(listed.trial_ids())
     standings = dict.fromkeys(wanted, Standing())
     recorded = [trial_id for trial_id in wanted if trial_id in there]
-    found = read_together(lambda each: listed.record(each).standing(replicates), recorded)
+    found = read_together(lambda each: listed.record(each).standing(counts[each]), recorded)
     return standings | dict(zip(recorded, found, strict=True))
 
 

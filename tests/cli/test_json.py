@@ -9,8 +9,14 @@ from gmm_study.cli.as_json import print_json
 from gmm_study.training.state import TrialState
 from tests.cli.planned import open_runs, train_all
 
-OF_A_STUDY = {"study", "variant", "replicates", "states", "to_be_proposed", "without_data"}
-OF_A_TRIAL = {"trial_id", "state", "dataset", "method", "axes", "epoch", "replicates_ended"}
+OF_A_STUDY = {
+    *("study", "variant", "replicates", "states"),
+    *("to_be_proposed", "to_be_confirmed", "without_data"),
+}
+OF_A_TRIAL = {
+    *("trial_id", "state", "dataset", "method", "axes"),
+    *("replicates", "epoch", "replicates_ended"),
+}
 REMAINING = {"seconds", "at_most", "worker_seconds", "workers", "memory_bytes", "on_gpu", "source"}
 
 
@@ -90,7 +96,7 @@ def test_a_run_prints_json_alone_and_its_report_elsewhere(bench):
     train_all(bench.folder, "methods=[vae]")
     done = bench.call("run", "tiny", "--set", "methods=[vae]", "--json")
     document = parsed(done.stdout)
-    assert set(document) == OF_A_STUDY | {"trained", "interrupted", "mlflow"}
+    assert set(document) == OF_A_STUDY | {"trained", "confirmed", "interrupted", "mlflow"}
     assert (document["states"], document["trained"]) == ({"complete": 2}, {})
     assert document["mlflow"].startswith("MLflow: ")
     assert "nothing to train" in done.stderr

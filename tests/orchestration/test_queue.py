@@ -28,7 +28,7 @@ def queued(tmp_path, monkeypatch):
         plan = make_plan(load_study("tiny"), {"digits": "0" * 64})
         last, second, first = (trial.config.trial_id for trial in plan.trials)
     searches = Searches(plan, RecordStore(str(tmp_path / "results")))
-    return Queue(plan.trials, searches, lambda: 4, 1, lambda trial: None), [first, second, last]
+    return Queue(plan.trials, searches, lambda: 4, lambda trial: None), [first, second, last]
 
 
 @pytest.mark.parametrize("failed", [False, True])

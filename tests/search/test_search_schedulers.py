@@ -178,4 +178,9 @@ def test_another_kind_leaves_the_fields_of_the_kind_before_behind(bench):
     study = bench.study(asha, "scheduler.kind=median", "search.kind=random")
     assert study.scheduler.grace_epochs == 4
     assert bench.study("scheduler=asha").scheduler.kind == "asha"
-    assert study.search.model_dump() == {"kind": "random", "trials": 25, "seed": 0, "points": []}
+    assert study.search.model_dump(exclude_none=True) == {
+        "kind": "random",
+        "trials": 25,
+        "seed": 0,
+        "points": [],
+    }

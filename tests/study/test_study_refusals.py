@@ -159,6 +159,21 @@ def test_a_setting_that_is_both_fixed_and_swept_is_refused(refusal, fixed, axis)
     assert "fixed" in line
 
 
+@pytest.mark.parametrize(
+    ("screen", "named"),
+    [
+        ("{replicates: 3}", ["search.screen.replicates:", "3 must be less", "replicates"]),
+        ("{replicates: 0}", ["search.screen.replicates:", "0"]),
+        ("{best: 3}", ["search.screen.best:", "confirm"]),
+        ("3", ["search.screen:", "3"]),
+    ],
+)
+def test_a_screening_that_saves_nothing_or_is_misspelt_is_refused(refusal, screen, named):
+    text = f"replicates: 3\nsearch: {{kind: random, trials: 5, screen: {screen}}}"
+    line = refusal(text)
+    assert all(part in line for part in named)
+
+
 def test_a_grid_search_refuses_an_axis_that_is_no_grid(refusal):
     line = refusal("space: {learning_rate: {log_uniform: [1e-4, 1e-2]}}\nsearch: {kind: grid}")
     assert "space.learning_rate:" in line

@@ -1,0 +1,76 @@
+"""Copies the records of a study into the project, to be shipped with it.
+
+    python -m analysis.ship STUDY [--storage FOLDER]
+
+A record there has no checkpoint and no pictures, and values of datapoints only if the report shows
+its trial.
+"""
+
+import argparse
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+from analysis.findings import find
+from analysis.plans import plan_from_records
+from analysis.shipped import RECORDS
+from gmm_study.errors import InputError
+from gmm_study.search.history import FOLDER as SEARCHES
+from gmm_study.storage.folder import Folder
+from gmm_study.storage.pack import write_pack
+from gmm_study.study import Plan
+from gmm_study.training.state import TrialState
+from gmm_study.trials.datapoints import DATAPOINTS_FILE
+from gmm_study.trials.record import RESULT, RecordStore
+from gmm_study.trials.survey import survey
+
+FILES = ("config.json", "metrics.parquet", RESULT)
+
+
+def ship(plan: Plan, store: RecordStore, target: Path) -> int:
+    """Write the records of a study's trials that ended well into a pack; returns their number."""
+    shown = set(find(plan, store).all_cells["trial_id"].dropna())
+    standings = survey(store, [trial.config.trial_id for trial in plan.trials])
+    files: dict[str, bytes] = {}
+    over = {
+        trial_id: found
+        for trial_id, found in standings.items()
+        if found.state.has_result or found.state is TrialState.STOPPED
+    }
+    for trial_id, standing in over.items():
+        names = [*FILES, DATAPOINTS_FILE] if trial_id in shown else FILES
+        files |= _read(store.folder, (f"{trial_id}/{name}" for name in names))
+        if standing.result is None:
+            # Without the process that trained it, and the machine's name.
+            status = {"state": standing.state, "epoch": standing.epoch}
+            files[f"{trial_id}/status.json"] = json.dumps(status).encode()
+    for key in plan.cells:
+        folder = f"{SEARCHES}/{plan.study.name}/{key}"
+        pages = store.folder.inside(folder).entries()
+        files |= _read(store.folder, (f"{folder}/{page.name}" for page in pages))
+    write_pack(target, files)
+    return len(over)
+
+
+def _read(folder: Folder, names: Iterable[str]) -> dict[str, bytes]:
+    """The content of those of the files that exist."""
+    contents = ((name, folder.read_file(name)) for name in names)
+    return {name: content for name, content in contents if content is not None}
+
+
+def main() -> None:
+    """Write the records of a study into the project."""
+    parser = argparse.ArgumentParser(description="Ship the records of a study with the project.")
+    parser.add_argument("study", help="NAME of studies/NAME.yaml")
+    parser.add_argument("--storage", default="results", help="where the records are")
+    given = parser.parse_args()
+    store, target = RecordStore(given.storage), RECORDS / f"{given.study}.parquet"
+    try:
+        count = ship(plan_from_records(given.study, store), store, target)
+    except InputError as error:
+        parser.error(str(error))
+    print(f"{target}: {count} trials, {target.stat().st_size / 2**20:.2f} MiB")
+
+
+if __name__ == "__main__":
+    main()

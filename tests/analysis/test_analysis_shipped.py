@@ -1,0 +1,133 @@
+"""Records that come with the project, in packs, and the user's own beside them."""
+
+import json
+
+import pyarrow.parquet
+import pytest
+
+from analysis import find, plan_from_records, with_shipped
+from analysis.cells import OWN
+from analysis.ship import ship
+from analysis.shipped import RECORDS
+from gmm_study.search.searches import Searches
+from gmm_study.storage.pack import Pack, write_pack
+from gmm_study.study import load_study
+from gmm_study.training.state import TrialState
+from gmm_study.trials.record import RecordStore
+
+SPACE = {"learning_rate": {"grid": [1e-3, 2e-3, 3e-3]}}
+
+
+@pytest.fixture
+def shipped(lab, figures, tmp_path, monkeypatch):
+    """A study with a pack of its records, and a folder in which the user has none."""
+    plan = lab.plan("rates", space=SPACE, scheduler={"kind": "asha"}, fixed={"max_epochs": 50})
+    values = [-20.0, -19.0, -21.0]
+    complete, stopped = plan.trials[:2], plan.trials[2]
+    for trial, value in zip(complete, values, strict=False):
+        lab.write(trial.config, *(figures(value + d, value - 1 + d) for d in (-0.1, 0.0, 0.2)))
+        lab.write_curve(trial.config, *[[value - 1, value]] * 3)
+        lab.store.record(trial.config.trial_id).write_file("checkpoint/meta.json", b"{}")
+    record = lab.store.record(stopped.config.trial_id)
+    record.write_config(stopped.config)
+    record.write_status(TrialState.STOPPED, epoch=5)
+    Searches(plan, lab.store)  # writes the histories
+    monkeypatch.setattr("analysis.shipped.RECORDS", tmp_path / "records")
+    assert ship(plan, lab.store, tmp_path / "records" / "rates.parquet") == 3
+    return plan, RecordStore(str(tmp_path / "own"))
+
+
+def cells(plan, store):
+    return find(plan, store).all_cells.to_dict("records")
+
+
+def test_without_records_of_ones_own_a_report_is_that_of_the_shipped_records(lab, shipped):
+    plan, own = shipped
+    ours, theirs = find(plan, with_shipped(own)), find(plan, lab.store)
+    assert ours.all_cells.equals(theirs.all_cells)
+    assert ours.rows.equals(theirs.rows)
+    assert ours.records.curves().equals(theirs.records.curves())
+    assert not ours.records.own
+
+
+def test_a_pack_has_no_checkpoint_and_no_process(lab, shipped, tmp_path):
+    plan, _ = shipped
+    files = Pack([tmp_path / "records" / "rates.parquet"]).files
+    assert not [name for name in files if "checkpoint" in name]
+    (status,) = (json.loads(files[name]) for name in files if name.endswith("status.json"))
+    assert status == {"state": "stopped", "epoch": 5}
+    assert {name.partition("/")[0] for name in files} == {
+        *(trial.config.trial_id for trial in plan.trials),
+        ".searches",
+    }
+
+
+def test_a_trial_of_ones_own_takes_the_place_of_the_shipped_one_and_is_marked(lab, shipped):
+    plan, own = shipped
+    mine = plan.trials[1].config
+    record = own.record(mine.trial_id)
+    record.write_config(mine)
+    result = lab.store.record(mine.trial_id).result()
+    record.write_result(result)
+    before = cells(plan, lab.store)
+    for cell, shipped_cell in zip(cells(plan, with_shipped(own)), before, strict=True):
+        is_mine = cell["trial_id"] == mine.trial_id
+        words = filter(None, [OWN if is_mine else "", shipped_cell["mark"]])
+        assert cell["mark"] == "; ".join(words)
+        assert cell["mean"] == pytest.approx(shipped_cell["mean"], nan_ok=True)
+
+
+def test_a_trial_that_is_not_complete_here_is_the_shipped_one(shipped):
+    plan, own = shipped
+    for trial in plan.trials:
+        own.record(trial.config.trial_id).write_config(trial.config)
+    assert not find(plan, with_shipped(own)).records.own
+    assert {cell["n"] for cell in cells(plan, with_shipped(own))} >= {3}
+
+
+def test_the_longer_history_of_a_search_is_the_one_that_counts(lab, shipped):
+    plan, own = shipped
+    (key,) = {trial.cell for trial in plan.trials[:1]}
+    name = f".searches/rates/{key}"
+    layered = with_shipped(own).folder
+    shipped_page = layered.read_file(f"{name}/000000.json")
+    assert shipped_page == lab.store.folder.read_file(f"{name}/000000.json")
+    own.folder.write_file(f"{name}/000000.json", b"mine")
+    assert with_shipped(own).folder.read_file(f"{name}/000000.json") == b"mine"
+
+
+def test_in_a_bucket_ones_own_trials_lie_over_the_shipped_ones_too(shipped, s3, lab):
+    plan, _ = shipped
+    own = RecordStore("s3://studies/own")
+    mine = plan.trials[0].config
+    own.record(mine.trial_id).write_config(mine)
+    own.record(mine.trial_id).write_result(lab.store.record(mine.trial_id).result())
+    found = find(plan, with_shipped(own))
+    assert found.records.own == {mine.trial_id}
+    assert found.rows.equals(find(plan, lab.store).rows)
+
+
+def test_equal_files_give_an_equal_pack(tmp_path):
+    files = {"b/1": b"one", "a/2": b"two"}
+    write_pack(tmp_path / "one.parquet", files)
+    write_pack(tmp_path / "two.parquet", dict(reversed(files.items())))
+    assert (tmp_path / "one.parquet").read_bytes() == (tmp_path / "two.parquet").read_bytes()
+    assert Pack([tmp_path / "one.parquet"]).files == files
+
+
+PACKS = sorted(RECORDS.glob("*.parquet"))
+
+
+@pytest.mark.parametrize("path", PACKS, ids=lambda path: path.stem)
+def test_every_shipped_record_is_one_of_its_study_and_can_be_read(path, tmp_path):
+    store = RecordStore(str(tmp_path)).over(Pack([path]))
+    study = load_study(str(RECORDS.parents[1] / "studies" / f"{path.stem}.yaml"))
+    plan = plan_from_records(study, store)
+    planned = {trial.config.trial_id for trial in plan.trials}
+    assert set(store.trial_ids()) - {".searches"} <= planned
+    found = find(plan, store)
+    assert not found.records.warnings
+    assert found.rows["replicate_state"].eq("complete").any()
+    names = pyarrow.parquet.read_table(path, columns=["path"])["path"].to_pylist()
+    assert not [name for name in names if "checkpoint" in name or "pictures" in name]
+    assert path.stat().st_size < 8 * 2**20
