@@ -82,7 +82,7 @@ class Records:
     read_curves: Callable[[list[str]], pd.DataFrame]
     """Reads the curves of trials by id; the frame is that of `curves`."""
     own: frozenset[str] = frozenset()
-    """Over records that come with the project: the ids of the user's own trials."""
+    """The ids of the user's own trials among records that come with the project; else none."""
     read_datapoints: Callable[[str], Mapping[int, np.ndarray]] = lambda trial_id: {}
     """Reads the values of a trial's test datapoints; see `datapoints`."""
 
@@ -139,7 +139,7 @@ def load(
         replicates=_typed([row for reading in read for row in reading.replicates], _REPLICATE),
         warnings=tuple(warning for reading in read for warning in reading.warnings),
         read_curves=lambda ids: _curves(listed, ids),
-        own=store.own(reading.trial["trial_id"] for reading in read),
+        own=_own_among_shipped(store, [reading.trial["trial_id"] for reading in read]),
         read_datapoints=lambda trial_id: listed.record(trial_id).datapoints(),
     )
 
@@ -198,6 +198,11 @@ def _read_each(store: RecordStore, read: Callable[[str], T], trial_ids: list[str
     if store.is_local:
         return [read(trial_id) for trial_id in trial_ids]
     return read_together(read, trial_ids)
+
+
+def _own_among_shipped(store: RecordStore, trial_ids: list[str]) -> frozenset[str]:
+    own = store.own(trial_ids)
+    return own if len(own) < len(trial_ids) else frozenset()
 
 
 def _curves(store: RecordStore, trial_ids: list[str]) -> pd.DataFrame:

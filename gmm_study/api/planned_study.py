@@ -180,10 +180,9 @@ class PlannedStudy:
         )
 
     def datasets(self, trials: Iterable[PlannedTrial]) -> "dict[str, Dataset]":
-        """By checksum, the data of these trials and of the trials that are yet to be proposed."""
-        cells = [self.plan.cells[key] for key, count in self.plan.unproposed.items() if count]
+        """By checksum, the data of these trials, and of those yet to be proposed or confirmed."""
         needed = {trial.config.dataset_sha256: trial.config.dataset for trial in trials}
-        needed |= {cell.dataset_sha256: cell.dataset for cell in cells}
+        needed |= {cell.dataset_sha256: cell.dataset for cell in self.plan.open_cells}
         return self.data.by_checksum(needed)
 
     def repair_configs(self) -> None:

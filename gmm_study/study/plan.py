@@ -120,6 +120,15 @@ class Plan:
     """The number of trials that are yet to be chosen for all seeds, by the cell's key."""
 
     @property
+    def open_cells(self) -> list[Cell]:
+        """The cells with trials that are yet to be proposed or confirmed."""
+        return [
+            cell
+            for key, cell in self.cells.items()
+            if self.unproposed.get(key) or self.unconfirmed.get(key)
+        ]
+
+    @property
     def competing(self) -> tuple[PlannedTrial, ...]:
         """The places among which a report selects: where trials were confirmed, these alone."""
         if self.study.screening is None:
@@ -159,15 +168,10 @@ class Plan:
         ]
 
     def extremes(self) -> list[PlannedTrial]:
-        """For each cell with trials to propose, trials at the ends and the middle of all axes."""
+        """For each cell that is open, trials at the ends and the middle of all axes."""
         drawn = self.study.drawn
         places = [{name: axis.at(f) for name, axis in drawn.items()} for f in (0, 0.5, ALMOST_ONE)]
-        return [
-            self.cells[key].trial(axes)
-            for key, count in self.unproposed.items()
-            for axes in places
-            if count
-        ]
+        return [cell.trial(axes) for cell in self.open_cells for axes in places]
 
     def shared(self) -> dict[str, list[PlannedTrial]]:
         """The places of every trial that has more than one, by the trial's id."""

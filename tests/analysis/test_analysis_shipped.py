@@ -77,6 +77,12 @@ def test_a_trial_of_ones_own_takes_the_place_of_the_shipped_one_and_is_marked(la
         assert cell["mean"] == pytest.approx(shipped_cell["mean"], nan_ok=True)
 
 
+def test_records_that_are_all_ones_own_are_not_marked(lab, shipped):
+    other = lab.plan("other", fixed={"max_epochs": 3})
+    lab.write(other.trials[0].config, {}, {}, {})
+    assert not find(other, with_shipped(lab.store)).records.own
+
+
 def test_a_trial_that_is_not_complete_here_is_the_shipped_one(shipped):
     plan, own = shipped
     for trial in plan.trials:

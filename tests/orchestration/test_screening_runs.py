@@ -116,6 +116,20 @@ def test_mlflow_shows_all_seeds_and_the_confirmed_trials_as_the_best(finished):
     }
 
 
+def test_more_trials_are_confirmed_by_a_run_that_trains_nothing_else(finished):
+    bench, _, _ = finished
+    before = bench.results()
+    more = ("--set", "search.screen.confirm=2")
+    assert "2 to be confirmed" in bench.call("plan", "screened", *more).stdout
+    output = bench.run("run", "screened", *more).stdout
+    assert "confirmed 2 of 2 trials: 2 complete" in output
+    assert "trained" not in output
+    assert sorted(seeds(bench, trial_id) for trial_id in bench.results()) == [1, 1, 3, 3, 3, 3]
+    for trial_id, result in before.items():
+        now = bench.results()[trial_id]["replicates"]
+        assert {index: now[index] for index in result["replicates"]} == result["replicates"]
+
+
 def test_a_search_that_learns_while_it_screens_confirms_as_well(tmp_path):
     bench = Workbench(tmp_path)
     bench.write_study(STUDY.replace("kind: random", "kind: tpe, startup_trials: 2"), "screened")
