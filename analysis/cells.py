@@ -98,7 +98,7 @@ def summarise(
 def mark_own(cells: pd.DataFrame, own: Collection[str]) -> pd.DataFrame:
     """The cells, those with one of these trials marked as the user's own."""
     marks = [
-        "; ".join(filter(None, (OWN if trial_id in own else "", mark)))
+        "; ".join(filter(None, (mark, OWN if trial_id in own else "")))
         for trial_id, mark in zip(cells["trial_id"].fillna(""), cells["mark"], strict=True)
     ]
     return cells.assign(mark=pd.Series(marks, index=cells.index, dtype="string"))

@@ -72,7 +72,8 @@ def find(plan: Plan, store: RecordStore | str) -> Findings:
     A trial without a record is pending, one whose record cannot be read has failed.
     """
     records = load(store, trial_ids=[trial.config.trial_id for trial in plan.trials])
-    rows, screened = join(plan, records), join_screened(plan, records)
+    rows = join(plan, records)
+    screened = join_screened(plan, records) if plan.study.screening else rows
     problems: list[str] = []
     log_p = LogP(plan, rows, partial(_datapoints, records, problems))
     all_cells = with_bias(summarise(plan, rows, ALL_METRICS, log_p), rows)
@@ -82,7 +83,9 @@ def find(plan: Plan, store: RecordStore | str) -> Findings:
     sentences = tuple(verdict(plan, rows, cells, log_p))
     depends_on = tuple(conditions(plan, rows, all_cells, log_p))
     spent = spent_of_trials(plan, records, screened)
-    spent_on_all = spent_of_trials(plan, records, pd.concat([screened, rows]))
+    spent_on_all = spent
+    if plan.study.screening:
+        spent_on_all = spent_of_trials(plan, records, pd.concat([screened, rows]))
     by_method = spent_by_method(plan, spent_on_all)
     sentence = budget_sentence(by_method) + screening_sentence(plan, spent, spent_on_all)
     together = over_datasets(plan, rows, cells)

@@ -28,7 +28,10 @@ FILES = ("config.json", "metrics.parquet", RESULT)
 
 
 def ship(plan: Plan, store: RecordStore, target: Path) -> int:
-    """Write the records of a study's trials that ended well into a pack; returns their number."""
+    """Write the records of a study's trials that ended well into a pack; returns their number.
+
+    Raises `InputError` if there are none.
+    """
     shown = set(find(plan, store).all_cells["trial_id"].dropna())
     standings = survey(store, [trial.config.trial_id for trial in plan.trials])
     files: dict[str, bytes] = {}
@@ -44,10 +47,13 @@ def ship(plan: Plan, store: RecordStore, target: Path) -> int:
             # Without the process that trained it, and the machine's name.
             status = {"state": standing.state, "epoch": standing.epoch}
             files[f"{trial_id}/status.json"] = json.dumps(status).encode()
+    if not over:
+        raise InputError(f"storage: '{store.given}' has no trial of {plan.study.name} that ended")
     for key in plan.cells:
         folder = f"{SEARCHES}/{plan.study.name}/{key}"
         pages = store.folder.inside(folder).entries()
-        files |= _read(store.folder, (f"{folder}/{page.name}" for page in pages))
+        names = [f"{folder}.json", *(f"{folder}/{page.name}" for page in pages)]
+        files |= _read(store.folder, names)
     write_pack(target, files)
     return len(over)
 
@@ -66,6 +72,7 @@ def main() -> None:
     given = parser.parse_args()
     store, target = RecordStore(given.storage), RECORDS / f"{given.study}.parquet"
     try:
+        store.check_exists()
         count = ship(plan_from_records(given.study, store), store, target)
     except InputError as error:
         parser.error(str(error))

@@ -88,19 +88,33 @@ def screening_sentence(
 
     Both are by the trial's id: what was spent on the seeds of the screening, and on all seeds.
     """
-    screen, study = plan.study.screening, plan.study
+    screen = plan.study.screening
     if screen is None or not screening:
         return ""
-    spent, all_spent = (
+    spent, in_all = (
         sum(own.core_seconds for own in each.values() if not own.untimed)
         for each in (screening, whole)
     )
-    share = f" ({spent / all_spent:.0%})" if all_spent else ""
+    share = f" ({spent / in_all:.0%})" if in_all else ""
     return (
         f" Of it, {spent:,.0f} core-seconds{share} went into the screening of "
-        f"{plural(len(screening), 'trial')} with {plural(screen.replicates, 'replicate')} each. "
-        f"The best {screen.confirm} of every cell by validation were then trained with all "
-        f"{study.replicates} replicates, and only these are in the table."
+        f"{plural(len(screening), 'trial')} with {plural(screen.replicates, 'replicate')} each."
+        + _confirmed(plan)
+    )
+
+
+def _confirmed(plan: Plan) -> str:
+    """How many trials were confirmed, and that only these are shown; empty if none was."""
+    confirmed, every = plan.confirmed, plan.study.replicates
+    if not confirmed:
+        return ""
+    cells = {place.cell for place in plan.places}
+    chosen = {place.cell for place in plan.places if place.config.trial_id in confirmed}
+    where = "of each cell" if chosen == cells else f"of {len(chosen)} of {len(cells)} cells"
+    were = "was" if len(confirmed) == 1 else "were"
+    return (
+        f" Of these trials, the {len(confirmed)} best {where} by validation {were} then trained "
+        f"with all {every} replicates, and only with these is a cell filled."
     )
 
 

@@ -56,9 +56,11 @@ def summary(rows: pd.DataFrame) -> str:
 
 def progress(found: Findings) -> str:
     """The states of the trials that compete, of those that were screened, and what is to come."""
-    texts = [summary(found.rows)]
-    if found.plan.study.screening:
-        texts.append(f"Screening: {summary(found.screened)}")
+    if not found.plan.study.screening:
+        texts = [summary(found.rows)]
+    else:
+        confirmed = f"Confirmed: {summary(found.rows)}" if found.plan.confirmed else ""
+        texts = [confirmed, f"Screened: {summary(found.screened)}"]
     return " ".join(filter(None, (*texts, unproposed(found.plan))))
 
 
@@ -66,8 +68,8 @@ def protocol(found: Findings) -> dict[str, str]:
     """What was trained, with which settings, and how they were searched: texts by short names."""
     plan, study = found.plan, found.plan.study
     facts = {
-        "trials": summary(found.rows),
-        "screening": summary(found.screened) if study.screening else "",
+        "trials": summary(found.screened),
+        "confirmed trials": summary(found.rows) if study.screening and plan.confirmed else "",
         "methods": ", ".join(study.methods),
         "data sets": ", ".join(study.datasets),
         **{axis_label(name): _values(axis) for name, axis in study.space.items()},
@@ -130,15 +132,15 @@ def failures(found: Findings) -> list[Failure]:
     failed = rows[rows["state"] == TrialState.FAILED].drop_duplicates("trial_id")
     reasons = dict(zip(failed["trial_id"], failed["reason"], strict=True))
     diverged = Counter(rows.loc[rows["replicate_state"] == TrialState.DIVERGED, "trial_id"])
-    n = found.plan.study.replicates
+    wanted = {trial.config.trial_id: trial.replicates for trial in found.plan.trials}
     return [
         Failure(label, trial_id, TrialState.FAILED, reasons[trial_id])
         for trial_id, label in labels.items()
         if trial_id in reasons
     ] + [
         Failure(labels[trial_id], trial_id, TrialState.DIVERGED, f"{count} of {n} replicates")
-        for trial_id, count in diverged.items()
-        if trial_id not in reasons
+        for trial_id, n in wanted.items()
+        if (count := diverged[trial_id]) and trial_id not in reasons
     ]
 
 

@@ -230,11 +230,13 @@ class PlannedStudy:
         )
 
     def _seeds(self) -> str:
-        """`3 replicates`, or after a screening `1 replicate (3 confirmed with 5)`."""
+        """`3 replicates`, or with a screening `1 replicate (3 chosen for 5)`."""
         first = plural(self.study.first_replicates, "replicate")
         if self.study.screening is None:
             return first
-        return f"{first} ({len(self.plan.confirmed)} confirmed with {self.study.replicates})"
+        return (
+            f"{first} ({len(self.plan.confirmed) or 'the best'} chosen for {self.study.replicates})"
+        )
 
     def _history(self, cell: Cell) -> "History":
         if cell.key not in self._histories:

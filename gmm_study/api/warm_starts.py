@@ -62,7 +62,7 @@ def _beginning_warm(
             continue
         standing = planned.standings.get(trial.config.trial_id)
         ended = standing.ended if standing else ()
-        fresh = [index for index in range(trial.replicates) if index not in ended]
+        fresh = [index for index in range(planned.study.replicates) if index not in ended]
         if fresh and not (standing and (standing.epoch or _goes_on(planned, standing, trial))):
             yield trial, named, fresh
 

@@ -46,7 +46,8 @@ def tables(storage: str, as_json: bool) -> None:
     """Write the reports of all studies, as their files declare them, and the published tables.
 
     It only reads records, no data: yours, and where you have no result those that come with
-    gmm-study. A cell with a trial of yours is then marked. A study without records gets no report.
+    gmm-study. A cell that shows a trial of
+    yours is then marked. A study without records gets no report.
     The exit status is 1 if a study is invalid or a report cannot be written.
 
     --json: {reports: [as `gmm-study report --json`], without: {study: why}, paper: [path], index}

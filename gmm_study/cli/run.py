@@ -83,11 +83,11 @@ class Printer(RunObserver):
 
     def trained(self, outcome: "Outcome") -> None:
         """Print how the trials ended."""
-        others = f" ({outcome.elsewhere} by another process)" if outcome.elsewhere else ""
         if outcome.wanted or not outcome.to_confirm:
-            self.console.print(_ended("trained", outcome.states, outcome.wanted, others))
+            self.console.print(_ended("trained", outcome.states, outcome.wanted, outcome.elsewhere))
         if outcome.to_confirm:
-            self.console.print(_ended("confirmed", outcome.confirmed, outcome.to_confirm))
+            counts = outcome.confirmed, outcome.to_confirm, outcome.confirmed_elsewhere
+            self.console.print(_ended("confirmed", *counts))
         if outcome.over:
             cells = plural(outcome.over, "cell")
             self.console.print(f"search.hours over in {cells}; a larger value continues the search")
@@ -104,8 +104,9 @@ class Printer(RunObserver):
             self.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
-def _ended(verb: str, states: Counter[str], wanted: int, others: str = "") -> str:
-    """`trained 4 of 4 trials: 3 complete, 1 failed`."""
+def _ended(verb: str, states: Counter[str], wanted: int, elsewhere: int) -> str:
+    """`trained 4 of 4 trials (2 by another process): 3 complete, 1 failed`."""
+    others = f" ({elsewhere} by another process)" if elsewhere else ""
     listed = ", ".join(f"{count} {state}" for state, count in states.items())
     text = f"{verb} {states.total()} of {plural(wanted, 'trial')}{others}"
     return f"{text}: {listed}" if listed else text

@@ -25,17 +25,17 @@ class Observation(NamedTuple):
 
 
 def observations(
-    trials: Iterable[tuple[TrialConfig, Standing]],
+    trials: Iterable[tuple[TrialConfig, Standing, int]],
     datasets: Mapping[str, Dataset],
     on_gpu: bool,
-    replicates: int,
 ) -> list[Observation]:
     """The ended replicates and the running trials among these trials, for the given data sets.
 
-    Trials that ended on the other kind of device (CPU or GPU) are left out.
+    Each trial comes with its standing and its number of wanted replicates. Those that ended on the
+    other kind of device (CPU or GPU) are left out.
     """
     found = []
-    for config, standing in trials:
+    for config, standing, replicates in trials:
         spans, seconds = _spans_and_seconds(standing, on_gpu, replicates)
         dataset = datasets.get(config.dataset_sha256)
         if dataset is not None and seconds > 0:
@@ -64,10 +64,10 @@ class Pace:
         return seconds / work
 
 
-def fractions_trained(trials: Iterable[tuple[TrialConfig, Standing]]) -> dict[str, float]:
+def fractions_trained(trials: Iterable[tuple[TrialConfig, Standing, int]]) -> dict[str, float]:
     """By method, the mean fraction of the limit of epochs after which replicates ended."""
     fractions: dict[str, list[float]] = {}
-    for config, standing in trials:
+    for config, standing, _ in trials:
         settings = config.hyperparameters
         fractions.setdefault(settings.method, []).extend(
             min(1.0, each.epochs / settings.total_epochs) for each in standing.ended.values()

@@ -29,7 +29,8 @@ TRIAL_SECONDS = 0.4
 OTHER_RECORDS = 200
 """The maximum number of records of other studies to read if the study has none of a method."""
 
-Trials = Sequence[tuple[TrialConfig, Standing]]
+Trials = Sequence[tuple[TrialConfig, Standing, int]]
+"""With the number of replicates that each is to have."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ def estimate(
     share = gpu_share(study)
     needed = round(memory_of_a_trial(study, missing, datasets, share > 0))
     workers = min(len(missing), worker_count(study))
-    own = [(trial.config, standings[trial.config.trial_id]) for trial in plan.trials]
+    own = [(t.config, standings[t.config.trial_id], t.replicates) for t in plan.trials]
     seen, source = _observed(study, own, missing, datasets, store, calibrating)
     if not seen:
         return RemainingCost(None, False, None, workers, needed, share, source)
@@ -89,7 +90,9 @@ def estimate(
         standing = standings.get(trial.config.trial_id, Standing())
         data, unit = datasets[trial.config.dataset_sha256], pace.of(trial.config)
         expected = settings.total_epochs * fractions.get(settings.method, 1.0)
-        end = study.prolonged_scheduler.expected_epochs(expected)
+        end = expected
+        if trial.replicates == study.first_replicates:  # a scheduler stops none that is confirmed
+            end = study.prolonged_scheduler.expected_epochs(expected)
         start = standing.epoch or begins_at(trial.config, index)
         if not standing.epoch and 0 < start < settings.total_epochs:  # it waits for its patience
             end = min(settings.total_epochs, max(end, start + settings.patience))
@@ -150,7 +153,7 @@ def _observed(
 ) -> tuple[list[Observation], str]:
     """Observations of the missing trials' methods, and their source or why there are none."""
     on_gpu = gpu_share(study) > 0
-    seen = observations(own, datasets, on_gpu, study.replicates)
+    seen = observations(own, datasets, on_gpu)
     source = "this study's own pace" if seen else "as no trial has finished yet"
 
     def unseen() -> list[TrialConfig]:
@@ -158,7 +161,7 @@ def _observed(
         configs = (trial.config for trial in missing)
         return [config for config in configs if config.hyperparameters.method not in methods]
 
-    if unseen() and (others := observations(_others(store, own), datasets, on_gpu, 1)):
+    if unseen() and (others := observations(_others(store, own), datasets, on_gpu)):
         seen, source = [*seen, *others], "the pace of other studies' trials"
     if calibrating and not on_gpu and (configs := unseen()):
         with calibrating:
@@ -171,12 +174,12 @@ def _observed(
 
 def _others(store: RecordStore, own: Trials) -> Trials:
     """Some ended trials of the store that do not belong to the study."""
-    known = {config.trial_id for config, _ in own}
+    known = {config.trial_id for config, *_ in own}
     others = [trial_id for trial_id in store.trial_ids() if trial_id not in known]
     standings = survey(store, others[:OTHER_RECORDS], 1)
     ended = [trial_id for trial_id, standing in standings.items() if standing.ended]
     configs = configurations(store, ended)
-    return [(config, standings[trial_id]) for trial_id, config in configs.items()]
+    return [(config, standings[trial_id], 1) for trial_id, config in configs.items()]
 
 
 def _makespan(seconds: Iterable[float], workers: int) -> float:

@@ -50,6 +50,7 @@ class Outcome:
     wanted: int
     confirmed: Counter[str]
     """The same for the trials that were trained with all seeds after a screening."""
+    confirmed_elsewhere: int
     to_confirm: int
     interrupted: bool
     over: int
@@ -113,6 +114,7 @@ def run_trials(
         view.elsewhere,
         view.wanted,
         view.confirmed,
+        view.confirmed_elsewhere,
         view.to_confirm,
         interrupt.pressed,
         searches.over,

@@ -28,10 +28,12 @@ def facts_of(plan: Plan, command: str = "") -> "Facts":
 
 
 def cells_of(plan: Plan) -> "list[tuple[ReportCell, str]]":
-    """For each place that competes, in order: the cell that a trial competes in, and its id."""
+    """For each place with all seeds of the study, in order: its cell, and its id."""
     from gmm_study.tracking.notes import ReportCell
 
-    configs = [(place.config, _value(place, plan.x)) for place in plan.competing]
+    every = plan.study.replicates
+    places = [place for place in plan.competing if place.replicates == every]
+    configs = [(place.config, _value(place, plan.x)) for place in places]
     return [
         (ReportCell(config.dataset, config.hyperparameters.method, x), config.trial_id)
         for config, x in configs

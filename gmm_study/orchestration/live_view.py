@@ -42,6 +42,7 @@ class LiveView:
         self.confirming: set[str] = set()
         """The trials that are trained with all seeds after a screening, which are counted apart."""
         self.confirmed: Counter[str] = Counter()
+        self.confirmed_elsewhere = 0
         self.elsewhere = 0
         """How many of these another process has trained."""
         self.started = time.monotonic()
@@ -81,9 +82,13 @@ class LiveView:
             self.running[trial_id] = dict(report)
         else:
             self.running.pop(trial_id, None)
-            counts = self.confirmed if trial_id in self.confirming else self.ended
-            counts[report["state"]] += 1
-            self.elsewhere += bool(report.get("elsewhere"))
+            elsewhere = bool(report.get("elsewhere"))
+            if trial_id in self.confirming:
+                self.confirmed[report["state"]] += 1
+                self.confirmed_elsewhere += elsewhere
+            else:
+                self.ended[report["state"]] += 1
+                self.elsewhere += elsewhere
             if report["state"] == TrialState.FAILED:
                 line = f"failed: {self.labels[trial_id]}: {report['error']}"
                 self.console.print(line, markup=False)

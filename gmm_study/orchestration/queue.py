@@ -51,7 +51,7 @@ class Queue(StaysInTheDriver, Searcher):
                 return None
             self._add([self.searches.next()])
         if not self.missing:
-            self._add(self.searches.confirm())
+            self._add(self.searches.confirm(awaited=self._unended))
         trial = next(filter(self._may_begin, self.missing), None)
         if trial is None:
             more = self.missing or (self._handed_out and self.searches.unconfirmed)

@@ -5,7 +5,7 @@ Milestones are decided within the cell by Optuna's pruners. Ray Tune's scheduler
 because they compare all trials of a run and can only be saved as pickles.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Container, Sequence
 from typing import Any
 
 import optuna
@@ -23,6 +23,7 @@ from gmm_study.search.history import (
     scores_of,
 )
 from gmm_study.search.sampling import pruner_of, sampler_of
+from gmm_study.study.expansion import yet_to_confirm
 from gmm_study.study.plan import Cell, PlannedTrial
 from gmm_study.study.strategies import AdaptiveSearch, CmaEsSearch, DrawnSearch
 from gmm_study.training.state import TrialState
@@ -121,29 +122,29 @@ class CellSearch:
                 return planned
         return None
 
-    @property
-    def unconfirmed(self) -> int:
-        """The number of trials, at most, that are yet to be chosen for all seeds."""
-        screening = self.cell.study.screening
-        if screening is None or (self.history.has_chosen and not self.unproposed):
-            return 0
-        most = min(screening.confirm, len(self._params) + self.unproposed)
-        return max(0, most - len(self.history.confirmed))
+    def unconfirmed(self, trial_ids: Sequence[str]) -> int:
+        """How many trials, at most, are yet to be chosen for all seeds.
 
-    def confirm(self) -> list[str]:
-        """The trials that are now chosen for all seeds: none before all others have ended."""
+        `trial_ids` are the trials of the cell that the study has so far.
+        """
+        return yet_to_confirm(self.cell.study, self.history, trial_ids, self.unproposed)
+
+    def confirm(self, trial_ids: Sequence[str], awaited: Container[str] = ()) -> list[str]:
+        """Those of these trials that are chosen for all seeds: none before all have ended.
+
+        `trial_ids` are as for `unconfirmed`; `awaited` are trained now, perhaps once more.
+        """
         screening = self.cell.study.screening
-        if screening is None or self.unproposed or self._under_way or self.history.has_chosen:
+        if screening is None or self.unproposed or self.history.has_chosen(trial_ids):
             return []
-        values = {
-            trial_id: self._ended[trial_id][1][self._selected_by]
-            for trial_id in self._params  # in the order of the proposals
-            if self._selected_by in self._ended[trial_id][1]
-        }
+        if any(each in self._under_way or each in awaited for each in trial_ids):
+            return []
+        scores = {each: self._ended[each][1] for each in trial_ids if each in self._ended}
+        values = {each: own[self._selected_by] for each, own in scores.items() if own}
         best = sorted(values, key=lambda each: -values[each])[: screening.confirm]
-        known = set(self.history.confirmed)
-        self._note({"event": "confirm", "best": screening.confirm, "trial_ids": best})
-        return [trial_id for trial_id in best if trial_id not in known]
+        among = {"replicates": screening.replicates, "among": self.history.among(trial_ids)}
+        self._note({"event": "confirm", "trial_ids": best, **among})
+        return best
 
     def enter(self, trial_id: str) -> None:
         """Add a trial of the plan that the search did not propose."""

@@ -12,8 +12,9 @@ An event is a mapping whose `event` is one of
     report     `trial_id`, `epoch`, `bound`: the bound that a trial reached at a milestone
     end        `trial_id`, `state`, `bound` and `log_p`: what trials are selected by
                (`trials/selection.py`; None or missing unless the trial is complete)
-    confirm    `best`, `trial_ids`: the screening has ended, and these trials, the `best` of the
-               cell, are to be trained with all seeds of the study
+    confirm    `trial_ids`, `replicates`, `among`: the screening with that many seeds has ended, and
+               these trials, the best of the cell, are to be trained with all seeds of the study;
+               `among` is a digest of all that the choice was made from
     close      `hours`: no more trials were proposed, because the search had taken that long
     pause      a run of the study has ended, in a search with a limit of hours
 
@@ -33,7 +34,7 @@ written under the condition that it still is what this driver has read or writte
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import sha256
 from typing import Any
 
@@ -75,9 +76,8 @@ class History:
         earlier records, then those of every proposal, in order."""
         self.earlier = 0
         """How many trials were taken over."""
-        self.confirmed: list[str] = []
-        """The ids of the trials that were chosen for all seeds of the study."""
-        self._chose = (0, 0)  # the best how many, of how many proposals, when it last chose
+        self._choices: dict[str, Event] = {}  # by the digest of what they were made from
+        self._ends: dict[str, Event] = {}  # the last one of each trial
         self.seconds = 0.0
         """The time that the runs of the study had taken at the last event; 0 without a limit."""
         self._closed_after = 0.0
@@ -114,8 +114,10 @@ class History:
             self.proposals.append(event["axes"])
             self.earlier += event["event"] == "earlier"
         if event["event"] == "confirm":
-            self.confirmed += [each for each in event["trial_ids"] if each not in self.confirmed]
-            self._chose = event["best"], len(self.proposals)
+            self._choices.pop(event["among"], None)
+            self._choices[event["among"]] = event
+        if event["event"] in ("end", "earlier"):
+            self._ends[event["trial_id"]] = event
         if event["event"] == "close":
             self._closed_after = event["hours"]
         self.seconds = max(self.seconds, event.get("seconds", 0.0))
@@ -131,11 +133,28 @@ class History:
         hours = hours_of(self.cell)
         return hours is not None and self._closed_after >= hours
 
-    @property
-    def has_chosen(self) -> bool:
-        """Whether as many trials as asked were chosen for all seeds, among all proposals."""
+    def has_chosen(self, trial_ids: Sequence[str]) -> bool:
+        """Whether trials were chosen for all seeds among these, by what is known of them now."""
+        return self.among(trial_ids) in self._choices
+
+    def chosen(self, trial_ids: Sequence[str]) -> list[str]:
+        """The trials that were chosen among these for all seeds.
+
+        Before that they are those of the last choice, among other trials of the same screening.
+        """
         screening = self.cell.study.screening
-        return screening is not None and self._chose == (screening.confirm, len(self.proposals))
+        if screening is None or not self._choices:
+            return []
+        last = self._choices.get(self.among(trial_ids)) or [*self._choices.values()][-1]
+        same = last["replicates"] == screening.replicates
+        return [each for each in last["trial_ids"] if same and each in trial_ids]
+
+    def among(self, trial_ids: Sequence[str]) -> str:
+        """A digest of what a choice among these trials depends on."""
+        screening = self.cell.study.screening
+        ends = {trial_id: self._ends.get(trial_id, {}) for trial_id in trial_ids}
+        known = {each: [end.get(key) for key in ("state", *_KEYS)] for each, end in ends.items()}
+        return _sha256([screening and screening.model_dump(), known])[:16]
 
     def store(self) -> None:
         """Write the pages with new events.

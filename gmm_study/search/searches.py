@@ -10,7 +10,7 @@ their mean. Once all trials of a cell have ended, its best ones are trained with
 """
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from contextlib import suppress
 from dataclasses import replace
 from math import isfinite
@@ -46,7 +46,8 @@ class Searches:
         self._before = max((cell.history.seconds for cell in self._cells.values()), default=0.0)
         self._cells_of: dict[str, list[CellSearch]] = defaultdict(list)
         self._milestones: dict[str, list[int]] = {}
-        self._trials: dict[str, PlannedTrial] = {}
+        self._trials_of: dict[str, dict[str, PlannedTrial]] = defaultdict(dict)
+        self._confirmed = set(plan.confirmed) if plan.study.screening else set()
         for trial in plan.places:
             if trial.cell:
                 self._watch(trial, self._cells[trial.cell])
@@ -61,7 +62,9 @@ class Searches:
     @property
     def unconfirmed(self) -> int:
         """The number of trials, at most, that are yet to be chosen for all seeds."""
-        return sum(cell.unconfirmed for cell in self._cells.values())
+        return sum(
+            cell.unconfirmed(list(self._trials_of[key])) for key, cell in self._cells.items()
+        )
 
     @property
     def over(self) -> int:
@@ -97,22 +100,26 @@ class Searches:
                 return trial
         return None
 
-    def confirm(self) -> list[PlannedTrial]:
-        """The trials of screenings that have ended, to be trained with all seeds from now on."""
-        chosen = {
-            trial_id: replace(self._trials[trial_id], replicates=self.study.replicates)
-            for cell in self._cells.values()
-            for trial_id in cell.confirm()
-        }
+    def confirm(self, awaited: Container[str] = ()) -> list[PlannedTrial]:
+        """The trials of screenings that have ended, to be trained with all seeds from now on.
+
+        Each is given once. `awaited` are the ids of the trials that are being trained.
+        """
+        chosen = []
+        for key, cell in self._cells.items():
+            trials = self._trials_of[key]
+            for trial_id in cell.confirm(list(trials), awaited):
+                if trial_id not in self._confirmed:
+                    chosen.append(replace(trials[trial_id], replicates=self.study.replicates))
+                    self._confirmed.add(trial_id)
+                    self._milestones[trial_id] = []
         self._store()
-        for trial in chosen.values():
-            self._watch(trial, self._cells[trial.cell])
-        return list(chosen.values())
+        return chosen
 
     def milestones(self, trial: PlannedTrial) -> list[int]:
         """The epochs at which a trial must report and may be stopped; none of a confirmed one."""
         scheduler = self.study.prolonged_scheduler
-        if not isinstance(scheduler, Scheduler) or self.is_confirmed(trial):
+        if not isinstance(scheduler, Scheduler) or trial.config.trial_id in self._confirmed:
             return []
         return scheduler.milestones(trial.config.hyperparameters.total_epochs)
 
@@ -158,7 +165,7 @@ class Searches:
         return {key: CellSearch(self.store, cell, self._elapsed) for key, cell in cells}
 
     def _watch(self, trial: PlannedTrial, cell: "CellSearch") -> None:
-        self._trials[trial.config.trial_id] = trial
+        self._trials_of[cell.cell.key].setdefault(trial.config.trial_id, trial)
         self._milestones[trial.config.trial_id] = self.milestones(trial)
         cells = self._cells_of[trial.config.trial_id]
         if cell not in cells:

@@ -13,7 +13,7 @@ import pyarrow.fs
 
 from gmm_study.storage.bucket import Bucket, Content
 from gmm_study.storage.file_systems import OBJECT_STORES, as_os_errors, open_address
-from gmm_study.storage.layers import Layers
+from gmm_study.storage.layers import Layers, Prefers
 from gmm_study.storage.listing import Listing
 from gmm_study.storage.pack import Pack
 from gmm_study.storage.stamp import Stamp
@@ -65,9 +65,9 @@ class Folder:
             return self
         return Folder(self.file_system, self.path, Listing(bucket, self.path, names))
 
-    def over(self, pack: Pack, whole: str) -> "Folder":
+    def over(self, pack: Pack, prefers: Prefers) -> "Folder":
         """The folder to read from, and not to write to: it and, below it, a pack (`Layers`)."""
-        return Folder(self.file_system, self.path, Layers(self, pack, whole))
+        return Folder(self.file_system, self.path, Layers(self, pack, prefers))
 
     @property
     def parent(self) -> "Folder":
@@ -146,7 +146,7 @@ class Folder:
 
         The tag is empty where there are no conditional writes. `ValueError` for a folder.
         """
-        bucket = self.bucket(urgent)
+        bucket = self.bucket(urgent) if self.listing is None else None
         if bucket is not None:
             return bucket.read(f"{self.path}/{name}")
         content = self.read_file(name)

@@ -29,16 +29,14 @@ class Pack:
             found |= zip(*(table[name].to_pylist() for name in SCHEMA.names), strict=True)
         return found
 
-    def inside(self, folder: str) -> list[str]:
-        """The paths of the files in a folder and its folders."""
-        return [path for path in self.files if path.startswith(f"{folder}/")]
-
 
 def write_pack(target: Path, files: Mapping[str, bytes]) -> None:
     """Write a pack of these files, by their paths."""
     columns = [sorted(files), [files[path] for path in sorted(files)]]
     arrays = [pa.array(column, kind) for column, kind in zip(columns, SCHEMA.types, strict=True)]
     target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_suffix(".partial")
     pyarrow.parquet.write_table(
-        pa.table(arrays, schema=SCHEMA), target, compression="zstd", compression_level=19
+        pa.table(arrays, schema=SCHEMA), partial, compression="zstd", compression_level=19
     )
+    partial.replace(target)

@@ -33,13 +33,11 @@ class Proposed(Protocol):
     def is_over(self) -> bool:
         """Whether no more are to come, because the time of the search is over."""
 
-    @property
-    def confirmed(self) -> Collection[str]:
-        """The ids of the trials that were chosen for all seeds of the study."""
+    def chosen(self, trial_ids: Sequence[str]) -> Collection[str]:
+        """Those of these trials that were chosen for all seeds of the study, if any were."""
 
-    @property
-    def has_chosen(self) -> bool:
-        """Whether no further trial of those proposed so far is to be chosen."""
+    def has_chosen(self, trial_ids: Sequence[str]) -> bool:
+        """Whether trials were chosen among these, by what is known of them now."""
 
 
 @dataclass(frozen=True)
@@ -49,8 +47,24 @@ class NothingProposed:
     proposals: tuple[Mapping[str, Any], ...] = ()
     earlier: int = 0
     is_over: bool = False
-    confirmed: tuple[str, ...] = ()
-    has_chosen: bool = False
+
+    def chosen(self, trial_ids: Sequence[str]) -> Collection[str]:
+        """No trial."""
+        return ()
+
+    def has_chosen(self, trial_ids: Sequence[str]) -> bool:
+        """No choice was made."""
+        return False
+
+
+def yet_to_confirm(study: Study, found: Proposed, trial_ids: Sequence[str], unproposed: int) -> int:
+    """How many trials of a cell, at most, are yet to be chosen for all seeds of the study.
+
+    `trial_ids` are those that the cell has so far, `unproposed` is the number of those to come.
+    """
+    if study.screening is None or (not unproposed and found.has_chosen(trial_ids)):
+        return 0
+    return min(study.screening.confirm, unproposed + len(set(trial_ids)))
 
 
 Proposals = Callable[[Cell], Proposed]
@@ -175,19 +189,17 @@ class _Block:
 
     def _confirm(self, found: Proposed) -> bool:
         """Give all seeds to the trials that were chosen; returns whether anything has changed."""
-        screening, every = self.study.screening, self.study.replicates
-        if screening is None:
+        if self.study.screening is None:
             return False
-        new = {
-            place: replace(trial, replicates=every)
-            for place, trial in self.places.items()
-            if place[0] in found.confirmed and trial.replicates < every
-        }
-        self.places |= new
-        before, trials = self.unconfirmed, self.unproposed + len({each for each, _ in self.places})
-        left = min(screening.confirm, trials) - len(found.confirmed)
-        self.unconfirmed = 0 if found.has_chosen and not self.unproposed else max(0, left)
-        return bool(new) or before != self.unconfirmed
+        trial_ids = list(dict.fromkeys(trial_id for trial_id, _ in self.places))
+        chosen, study = found.chosen(trial_ids), self.study
+        before = dict(self.places), self.unconfirmed
+        for place, trial in self.places.items():
+            count = study.replicates if place[0] in chosen else study.first_replicates
+            if count != trial.replicates:
+                self.places[place] = replace(trial, replicates=count)
+        self.unconfirmed = yet_to_confirm(study, found, trial_ids, self.unproposed)
+        return before != (self.places, self.unconfirmed)
 
     def _expand(self, draws: Iterable[Mapping[str, Any]]) -> None:
         for axes in draws:

@@ -30,7 +30,7 @@ class PlannedTrial:
     """Its variation, and its value on each axis that its method uses."""
     cell: str = ""
     """The key of its cell; empty if the study has no cells."""
-    replicates: int = 1
+    replicates: int = field(kw_only=True)
     """The number of seeds that it is to have: those of the screening until it is confirmed."""
 
     def at(self, axis: str) -> Any:
@@ -202,7 +202,9 @@ def trial_at(
     read = axes_read(configuration, axes)
     changed = read.keys() & durations() if study.longer > 1 else ()
     trained = read | {name: getattr(configuration, name) for name in changed}
-    return PlannedTrial(TrialConfig(configuration, *data), trained, key, study.first_replicates)
+    return PlannedTrial(
+        TrialConfig(configuration, *data), trained, key, replicates=study.first_replicates
+    )
 
 
 def _search_identity(search: Search) -> dict[str, Any]:

@@ -188,8 +188,13 @@ class StudyFile(Section):
                 )
         if self.screening and self.first_replicates >= self.replicates:
             raise InputError(
-                f"search.screen.replicates: {self.first_replicates} must be less than the "
-                f"{self.replicates} of replicates, with which the best trials are confirmed"
+                f"search.screen.replicates: {self.first_replicates} must be less than replicates, "
+                f"{self.replicates}; raise that, or set search.screen to null"
+            )
+        if self.screening and not self.drawn:
+            raise InputError(
+                "search.screen: there is nothing to screen without an axis to draw from; "
+                "add one to space, such as learning_rate: {log_uniform: [1e-4, 1e-2]}"
             )
         if self.is_adaptive and not self.drawn:
             raise InputError(

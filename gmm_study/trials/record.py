@@ -20,6 +20,7 @@ trained again. An unreadable `status.json` is ignored. A folder that has the nam
 unreadable too.
 """
 
+import json
 import os
 import re
 import socket
@@ -142,12 +143,23 @@ class RecordStore:
     def over(self, pack: Pack) -> "RecordStore":
         """The store to read records from, and not to write to: its own, and those of a pack.
 
-        A trial with a result here is read from here, any other from the pack. So is the history of
-        a search, unless that in the pack is longer.
+        A trial is read from here if it has all replicates here that have ended in the pack, and the
+        history of a search unless that in the pack is longer.
         """
         layered = copy(self)
-        layered.folder = self.folder.over(pack, RESULT)
+        layered.folder = self.folder.over(pack, self._has_all)
         return layered
+
+    def _has_all(self, trial_id: str, packed: Mapping[str, bytes]) -> bool:
+        """Whether a trial has a result here, with all replicates that have ended in a pack."""
+        try:
+            own = self.record(trial_id).result()
+        except ValueError:
+            return False
+        content = packed.get(f"{trial_id}/{RESULT}")
+        if own is None or content is None:
+            return own is not None
+        return TrialResult.from_json(json.loads(content)).replicates.keys() <= own.replicates.keys()
 
     def own(self, trial_ids: Iterable[str]) -> frozenset[str]:
         """The trials that are read from the storage and not from a pack; none if it has no pack."""

@@ -20,7 +20,13 @@ class Chosen:
     proposals, earlier, is_over = (), 0, False
 
     def __init__(self, *confirmed):
-        self.confirmed, self.has_chosen = confirmed, bool(confirmed)
+        self.confirmed = confirmed
+
+    def chosen(self, trial_ids):
+        return self.confirmed
+
+    def has_chosen(self, trial_ids):
+        return bool(self.confirmed)
 
 
 @pytest.fixture
@@ -76,12 +82,12 @@ def test_a_report_says_what_the_screening_cost_and_counts_its_trials_apart(
     }
     text = report.paths["table.md"].read_text()
     assert f"screening of {count} trials with 1 replicate each" in text
-    assert "only these are in the table" in text
-    assert f"- screening: {count} trials: {count} complete; {count} replicates" in text
-    assert "- trials: 2 trials: 2 complete; 6 replicates: 6 complete." in text
+    assert "the 2 best of each cell by validation were then trained with all 3 replicates" in text
+    assert f"- trials: {count} trials: {count} complete; {count} replicates" in text
+    assert "- confirmed trials: 2 trials: 2 complete; 6 replicates: 6 complete." in text
     summary = json.loads(report.paths["report.json"].read_text())
     assert summary["trials"] == {"complete": 2}
-    assert f"Screening: {count} trials" in summary["summary"]
+    assert f"Screened: {count} trials" in summary["summary"]
 
 
 def test_the_figures_of_a_search_show_all_trials_by_the_seeds_of_the_screening(lab, screened):

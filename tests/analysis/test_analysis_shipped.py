@@ -1,6 +1,7 @@
 """Records that come with the project, in packs, and the user's own beside them."""
 
 import json
+from dataclasses import replace
 
 import pyarrow.parquet
 import pytest
@@ -9,9 +10,11 @@ from analysis import find, plan_from_records, with_shipped
 from analysis.cells import OWN
 from analysis.ship import ship
 from analysis.shipped import RECORDS
+from gmm_study.errors import InputError
+from gmm_study.search.history import History
 from gmm_study.search.searches import Searches
 from gmm_study.storage.pack import Pack, write_pack
-from gmm_study.study import load_study
+from gmm_study.study import load_study, make_plan
 from gmm_study.training.state import TrialState
 from gmm_study.trials.record import RecordStore
 
@@ -72,7 +75,7 @@ def test_a_trial_of_ones_own_takes_the_place_of_the_shipped_one_and_is_marked(la
     before = cells(plan, lab.store)
     for cell, shipped_cell in zip(cells(plan, with_shipped(own)), before, strict=True):
         is_mine = cell["trial_id"] == mine.trial_id
-        words = filter(None, [OWN if is_mine else "", shipped_cell["mark"]])
+        words = filter(None, [shipped_cell["mark"], OWN if is_mine else ""])
         assert cell["mark"] == "; ".join(words)
         assert cell["mean"] == pytest.approx(shipped_cell["mean"], nan_ok=True)
 
@@ -94,12 +97,67 @@ def test_a_trial_that_is_not_complete_here_is_the_shipped_one(shipped):
 def test_the_longer_history_of_a_search_is_the_one_that_counts(lab, shipped):
     plan, own = shipped
     (key,) = {trial.cell for trial in plan.trials[:1]}
-    name = f".searches/rates/{key}"
-    layered = with_shipped(own).folder
-    shipped_page = layered.read_file(f"{name}/000000.json")
-    assert shipped_page == lab.store.folder.read_file(f"{name}/000000.json")
-    own.folder.write_file(f"{name}/000000.json", b"mine")
-    assert with_shipped(own).folder.read_file(f"{name}/000000.json") == b"mine"
+    name = f".searches/rates/{key}/000000.json"
+    ours = lab.store.folder.read_file(name)
+    own.folder.write_file(name, ours[:-1])
+    assert with_shipped(own).folder.read_file(name) == ours
+    assert with_shipped(own).folder.inside(".searches/rates").read_tagged(f"{key}/000000.json")
+    own.folder.write_file(name, ours + b" ")
+    assert with_shipped(own).folder.read_file(name) == ours + b" "
+
+
+def test_a_history_in_the_single_file_of_an_older_version_is_not_mixed_with_pages(lab, shipped):
+    plan, own = shipped
+    (key,) = {trial.cell for trial in plan.trials[:1]}
+    folder = f".searches/rates/{key}"
+    own.folder.write_file(f"{folder}.json", b"old")
+    assert with_shipped(own).folder.read_file(f"{folder}.json") is None
+    own.folder.write_file(f"{folder}.json", b"old" * 10**5)
+    assert with_shipped(own).folder.read_file(f"{folder}/000000.json") is None
+
+
+def test_a_trial_with_fewer_seeds_here_is_the_shipped_one(lab, shipped):
+    plan, own = shipped
+    mine = plan.trials[0].config
+    result = lab.store.record(mine.trial_id).result()
+    one = replace(result, replicates={0: result.replicates[0]})
+    own.record(mine.trial_id).write_config(mine)
+    own.record(mine.trial_id).write_result(one)
+    found = find(plan, with_shipped(own))
+    assert not found.records.own
+    assert found.rows.equals(find(plan, lab.store).rows)
+
+
+def test_a_study_without_a_trial_that_ended_is_not_shipped(lab, shipped, tmp_path):
+    plan, own = shipped
+    before = (tmp_path / "records" / "rates.parquet").read_bytes()
+    with pytest.raises(InputError, match="no trial of rates that ended"):
+        ship(plan, own, tmp_path / "records" / "rates.parquet")
+    assert (tmp_path / "records" / "rates.parquet").read_bytes() == before
+
+
+def test_in_a_bucket_the_shipped_choice_of_a_screening_is_known(
+    lab, figures, tmp_path, monkeypatch, s3
+):
+    search = {"kind": "random", "trials": 3, "screen": {"replicates": 1, "confirm": 1}}
+    content = {"space": {"learning_rate": {"uniform": [1e-3, 1e-2]}}, "search": search}
+    plan = lab.plan("screened", **content)
+    for trial in plan.trials:
+        lab.write(trial.config, figures(-20.0, -21.0))
+    searches = Searches(plan, lab.store)
+    searches.take_up(set())
+    (chosen,) = searches.confirm()
+    lab.write(chosen.config, *[figures(-20.0, -21.0)] * 3)
+    monkeypatch.setattr("analysis.shipped.RECORDS", tmp_path / "records")
+    ship(lab.plan("screened", **content), lab.store, tmp_path / "records" / "screened.parquet")
+    study = load_study(str(lab.folder / "screened.yaml"))
+    for store in (RecordStore("s3://studies/own"), RecordStore(str(tmp_path / "own"))):
+        known = make_plan(
+            study,
+            {"digits": f"{'digits':0<64}"},
+            lambda cell, store=store: History(with_shipped(store), cell),
+        )
+        assert known.confirmed == {chosen.config.trial_id}
 
 
 def test_in_a_bucket_ones_own_trials_lie_over_the_shipped_ones_too(shipped, s3, lab):

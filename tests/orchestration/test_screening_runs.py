@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+from operator import itemgetter
 
 import pytest
 from mlflow.tracking import MlflowClient
@@ -61,7 +62,7 @@ def test_the_best_trial_of_every_cell_has_all_seeds_and_the_others_have_those_of
     bench, _, output = finished
     assert sorted(seeds(bench, trial_id) for trial_id in bench.results()) == [1, 1, 1, 1, 3, 3]
     assert re.search(r"confirmed ([12]) of \1 trials?: \1 complete", output)
-    counts = "6 trials of 1 replicate (2 confirmed with 3): 6 complete"
+    counts = "6 trials of 1 replicate (2 chosen for 3): 6 complete"
     assert counts in bench.call("status", "screened").stdout
     best = {}
     for trial_id, result in bench.results().items():
@@ -128,6 +129,24 @@ def test_more_trials_are_confirmed_by_a_run_that_trains_nothing_else(finished):
     for trial_id, result in before.items():
         now = bench.results()[trial_id]["replicates"]
         assert {index: now[index] for index in result["replicates"]} == result["replicates"]
+
+
+def test_of_more_trials_the_best_is_confirmed_in_the_same_run(finished):
+    bench, _, _ = finished
+    more = ("--set", "search.trials=5")
+    output = bench.run("run", "screened", *more).stdout
+    assert "trained 4 of 4 trials: 4 complete" in output
+    document = json.loads(bench.call("plan", "screened", *more, "--json").stdout)
+    assert document["to_be_confirmed"] == 0
+    best = {}
+    for trial in document["trials"]:
+        result = bench.results()[trial["trial_id"]]
+        value = result["replicates"]["0"]["metrics"]["valid/log_p"]
+        best[trial["method"]] = max(
+            best.get(trial["method"], (value, trial)), (value, trial), key=itemgetter(0)
+        )
+    for _, trial in best.values():
+        assert seeds(bench, trial["trial_id"]) == 3
 
 
 def test_a_search_that_learns_while_it_screens_confirms_as_well(tmp_path):
