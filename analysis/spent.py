@@ -110,11 +110,11 @@ def _confirmed(plan: Plan) -> str:
         return ""
     cells = {place.cell for place in plan.places}
     chosen = {place.cell for place in plan.places if place.config.trial_id in confirmed}
-    where = "of each cell" if chosen == cells else f"of {len(chosen)} of {len(cells)} cells"
+    where = "their cells" if chosen == cells else f"{len(chosen)} of {len(cells)} cells"
     were = "was" if len(confirmed) == 1 else "were"
     return (
-        f" Of these trials, the {len(confirmed)} best {where} by validation {were} then trained "
-        f"with all {every} replicates, and only with these is a cell filled."
+        f" {len(confirmed)} of these trials {were} then trained with {every} replicates, as the "
+        f"best of {where} by validation, and only such trials are shown."
     )
 
 

@@ -82,7 +82,7 @@ def test_a_report_says_what_the_screening_cost_and_counts_its_trials_apart(
     }
     text = report.paths["table.md"].read_text()
     assert f"screening of {count} trials with 1 replicate each" in text
-    assert "the 2 best of each cell by validation were then trained with all 3 replicates" in text
+    assert "2 of these trials were then trained with 3 replicates, as the best of their" in text
     assert f"- trials: {count} trials: {count} complete; {count} replicates" in text
     assert "- confirmed trials: 2 trials: 2 complete; 6 replicates: 6 complete." in text
     summary = json.loads(report.paths["report.json"].read_text())
