@@ -116,10 +116,11 @@ def provenance(records: Records) -> dict[str, str]:
 
 def unproposed(plan: Plan) -> str:
     """How many trials are yet to be proposed or confirmed; empty if there are none."""
-    counts = (plan.unproposed, "proposed"), (plan.unconfirmed, "confirmed")
+    counts = (plan.unproposed, "", "proposed"), (plan.unconfirmed, "at most ", "confirmed")
+    totals = ((sum(each.values()), about, verb) for each, about, verb in counts)
     parts = [
-        f"{plural(count, 'trial')} {'is' if count == 1 else 'are'} yet to be {verb}"
-        for count, verb in ((sum(each.values()), verb) for each, verb in counts)
+        f"{about}{plural(count, 'trial')} {'is' if count == 1 else 'are'} yet to be {verb}"
+        for count, about, verb in totals
         if count
     ]
     return f"{' and '.join(parts)}, so every choice of a trial is provisional." if parts else ""

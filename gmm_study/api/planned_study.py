@@ -220,7 +220,7 @@ class PlannedStudy:
         """One line such as `depth_sweep: 12 trials of 3 replicates: 8 complete, 4 pending`."""
         parts = [f"{count} {state}" for state, count in self.state_counts()]
         parts += [f"{self.unproposed} to be proposed"] if self.unproposed else []
-        parts += [f"{self.unconfirmed} to be confirmed"] if self.unconfirmed else []
+        parts += [f"at most {self.unconfirmed} to be confirmed"] if self.unconfirmed else []
         over = self.searches_over
         parts += [f"search.hours over in {plural(over, 'cell')}"] if over else []
         parts += [f"{self.taken_over} taken over from earlier records"] if self.taken_over else []

@@ -57,10 +57,13 @@ def test_where_no_planned_trial_has_a_record_there_is_one_line_and_the_page_stay
     other = TrialConfig(studies[0].config.hyperparameters, "web", "f" * 64)
     RecordStore(str(bench.folder / "others")).record(other.trial_id).write_config(other)
     before = bench.files()
-    for storage in ("nowhere", "others"):
+    for storage, words in (
+        ("nowhere", "there is no folder 'nowhere'"),
+        ("others", "'others' has no record"),
+    ):
         process = bench.call("reproduction", "--storage", storage, status=2)
         (line,) = process.stderr.strip().splitlines()
-        assert f"'{storage}' has no record" in line
+        assert words in line
         assert page.read_text() == "as it was"
     assert bench.files() == before
 
