@@ -139,7 +139,7 @@ def load(
         replicates=_typed([row for reading in read for row in reading.replicates], _REPLICATE),
         warnings=tuple(warning for reading in read for warning in reading.warnings),
         read_curves=lambda ids: _curves(listed, ids),
-        own=_own_among_shipped(store, [reading.trial["trial_id"] for reading in read]),
+        own=store.own(reading.trial["trial_id"] for reading in read),
         read_datapoints=lambda trial_id: listed.record(trial_id).datapoints(),
     )
 
@@ -198,11 +198,6 @@ def _read_each(store: RecordStore, read: Callable[[str], T], trial_ids: list[str
     if store.is_local:
         return [read(trial_id) for trial_id in trial_ids]
     return read_together(read, trial_ids)
-
-
-def _own_among_shipped(store: RecordStore, trial_ids: list[str]) -> frozenset[str]:
-    own = store.own(trial_ids)
-    return own if len(own) < len(trial_ids) else frozenset()
 
 
 def _curves(store: RecordStore, trial_ids: list[str]) -> pd.DataFrame:

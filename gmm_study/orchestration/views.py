@@ -6,7 +6,7 @@ not affect any trial: the records are the truth, and the next update adds what i
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing, suppress
 from functools import partial
 from typing import TYPE_CHECKING
@@ -92,13 +92,15 @@ class Views:
         from gmm_study.tracking.refusals import refusal_of
 
         try:
-            ids = [
-                trial.config.trial_id for trial in plan.trials if last or not self._has_ended(trial)
-            ]
-            listed = self.store.listed(ids)
-            stamps = self._stamps(listed, ids, plan, last)
+            trials = {
+                trial.config.trial_id: trial
+                for trial in plan.trials
+                if last or not self._has_ended(trial)
+            }
+            listed = self.store.listed(trials)
+            stamps = self._stamps(listed, trials, last)
             is_due = stamps or (last and (self._copied or even_without_records))
-            return self._copy(plan, listed, stamps, last) if is_due else None
+            return self._copy(plan, trials, listed, stamps, last) if is_due else None
         except Exception as error:
             # A request that failed may have succeeded in part, so MLflow is read again.
             self._runs = None
@@ -115,12 +117,11 @@ class Views:
         return self._ended.get(trial.config.trial_id) == trial.replicates
 
     def _stamps(
-        self, store: RecordStore, ids: list[str], plan: Plan, last: bool
+        self, store: RecordStore, trials: Mapping[str, PlannedTrial], last: bool
     ) -> dict[str, Stamps]:
-        """Of these trials, those whose records are to be copied, with their stamps."""
-        trials = {trial.config.trial_id: trial for trial in plan.trials}
+        """Of these trials, by id, those whose records are to be copied, with their stamps."""
         recorded = set(store.trial_ids())
-        ids = [trial_id for trial_id in ids if trial_id in recorded]
+        ids = [trial_id for trial_id in trials if trial_id in recorded]
         files = store.folder.stamps([f"{each}/{name}" for each in ids for name in WATCHED])
         stamps = {}
         for number, trial_id in enumerate(ids):
@@ -133,7 +134,12 @@ class Views:
         return stamps
 
     def _copy(
-        self, plan: Plan, store: RecordStore, stamps: dict[str, Stamps], last: bool
+        self,
+        plan: Plan,
+        trials: Mapping[str, PlannedTrial],
+        store: RecordStore,
+        stamps: dict[str, Stamps],
+        last: bool,
     ) -> str | None:
         """Copy some records; returns why one was left out, None if all were copied.
 
@@ -143,7 +149,6 @@ class Views:
 
         runs = self._runs = self._runs or StudyRuns(facts_of(plan, self.command))
         problem = None
-        trials = {trial.config.trial_id: trial for trial in plan.trials}
         read = partial(_account, store, runs)
         with closing(read_ahead(read, [trials[trial_id] for trial_id in stamps])) as accounts:
             for number, (trial_id, account) in enumerate(zip(stamps, accounts, strict=True), 1):

@@ -105,7 +105,9 @@ class Searches:
 
         Each is given once. `awaited` are the ids of the trials that are being trained.
         """
-        chosen = []
+        chosen: list[PlannedTrial] = []
+        if self.study.screening is None:
+            return chosen
         for key, cell in self._cells.items():
             trials = self._trials_of[key]
             for trial_id in cell.confirm(list(trials), awaited):

@@ -162,11 +162,12 @@ class RecordStore:
         return TrialResult.from_json(json.loads(content)).replicates.keys() <= own.replicates.keys()
 
     def own(self, trial_ids: Iterable[str]) -> frozenset[str]:
-        """The trials that are read from the storage and not from a pack; none if it has no pack."""
-        layers = self.folder.listing
+        """Those of these trials that are read from here, if others of them are from a pack."""
+        layers, asked = self.folder.listing, frozenset(trial_ids)
         if not isinstance(layers, Layers):
             return frozenset()
-        return frozenset(trial_id for trial_id in trial_ids if layers.is_own(trial_id))
+        own = frozenset(filter(layers.is_own, asked))
+        return own if own < asked else frozenset()
 
     def the_only_driver(self, study: str) -> AbstractContextManager[None]:
         """Be the only process that runs a study here; `InputError` names the other one, if any."""
