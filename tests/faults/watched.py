@@ -30,6 +30,8 @@ def finish(process):
 
 
 SECRET = "TOPSECRET-2718"
+LONGEST = 1 << 20
+"""More bytes than the longest command line has."""
 
 
 def secrets_in(folder):
@@ -43,6 +45,8 @@ def command_lines_with_the_secret():
     found = set()
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         with suppress(OSError):
-            if SECRET.encode() in path.read_bytes():
-                found.add(path.read_bytes())
+            with path.open("rb", buffering=0) as file:
+                words = file.read(LONGEST)  # at once: a fork may become another program in between
+            if SECRET.encode() in words:
+                found.add(words)
     return found
