@@ -74,7 +74,8 @@ def protocol(found: Findings) -> dict[str, str]:
         "data sets": ", ".join(study.datasets),
         **{axis_label(name): _values(axis) for name, axis in study.space.items()},
         "fixed": _settings(study.fixed),
-        **{f"for {method}": _settings(study.per_method[method]) for method in study.per_method},
+        **{f"on {dataset}": _settings(own) for dataset, own in study.per_dataset.items()},
+        **{f"for {method}": _settings(own) for method, own in study.per_method.items()},
         f"from the preset {study.preset}": _unset(plan, from_preset=True),
         "at their defaults": _unset(plan, from_preset=False),
         "all durations": f"{study.longer} times those given here" if study.longer > 1 else "",
@@ -179,6 +180,7 @@ def _unset(plan: Plan, from_preset: bool) -> str:
         if trial.axes.get(VARIATION, "") == first:
             settings = trial.config.hyperparameters
             set_for_it = set_here | study.per_method.get(settings.method, {}).keys()
+            set_for_it |= study.per_dataset.get(trial.config.dataset, {}).keys()
             given = preset.of_method(settings.method) if preset else {}
             for name, value in settings.canonical().items():
                 if name not in set_for_it and (name in given) is from_preset:

@@ -50,17 +50,17 @@ search draws trials from the axes that are not grids. The x-axis of the report i
 """
 SETTINGS = """## Settings
 
-These settings can be used in `fixed`, `per_method`, `variations` and `space`, and as options of
-`gmm-study train` (with `-` in place of `_`). `config.json` in a record stores them. A setting that
-has no effect, such as `momentum` without `optimizer: sgd`, is an error in `per_method`, in
-`variations`, in `space` and in `gmm-study train`. `layers.depth`, `layers.first` and `layers.last`
+These settings can be used in `fixed`, `per_dataset`, `per_method`, `variations` and `space`, and as
+options of `gmm-study train` (with `-` in place of `_`). `config.json` in a record stores them. A
+setting that has no effect, such as `momentum` without `optimizer: sgd`, is an error everywhere but
+in `fixed`. `layers.depth`, `layers.first` and `layers.last`
 are the parts of the geometric rule for layer sizes. Data sets, methods and the numbers of samples
 of the evaluation have their own fields: `datasets`, `methods`, `evaluation.samples`,
 `evaluation.selection_samples` and `evaluation.z_samples`.
 
 The later of these overrides the earlier: the defaults, the [preset](presets.md), `fixed`,
-`per_method`, `variations`, `space`. An axis of `space` must not be set in `fixed`, in `per_method`
-or in a variation; it overrides the preset only.
+`per_dataset`, `per_method`, `variations`, `space`. An axis of `space` must not be set in any of the
+others but the preset.
 """
 OVERRIDES = """## Changing a study from the command line
 
@@ -68,7 +68,7 @@ In `--set KEY=VALUE`, the key is the name of a setting (`max_epochs=5`), of a pa
 (`layers.depth=3`), or of a field of the file (`replicates=5`, `search.trials=30`,
 `space.learning_rate.grid=[1e-3,1e-2]`, `per_method.vae.learning_rate=3e-3`). The value is parsed as
 YAML, and a later option overrides an earlier one. Fixing a setting removes its axis from `space`
-and its values from `per_method`. `--dataset` and `--set dataset=NAME`
+and its values from `per_dataset` and `per_method`. `--dataset` and `--set dataset=NAME`
 replace the data sets; `--set method=NAME` replaces the methods. `--small` applies the section
 `small` on top of the file.
 """

@@ -14,8 +14,7 @@ def facts_of(plan: Plan, command: str = "") -> "Facts":
     from gmm_study.tracking.notes import Facts
 
     study = plan.study
-    changes = [*study.per_method.values(), *study.variations.values()]
-    varied = [name for settings in changes for name in settings]
+    varied = [name for settings in study.own_settings for name in settings]
     return Facts(
         study.name,
         study.question,

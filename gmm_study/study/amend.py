@@ -16,7 +16,7 @@ from gmm_study.study.axis import Axis
 from gmm_study.study.dotted import assign, leaves, overlap, remove
 from gmm_study.study.read import parse_yaml
 from gmm_study.study.schema import VARIATION, StudyFile
-from gmm_study.study.settings import SPELT_ELSEWHERE, refuse_part_of_stages
+from gmm_study.study.settings import PARTS, SPELT_ELSEWHERE, refuse_part_of_stages
 from gmm_study.study.strategies import SchedulerChoice, Search
 from gmm_study.training.hyperparameters import Hyperparameters
 
@@ -37,7 +37,7 @@ def with_small(document: Mapping[str, Any], small: Mapping[str, Any]) -> dict[st
         raise InputError("small: a small variant must not have a small variant of its own")
     merged = deepcopy({name: value for name, value in document.items() if name != "small"})
     changes = deepcopy(dict(small))
-    per_method = changes.pop("per_method", {})
+    of_parts = {section: changes.pop(section) for section in PARTS if section in changes}
     for section, value in changes.items():
         if section == "fixed" and isinstance(value, dict):
             for name, setting in value.items():
@@ -49,12 +49,13 @@ def with_small(document: Mapping[str, Any], small: Mapping[str, Any]) -> dict[st
             merged[section] = value
         else:
             merged[section] = _joined(merged.get(section), value)
-    if isinstance(per_method, dict):  # on top of the fixed settings, in any order
-        of_all = _mapping(merged, "per_method")
-        for method, settings in per_method.items():
-            of_all[method] = _joined(of_all.get(method), settings)
-    else:
-        merged["per_method"] = per_method
+    for section, own in of_parts.items():  # on top of the fixed settings, in any order
+        if isinstance(own, dict):
+            of_all = _mapping(merged, section)
+            for part, settings in own.items():
+                of_all[part] = _joined(of_all.get(part), settings)
+        else:
+            merged[section] = own
     return _without_dangling(merged, document)
 
 
@@ -124,8 +125,17 @@ def _override(document: dict[str, Any], key: str, value: Any) -> None:
         known = _fields_of_kind(head, value)
         kept = {name: old for name, old in _mapping(document, head).items() if name in known}
         document[head] = {**kept, "kind": value}
+    elif head == "per_dataset" and (dataset := _dataset_at_start(document, rest)):
+        own = _mapping(_mapping(document, head), dataset)
+        assign(own, rest.removeprefix(f"{dataset}."), value)
     else:
         assign(document, key, value)
+
+
+def _dataset_at_start(document: Mapping[str, Any], key: str) -> str:
+    """The data set with which a dotted key begins, whose name may have dots; empty if none."""
+    names = [name for name in document.get("datasets", ()) if key.startswith(f"{name}.")]
+    return max(names, key=len, default="")
 
 
 def _fields_of_kind(section: str, kind: Any) -> set[str]:
@@ -146,14 +156,14 @@ def _refuse_unknown(name: str) -> None:
 def _fix(document: dict[str, Any], name: str, setting: Any, value: Any) -> None:
     """Set `fixed.NAME` to `value`.
 
-    Remove the axes that `setting` gives a value for, and the values for single methods.
+    Remove the axes that `setting` gives a value for, and the values of single parts of the study.
     """
     assign(document, f"fixed.{name}", value)
     space = _mapping(document, "space")
     for leaf in leaves({name: setting}):
         for axis in [axis for axis in space if overlap(leaf, axis)]:
             del space[axis]
-        _remove_per_method(document, leaf)
+        _remove_own(document, leaf)
 
 
 def _sweep(document: dict[str, Any], name: str, axis: Any) -> None:
@@ -163,17 +173,19 @@ def _sweep(document: dict[str, Any], name: str, axis: Any) -> None:
         del space[other]
     space[name] = axis
     remove(_mapping(document, "fixed"), name)
-    _remove_per_method(document, name)
+    _remove_own(document, name)
 
 
-def _remove_per_method(document: dict[str, Any], name: str) -> None:
-    """Remove what single methods set of a setting or its parts."""
-    per_method = document.get("per_method")
-    for settings in per_method.values() if isinstance(per_method, dict) else ():
-        if isinstance(settings, dict):
-            remove(settings, name)
-            for empty in [key for key, value in settings.items() if value == {}]:
-                del settings[empty]
+def _remove_own(document: dict[str, Any], name: str) -> None:
+    """Remove what single data sets or methods set of a setting or its parts."""
+    sections = [document.get(section) for section in PARTS]
+    for own in (
+        own for section in sections if isinstance(section, dict) for own in section.values()
+    ):
+        if isinstance(own, dict):
+            remove(own, name)
+            for empty in [key for key, value in own.items() if value == {}]:
+                del own[empty]
 
 
 def _mapping(document: dict[str, Any], section: str) -> dict[str, Any]:
@@ -193,8 +205,8 @@ def _joined(old: Any, new: Any) -> Any:
 
 
 def _without_dangling(amended: dict[str, Any], document: Mapping[str, Any]) -> dict[str, Any]:
-    """The document without references to axes or methods that the change removed."""
-    _remove_dangling_methods(amended, document)
+    """The document without references to axes, data sets or methods that the change removed."""
+    _remove_dangling_parts(amended, document)
     space, report, search = (amended.get(name, {}) for name in ("space", "report", "search"))
     if not isinstance(space, dict):
         return amended
@@ -208,12 +220,12 @@ def _without_dangling(amended: dict[str, Any], document: Mapping[str, Any]) -> d
     return amended
 
 
-def _remove_dangling_methods(amended: dict[str, Any], document: Mapping[str, Any]) -> None:
-    before, now = document.get("methods"), amended.get("methods")
-    per_method = amended.get("per_method")
-    if isinstance(before, list) and isinstance(now, list) and isinstance(per_method, dict):
-        for method in [name for name in per_method if name in before and name not in now]:
-            del per_method[method]
+def _remove_dangling_parts(amended: dict[str, Any], document: Mapping[str, Any]) -> None:
+    for section, parts in PARTS.items():
+        before, now, own = document.get(parts), amended.get(parts), amended.get(section)
+        if isinstance(before, list) and isinstance(now, list) and isinstance(own, dict):
+            for part in [name for name in own if name in before and name not in now]:
+                del own[part]
 
 
 def _remaining_points(

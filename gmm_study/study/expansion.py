@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from gmm_study.study.axis import Axis
 from gmm_study.study.plan import Cell, Plan, PlannedTrial, axes_read, trial_at
-from gmm_study.study.schema import VARIATION, Study
+from gmm_study.study.schema import VARIATION, Probe, Study
 from gmm_study.study.strategies import DrawnSearch, Scheduler
 
 
@@ -211,7 +211,7 @@ class _Block:
         search, drawn = self.study.search, self.study.drawn
         if not (drawn and isinstance(search, DrawnSearch)):
             return [{}]
-        read = _grids_read(self.study, self.method, self.grid)
+        read = _grids_read(self.study, self.data[0], self.method, self.grid)
         read.pop(VARIATION, None)
         seed = json.dumps([search.seed, self.method, self.data[1], read], sort_keys=True)
         return _random_draws(search, drawn, seed)
@@ -233,7 +233,7 @@ class _Cells:
         """
         if not self._has_cells:
             return None
-        read = _grids_read(self.study, method, grid)
+        read = _grids_read(self.study, data[0], method, grid)
         if not self.study.drawn:
             read = {name: value for name, value in read.items() if name == self.study.x}
         known = (data[0], method, repr(read))
@@ -242,10 +242,10 @@ class _Cells:
         return self._known[known]
 
 
-def _grids_read(study: Study, method: str, grid: Mapping[str, Any]) -> dict[str, Any]:
-    """The values of the grids that a method uses."""
+def _grids_read(study: Study, dataset: str, method: str, grid: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of the grids that a method uses on a data set."""
     start = {name: axis.at(0) for name, axis in study.drawn.items()}
-    return axes_read(study.hyperparameters(method, {**grid, **start}), grid)
+    return axes_read(study.hyperparameters(Probe(dataset, method, {**grid, **start})), grid)
 
 
 def _grid_values(study: Study) -> Iterator[dict[str, Any]]:

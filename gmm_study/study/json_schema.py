@@ -16,7 +16,7 @@ from pydantic.json_schema import GenerateJsonSchema
 
 from gmm_study.data import list_datasets
 from gmm_study.study.axis import Axis
-from gmm_study.study.schema import VARIATION, StudyFile
+from gmm_study.study.schema import OWN_SETTINGS, VARIATION, StudyFile
 from gmm_study.study.settings import SPELT_ELSEWHERE
 from gmm_study.training.hyperparameters import Hyperparameters, methods_that_read
 from gmm_study.training.methods import METHODS, OPTIONAL_SETTINGS
@@ -50,8 +50,8 @@ def study_schema() -> Schema:
     definitions["Space"] = _object({name: _axis(*value) for name, value in values.items()})
     for name, inner in (("fixed", _ref("Settings")), ("space", _ref("Space"))):
         parts[name] = {"allOf": [inner], "description": parts[name]["description"]}
-    parts["variations"]["additionalProperties"] = _ref("Settings")
-    parts["per_method"]["additionalProperties"] = _ref("Settings")
+    for name in OWN_SETTINGS.values():
+        parts[name]["additionalProperties"] = _ref("Settings")
     parts["per_method"]["propertyNames"] = {"enum": list(METHODS)}
     parts["preset"] |= {"anyOf": [{"enum": list(PRESETS)}, {"type": "null"}]}
     parts["methods"] |= {"items": _setting(_field("method")), "uniqueItems": True}

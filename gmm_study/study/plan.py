@@ -13,7 +13,7 @@ from functools import cached_property
 from hashlib import sha256
 from typing import Any
 
-from gmm_study.study.schema import VARIATION, Study
+from gmm_study.study.schema import VARIATION, Probe, Study
 from gmm_study.study.strategies import Search
 from gmm_study.training.hyperparameters import Hyperparameters, durations
 from gmm_study.trials.config import TrialConfig
@@ -77,9 +77,10 @@ class Cell:
         study = self.study
         inside = {name: axis for name, axis in study.space.items() if name not in self.axes}
         start = {name: axis.at(0) for name, axis in inside.items()}
-        settings = study.hyperparameters(self.method, {**self.axes, **start}).identity()
+        first = Probe(self.dataset, self.method, {**self.axes, **start})
+        settings = study.hyperparameters(first).identity()
         heads = {name.partition(".")[0] for name in inside}
-        laid = study.laid(self.method, self.axes)
+        laid = study.laid(first)
         drawn = {name: axis.model_dump(exclude_unset=True) for name, axis in study.drawn.items()}
         content = {
             "study": study.name,
@@ -198,7 +199,7 @@ def trial_at(
 
     Its axes are those that it uses, with its own durations: `longer` times those of the study.
     """
-    configuration = study.hyperparameters(method, axes)
+    configuration = study.hyperparameters(Probe(data[0], method, dict(axes)))
     read = axes_read(configuration, axes)
     changed = read.keys() & durations() if study.longer > 1 else ()
     trained = read | {name: getattr(configuration, name) for name in changed}

@@ -1,15 +1,16 @@
 """The schema of a study file: its fields, their defaults and their allowed values.
 
 The settings of a trial are laid over each other in this order: those of the preset, the fixed ones,
-those of its method, those of its variation, and its values on the axes of the space. A variation is
-a named set of settings. The variations form an axis, and the effect of each is its paired
-difference to the first.
+those of its data set, of its method and of its variation, and its values on the axes of the space.
+A variation is a named set of settings. The variations form an axis, and the effect of each is its
+paired difference to the first.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import reduce
 from itertools import product
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, NamedTuple, Self
 
 from pydantic import (
     Field,
@@ -24,6 +25,7 @@ from gmm_study.study.dotted import laid_over, leaves, overlap
 from gmm_study.study.section import AtLeastOne, Section
 from gmm_study.study.sections import Evaluation, Report, Resources
 from gmm_study.study.settings import (
+    PARTS,
     plain_value,
     refuse_repeated,
     refuse_unknown_setting,
@@ -48,7 +50,23 @@ from gmm_study.training.presets import preset_named
 VARIATION = "variation"
 """The name of the axis that the variations form; its values are their labels."""
 
+OWN_SETTINGS = {"dataset": "per_dataset", "method": "per_method", VARIATION: "variations"}
+"""The sections that lie over the fixed settings, the lowest first, by what has settings there."""
+
 Text = Annotated[StrictStr, Field(min_length=1)]
+
+
+class Probe(NamedTuple):
+    """One configuration of a study, by what decides on its settings."""
+
+    dataset: str
+    method: str
+    axes: dict[str, Any]
+
+    @property
+    def variation(self) -> str | None:
+        """The label of its variation."""
+        return self.axes.get(VARIATION)
 
 
 class StudyFile(Section):
@@ -66,8 +84,11 @@ class StudyFile(Section):
     """A named set of settings under all others, such as `authors`; null: the defaults alone."""
     fixed: dict[str, Any] = Field(default_factory=dict)
     """Settings of all trials."""
+    per_dataset: dict[Text, dict[str, Any]] = Field(default_factory=dict)
+    """Settings of the trials on one data set, on top of the fixed ones, by its name."""
     per_method: dict[Text, dict[str, Any]] = Field(default_factory=dict)
-    """Settings of the trials of one method, on top of the fixed ones, by the method's name."""
+    """Settings of the trials of one method, on top of the fixed ones and of those of a data set, by
+    the method's name."""
     variations: dict[Text, dict[str, Any]] = Field(default_factory=dict)
     """Sets of settings on top of the fixed ones, by label; each is compared with the first."""
     space: dict[str, Axis] = Field(default_factory=dict)
@@ -134,6 +155,13 @@ class StudyFile(Section):
             refuse_unknown_settings(f"per_method.{method}", settings)
         return per_method
 
+    @field_validator("per_dataset")
+    @classmethod
+    def _check_per_dataset(cls, per_dataset: dict[str, Any]) -> dict[str, Any]:
+        for dataset, settings in per_dataset.items():
+            refuse_unknown_settings(f"per_dataset.{dataset}", settings)
+        return per_dataset
+
     @field_validator("variations")
     @classmethod
     def _check_variations(cls, variations: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -154,22 +182,22 @@ class StudyFile(Section):
 
     @model_validator(mode="after")
     def _check(self) -> "StudyFile":
-        for method in self.per_method:
-            if method not in self.methods:
-                hint = f"add it to methods ({', '.join(self.methods)}) or remove it here"
-                raise InputError(f"per_method.{method}: is not a method of the study; {hint}")
+        for section, parts in PARTS.items():
+            names = getattr(self, parts)
+            for name in getattr(self, section):
+                if name not in names:
+                    hint = f"add it to {parts} ({', '.join(names)}) or remove it here"
+                    raise InputError(f"{section}.{name}: not among the study's {parts}; {hint}")
         self._refuse_overlaps()
         self._check_search()
         self._check_settings()
         self._make_paths_absolute()
         for name in self.space:
             self.refuse_unread("space.", name)
-        for method, settings in self.per_method.items():
-            for name in settings:
-                self.refuse_unread(f"per_method.{method}.", name, method=method)
-        for label, settings in self.variations.items():
-            for name in settings:
-                self.refuse_unread(f"variations.{label}.", name, label)
+        for owner, section in OWN_SETTINGS.items():
+            for label, settings in getattr(self, section).items():
+                for name in settings:
+                    self.refuse_unread(f"{section}.{label}.", name, **{owner: label})
         axes = [*self.grids, *self.space]
         if self.report.x is not None and self.report.x not in axes:
             hint = did_you_mean(self.report.x, axes) if axes else "the study has no axes"
@@ -255,25 +283,31 @@ class StudyFile(Section):
         """The x-axis of the report: `report.x` if given, else the first grid."""
         return self.report.x or next(iter(self.grids), None)
 
-    def laid(self, method: str, axes: Mapping[str, Any]) -> dict[str, Any]:
-        """The settings of a method and a variation, without those that are swept."""
-        preset = preset_named(self.preset).of_method(method) if self.preset else {}
-        settings = laid_over(preset, self.fixed)
-        if method in self.per_method:
-            settings = laid_over(settings, self.per_method[method])
-        variation = self.variations[axes[VARIATION]] if VARIATION in axes else {}
-        return laid_over(settings, variation)
+    @property
+    def own_settings(self) -> list[dict[str, Any]]:
+        """The settings of every data set, method and variation that has some of its own."""
+        sections = (getattr(self, section) for section in OWN_SETTINGS.values())
+        return [settings for section in sections for settings in section.values()]
 
-    def hyperparameters(self, method: str, axes: Mapping[str, Any]) -> Hyperparameters:
-        """The configuration of a method at one value of each axis."""
+    def laid(self, probe: Probe) -> dict[str, Any]:
+        """The settings of a probe without those that are swept."""
+        preset = preset_named(self.preset).of_method(probe.method) if self.preset else {}
+        own = [
+            getattr(self, section).get(getattr(probe, owner), {})
+            for owner, section in OWN_SETTINGS.items()
+        ]
+        return reduce(laid_over, own, laid_over(preset, self.fixed))
+
+    def hyperparameters(self, probe: Probe) -> Hyperparameters:
+        """The configuration of a probe."""
         settings = {
-            **self.laid(method, axes),
-            "method": method,
+            **self.laid(probe),
+            "method": probe.method,
             "evaluation_samples": self.evaluation.samples,
             "selection_samples": self.evaluation.selection_samples,
             "z_samples": self.evaluation.z_samples,
         }
-        for name, value in axes.items():
+        for name, value in probe.axes.items():
             if name == VARIATION:
                 continue
             head, _, part = name.partition(".")
@@ -285,18 +319,16 @@ class StudyFile(Section):
         """The scheduler of trainings that are `longer` times as long."""
         return self.scheduler.prolonged(self.longer)
 
-    def refuse_unread(
-        self, section: str, name: str, variation: str | None = None, method: str | None = None
-    ) -> None:
-        """Raise `InputError` for a setting that is never used, in all variations or one.
+    def refuse_unread(self, section: str, name: str, **only: str) -> None:
+        """Raise `InputError` for a setting that no trial uses.
 
-        It must be used by the given method, or by any.
+        `only` names one `dataset`, `method` or `variation`: the others do not count.
         """
         head = name.partition(".")[0]
-        for user, axes in self.probes():
-            if method not in (None, user) or variation not in (None, axes.get(VARIATION)):
+        for probe in self.probes():
+            if any(getattr(probe, owner) != wanted for owner, wanted in only.items()):
                 continue
-            configuration = self.hyperparameters(user, axes)
+            configuration = self.hyperparameters(probe)
             try:
                 configuration.refuse_unread({head: getattr(configuration, head)})
                 return
@@ -304,28 +336,33 @@ class StudyFile(Section):
                 reason = error
         raise InputError(f"{section}{reason}")
 
-    def probes(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Every method and variation at every value of each axis, the others at their start."""
+    def probes(self) -> Iterator[Probe]:
+        """Every method and variation at every value of each axis, the others at their start.
+
+        All data sets are probed if one of them has its own settings, else the first of them.
+        """
         first = {name: axis.at(0) for name, axis in self.space.items()}
         labels = [{VARIATION: label} for label in self.variations] or [{}]
-        for method, label in product(self.methods, labels):
+        datasets = self.datasets if self.per_dataset else self.datasets[:1]
+        for dataset, method, label in product(datasets, self.methods, labels):
             start = {**label, **first}
-            yield method, start
+            yield Probe(dataset, method, start)
             for name, axis in self.space.items():
                 for value in axis.probes():
-                    yield method, start | {name: value}
+                    yield Probe(dataset, method, start | {name: value})
 
     def _make_paths_absolute(self) -> None:
         """Let relative paths start from the folder that is the current one now, for good."""
-        for settings in (self.fixed, *self.per_method.values(), *self.variations.values()):
+        for settings in (self.fixed, *self.own_settings):
             given = {name: value for name, value in settings.items() if name == "warm_start"}
             plain = Hyperparameters.from_mapping(given)
             settings.update({name: getattr(plain, name) for name in given})
 
     def _refuse_overlaps(self) -> None:
         names = [("fixed", name) for name in leaves(self.fixed)]
-        for method, settings in self.per_method.items():
-            names += [(f"per_method.{method}", name) for name in leaves(settings)]
+        for section in PARTS:
+            for part, settings in getattr(self, section).items():
+                names += [(f"{section}.{part}", name) for name in leaves(settings)]
         for name in self.space:
             for section, other in names:
                 if overlap(name, other):
@@ -338,27 +375,28 @@ class StudyFile(Section):
                     )
 
     def _check_settings(self) -> None:
-        label: str | None = None
-        method = ""
+        probe: Probe | None = None
         try:
             swept = {name.partition(".")[0] for name in self.space}
-            for changed in (*self.variations.values(), *self.per_method.values()):
+            for changed in self.own_settings:
                 swept |= changed.keys()
             for name, value in self.fixed.items():
                 if name not in swept:  # alone: rules between settings are for whole configurations
                     Hyperparameters.from_mapping({name: value})
-            for method, axes in self.probes():
-                label = axes.get(VARIATION)
-                self.hyperparameters(method, axes)
+            for probe in self.probes():
+                self.hyperparameters(probe)
         except InputError as error:
             name = str(error).partition(":")[0]
-            head = name.partition(".")[0]
-            section = "space" if name in self.space or head in self.space else "fixed"
-            if label is not None and head in self.variations[label]:
-                section = f"variations.{label}"
-            elif section == "fixed" and head in self.per_method.get(method, {}):
-                section = f"per_method.{method}"
-            raise InputError(f"{section}.{error}") from error
+            raise InputError(f"{self._section_of(name, probe)}.{error}") from error
+
+    def _section_of(self, name: str, probe: Probe | None) -> str:
+        """The section that sets the setting of a probe, or a part of it."""
+        head = name.partition(".")[0]
+        for owner, section in reversed(OWN_SETTINGS.items()) if probe else ():
+            label = getattr(probe, owner)
+            if head in getattr(self, section).get(label, {}):
+                return f"{section}.{label}"
+        return "space" if name in self.space or head in self.space else "fixed"
 
 
 class Study(StudyFile):

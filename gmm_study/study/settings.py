@@ -25,7 +25,12 @@ SPELT_ELSEWHERE = {
     "variation": "variations",
 }
 """Names that `fixed`, `space` and `variations` reject, with the field to use instead."""
-_PART_OF_STAGES = re.compile(r"((?:fixed\.|(?:per_method|variations)\.[^.]+\.)?stages)\.")
+PARTS = {"per_dataset": "datasets", "per_method": "methods"}
+"""The sections with settings of single data sets or methods, by the list that names all of these.
+
+The later section lies over the earlier.
+"""
+_PART_OF_STAGES = re.compile(rf"((?:fixed\.|(?:{'|'.join(PARTS)}|variations)\..+\.)?stages)\.")
 
 
 def refuse_unknown_settings(section: str, settings: Mapping[str, Any]) -> None:

@@ -103,8 +103,9 @@ def shortened(study: str) -> str:
     """A study's file that is the same but for its length."""
     document = yaml.safe_load(study)
     document.setdefault("fixed", {})["max_epochs"] = 2
-    for settings in document.get("per_method", {}).values():
-        settings.pop("max_epochs", None)
+    for section in ("per_dataset", "per_method"):
+        for settings in document.get(section, {}).values():
+            settings.pop("max_epochs", None)
     document.setdefault("evaluation", {})["samples"] = 20
     if "trials" in document.get("search", {}):
         document["search"]["trials"] = 1
