@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ from gmm_study.api.datasets import read_dataset
 from gmm_study.api.defaults import CHUNK_ROWS, DATASET, SAMPLES, Z_SAMPLES
 from gmm_study.api.feedback import Bar, Working, silently, without_bar
 from gmm_study.data.dataset import SPLITS, Dataset
-from gmm_study.errors import InputError
+from gmm_study.errors import InputError, did_you_mean
 from gmm_study.training.hyperparameters import Hyperparameters
 from gmm_study.training.inert import inert_settings
 from gmm_study.training.presets import preset_named
@@ -156,15 +157,16 @@ def evaluate(
 ) -> Evaluation:
     """Estimate log p, log p* and 2 log Z of a trained model, in nats.
 
-    `checkpoint` is the record of a trial, or the folder `checkpoint` in it. `evaluation_samples`
-    lists the values of K, the number of samples per datapoint; `z_samples` is the number of samples
-    for 2 log Z, 0 to omit it. `dataset` names data other than those of the training. `datapoints`
-    limits the evaluation to the first rows of the split (None for all), `replicate` to the
-    replicate of this index (None for all). `exact` adds the exact values by enumeration, if the
-    model has at most 2^22 states. `chunk_rows` bounds the memory: it is the number of sample rows
-    (datapoints times samples) in memory at a time. `warn` is called with a line for each thing that
-    was decided in reading the data. Raises `InputError` if there is no checkpoint, if the
-    dimensions of the data do not fit, and for a number that is out of range.
+    `checkpoint` is the record of a trial, the folder `checkpoint` in it, or the name of a model
+    that comes with the project (`shipped_models`). `evaluation_samples` lists the values of K, the
+    number of samples per datapoint; `z_samples` is the number of samples for 2 log Z, 0 to omit it.
+    `dataset` names data other than those of the training. `datapoints` limits the evaluation to the
+    first rows of the split (None for all), `replicate` to the replicate of this index (None for
+    all). `exact` adds the exact values by enumeration, if the model has at most 2^22 states.
+    `chunk_rows` bounds the memory: it is the number of sample rows (datapoints times samples) in
+    memory at a time. `warn` is called with a line for each thing that was decided in reading the
+    data. Raises `InputError` if there is no checkpoint, if the dimensions of the data do not fit,
+    and for a number that is out of range.
     """
     _check_counts(evaluation_samples, z_samples)
     _check_least(1, datapoints=datapoints, chunk_rows=chunk_rows, threads=threads)
@@ -224,13 +226,30 @@ def _figures(asked: "Assessment", exact: bool, bar: Bar) -> tuple[list[dict[str,
     return [*estimates, *truth], reason
 
 
+def shipped_models() -> dict[str, Path]:
+    """The folders of the trained models that come with the project, by the model's name."""
+    package = find_spec("analysis")  # where it is; importing it would take a second
+    places = package.submodule_search_locations if package else None
+    folders = [folder for place in places or () for folder in Path(place).glob("models/*")]
+    return {folder.name: folder for folder in sorted(folders)}
+
+
 def open_trained(
     path: str, device: str, threads: int | None, working: Working = silently
 ) -> "tuple[Checkpoint, str]":
     """The checkpoint in a folder, and the device to use; also sets the number of threads.
 
+    If there is no such folder, `path` may be the name of a model that comes with the project.
     Raises `InputError` if there is no checkpoint or no such device.
     """
+    if "://" not in path and not Path(path).exists():
+        shipped = shipped_models()
+        if path not in shipped and Path(path).name == path:
+            raise InputError(
+                f"checkpoint: '{path}' is neither a folder with a trained model nor the name of "
+                f"one that comes with gmm-study; {did_you_mean(path, shipped)}"
+            )
+        path = str(shipped.get(path, path))
     with working("opening the checkpoint"):
         import torch
 

@@ -79,10 +79,11 @@ def evaluate(
 ) -> None:
     """Estimate log p, log ptilde, log p*, 2 log Z and effective sample sizes of a trained model.
 
-    CHECKPOINT is a trial's record, or its folder `checkpoint`. All estimates are means over
-    datapoints, in nats; effective sample sizes are fractions of K. The gap is what log p gains from
-    half of the samples to all of them, and the bias what it is still too low by. --exact sums over
-    all states, at most 2^22; if there are more, it explains why it cannot.
+    CHECKPOINT is a trial's record, its folder `checkpoint`, or bmnist-12, which comes with
+    gmm-study. All estimates are means over datapoints, in nats; effective sample sizes are
+    fractions of K. The gap is what log p gains from half of the samples to all of them, and the
+    bias what it is still too low by. --exact sums over all states, at most 2^22; if there are more,
+    it explains why it cannot.
 
     --json: {checkpoint, method, dataset, split, datapoints, z_samples, seed, diverged: [index],
     figures: [{replicate, samples, FIGURE, FIGURE_se}], not_exact}, where a row has the figures of

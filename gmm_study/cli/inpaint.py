@@ -80,13 +80,13 @@ def inpaint(
 ) -> None:
     """Complete datapoints of which a part is hidden.
 
-    Gibbs chains of p* run with the visible part held fixed. CHECKPOINT is a trial's record, or its
-    folder `checkpoint`. An image has one column per datapoint: the original, the datapoint with the
-    hidden part in grey, and the completion of each chain, as Bernoulli means p(x | h1) or with
-    --binary as states. A .npz file holds `index` [datapoints] in the split, `original` and
-    `occluded` [datapoints, dims], and `completions` [datapoints, chains, dims]. A .csv file has the
-    rows of the image; each starts with the datapoint's index and `original`, `occluded` (1 where
-    hidden) or the number of the chain.
+    Gibbs chains of p* run with the visible part held fixed. CHECKPOINT is a trial's record, its
+    folder `checkpoint`, or bmnist-12, which comes with gmm-study. An image has one column per
+    datapoint: the original, the datapoint with the hidden part in grey, and the completion of each
+    chain, as Bernoulli means p(x | h1) or with --binary as states. A .npz file holds `index`
+    [datapoints] in the split, `original` and `occluded` [datapoints, dims], and `completions`
+    [datapoints, chains, dims]. A .csv file has the rows of the image; each starts with the
+    datapoint's index and `original`, `occluded` (1 where hidden) or the number of the chain.
 
     --json: {output, animation, checkpoint, replicate, seed, dataset, split, datapoints: [index],
     chains, occlude, sweeps, candidates, moved: [fraction], shown}, where `animation` is included

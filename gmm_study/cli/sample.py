@@ -69,16 +69,16 @@ def sample(
 ) -> None:
     """Sample from a trained model.
 
-    CHECKPOINT is a trial's record, or its folder `checkpoint`. An image shows the Bernoulli means
-    p(x | h1) of the samples, or with --binary their states. .npz and .csv files hold the states,
-    0 or 1, [count, dims].
+    CHECKPOINT is a trial's record, its folder `checkpoint`, or bmnist-12, a model of handwritten
+    digits that comes with gmm-study. An image shows the Bernoulli means p(x | h1) of the samples,
+    or with --binary their states. .npz and .csv files hold the states, 0 or 1, [count, dims].
 
     --json: {output, animation, checkpoint, replicate, seed, from, count, sweeps, candidates, moved:
     [fraction], shown}, where `animation` is included with --animate, and `sweeps`, `candidates`
     and `moved` with --from p_star. `moved` is the fraction of updates that changed each layer, from
     the data up.
 
-    Example: gmm-study sample results/5a7381c7aae1fcdb --output samples.png --animate chain.gif
+    Example: gmm-study sample bmnist-12 --output digits.png --animate chain.gif
     """
     opened = OpenedModel.at(checkpoint, replicate, seed, device, threads)
     image_shape = opened.checkpoint.image_shape

@@ -33,10 +33,15 @@ def threads_option(default: str) -> Callable[[Callable[..., None]], Callable[...
 
 
 def checkpoint_argument(command: Callable[..., None]) -> Callable[..., None]:
-    """The argument CHECKPOINT: a folder."""
-    return click.argument(
-        "checkpoint", shell_complete=lambda ctx, param, start: [CompletionItem(start, type="dir")]
-    )(command)
+    """The argument CHECKPOINT: a folder, or the name of a model that comes with the project."""
+
+    def complete(ctx: click.Context, param: click.Parameter, start: str) -> list[CompletionItem]:
+        from gmm_study.api.checkpoints import shipped_models
+
+        names = [CompletionItem(name) for name in shipped_models() if name.startswith(start)]
+        return names or [CompletionItem(start, type="dir")]
+
+    return click.argument("checkpoint", shell_complete=complete)(command)
 
 
 def machine_options(what_json_prints: str) -> Callable[[Callable[..., None]], Callable[..., None]]:

@@ -25,6 +25,21 @@ def test_a_picture_is_a_grid_of_means_of_samples_of_p_star(records, commands):
         assert word in out
 
 
+def test_a_model_that_comes_with_the_project_is_sampled_by_its_name(commands):
+    out = commands.run("sample", "bmnist-12", "--count", "4", "--from", "p", *QUICK[2:])
+    picture = pixels(commands.folder / "samples.png")
+    assert min(picture.shape[:2]) > 2 * 28
+    assert len(np.unique(picture)) > 10
+    assert "4 samples of p" in out
+
+
+def test_a_folder_of_the_name_of_a_shipped_model_is_preferred(records, commands):
+    (commands.folder / "bmnist-12").symlink_to(records / "gmm")
+    found = json.loads(commands.run("sample", "bmnist-12", "--count", "1", "--json", *QUICK))
+    assert found["checkpoint"] == "bmnist-12/checkpoint"
+    (commands.folder / "bmnist-12").unlink()
+
+
 def test_binary_shows_states(records, commands):
     commands.run("sample", records / "gmm", "--count", "9", "--binary", *QUICK)
     values = np.unique(pixels(commands.folder / "samples.png"))
