@@ -17,7 +17,13 @@ from gmm_study.study.plan import Plan
 from gmm_study.training.methods import method_named
 
 LIKELIHOODS = {LOG_P: "-log p", LOG_P_STAR: "-log p*"}
-OTHER_MODELS = {"nade": "NADE", "eonade": "EoNADE", "rbm": "RBM"}
+OTHER_MODELS = {
+    "nade": "NADE",
+    "eonade": "EoNADE",
+    "nais_nade": "NAIS-NADE",
+    "iwae": "IWAE",
+    "rbm": "RBM",
+}
 """Models with published figures on the same data that we do not train."""
 COLUMNS = (
     "ours",
@@ -120,11 +126,12 @@ def lay_out_other_models(datasets: Iterable[str]) -> Table:
 
 
 def _other_models(datasets: Sequence[str]) -> list[tuple[str, list[Entry | None]]]:
-    """The published -log p of each model on each data set."""
-    return [
-        (name, [published_entry(dataset, model, sign=1) for dataset in datasets])
+    """The published -log p of each model on each data set, of models that have any there."""
+    entries = {
+        name: [published_entry(dataset, model, sign=1) for dataset in datasets]
         for model, name in OTHER_MODELS.items()
-    ]
+    }
+    return [(name, own) for name, own in entries.items() if any(own)]
 
 
 def _figures(row: dict[Any, Any], places: int) -> dict[str, Entry | None]:

@@ -95,8 +95,8 @@ def test_published_figures_are_those_of_the_publications():
 
 
 def test_every_method_has_the_eight_uci_sets():
-    figures = load_published()
-    assert len(figures) == 6 * 8 + 1
+    figures = [key for key in load_published() if key[2] not in ("bmnist", "silhouettes")]
+    assert len(figures) == 6 * 8
     assert {(method, metric) for method, metric, _ in figures} == {
         ("gmm", "log_p"),
         ("gmm", "log_p_star"),

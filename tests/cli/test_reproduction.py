@@ -21,13 +21,14 @@ evaluation: {{samples: 10}}
 
 @pytest.fixture
 def studies(bench):
-    """The three studies, small; gives their planned trials in order."""
+    """The four studies, small; gives their planned trials in order."""
     details = "variations: {authors: {}, K=1: {samples: 1}}"
     bench.write_study(STUDY.format(datasets="mushrooms, adult", more=""), "uci_table")
     bench.write_study(STUDY.format(datasets="bmnist", more=""), "mnist_table")
+    bench.write_study(STUDY.format(datasets="silhouettes", more=""), "silhouettes_table")
     bench.write_study(STUDY.format(datasets="mushrooms", more=details), "reproduction_details")
     store = RecordStore(str(bench.folder / "elsewhere"))
-    names = ("uci_table", "mnist_table", "reproduction_details")
+    names = ("uci_table", "mnist_table", "silhouettes_table", "reproduction_details")
     files = [load_study(str(bench.folder / "studies" / f"{name}.yaml")) for name in names]
     return [trial for study in files for trial in plan_from_records(study, store).trials]
 

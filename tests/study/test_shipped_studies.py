@@ -81,6 +81,7 @@ FIRST_TRIALS = {
     "mnist_table": "cd4320a23277be94",
     "reproduction_details": "1fbaa877984fd29f",
     "samples_sweep": "6c570d56572bdf07",
+    "silhouettes_table": "a7706e35c44b2714",
     "tuned_depth": "45b76ab612db6f31",
     "uci_table": "75aa31143e3c5ed7",
 }
