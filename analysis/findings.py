@@ -65,6 +65,11 @@ class Findings:
     budget_sentence: str
     over_datasets: OverDatasets
 
+    @property
+    def confirmed(self) -> pd.DataFrame:
+        """The replicates of the trials that were chosen for all seeds after a screening."""
+        return self.rows[self.rows["trial_id"].isin(list(self.plan.confirmed))]
+
 
 def find(plan: Plan, store: RecordStore | str) -> Findings:
     """Read the records of the plan's trials.

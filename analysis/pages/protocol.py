@@ -59,8 +59,8 @@ def progress(found: Findings) -> str:
     if not found.plan.study.screening:
         texts = [summary(found.rows)]
     else:
-        confirmed = f"Confirmed: {summary(found.rows)}" if found.plan.confirmed else ""
-        texts = [confirmed, f"Screened: {summary(found.screened)}"]
+        confirmed = _confirmed(found)
+        texts = [confirmed and f"Confirmed: {confirmed}", f"Screened: {summary(found.screened)}"]
     return " ".join(filter(None, (*texts, unproposed(found.plan))))
 
 
@@ -69,7 +69,7 @@ def protocol(found: Findings) -> dict[str, str]:
     plan, study = found.plan, found.plan.study
     facts = {
         "trials": summary(found.screened),
-        "confirmed trials": summary(found.rows) if study.screening and plan.confirmed else "",
+        "confirmed trials": _confirmed(found),
         "methods": ", ".join(study.methods),
         "data sets": ", ".join(study.datasets),
         **{axis_label(name): _values(axis) for name, axis in study.space.items()},
@@ -95,6 +95,12 @@ def protocol(found: Findings) -> dict[str, str]:
         "no data": ", ".join(plan.without_data),
     }
     return {name: text for name, text in facts.items() if text}
+
+
+def _confirmed(found: Findings) -> str:
+    """The states of the trials that were confirmed; empty without a screening or before that."""
+    has_any = found.plan.study.screening and not found.confirmed.empty
+    return summary(found.confirmed) if has_any else ""
 
 
 def provenance(records: Records) -> dict[str, str]:

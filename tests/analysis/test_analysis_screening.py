@@ -14,6 +14,9 @@ SCREENED = {
 }
 
 
+SCREENED_ON_TWO = {**SCREENED, "datasets": ["digits", "bars"]}
+
+
 class Chosen:
     """What the history of a search says about its choice."""
 
@@ -33,12 +36,13 @@ class Chosen:
 def screened(lab, figures):
     """The plan of a study in which trials were confirmed; their validation figures by number.
 
-    The trial that was screened best is not confirmed, as if the search had got it later.
+    The trial that was screened best is not confirmed, as if the search had got it later. Of a
+    second data set, if the study has one, there is no record.
     """
 
-    def _screened(*numbers):
-        first = lab.plan("screened", **SCREENED)
-        trials = first.trials
+    def _screened(*numbers, of=SCREENED):
+        first = lab.plan("screened", **of)
+        trials = [trial for trial in first.trials if trial.config.dataset == "digits"]
         assert len(trials) >= 3
         for number, trial in enumerate(trials):
             one = figures(-20.0 - number, -21.0 - number)
@@ -46,7 +50,11 @@ def screened(lab, figures):
             lab.write(trial.config, one, *(more if number in numbers else []))
         chosen = [trials[number].config.trial_id for number in numbers]
         study = load_study(str(lab.folder / "screened.yaml"))
-        return make_plan(study, {"digits": f"{'digits':0<64}"}, lambda cell: Chosen(*chosen))
+        checksums = {name: f"{name:0<64}" for name in study.datasets}
+        of_digits = Chosen(*chosen)
+        return make_plan(
+            study, checksums, lambda cell: of_digits if cell.dataset == "digits" else Chosen()
+        )
 
     return _screened
 
@@ -88,6 +96,13 @@ def test_a_report_says_what_the_screening_cost_and_counts_its_trials_apart(
     summary = json.loads(report.paths["report.json"].read_text())
     assert summary["trials"] == {"complete": 2}
     assert f"Screened: {count} trials" in summary["summary"]
+
+
+def test_trials_of_cells_in_which_none_was_confirmed_do_not_count_as_confirmed(
+    lab, screened, report_of
+):
+    text = report_of(screened(1, 2, of=SCREENED_ON_TWO)).paths["table.md"].read_text()
+    assert "- confirmed trials: 2 trials: 2 complete; 6 replicates: 6 complete." in text
 
 
 def test_the_figures_of_a_search_show_all_trials_by_the_seeds_of_the_screening(lab, screened):
