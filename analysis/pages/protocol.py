@@ -190,7 +190,8 @@ def _unset(plan: Plan, from_preset: bool) -> str:
             given = preset.of_method(settings.method) if preset else {}
             for name, value in settings.canonical().items():
                 if name not in set_for_it and (name in given) is from_preset:
-                    readers.setdefault(f"{name} {plain(value)}", {})[settings.method] = None
+                    text = f"{name} {plain(value)}{_where_not_set(study, name)}"
+                    readers.setdefault(text, {})[settings.method] = None
     groups: dict[tuple[str, ...], list[str]] = {}
     for text, methods in readers.items():
         groups.setdefault(tuple(methods), []).append(text)
@@ -199,6 +200,12 @@ def _unset(plan: Plan, from_preset: bool) -> str:
         + _listed(texts)
         for methods, texts in sorted(groups.items(), key=lambda group: -len(group[0]))
     )
+
+
+def _where_not_set(study: Study, name: str) -> str:
+    """` on A, B`, the data sets without an own value of a setting; empty if none has one."""
+    others = [each for each in study.datasets if name not in study.per_dataset.get(each, {})]
+    return "" if len(others) == len(study.datasets) else f" on {', '.join(others)}"
 
 
 def _selection_samples(study: Study) -> str:

@@ -52,7 +52,7 @@ SETTINGS = """## Settings
 
 These settings can be used in `fixed`, `per_dataset`, `per_method`, `variations` and `space`, and as
 options of `gmm-study train` (with `-` in place of `_`). `config.json` in a record stores them. A
-setting that has no effect, such as `momentum` without `optimizer: sgd`, is an error everywhere but
+setting that no trial reads, such as `momentum` without `optimizer: sgd`, is an error everywhere but
 in `fixed`. `layers.depth`, `layers.first` and `layers.last`
 are the parts of the geometric rule for layer sizes. Data sets, methods and the numbers of samples
 of the evaluation have their own fields: `datasets`, `methods`, `evaluation.samples`,

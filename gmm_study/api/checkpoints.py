@@ -243,13 +243,13 @@ def open_trained(
     Raises `InputError` if there is no checkpoint or no such device.
     """
     if "://" not in path and not Path(path).exists():
-        shipped = shipped_models()
-        if path not in shipped and Path(path).name == path:
+        shipped, name = shipped_models(), path.rstrip("/")
+        if name not in shipped and Path(name).name == name:
             raise InputError(
                 f"checkpoint: '{path}' is neither a folder with a trained model nor the name of "
-                f"one that comes with gmm-study; {did_you_mean(path, shipped)}"
+                f"one that comes with gmm-study; {did_you_mean(name, shipped)}"
             )
-        path = str(shipped.get(path, path))
+        path = str(shipped.get(name, path))
     with working("opening the checkpoint"):
         import torch
 

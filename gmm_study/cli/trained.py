@@ -1,6 +1,7 @@
 """The options that all commands on a checkpoint share."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import rich_click as click
 from click.shell_completion import CompletionItem
@@ -38,8 +39,11 @@ def checkpoint_argument(command: Callable[..., None]) -> Callable[..., None]:
     def complete(ctx: click.Context, param: click.Parameter, start: str) -> list[CompletionItem]:
         from gmm_study.api.checkpoints import shipped_models
 
-        names = [CompletionItem(name) for name in shipped_models() if name.startswith(start)]
-        return names or [CompletionItem(start, type="dir")]
+        names = [name for name in shipped_models() if start and name.startswith(start)]
+        if not names:
+            return [CompletionItem(start, type="dir")]
+        folders = [f"{path.name}/" for path in Path().glob(f"{start}*") if path.is_dir()]
+        return [CompletionItem(word) for word in (*names, *sorted(folders))]
 
     return click.argument("checkpoint", shell_complete=complete)(command)
 

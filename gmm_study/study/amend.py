@@ -126,15 +126,18 @@ def _override(document: dict[str, Any], key: str, value: Any) -> None:
         kept = {name: old for name, old in _mapping(document, head).items() if name in known}
         document[head] = {**kept, "kind": value}
     elif head == "per_dataset" and (dataset := _dataset_at_start(document, rest)):
-        own = _mapping(_mapping(document, head), dataset)
-        assign(own, rest.removeprefix(f"{dataset}."), value)
+        own, name = _mapping(document, head), rest.removeprefix(dataset).lstrip(".")
+        if name:
+            assign(_mapping(own, dataset), name, value)
+        else:
+            own[dataset] = value
     else:
         assign(document, key, value)
 
 
 def _dataset_at_start(document: Mapping[str, Any], key: str) -> str:
     """The data set with which a dotted key begins, whose name may have dots; empty if none."""
-    names = [name for name in document.get("datasets", ()) if key.startswith(f"{name}.")]
+    names = [name for name in document.get("datasets", ()) if f"{key}.".startswith(f"{name}.")]
     return max(names, key=len, default="")
 
 

@@ -53,6 +53,7 @@ def study_schema() -> Schema:
     for name in OWN_SETTINGS.values():
         parts[name]["additionalProperties"] = _ref("Settings")
     parts["per_method"]["propertyNames"] = {"enum": list(METHODS)}
+    parts["per_dataset"]["propertyNames"] = _datasets()
     parts["preset"] |= {"anyOf": [{"enum": list(PRESETS)}, {"type": "null"}]}
     parts["methods"] |= {"items": _setting(_field("method")), "uniqueItems": True}
     parts["datasets"] |= {"items": _datasets(), "uniqueItems": True}

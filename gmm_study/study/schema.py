@@ -325,7 +325,7 @@ class StudyFile(Section):
         `only` names one `dataset`, `method` or `variation`: the others do not count.
         """
         head = name.partition(".")[0]
-        for probe in self.probes():
+        for probe in self.probes(only.get("dataset")):
             if any(getattr(probe, owner) != wanted for owner, wanted in only.items()):
                 continue
             configuration = self.hyperparameters(probe)
@@ -336,20 +336,21 @@ class StudyFile(Section):
                 reason = error
         raise InputError(f"{section}{reason}")
 
-    def probes(self) -> Iterator[Probe]:
+    def probes(self, dataset: str | None = None) -> Iterator[Probe]:
         """Every method and variation at every value of each axis, the others at their start.
 
-        All data sets are probed if one of them has its own settings, else the first of them.
+        These are of one data set if it is given. Else all data sets are probed if one of them has
+        its own settings, and the first of them if none has.
         """
         first = {name: axis.at(0) for name, axis in self.space.items()}
         labels = [{VARIATION: label} for label in self.variations] or [{}]
-        datasets = self.datasets if self.per_dataset else self.datasets[:1]
-        for dataset, method, label in product(datasets, self.methods, labels):
+        every = self.datasets if self.per_dataset else self.datasets[:1]
+        for name, method, label in product([dataset] if dataset else every, self.methods, labels):
             start = {**label, **first}
-            yield Probe(dataset, method, start)
-            for name, axis in self.space.items():
+            yield Probe(name, method, start)
+            for swept, axis in self.space.items():
                 for value in axis.probes():
-                    yield Probe(dataset, method, start | {name: value})
+                    yield Probe(name, method, start | {swept: value})
 
     def _make_paths_absolute(self) -> None:
         """Let relative paths start from the folder that is the current one now, for good."""

@@ -254,6 +254,18 @@ def test_the_page_says_which_settings_come_from_a_preset_or_are_those_of_one_met
     assert "seed 0" in defaults
 
 
+def test_the_page_says_on_which_data_sets_a_setting_has_which_value(lab):
+    plan = lab.plan(
+        "p", datasets=["dna", "nips", "web"], methods=["gmm"], per_dataset={"nips": {"samples": 25}}
+    )
+    output = lab.folder / "page.md"
+    write_reproduction([plan], lab.store, output)
+    text = output.read_text()
+    assert "- on nips: samples 25\n" in text
+    (defaults,) = re.findall("- at their defaults: (.*)", text)
+    assert "samples 10 on dna, web" in defaults
+
+
 def test_figures_come_with_the_errors_that_a_reader_needs(lab):
     plan = lab.plan("e", datasets=["mushrooms"], replicates=2)
     first, second = ({**gmm(-9.0, ess=0.0004), "test/log_p_se": se} for se in (0.2, 0.4))

@@ -44,10 +44,17 @@ def _in_its_folder(bench, monkeypatch):
         (["new", "mine", "--method", "v"], ["vae"]),
         (["evaluate", "x", "--split", "v"], ["valid"]),
         (["completion", "f"], ["fish"]),
+        (["sample", "bm"], ["bmnist-12"]),
     ],
 )
 def test_what_is_begun_is_completed(words, offered):
     assert completed(*words) == offered
+
+
+def test_a_shipped_model_is_offered_beside_the_folders_that_begin_alike(bench):
+    (bench.folder / "bm-mine").mkdir()
+    assert completed("sample", "bm") == ["bmnist-12", "bm-mine/"]
+    (bench.folder / "bm-mine").rmdir()
 
 
 def test_a_path_is_left_to_the_shell():

@@ -26,7 +26,7 @@ def test_a_picture_is_a_grid_of_means_of_samples_of_p_star(records, commands):
 
 
 def test_a_model_that_comes_with_the_project_is_sampled_by_its_name(commands):
-    out = commands.run("sample", "bmnist-12", "--count", "4", "--from", "p", *QUICK[2:])
+    out = commands.run("sample", "bmnist-12/", "--count", "4", "--from", "p", *QUICK[2:])
     picture = pixels(commands.folder / "samples.png")
     assert min(picture.shape[:2]) > 2 * 28
     assert len(np.unique(picture)) > 10

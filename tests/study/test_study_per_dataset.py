@@ -59,8 +59,11 @@ def test_an_override_sets_one_setting_of_one_data_set(settings_of):
     found = settings_of(STUDY, "per_dataset.my.csv.max_epochs=3", "per_dataset.bars.l1=1e-3")
     assert found["my.csv", "gmm"].max_epochs == 3
     assert (found["bars", "gmm"].l1, found["digits", "gmm"].l1) == (0.001, 0)
-    whole = settings_of(STUDY, "per_dataset.digits={max_epochs: 4}")
+    whole = settings_of(
+        STUDY, "per_dataset.digits={max_epochs: 4}", "per_dataset.my.csv={max_epochs: 5}"
+    )
     assert whole["digits", "gmm"].layers == (8, 4)
+    assert (whole["my.csv", "gmm"].max_epochs, whole["my.csv", "gmm"].samples) == (5, 7)
 
 
 def test_fixing_or_sweeping_a_setting_replaces_that_of_single_data_sets(load, settings_of):
