@@ -19,7 +19,7 @@ from gmm_study.trials.record import RecordStore
 PUBLISHED = {
     "uci_table": ("table1", "Table 1: the eight UCI data sets"),
     "mnist_table": ("table2", "Table 2: binarized MNIST"),
-    "silhouettes_table": ("silhouettes", "Caltech 101 silhouettes, which that paper does not have"),
+    "silhouettes_table": ("silhouettes", "Caltech 101 silhouettes"),
 }
 """The file name and the title of the published table that each study is compared with."""
 HEAD = (
