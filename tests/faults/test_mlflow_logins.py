@@ -300,10 +300,14 @@ def test_a_database_server_that_crashes_in_the_middle_and_comes_back(bench, post
     with tempfile.TemporaryDirectory() as root:
         uri = postgresql.uri()
         bench.environment = {"MLFLOW_TRACKING_URI": uri, ROOT: root}
+        others = len(bench.statuses())
         running = bench.start("run", "crash")
+        wait_until(lambda: len(bench.statuses()) > others)
+        running.send_signal(signal.SIGSTOP)  # so that it cannot end before the server is back
         wait_until(lambda: content(uri, "crash"))
         postgresql.stop(signal.SIGQUIT)
         postgresql.start()
+        running.send_signal(signal.SIGCONT)
         ended = finish(running)
         assert not lines_on_mlflow(ended), ended.stdout
         told = content(uri, "crash")
