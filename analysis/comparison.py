@@ -46,7 +46,8 @@ def compare(plan: Plan, rows: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame
     that was checked), `difference` (ours minus published), `reached` (whether ours is at most one
     standard error over replicates above the published figure; without a standard error, at most
     equal to it), `mark` of an incomplete cell, and `rank` of log p among methods. A published
-    figure with known layers is compared with the same layers only.
+    figure with known layers is compared with the same layers only. One without is compared in a
+    study without an axis, where a cell has the best of all settings.
     """
     layers = {t.config.trial_id: t.config.hyperparameters.layers for t in plan.trials}
     planned = trials_of_cells(rows)
@@ -59,10 +60,14 @@ def compare(plan: Plan, rows: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame
             cell, figure = by_metric[metric], published(place[0], place[1], metric)
             trials = [cell["trial_id"]] if cell["complete"] else planned.get(place, [])
             sizes = {layers[trial_id] for trial_id in trials}
-            if figure and figure.layers and sizes and figure.layers not in sizes:
+            if figure and not _is_of_these(figure, plan.x, sizes):
                 figure = None
             found.append(_row(by_metric, metric, figure))
     return pd.DataFrame(found, columns=list(_TYPES), dtype=object).astype(_TYPES)
+
+
+def _is_of_these(figure: PublishedFigure, x: str | None, sizes: set[tuple[int, ...]]) -> bool:
+    return (not sizes or figure.layers in sizes) if figure.layers else x is None
 
 
 def _row(

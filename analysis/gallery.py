@@ -12,7 +12,7 @@ import pandas as pd
 
 from analysis.costs import SAME
 from analysis.curves import LearningCurve, learning_curves, quality_points
-from analysis.figures.along_axis import draw, draw_ess, draw_likelihoods
+from analysis.figures.along_axis import draw, draw_ess, draw_likelihoods, draw_of_methods
 from analysis.figures.budget import draw_budget
 from analysis.figures.costs import draw_costs, what_intervals_are
 from analysis.figures.curves import draw_curves, what_is_shown
@@ -21,7 +21,7 @@ from analysis.figures.over_datasets import draw_over_datasets
 from analysis.figures.quality import draw_quality
 from analysis.figures.search import draw_importance, draw_trials, shown
 from analysis.findings import Findings
-from analysis.labels import ESS, ESS_STAR, LOG_P, LOG_P_STAR, LOG_P_TILDE, axis_label
+from analysis.labels import BOUND, ESS, ESS_STAR, LOG_P, LOG_P_STAR, LOG_P_TILDE, axis_label
 from analysis.reading import line
 from analysis.searched import SearchedCell, searched_cells, selected_by
 from gmm_study.training.methods import method_named
@@ -30,6 +30,7 @@ from gmm_study.trials.selection import VALID_BOUND
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+BOUNDS_DIFFER = "Bounds of different methods are different quantities and cannot be compared."
 MOST_PAIRS = 3
 """With more data sets, curves by epoch and by training time are two figures."""
 MOST_VALUES = 5
@@ -59,6 +60,11 @@ def pictures_of(found: Findings, problems: list[str] | None = None) -> list[Pict
             pictures += kind(found)
     names = _file_names(pictures)
     return [replace(picture, name=name) for picture, name in zip(pictures, names, strict=True)]
+
+
+def result_of(found: Findings) -> Picture | None:
+    """The figure of the study's result; None while no cell is complete."""
+    return next(_result(found)) if found.cells["complete"].any() else None
 
 
 @contextmanager
@@ -93,17 +99,35 @@ def _result(found: Findings) -> Iterator[Picture]:
         if any(", published" in name for table in found.tables for name, _ in table.rows):
             caption += " Crosses are published figures."
         yield Picture("result", "Test log p", caption + gap, partial(draw_datasets, cells))
+    elif plan.x is not None and cells["dataset"].nunique() > 1:
+        yield from _along_axis(found)
     else:
         title = f"Test bound and test log p{_against(found) or ', a point per method'}"
-        yield Picture("result", title, _axis_caption(found) + gap, partial(draw, plan, cells))
+        caption = (
+            f"Test bound (left) and test log p (right) in nats{_against(found)}. {BOUNDS_DIFFER}"
+            f"{_error(found)}{_of_axis(found)}"
+        )
+        yield Picture("result", title, caption + gap, partial(draw, plan, cells))
 
 
-def _axis_caption(found: Findings) -> str:
-    plan = found.plan
-    text = (
-        f"Test bound (left) and test log p (right) in nats{_against(found)}. Bounds of different "
-        f"methods are different quantities and cannot be compared.{_error(found)}"
-    )
+def _along_axis(found: Findings) -> Iterator[Picture]:
+    """Test log p, then the test bound, with a panel for each data set that has a complete cell."""
+    complete = found.cells.groupby("dataset", sort=False)["complete"].any()
+    shown = found.cells
+    gap = "" if shown["complete"].all() else " Gaps are incomplete cells."
+    if complete.any() and not complete.all():
+        shown = shown[shown["dataset"].map(complete)]
+        gap += f" Not shown, as no cell is complete: {', '.join(complete.index[~complete])}."
+    for name, metric, note in (("result", LOG_P, ""), ("bound", BOUND, f" {BOUNDS_DIFFER}")):
+        title = f"{'Test bound' if metric == BOUND else 'Test log p'}{_against(found)}"
+        caption = f"{title} in nats, one panel per data set.{note}{_error(found)}{_of_axis(found)}"
+        yield Picture(
+            name, title, caption + gap, partial(draw_of_methods, found.plan, shown, metric)
+        )
+
+
+def _of_axis(found: Findings) -> str:
+    plan, text = found.plan, ""
     if plan.x and len(plan.study.methods) > 1:
         text += " Methods are shifted sideways a little so that error bars do not overlap."
     if plan.x and found.cells["x"].isna().any():

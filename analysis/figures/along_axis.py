@@ -47,6 +47,12 @@ def draw(plan: Plan, cells: pd.DataFrame) -> "Figure":
     return figure
 
 
+def draw_of_methods(plan: Plan, cells: pd.DataFrame, metric: str) -> "Figure":
+    """A panel per data set: one metric in nats, a line per method, ± one standard error."""
+    name = "test bound (nats)" if metric == BOUND else "test log p (nats)"
+    return _panel_per_dataset(plan, cells[cells["metric"] == metric], _of_methods, name)
+
+
 def draw_likelihoods(plan: Plan, cells: pd.DataFrame) -> "Figure":
     """A panel per data set: log p, log p̃ and log p* of one method's cells, in nats."""
     return _panel_per_dataset(plan, cells, _of_likelihoods, "test log-likelihood (nats)")

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from analysis.causes import causes_of
 from analysis.cells import NO_DATA
 from analysis.curves import LearningCurve, learning_curves
-from analysis.figures.costs import can_draw_costs, draw_costs, what_intervals_are
 from analysis.figures.curves import draw_curves, what_is_shown
 from analysis.figures.style import render
 from analysis.files import replace_file
 from analysis.findings import Findings, find
+from analysis.gallery import result_of
 from analysis.labels import LOG_P, axis_label, decimals, error_label, value_label
 from analysis.pages.choices import choices, how_chosen
 from analysis.pages.protocol import protocol, provenance, title
@@ -59,14 +60,14 @@ class _Pictures:
 def write_reproduction(plans: Sequence[Plan], store: RecordStore, output: Path) -> Reproduction:
     """Write the page, and its figures as PNG and SVG into a folder of its name beside it.
 
-    A study of variations gets its costs. Every other study gets the comparison, the choice of its
-    trials and its learning curves.
+    A study with published figures gets the comparison, the choice of its trials and its learning
+    curves. Every other study, as one of variations, gets its sentences, tables and result.
     """
     pictures, sections, frames = _Pictures(output.stem), [], []
     for plan in plans:
         found = find(plan, store) if plan.trials else None
         sections.append(_section(plan, found, pictures))
-        if found and not plan.study.variations:
+        if found and _is_compared(found):
             frames.append(found.compared)
     compared = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
     sentences = tuple(at_a_glance(compared)) if frames else ()
@@ -143,34 +144,42 @@ def _section(plan: Plan, found: Findings | None, pictures: _Pictures) -> dict[st
         "protocol": protocol(found),
         "remarks": remarks(found),
         "conditions": found.conditions,
+        "causes": causes_of(study.name),
         "provenance": provenance(found.records),
     }
-    section |= {"sentences": (), "costs": None, "choice": None, "curves": None}
-    return section | (_costs if study.variations else _comparison)(found, pictures)
+    section |= {"sentences": (), "result": None, "choice": None, "curves": None}
+    section |= _comparison(found) if _is_compared(found) else _answer(found, pictures)
+    return section if study.variations else section | _how_it_came_about(found, pictures)
 
 
-def _costs(found: Findings, pictures: _Pictures) -> dict[str, Any]:
-    plan, costs = found.plan, found.costs
+def _is_compared(found: Findings) -> bool:
+    """Whether there is a published figure for a cell of the study."""
+    return not found.plan.study.variations and bool(found.compared["published"].notna().any())
+
+
+def _answer(found: Findings, pictures: _Pictures) -> dict[str, Any]:
+    """Of a study that answers a question of its own: its sentences, tables and result."""
+    plan = found.plan
     log_p = lay_out(plan, found.cells[found.cells["metric"] == LOG_P])
-    tables = (*lay_out_costs(plan, costs), *log_p)
+    tables = (*lay_out_costs(plan, found.costs), *log_p) if plan.study.variations else log_p
     parts: dict[str, Any] = {
         "sentences": found.sentences,
         "tables": [markdown(own.with_sentence(found.budget_sentence)) for own in tables],
     }
-    if can_draw_costs(costs):
-        caption = "Cost in nats of test log p; left of 0 a variation gains."
-        parts["costs"] = {
-            "picture": pictures.add(f"{plan.study.name}_costs", draw_costs(costs)),
-            "caption": caption + what_intervals_are(plan),
-        }
+    if picture := result_of(found):
+        address = pictures.add(f"{plan.study.name}_result", picture.draw())
+        parts["result"] = {"title": picture.title, "picture": address, "caption": picture.caption}
     return parts
 
 
-def _comparison(found: Findings, pictures: _Pictures) -> dict[str, Any]:
-    plan = found.plan
-    compared = lay_out_comparison(plan, found.compared)
-    text = markdown(compared.with_sentence(found.budget_sentence))
-    parts: dict[str, Any] = {"tables": [text]}
+def _comparison(found: Findings) -> dict[str, Any]:
+    compared = lay_out_comparison(found.plan, found.compared)
+    return {"tables": [markdown(compared.with_sentence(found.budget_sentence))]}
+
+
+def _how_it_came_about(found: Findings, pictures: _Pictures) -> dict[str, Any]:
+    """The choice of the trials, and their learning curves."""
+    plan, parts = found.plan, dict[str, Any]()
     if (complete := found.cells[found.cells["complete"]]).size:
         columns = choices(plan, complete)
         table = pipe_table(list(columns), list(zip(*columns.values(), strict=True)))

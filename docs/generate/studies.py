@@ -19,6 +19,7 @@ QUICKEST_FIRST = (
     "samples_sweep",
     "tuned_depth",
     "reproduction_details",
+    "dna_l1",
     "depth_claim",
     "silhouettes_table",
     "uci_table",

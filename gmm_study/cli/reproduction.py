@@ -9,7 +9,14 @@ from gmm_study.cli.console import output_console, working
 from gmm_study.cli.on_study import storage_option
 from gmm_study.errors import InputError
 
-STUDIES = ("uci_table", "mnist_table", "silhouettes_table", "reproduction_details")
+STUDIES = (
+    "uci_table",
+    "mnist_table",
+    "silhouettes_table",
+    "depth_claim",
+    "dna_l1",
+    "reproduction_details",
+)
 
 
 @click.command()
@@ -26,9 +33,9 @@ STUDIES = ("uci_table", "mnist_table", "silhouettes_table", "reproduction_detail
 def reproduction(storage: str, output: Path, as_json: bool) -> None:
     """Write the page that compares our test figures with the published ones.
 
-    It only reads the records of the studies uci_table, mnist_table, silhouettes_table and
-    reproduction_details: yours, and where you have no result those that come with gmm-study. It
-    needs no data and trains nothing.
+    It only reads the records of the studies uci_table, mnist_table, silhouettes_table, depth_claim,
+    dna_l1 and reproduction_details: yours, and where you have no result those that come with
+    gmm-study. It needs no data and trains nothing.
 
     --json: {sentences: [text], written: [path]}.
     """

@@ -4,12 +4,15 @@ import re
 from dataclasses import replace
 
 import pytest
+import yaml
 
 from analysis import find, plan_from_records, write_reproduction
+from analysis.causes import FILE
 from analysis.pages.remarks import remarks
 from analysis.pages.reproduction import at_a_glance
 from analysis.tables.comparison import lay_out_comparison
 from analysis.tables.formats import markdown
+from gmm_study.cli.reproduction import STUDIES
 from gmm_study.data.registry import REGISTRY
 from gmm_study.trials.config import TrialConfig
 from tests.trials.results import gmm
@@ -143,21 +146,49 @@ def test_a_study_of_variations_gets_its_costs(lab):
     written = write_reproduction([plan], lab.store, output)
     text = output.read_text()
     assert "(Dunnett): K=1 costs 1.50 ± 0.29 (0.26 to 2.74); " in text
-    assert "](page/details_costs.png)" in text
+    assert "](page/details_result.png)" in text
     assert "K=1 (samples 1)" in text
     assert "Bars: simultaneous 95% intervals" in text
     assert len(written.paths) == 3
     assert written.sentences == ()
 
 
+def test_a_study_along_an_axis_gets_its_answer_and_no_figure_published_for_any_setting(lab):
+    plan = lab.plan("depths", datasets=["mushrooms", "nips"], **DEPTHS)
+    for trial in plan.trials:
+        if trial.config.dataset == "mushrooms":
+            lab.write(trial.config, *map(gmm, (-9.2, -9.1, -9.0)))
+    output = lab.folder / "page.md"
+    written = write_reproduction([plan], lab.store, output)
+    text = output.read_text()
+    assert written.compared.empty
+    assert "](page/depths_result.png)" in text
+    assert "Not shown, as no cell is complete: nips." in text
+    assert "### Trials behind" in text
+
+
+def test_what_a_person_wrote_about_shipped_records_stands_below_the_results(lab, uci, monkeypatch):
+    monkeypatch.setattr("analysis.causes.FILE", lab.folder / "causes.yaml")
+    (lab.folder / "causes.yaml").write_text("uci: [mushrooms needs more epochs.]\n")
+    output = lab.folder / "page.md"
+    write_reproduction([uci], lab.store, output)
+    text = output.read_text()
+    assert "### Where the differences may come from" in text
+    assert "\n- mushrooms needs more epochs.\n" in text
+
+
+def test_every_study_that_a_person_wrote_about_is_on_the_page():
+    assert set(yaml.safe_load(FILE.read_text()) or {}) <= set(STUDIES)
+
+
 def test_without_any_record_the_page_is_all_gaps(lab):
-    plan = lab.plan("empty", datasets=["mushrooms"], **DEPTHS)
+    plan = lab.plan("empty", datasets=["mushrooms"])
     output = lab.folder / "page.md"
     write_reproduction([plan], lab.store, output)
     text = output.read_text()
-    assert "none of the 2 planned trials has ended" in text
-    assert "4 published figures, none compared." in text
-    assert "Ours missing for 4, no complete trial yet: mushrooms 4." in text
+    assert "none of the 1 planned trials has ended" in text
+    assert "2 published figures, none compared." in text
+    assert "Ours missing for 2, no complete trial yet: mushrooms 2." in text
     assert "No replicate has ended yet." in text
     assert "hours" not in text
     assert "### Trials behind" not in text

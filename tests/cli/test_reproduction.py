@@ -3,6 +3,7 @@
 import pytest
 
 from analysis import plan_from_records
+from gmm_study.cli.reproduction import STUDIES
 from gmm_study.study import load_study
 from gmm_study.trials.config import TrialConfig
 from gmm_study.trials.record import RecordStore
@@ -21,15 +22,17 @@ evaluation: {{samples: 10}}
 
 @pytest.fixture
 def studies(bench):
-    """The four studies, small; gives their planned trials in order."""
+    """The six studies, small; gives their planned trials in order."""
     details = "variations: {authors: {}, K=1: {samples: 1}}"
     bench.write_study(STUDY.format(datasets="mushrooms, adult", more=""), "uci_table")
     bench.write_study(STUDY.format(datasets="bmnist", more=""), "mnist_table")
     bench.write_study(STUDY.format(datasets="silhouettes", more=""), "silhouettes_table")
+    layers = "space: {learning_rate: {grid: [1e-3, 2e-3]}}"
+    for name in ("depth_claim", "dna_l1"):
+        bench.write_study(STUDY.format(datasets="mushrooms", more=layers), name)
     bench.write_study(STUDY.format(datasets="mushrooms", more=details), "reproduction_details")
     store = RecordStore(str(bench.folder / "elsewhere"))
-    names = ("uci_table", "mnist_table", "silhouettes_table", "reproduction_details")
-    files = [load_study(str(bench.folder / "studies" / f"{name}.yaml")) for name in names]
+    files = [load_study(str(bench.folder / "studies" / f"{name}.yaml")) for name in STUDIES]
     return [trial for study in files for trial in plan_from_records(study, store).trials]
 
 
@@ -38,9 +41,9 @@ def test_the_page_is_written_from_records_alone(bench, studies):
     store.record(studies[0].config.trial_id).write_config(studies[0].config)
     process = bench.call("reproduction", "--storage", "elsewhere", "--output", "pages/ours.md")
     page = (bench.folder / "pages" / "ours.md").read_text()
-    for part in ("## uci_table", "## mnist_table", "## reproduction_details", "no data"):
+    for part in (*(f"## {name}" for name in STUDIES), "pending"):
         assert part in page
-    for command in ("make study NAME=mnist_table", "make reproduction"):
+    for command in ("make study NAME=dna_l1", "make reproduction"):
         assert f"{command}\n" in page
     assert "GMM_STUDY_DATA" in page
     assert "wrote pages/ours.md" in process.stdout

@@ -78,6 +78,7 @@ def test_the_samples_sweep_ascends_the_importance_weighted_bound_where_it_is_rea
 FIRST_TRIALS = {
     "depth_sweep": "5bb1d3699cb7df8a",
     "depth_claim": "3b4c9dbd956bfa5e",
+    "dna_l1": "ef2bc6bd6a3045b2",
     "learning_rate_sweep": "2fb4d8ed16119213",
     "mnist_table": "cd4320a23277be94",
     "reproduction_details": "1fbaa877984fd29f",
