@@ -2,8 +2,8 @@
 
 They are about the replicates behind the figures, those of the trial of each complete cell. An
 answer holds without a condition if the replicates stopped improving at a constant learning rate,
-none collapsed, the estimates of log p have converged in K, and every choice of a trial is clearer
-than its noise.
+none collapsed, the estimates of log p have converged in K, every choice of a trial is clearer than
+its noise, and no chosen value is the largest or the smallest that was allowed.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,6 +15,7 @@ from analysis.bias import bias_conditions
 from analysis.choice_noise import choice_conditions
 from analysis.collapse import collapsed_replicates
 from analysis.differences import LogP
+from analysis.ends import end_conditions
 from analysis.labels import LOG_P
 from analysis.places import counted, listed, place_of, size_range
 from analysis.planned import each_once
@@ -69,6 +70,7 @@ def conditions(
         *_collapsed(plan, behind, shown),
         *bias_conditions(plan, rows, cells),
         *choice_conditions(plan, rows, shown, log_p),
+        *end_conditions(plan, shown),
         *_too_short(behind),
         *_unknown(behind, chosen=bool((shown["candidates"] > 1).any())),
     ]
