@@ -1,4 +1,4 @@
-"""Where our figures may differ from the published ones, and why: what a person has written."""
+"""What a person has written about a shipped study: why its figures differ from published ones."""
 
 from pathlib import Path
 

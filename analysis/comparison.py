@@ -47,7 +47,7 @@ def compare(plan: Plan, rows: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame
     standard error over replicates above the published figure; without a standard error, at most
     equal to it), `mark` of an incomplete cell, and `rank` of log p among methods. A published
     figure with known layers is compared with the same layers only. One without is compared in a
-    study without an axis, where a cell has the best of all settings.
+    study without an axis, where a cell has the best of what was tried.
     """
     layers = {t.config.trial_id: t.config.hyperparameters.layers for t in plan.trials}
     planned = trials_of_cells(rows)

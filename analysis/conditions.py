@@ -3,7 +3,7 @@
 They are about the replicates behind the figures, those of the trial of each complete cell. An
 answer holds without a condition if the replicates stopped improving at a constant learning rate,
 none collapsed, the estimates of log p have converged in K, every choice of a trial is clearer than
-its noise, and no chosen value is the largest or the smallest that was allowed.
+its noise, and no chosen value is at an end of what was allowed.
 """
 
 from collections.abc import Mapping, Sequence

@@ -14,7 +14,7 @@ from analysis.costs import SAME
 from analysis.curves import LearningCurve, learning_curves, quality_points
 from analysis.figures.along_axis import draw, draw_ess, draw_likelihoods, draw_of_methods
 from analysis.figures.budget import draw_budget
-from analysis.figures.costs import draw_costs, what_intervals_are
+from analysis.figures.costs import can_draw_costs, draw_costs, what_intervals_are
 from analysis.figures.curves import draw_curves, what_is_shown
 from analysis.figures.datasets import draw_datasets
 from analysis.figures.over_datasets import draw_over_datasets
@@ -24,6 +24,7 @@ from analysis.findings import Findings
 from analysis.labels import BOUND, ESS, ESS_STAR, LOG_P, LOG_P_STAR, LOG_P_TILDE, axis_label
 from analysis.reading import line
 from analysis.searched import SearchedCell, searched_cells, selected_by
+from analysis.tables.captions import bounds_of_methods
 from gmm_study.training.methods import method_named
 from gmm_study.trials.selection import VALID_BOUND
 
@@ -63,8 +64,9 @@ def pictures_of(found: Findings, problems: list[str] | None = None) -> list[Pict
 
 
 def result_of(found: Findings) -> Picture | None:
-    """The figure of the study's result; None while no cell is complete."""
-    return next(_result(found)) if found.cells["complete"].any() else None
+    """The figure of the study's result; None while there is nothing to show."""
+    shown = can_draw_costs(found.costs) if len(found.costs) else found.cells["complete"].any()
+    return next(_result(found)) if shown else None
 
 
 @contextmanager
@@ -112,18 +114,21 @@ def _result(found: Findings) -> Iterator[Picture]:
 
 def _along_axis(found: Findings) -> Iterator[Picture]:
     """Test log p, then the test bound, with a panel for each data set that has a complete cell."""
-    complete = found.cells.groupby("dataset", sort=False)["complete"].any()
-    shown = found.cells
-    gap = "" if shown["complete"].all() else " Gaps are incomplete cells."
-    if complete.any() and not complete.all():
-        shown = shown[shown["dataset"].map(complete)]
-        gap += f" Not shown, as no cell is complete: {', '.join(complete.index[~complete])}."
-    for name, metric, note in (("result", LOG_P, ""), ("bound", BOUND, f" {BOUNDS_DIFFER}")):
+    settings = [trial.config.hyperparameters for trial in found.plan.trials]
+    bounds = bounds_of_methods(settings, with_samples=found.plan.x != "samples")
+    what = "; ".join(f"{method} {bound}" for method, bound in bounds.items())
+    notes = {LOG_P: "", BOUND: f" {BOUNDS_DIFFER} They are: {what}."}
+    for name, metric in (("result", LOG_P), ("bound", BOUND)):
+        own = found.cells[found.cells["metric"] == metric]
+        complete = own.groupby("dataset", sort=False)["complete"].any()
+        gap = "" if own["complete"].all() else " Gaps are incomplete cells."
+        if complete.any() and not complete.all():
+            own = own[own["dataset"].map(complete)]
+            gap += f" Not shown, as no cell is complete: {', '.join(complete.index[~complete])}."
         title = f"{'Test bound' if metric == BOUND else 'Test log p'}{_against(found)}"
-        caption = f"{title} in nats, one panel per data set.{note}{_error(found)}{_of_axis(found)}"
-        yield Picture(
-            name, title, caption + gap, partial(draw_of_methods, found.plan, shown, metric)
-        )
+        caption = f"{title} in nats, one panel per data set.{notes[metric]}{_error(found)}"
+        draw_it = partial(draw_of_methods, found.plan, own, metric)
+        yield Picture(name, title, caption + _of_axis(found) + gap, draw_it)
 
 
 def _of_axis(found: Findings) -> str:

@@ -48,9 +48,9 @@ def draw(plan: Plan, cells: pd.DataFrame) -> "Figure":
 
 
 def draw_of_methods(plan: Plan, cells: pd.DataFrame, metric: str) -> "Figure":
-    """A panel per data set: one metric in nats, a line per method, ± one standard error."""
+    """A panel per data set: cells of one metric, in nats, a line per method, ± standard error."""
     name = "test bound (nats)" if metric == BOUND else "test log p (nats)"
-    return _panel_per_dataset(plan, cells[cells["metric"] == metric], _of_methods, name)
+    return _panel_per_dataset(plan, cells, _of_methods, name)
 
 
 def draw_likelihoods(plan: Plan, cells: pd.DataFrame) -> "Figure":

@@ -173,12 +173,23 @@ def test_what_a_person_wrote_about_shipped_records_stands_below_the_results(lab,
     output = lab.folder / "page.md"
     write_reproduction([uci], lab.store, output)
     text = output.read_text()
-    assert "### Where the differences may come from" in text
+    assert "### What to keep in mind" in text
     assert "\n- mushrooms needs more epochs.\n" in text
 
 
-def test_every_study_that_a_person_wrote_about_is_on_the_page():
-    assert set(yaml.safe_load(FILE.read_text()) or {}) <= set(STUDIES)
+def test_what_a_person_wrote_is_a_list_of_sentences_for_studies_on_the_page():
+    written = yaml.safe_load(FILE.read_text())
+    assert set(written) <= set(STUDIES)
+    for sentences in written.values():
+        assert isinstance(sentences, list)
+        assert all(isinstance(each, str) and each.endswith(".") for each in sentences)
+
+
+def test_costs_are_drawn_once_the_reference_has_ended(lab):
+    plan = lab.plan("details", variations={"authors": {}, "K=1": {"samples": 1}})
+    lab.write(plan.trials[1].config, *map(gmm, (-20.0, -21.0, -22.0)))
+    write_reproduction([plan], lab.store, lab.folder / "page.md")
+    assert "](" not in (lab.folder / "page.md").read_text()
 
 
 def test_without_any_record_the_page_is_all_gaps(lab):
