@@ -80,7 +80,7 @@ FIRST_TRIALS = {
     "depth_claim": "3b4c9dbd956bfa5e",
     "dna_l1": "ef2bc6bd6a3045b2",
     "learning_rate_sweep": "2fb4d8ed16119213",
-    "mnist_table": "cd4320a23277be94",
+    "mnist_table": "a00145c1597b794a",
     "reproduction_details": "1fbaa877984fd29f",
     "samples_sweep": "6c570d56572bdf07",
     "silhouettes_table": "a7706e35c44b2714",
