@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-import yaml
+from gmm_study.study.read import read_document
 
 FILE = Path(__file__).with_name("causes.yaml")
 
 
-def causes_of(study: str) -> tuple[str, ...]:
+def causes_of(study: str) -> list[str]:
     """The sentences on a shipped study's records."""
-    written = yaml.safe_load(FILE.read_text(encoding="utf-8")) or {}
-    return tuple(written.get(study, ()))
+    sentences: list[str] = read_document(FILE).get(study, [])
+    return sentences

@@ -14,7 +14,7 @@ from analysis.labels import axis_label, is_number, value_label
 from analysis.places import counted, listed, place_of
 from gmm_study.study.axis import Axis
 from gmm_study.study.plan import Plan
-from gmm_study.training.hyperparameters import Hyperparameters
+from gmm_study.training.hyperparameters import Hyperparameters, durations
 
 OUTERMOST = 0.05
 """The part of a range's width, in logarithms for `log_uniform`, that counts as one of its ends."""
@@ -54,8 +54,7 @@ def end_conditions(plan: Plan, cells: pd.DataFrame) -> list[str]:
 
 def _has_ends(plan: Plan, name: str, axis: Axis) -> bool:
     """Whether an axis is one of numbers that are compared; a longer study has changed durations."""
-    spec = next((spec for spec in fields(Hyperparameters) if spec.name == name), None)
-    is_changed = plan.study.longer > 1 and spec and spec.metadata["duration_from"] is not None
+    is_changed = plan.study.longer > 1 and name in durations()
     return name != plan.x and not is_changed and (not axis.values or len(_numbers(axis)) > 1)
 
 

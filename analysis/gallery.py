@@ -21,7 +21,16 @@ from analysis.figures.over_datasets import draw_over_datasets
 from analysis.figures.quality import draw_quality
 from analysis.figures.search import draw_importance, draw_trials, shown
 from analysis.findings import Findings
-from analysis.labels import BOUND, ESS, ESS_STAR, LOG_P, LOG_P_STAR, LOG_P_TILDE, axis_label
+from analysis.labels import (
+    BOUND,
+    ESS,
+    ESS_STAR,
+    LOG_P,
+    LOG_P_STAR,
+    LOG_P_TILDE,
+    METRICS,
+    axis_label,
+)
 from analysis.reading import line
 from analysis.searched import SearchedCell, searched_cells, selected_by
 from analysis.tables.captions import bounds_of_methods
@@ -106,8 +115,8 @@ def _result(found: Findings) -> Iterator[Picture]:
     else:
         title = f"Test bound and test log p{_against(found) or ', a point per method'}"
         caption = (
-            f"Test bound (left) and test log p (right) in nats{_against(found)}. {BOUNDS_DIFFER}"
-            f"{_error(found)}{_of_axis(found)}"
+            f"Test bound (left) and test log p (right) in nats{_against(found)}."
+            f"{_bounds_differ(found)}{_error(found)}{_of_axis(found)}"
         )
         yield Picture("result", title, caption + gap, partial(draw, plan, cells))
 
@@ -117,7 +126,7 @@ def _along_axis(found: Findings) -> Iterator[Picture]:
     settings = [trial.config.hyperparameters for trial in found.plan.trials]
     bounds = bounds_of_methods(settings, with_samples=found.plan.x != "samples")
     what = "; ".join(f"{method} {bound}" for method, bound in bounds.items())
-    notes = {LOG_P: "", BOUND: f" {BOUNDS_DIFFER} They are: {what}."}
+    notes = {LOG_P: "", BOUND: f"{_bounds_differ(found)} Bound: {what}."}
     for name, metric in (("result", LOG_P), ("bound", BOUND)):
         own = found.cells[found.cells["metric"] == metric]
         complete = own.groupby("dataset", sort=False)["complete"].any()
@@ -125,10 +134,14 @@ def _along_axis(found: Findings) -> Iterator[Picture]:
         if complete.any() and not complete.all():
             own = own[own["dataset"].map(complete)]
             gap += f" Not shown, as no cell is complete: {', '.join(complete.index[~complete])}."
-        title = f"{'Test bound' if metric == BOUND else 'Test log p'}{_against(found)}"
+        title = f"{METRICS[metric].capitalize()}{_against(found)}"
         caption = f"{title} in nats, one panel per data set.{notes[metric]}{_error(found)}"
         draw_it = partial(draw_of_methods, found.plan, own, metric)
         yield Picture(name, title, caption + _of_axis(found) + gap, draw_it)
+
+
+def _bounds_differ(found: Findings) -> str:
+    return f" {BOUNDS_DIFFER}" if len(found.plan.study.methods) > 1 else ""
 
 
 def _of_axis(found: Findings) -> str:
@@ -226,7 +239,7 @@ def _curves(found: Findings) -> Iterator[Picture]:
         "A curve ends where its first replicate ended."
     )
     if any(curve.criterion == "bound" for curve in curves):
-        caption += " Bounds of different methods are different quantities and cannot be compared."
+        caption += f" {BOUNDS_DIFFER}"
     if len(chosen) < len(values):
         axis = axis_label(found.plan.x or "")
         caption += f" {len(chosen)} of the {len(values)} values of {axis} are shown."
@@ -305,7 +318,7 @@ def _budget(found: Findings) -> Iterator[Picture]:
             "than the worst of the others."
         )
     if VALID_BOUND in set(budget["criterion"]):
-        caption += " Bounds of different methods are different quantities and cannot be compared."
+        caption += f" {BOUNDS_DIFFER}"
     draw_it = partial(draw_budget, budget, found.plan.x)
     title = "Expected best trial by the number of trials"
     yield Picture("budget", title, caption, partial(draw_it, against="trials"))

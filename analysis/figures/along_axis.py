@@ -8,7 +8,7 @@ import pandas as pd
 
 from analysis.figures.panel import Series, draw_panel, look_in_legend
 from analysis.figures.style import PALETTE, add_legend, grid_of_panels, look, styled, words
-from analysis.labels import BOUND, ESS, ESS_STAR, LOG_P, LOG_P_STAR, LOG_P_TILDE
+from analysis.labels import BOUND, ESS, ESS_STAR, LOG_P, LOG_P_STAR, LOG_P_TILDE, METRICS
 from analysis.tables.captions import bounds_of_methods
 from gmm_study.study.plan import Plan
 
@@ -49,8 +49,7 @@ def draw(plan: Plan, cells: pd.DataFrame) -> "Figure":
 
 def draw_of_methods(plan: Plan, cells: pd.DataFrame, metric: str) -> "Figure":
     """A panel per data set: cells of one metric, in nats, a line per method, ± standard error."""
-    name = "test bound (nats)" if metric == BOUND else "test log p (nats)"
-    return _panel_per_dataset(plan, cells, _of_methods, name)
+    return _panel_per_dataset(plan, cells, _of_methods, f"{METRICS[metric]} (nats)")
 
 
 def draw_likelihoods(plan: Plan, cells: pd.DataFrame) -> "Figure":

@@ -161,7 +161,7 @@ def _answer(found: Findings, pictures: _Pictures) -> dict[str, Any]:
     """Of a study that answers a question of its own: its sentences, tables and result."""
     plan = found.plan
     log_p = lay_out(plan, found.cells[found.cells["metric"] == LOG_P])
-    tables = (*lay_out_costs(plan, found.costs), *log_p) if plan.study.variations else log_p
+    tables = (*lay_out_costs(plan, found.costs), *log_p)
     parts: dict[str, Any] = {
         "sentences": found.sentences,
         "tables": [markdown(own.with_sentence(found.budget_sentence)) for own in tables],
