@@ -10,8 +10,8 @@ from analysis.decisions import differs, is_equivalent
 from analysis.differences import LogP
 from analysis.labels import LOG_P
 from analysis.statistics import Estimate
+from gmm_study.study.fields import VARIATION
 from gmm_study.study.plan import Plan
-from gmm_study.study.schema import VARIATION
 
 SAME = "the same trial as"
 SAME_VALUES = "the same values as"

@@ -7,8 +7,8 @@ from typing import Any
 import pandas as pd
 
 from analysis.labels import HUGE, axis_label, nats, value_label
+from gmm_study.study.fields import VARIATION
 from gmm_study.study.plan import Plan
-from gmm_study.study.schema import VARIATION
 
 MOST_NAMED = 6
 """Largest number of cells that a sentence lists."""

@@ -13,8 +13,8 @@ from analysis.differences import LogP
 from analysis.labels import LOG_P, axis_label, decimals, error_label, nats, value_label
 from analysis.places import place_of
 from analysis.planned import is_continuous
+from gmm_study.study.fields import VARIATION
 from gmm_study.study.plan import Plan
-from gmm_study.study.schema import VARIATION
 from gmm_study.training.declared import CHANGES_THE_BOUND
 from gmm_study.training.state import TrialState
 from gmm_study.trials.selection import VALID_BOUND

@@ -13,8 +13,9 @@ from analysis.places import listed, place_of
 from analysis.planned import each_once
 from gmm_study.phrases import plural
 from gmm_study.study.axis import Axis
+from gmm_study.study.fields import VARIATION
 from gmm_study.study.plan import Plan
-from gmm_study.study.schema import VARIATION, Study
+from gmm_study.study.schema import Study
 from gmm_study.study.strategies import DrawnSearch, Scheduler
 from gmm_study.training.hyperparameters import Hyperparameters
 from gmm_study.training.presets import preset_named

@@ -8,8 +8,8 @@ from analysis.curves import stopped_early
 from analysis.findings import Findings
 from analysis.labels import BOUND, LOG_P, value_label
 from analysis.places import listed
+from gmm_study.study.fields import VARIATION
 from gmm_study.study.plan import Plan
-from gmm_study.study.schema import VARIATION
 from gmm_study.training.state import TrialState
 
 

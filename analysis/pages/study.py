@@ -9,7 +9,7 @@ from analysis.pages.protocol import failures, progress, protocol, provenance, ti
 from analysis.pages.rendering import data_uri, inline_svg, render_page
 from analysis.tables.formats import csv, latex, markdown, pipe_table
 from analysis.tables.html import html
-from gmm_study.study.schema import VARIATION
+from gmm_study.study.fields import VARIATION
 
 
 def study_pages(

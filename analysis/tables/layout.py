@@ -18,8 +18,8 @@ from analysis.planned import x_values
 from analysis.published import published
 from analysis.ranking import BEST, EQUIVALENT
 from analysis.tables.captions import BLANK, caption
+from gmm_study.study.fields import VARIATION
 from gmm_study.study.plan import Plan
-from gmm_study.study.schema import VARIATION
 
 MOST_COLUMNS = 8
 """A table with more columns than this is transposed."""

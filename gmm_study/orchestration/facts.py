@@ -4,6 +4,7 @@ import json
 from typing import TYPE_CHECKING
 
 from gmm_study.study import Plan, PlannedTrial
+from gmm_study.study.configurations import own_settings
 
 if TYPE_CHECKING:
     from gmm_study.tracking.notes import Facts, ReportCell
@@ -14,7 +15,7 @@ def facts_of(plan: Plan, command: str = "") -> "Facts":
     from gmm_study.tracking.notes import Facts
 
     study = plan.study
-    varied = [name for settings in study.own_settings for name in settings]
+    varied = [name for settings in own_settings(study) for name in settings]
     return Facts(
         study.name,
         study.question,

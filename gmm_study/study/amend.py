@@ -14,8 +14,9 @@ from typing import Any, get_args
 from gmm_study.errors import InputError, did_you_mean
 from gmm_study.study.axis import Axis
 from gmm_study.study.dotted import assign, leaves, overlap, remove
+from gmm_study.study.fields import VARIATION
 from gmm_study.study.read import parse_yaml
-from gmm_study.study.schema import VARIATION, StudyFile
+from gmm_study.study.schema import StudyFile
 from gmm_study.study.settings import PARTS, SPELT_ELSEWHERE, refuse_part_of_stages
 from gmm_study.study.strategies import SchedulerChoice, Search
 from gmm_study.training.hyperparameters import Hyperparameters

@@ -13,8 +13,10 @@ from itertools import product
 from typing import Any, Protocol
 
 from gmm_study.study.axis import Axis
+from gmm_study.study.configurations import Probe, hyperparameters
+from gmm_study.study.fields import VARIATION
 from gmm_study.study.plan import Cell, Plan, PlannedTrial, axes_read, trial_at
-from gmm_study.study.schema import VARIATION, Probe, Study
+from gmm_study.study.schema import Study
 from gmm_study.study.strategies import DrawnSearch, Scheduler
 
 
@@ -245,7 +247,7 @@ class _Cells:
 def _grids_read(study: Study, dataset: str, method: str, grid: Mapping[str, Any]) -> dict[str, Any]:
     """The values of the grids that a method uses on a data set."""
     start = {name: axis.at(0) for name, axis in study.drawn.items()}
-    return axes_read(study.hyperparameters(Probe(dataset, method, {**grid, **start})), grid)
+    return axes_read(hyperparameters(study, Probe(dataset, method, {**grid, **start})), grid)
 
 
 def _grid_values(study: Study) -> Iterator[dict[str, Any]]:

@@ -16,7 +16,9 @@ from pydantic.json_schema import GenerateJsonSchema
 
 from gmm_study.data import list_datasets
 from gmm_study.study.axis import Axis
-from gmm_study.study.schema import OWN_SETTINGS, VARIATION, StudyFile
+from gmm_study.study.configurations import OWN_SETTINGS
+from gmm_study.study.fields import VARIATION
+from gmm_study.study.schema import StudyFile
 from gmm_study.study.settings import SPELT_ELSEWHERE
 from gmm_study.training.hyperparameters import Hyperparameters, methods_that_read
 from gmm_study.training.methods import METHODS, OPTIONAL_SETTINGS

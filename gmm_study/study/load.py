@@ -14,6 +14,7 @@ from gmm_study.study.amend import (
     with_overrides,
     with_small,
 )
+from gmm_study.study.configurations import refuse_unread
 from gmm_study.study.explain import explain
 from gmm_study.study.notes import notes_on
 from gmm_study.study.read import read_document
@@ -64,7 +65,7 @@ def load_study(
             content = StudyFile.model_validate(document)
             overridden += filter(None, (overridden_setting(key) for key, _ in parsed))
             for setting in overridden:
-                content.refuse_unread("", setting)
+                refuse_unread(content, "", setting)
     return Study.model_construct(
         name=path.stem,
         variant=label(small, overrides),

@@ -7,6 +7,7 @@ second: it is short on purpose.
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
+from gmm_study.study.configurations import hyperparameters, probes
 from gmm_study.study.schema import StudyFile
 from gmm_study.study.strategies import Scheduler
 from gmm_study.training.hyperparameters import Hyperparameters
@@ -19,9 +20,9 @@ Place = tuple[str, str, str | None]
 def notes_on(study: StudyFile, overridden: Sequence[str], small: bool) -> tuple[str, ...]:
     """The lines for a study, given the names of the settings that were overridden."""
     configurations: dict[Place, list[Hyperparameters]] = {}
-    for probe in study.probes():
+    for probe in probes(study):
         place = (probe.dataset, probe.method, probe.variation)
-        configurations.setdefault(place, []).append(study.hyperparameters(probe))
+        configurations.setdefault(place, []).append(hyperparameters(study, probe))
     lines = []
     for name in dict.fromkeys(each.partition(".")[0] for each in overridden):
         places = [place for place, found in configurations.items() if _by_stages(name, found)]

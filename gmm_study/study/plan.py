@@ -13,7 +13,9 @@ from functools import cached_property
 from hashlib import sha256
 from typing import Any
 
-from gmm_study.study.schema import VARIATION, Probe, Study
+from gmm_study.study.configurations import Probe, hyperparameters, laid
+from gmm_study.study.fields import VARIATION
+from gmm_study.study.schema import Study
 from gmm_study.study.strategies import Search
 from gmm_study.training.hyperparameters import Hyperparameters, durations
 from gmm_study.trials.config import TrialConfig
@@ -78,15 +80,14 @@ class Cell:
         inside = {name: axis for name, axis in study.space.items() if name not in self.axes}
         start = {name: axis.at(0) for name, axis in inside.items()}
         first = Probe(self.dataset, self.method, {**self.axes, **start})
-        settings = study.hyperparameters(first).identity()
+        settings = hyperparameters(study, first).identity()
         heads = {name.partition(".")[0] for name in inside}
-        laid = study.laid(first)
         drawn = {name: axis.model_dump(exclude_unset=True) for name, axis in study.drawn.items()}
         content = {
             "study": study.name,
             "dataset_sha256": self.dataset_sha256,
             "settings": {name: v for name, v in settings.items() if name not in heads},
-            "parts": {n: value for n, value in laid.items() if n in heads or n == "stages"},
+            "parts": {n: v for n, v in laid(study, first).items() if n in heads or n == "stages"},
             "drawn": drawn,
             "search": _search_identity(study.search),
             "scheduler": study.scheduler.model_dump(),
@@ -199,7 +200,7 @@ def trial_at(
 
     Its axes are those that it uses, with its own durations: `longer` times those of the study.
     """
-    configuration = study.hyperparameters(Probe(data[0], method, dict(axes)))
+    configuration = hyperparameters(study, Probe(data[0], method, dict(axes)))
     read = axes_read(configuration, axes)
     changed = read.keys() & durations() if study.longer > 1 else ()
     trained = read | {name: getattr(configuration, name) for name in changed}
