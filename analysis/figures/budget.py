@@ -76,7 +76,7 @@ def _panel(panel: "Axes", budget: pd.DataFrame, against: Against) -> None:
         margin = 0.06 * (high - low) or 0.5
         panel.set_ylim(low - margin, high + margin)
     if against == "trials":
-        panel.xaxis.set_major_locator(MaxNLocator(integer=True))
+        panel.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
     else:
         panel.set_xlim(left=0)
     add_grid(panel, "both")

@@ -98,7 +98,7 @@ def _scale(panel: "Axes", curves: Sequence[LearningCurve], against: Against) -> 
     from matplotlib.ticker import MaxNLocator
 
     if against == "epoch":
-        panel.xaxis.set_major_locator(MaxNLocator(integer=True))
+        panel.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
         return
     ends = [float(curve.epochs["seconds"].iloc[-1]) for curve in curves if curve.has_seconds]
     if min(ends) > 0 and max(ends) / min(ends) > LOG_SCALE_FROM:

@@ -113,7 +113,8 @@ def _horizontal_axis(panel: "Axes", plan: Plan, values: list[Any]) -> dict[Any, 
         panel.set_xticks(list(place.values()), labels if fit else [""] * len(labels))
         panel.xaxis.set_minor_locator(NullLocator())
     elif not logarithmic:
-        panel.xaxis.set_major_locator(MaxNLocator(integer=all(isinstance(v, int) for v in values)))
+        whole = all(isinstance(value, int) for value in values)
+        panel.xaxis.set_major_locator(MaxNLocator("auto", integer=whole))
     panel.set_xlabel(axis_label(plan.x) if plan.x else "")
     return place
 
