@@ -201,7 +201,7 @@ ANALYSIS += [
     "decisions",
 ]
 ANALYSIS += ["ranking", "cells", "comparison", "costs", "cost_sentences", "curves"]
-ANALYSIS += ["searched", "verdict", "bias", "choice_noise", "conditions"]
+ANALYSIS += ["searched", "verdict", "bias", "choice_noise", "ends", "conditions", "causes"]
 ANALYSIS += [
     "spent",
     "budget",
