@@ -98,7 +98,7 @@ def render(figure: "Figure", kind: str) -> bytes:
     }[kind]
     content = BytesIO()
     figure.savefig(content, format=kind, dpi=200, metadata=stamp)
-    figure.set_layout_engine("none")  # keep the layout for the next format
+    figure.set_layout_engine(None)  # the next format keeps the layout, without drawing it first
     return content.getvalue()
 
 

@@ -7,14 +7,12 @@ from pathlib import Path
 import pandas as pd
 
 from analysis.files import replace_file
-from analysis.findings import find
+from analysis.findings import Findings
 from analysis.pages.rendering import render_page
 from analysis.tables.comparison import lay_out_paper
 from analysis.tables.formats import csv, latex, markdown
 from analysis.tables.html import html
 from analysis.tables.layout import Table
-from gmm_study.study.plan import Plan
-from gmm_study.trials.record import RecordStore
 
 PUBLISHED = {
     "uci_table": ("table1", "Table 1: the eight UCI data sets"),
@@ -40,11 +38,10 @@ class PaperTable:
     table: Table
 
 
-def paper_table(plan: Plan, store: RecordStore | str) -> PaperTable:
-    """The published table that a study of `PUBLISHED` is compared with, from its records."""
-    name, title = PUBLISHED[plan.study.name]
-    found = find(plan, store)
-    table = lay_out_paper(plan, found.compared, name, title)
+def paper_table(found: Findings) -> PaperTable:
+    """The published table that a study of `PUBLISHED` is compared with."""
+    name, title = PUBLISHED[found.plan.study.name]
+    table = lay_out_paper(found.plan, found.compared, name, title)
     return PaperTable(name, found.compared, table.with_sentence(found.budget_sentence))
 
 

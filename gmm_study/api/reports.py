@@ -1,7 +1,7 @@
 """Reports and published tables, written from records into the folder `reports`."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import chdir, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +11,7 @@ from gmm_study.api.feedback import Working, silently
 from gmm_study.api.names import check_name, claim_name
 from gmm_study.api.planned_study import PlannedStudy, check_storage
 from gmm_study.errors import InputError
+from gmm_study.machine import usable_cpus
 from gmm_study.study.load import PAPER, STUDIES
 from gmm_study.trials.record import RecordStore
 
@@ -76,35 +77,67 @@ def write_all_reports(
     the others still are. `done` is called with each study's name and its report, or why it has
     none. Raises `InputError` if the folder is not writable.
     """
-    from analysis import PUBLISHED, plan_from_records, with_shipped, write_index, write_report
+    from analysis import (
+        PUBLISHED,
+        find,
+        paper_table,
+        plan_from_records,
+        with_shipped,
+        write_index,
+        write_paper,
+    )
 
-    store = RecordStore(storage)
-    check_storage(store)
-    store = with_shipped(store)
+    own = RecordStore(storage)
+    check_storage(own)
+    store = with_shipped(own)
     recorded = set(store.trial_ids())
-    by_study: dict[str, WrittenReport | InputError | OSError] = {}
     plans: dict[str, Plan] = {}
+    by_study: dict[str, WrittenReport | InputError | OSError] = {}
     for name in sorted(path.stem for path in STUDIES.glob("*.yaml")):
         try:
-            with working(f"writing {name}"):
-                plan = plans[name] = plan_from_records(name, store)
-                check_name(plan.study, REPORTS)
-                if recorded.isdisjoint(trial.config.trial_id for trial in plan.trials):
-                    raise InputError(NO_RECORDS)
-                by_study[name] = write_report(plan, store, REPORTS / name, f"gmm-study run {name}")
+            plan = plans[name] = plan_from_records(name, store)
+            check_name(plan.study, REPORTS)
+            if recorded.isdisjoint(trial.config.trial_id for trial in plan.trials):
+                raise InputError(NO_RECORDS)
         except (InputError, OSError) as error:
             by_study[name] = error
-        done(name, by_study[name])
-    published = [plans[name] for name in PUBLISHED if name in plans and plans[name].trials]
+            done(name, error)
+    to_write = [name for name in plans if name not in by_study]
+    to_write.sort(key=lambda name: -len(plans[name].trials))  # the longest first
+    with working(f"writing the reports of {', '.join(to_write)}"):
+        for name, report in zip(to_write, _in_parallel(to_write, storage), strict=True):
+            by_study[name] = report
+            done(name, report)
     with _unwritable_in_one_line():
-        return AllReports(by_study, _published_tables(published, store), write_index(REPORTS))
+        compared = [name for name in PUBLISHED if name in plans and plans[name].trials]
+        tables = [
+            paper_table(getattr(by_study[name], "found", None) or find(plans[name], store))
+            for name in compared
+        ]
+        paths = write_paper(tables, REPORTS / PAPER) if tables else {}
+        return AllReports(dict(sorted(by_study.items())), [*paths.values()], write_index(REPORTS))
 
 
-def _published_tables(plans: "list[Plan]", store: RecordStore) -> list[Path]:
-    from analysis import paper_table, write_paper
+def _in_parallel(
+    names: Sequence[str], storage: str
+) -> "Iterator[WrittenReport | InputError | OSError]":
+    """Write the reports of studies, each in a process of its own; gives them, or the errors."""
+    from joblib import Parallel, delayed
 
-    tables = [paper_table(plan, store) for plan in plans]
-    return list(write_paper(tables, REPORTS / PAPER).values()) if tables else []
+    processes = Parallel(n_jobs=max(1, min(usable_cpus(), len(names))), return_as="generator")
+    yield from processes(delayed(_write_report)(name, storage, Path.cwd()) for name in names)
+
+
+def _write_report(name: str, storage: str, here: Path) -> "WrittenReport | InputError | OSError":
+    from analysis import plan_from_records, with_shipped, write_report
+
+    with chdir(here):  # a process may be left from a call elsewhere
+        try:
+            store = with_shipped(RecordStore(storage))
+            plan = plan_from_records(name, store)
+            return write_report(plan, store, REPORTS / name, f"gmm-study run {name}")
+        except (InputError, OSError) as error:
+            return error
 
 
 @contextmanager

@@ -2,7 +2,7 @@ import csv
 
 import pytest
 
-from analysis import PUBLISHED, paper_table, write_paper
+from analysis import PUBLISHED, find, paper_table, write_paper
 from analysis.tables.formats import markdown
 
 SETS = ["adult", "dna"]
@@ -31,7 +31,7 @@ def uci(lab):
 
 @pytest.fixture
 def rows(lab, uci):
-    table = paper_table(uci, lab.store).table
+    table = paper_table(find(uci, lab.store)).table
     assert table.columns == ("adult", "dna")
     return dict(table.rows)
 
@@ -64,13 +64,13 @@ def test_the_best_is_bold_and_what_is_neither_worse_nor_equivalent_is_not(rows):
 def test_a_data_set_that_cannot_be_had_is_a_marked_gap_beside_the_published_figure(rows, lab, uci):
     assert rows["gmm, -log p, published"][0].text == "13.78"
     assert rows["gmm, -log p, difference"][0] is None
-    text = markdown(paper_table(uci, lab.store).table)
+    text = markdown(paper_table(find(uci, lab.store)).table)
     assert "ᵃ no data" in text
     assert "not checked against the publication" in text
 
 
 def test_one_frame_is_written_in_every_format(lab, uci):
-    paths = write_paper([paper_table(uci, lab.store)], lab.folder / "paper")
+    paths = write_paper([paper_table(find(uci, lab.store))], lab.folder / "paper")
     assert sorted(paths) == ["index.html", "table1.csv", "table1.md", "table1.tex"]
     with paths["table1.csv"].open(newline="") as file:
         (star,) = [
@@ -89,10 +89,10 @@ def test_along_an_axis_a_published_figure_stands_beside_its_own_layers_alone(lab
     plan = lab.plan("mnist_table", datasets=["bmnist"], space=layers, replicates=1)
     shallow, deep = (trial.config for trial in plan.trials)
     lab.write(shallow, gmm(-85.0, -84.0))
-    pending = paper_table(plan, lab.store).frame
+    pending = paper_table(find(plan, lab.store)).frame
     assert [str(value) for value in pending["published"].iloc[::2]] == ["nan", "84.8"]
     lab.write(deep, gmm(-85.0, -84.0))
-    table = paper_table(plan, lab.store).table
+    table = paper_table(find(plan, lab.store)).table
     rows = dict(table.rows)
     assert rows["gmm, -log p, published"][0] is None
     assert rows["gmm, -log p, published"][1].text == "84.80"
