@@ -27,6 +27,9 @@ from gmm_study.study.plan import Plan
 Reader = Callable[[str], Mapping[int, Values]]
 """Reads the values of a trial's datapoints, float32 `[N]` in nats by replicate."""
 
+Ends = Sequence[Mapping[Any, Any]]
+"""The complete cells at the first and at the last value of an axis."""
+
 
 def _nothing(trial_id: str) -> Mapping[int, Values]:
     return {}
@@ -88,6 +91,21 @@ class LogP:
         """
         return self._from_first([cell["trial_id"] for cell in cells], "pairs")
 
+    def of_gains(self, ours: Ends, others: Ends, family: Family = ONE) -> Estimate | None:
+        """The gain of one method between the ends of an axis minus that of a second method.
+
+        Each gain is paired over seeds; None if its two trials do not have the same replicates of
+        one seed.
+        """
+        trials = [(start["trial_id"], last["trial_id"]) for start, last in (ours, others)]
+        if not all(self._share_seeds(*each) for each in trials):
+            return None
+        first, second = (self.of(last) - self.of(start) for start, last in trials)
+        both = _on_the_same_data(*(self._values_of_gain(*each) for each in trials))
+        is_paired = self._share_seeds(trials[0][0], trials[1][0])
+        compare = paired_difference if is_paired else unpaired_difference
+        return compare(first, second, both, family)
+
     def first_equal(self, trials: Iterable[str]) -> dict[str, str]:
         """For each trial the first one with the same values in every replicate, mostly itself.
 
@@ -145,7 +163,16 @@ class LogP:
 
     def _both(self, first: str, second: str) -> tuple[Values, Values] | None:
         """The values of two trials on the same datapoints, if they are known."""
-        ours, others = self.values(first), self.values(second)
-        if ours is None or others is None or ours.shape[1] != others.shape[1]:
-            return None
-        return ours, others
+        return _on_the_same_data(self.values(first), self.values(second))
+
+    def _values_of_gain(self, start: str, last: str) -> Values | None:
+        """The `[R, N]` gains of single datapoints, if they are known."""
+        both = self._both(last, start)
+        return np.subtract(*both, dtype=np.float64) if both else None
+
+
+def _on_the_same_data(ours: Values | None, others: Values | None) -> tuple[Values, Values] | None:
+    """Two tables of values of the same datapoints; None if they are not known."""
+    if ours is None or others is None or ours.shape[1] != others.shape[1]:
+        return None
+    return ours, others

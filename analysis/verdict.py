@@ -9,10 +9,11 @@ from analysis.collapse import collapsed_replicates, which_collapsed
 from analysis.cost_sentences import cost_sentences
 from analysis.costs import costs_of_variations, estimates_of_costs
 from analysis.decisions import in_words, which_error
-from analysis.differences import LogP
+from analysis.differences import Ends, LogP
 from analysis.labels import LOG_P, axis_label, decimals, error_label, nats, value_label
 from analysis.places import place_of
 from analysis.planned import is_continuous
+from analysis.simultaneous import Family
 from gmm_study.study.fields import VARIATION
 from gmm_study.study.plan import Plan
 from gmm_study.training.declared import CHANGES_THE_BOUND
@@ -69,6 +70,7 @@ def _along_axis(
     """What each method gains from one end of the axis to the other, and its best value."""
     axis = axis_label(plan.x or "")
     gains: dict[str, list[str]] = {}
+    with_gains: dict[str, dict[str, Ends]] = {}
     best, unknown, differences = [], [], []
     for method in dict.fromkeys(cell["method"] for cell in cells):
         own = [cell for cell in cells if cell["method"] == method and cell["x"] is not None]
@@ -84,15 +86,32 @@ def _along_axis(
             why = which_collapsed(collapsed, _named(plan, ends))
             gain = in_words(differences[-1], log_p.margin, "gains", "loses", why)
             gains.setdefault(span, []).append(f"{method} {gain}")
+            with_gains.setdefault(span, {})[method] = ends
             best += _best_value(plan, own)
     remark = which_error(differences)
     texts = [
         f"{span}, in nats of test log p: {'; '.join(filter(None, (*own, remark)))}"
         for span, own in gains.items()
     ]
+    for by_method in with_gains.values():
+        texts += _between_gains(plan, log_p, by_method, collapsed)
     if best:
         texts.append(f"The best {axis} by validation: {', '.join(best)}")
     return texts + unknown + _levels(axis, cells)
+
+
+def _between_gains(
+    plan: Plan, log_p: LogP, ends: Mapping[str, Ends], collapsed: Mapping[str, int]
+) -> list[str]:
+    """How the gain of the first method compares with that of each other method."""
+    (first, ours), *rest = ends.items()
+    family, compared = Family("reference", len(rest)), []
+    for method, others in rest:
+        if difference := log_p.of_gains(ours, others, family):
+            why = which_collapsed(collapsed, _named(plan, [*ours, *others]))
+            words = ("it is larger by", "it is smaller by", why)
+            compared.append(f"that of {method}: {in_words(difference, log_p.margin, *words)}")
+    return [f"The gain of {first} beside {'; beside '.join(compared)}"] if compared else []
 
 
 def _named(plan: Plan, cells: Iterable[Mapping[Any, Any]]) -> list[tuple[str, str, int]]:

@@ -1,9 +1,13 @@
 import math
 import re
 
+import numpy as np
 import pytest
 
-from analysis import verdict
+from analysis import load, verdict
+from analysis.differences import LogP
+from analysis.planned import join
+from analysis.statistics import paired_difference
 from analysis.tables.formats import latex, markdown
 from analysis.tables.layout import lay_out
 from gmm_study.trials.averages import mean_and_standard_error
@@ -149,6 +153,47 @@ def test_a_difference_that_may_be_chance_is_no_gain(lab, figures, summary):
         "interval -1.48 to 3.48; about 7 seeds would decide); errors over seeds alone, as values "
         "of single datapoints are missing."
     ]
+
+
+def test_the_gains_of_two_methods_are_compared_seed_by_seed(lab, figures, summary):
+    depths = {"layers.depth": {"grid": [1, 5]}}
+    plan = lab.plan(space=depths, fixed=SIZES, methods=["gmm", "rws"])
+    values = {
+        ("gmm", 1): (-22.0, -21.0, -20.0),
+        ("gmm", 5): (-19.0, -19.5, -18.0),  # gains 3, 1.5, 2
+        ("rws", 1): (-22.0, -22.0, -22.0),
+        ("rws", 5): (-20.5, -21.0, -21.0),  # gains 1.5, 1, 1
+    }
+    for trial in plan.trials:
+        own = values[trial.config.hyperparameters.method, trial.axes["layers.depth"]]
+        lab.write(trial.config, *(figures(-21.0, value) for value in own))
+    # differences 1.5, 0.5, 1: mean 1, standard error 0.5 / sqrt(3), 4.302653 of which are 1.24
+    assert verdict(plan, *summary(plan))[1] == (
+        "The gain of gmm beside that of rws: +1.00 ± 0.29 (not resolved: 95% interval "
+        "-0.24 to 2.24; about 4 seeds would decide)."
+    )
+
+
+def test_gains_over_datapoints_are_compared_datapoint_by_datapoint(lab):
+    depths = {"layers.depth": {"grid": [1, 5]}}
+    plan = lab.plan(space=depths, fixed=SIZES, methods=["gmm", "rws"])
+    values = np.random.default_rng(0).normal(size=(4, 3, 7)).astype(np.float32)
+    for trial, own in zip(plan.trials, values, strict=True):
+        lab.write(trial.config, *({"test/log_p": float(each.mean())} for each in own))
+    stored = {
+        t.config.trial_id: dict(enumerate(v)) for t, v in zip(plan.trials, values, strict=True)
+    }
+    rows = join(plan, load(lab.store))
+    log_p = LogP(plan, rows, lambda trial_id: stored[trial_id])
+    cells = [{"trial_id": trial.config.trial_id} for trial in plan.trials]
+    ours, others = cells[:2], cells[2:]
+    gains = np.float64(values[1::2]) - values[::2]
+    expected = paired_difference(*gains.mean(2), tuple(gains))
+    found = log_p.of_gains(ours, others)
+    assert (found.mean, found.standard_error) == pytest.approx(
+        (expected.mean, expected.standard_error)
+    )
+    assert found.knows_data
 
 
 def test_there_is_no_verdict_where_an_end_is_incomplete(study, summary):
