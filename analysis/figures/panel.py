@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 LOG_SCALE_FROM = 20.0
-"""The axis is logarithmic if its largest value over its smallest exceeds this."""
+"""The axis is logarithmic if its largest value over its smallest above 0 exceeds this."""
 MOST_TICKS = 12
 """With more values of x, the ticks are round numbers instead of the values."""
 LONGEST_NAME = 9
@@ -99,14 +99,17 @@ def _horizontal_axis(panel: "Axes", plan: Plan, values: list[Any]) -> dict[Any, 
     numeric = bool(values) and all(map(is_number, values))
     place = {value: float(value) if numeric else float(i) for i, value in enumerate(values)}
     low, high = min(place.values(), default=0.0), max(place.values(), default=0.0)
-    logarithmic = numeric and low > 0 and high / low > LOG_SCALE_FROM
-    if logarithmic:
+    above_0 = min((value for value in place.values() if value > 0), default=high)
+    logarithmic = numeric and low >= 0 and high > LOG_SCALE_FROM * above_0
+    if logarithmic and low > 0:
         panel.set_xscale("log")
-        margin = (high / low) ** 0.06
-        panel.set_xlim(low / margin, high * margin)
+    elif logarithmic:
+        panel.set_xscale("symlog", linthresh=above_0)
+    if numeric and high > low:
+        panel.set_xlim(low, high)
+        panel.set_xlim(_aside(panel, low, -0.06), _aside(panel, high, 0.06))
     else:
-        margin = 0.06 * (high - low) if numeric and high > low else 0.5
-        panel.set_xlim(low - margin, high + margin)
+        panel.set_xlim(low - 0.5, high + 0.5)
     if not numeric or len(values) <= MOST_TICKS:
         labels = [words(short_label(plan.x, value)) for value in values]
         fit = plan.x is not None or max(map(len, labels)) <= LONGEST_NAME
@@ -130,7 +133,6 @@ def _shift(panel: "Axes", places: list[float], count: int) -> float:
 
 def _aside(panel: "Axes", place: float, part: float) -> float:
     """A position on x moved by a fraction of the panel's width."""
-    low, high = panel.get_xlim()
-    if panel.get_xscale() == "log":
-        return float(place * (high / low) ** part)
-    return float(place + (high - low) * part)
+    scale = panel.xaxis.get_transform()
+    low, high = scale.transform(panel.get_xlim())
+    return float(scale.inverted().transform(scale.transform(place) + (high - low) * part))

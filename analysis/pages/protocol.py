@@ -131,7 +131,10 @@ def unproposed(plan: Plan) -> str:
         for count, about, verb in totals
         if count
     ]
-    return f"{' and '.join(parts)}, so every choice of a trial is provisional." if parts else ""
+    unfinished = dict.fromkeys(cell.dataset for cell in plan.open_cells)
+    settled = {trial.config.dataset for trial in plan.trials} - set(unfinished)
+    where = f" on {', '.join(unfinished)}" if settled else ""
+    return f"{' and '.join(parts)}, so every choice of a trial{where} is provisional." * bool(parts)
 
 
 def failures(found: Findings) -> list[Failure]:

@@ -126,13 +126,21 @@ def test_depth_has_whole_ticks_on_a_linear_axis(study, picture):
 
 
 @pytest.mark.parametrize(
-    ("rates", "scale"), [([0.001, 0.02], "linear"), ([0.001, 0.003, 0.021], "log")]
+    ("setting", "values", "scale"),
+    [
+        ("learning_rate", [0.001, 0.02], "linear"),
+        ("learning_rate", [0.001, 0.003, 0.021], "log"),
+        ("l1", [0.0, 0.001, 0.02], "linear"),
+        ("l1", [0.0, 0.001, 0.003, 0.021], "symlog"),
+    ],
 )
-def test_an_axis_over_more_than_a_factor_of_twenty_is_logarithmic(lab, picture, rates, scale):
-    plan = lab.plan(space={"learning_rate": {"grid": rates}})
+def test_an_axis_over_more_than_a_factor_of_twenty_is_logarithmic(
+    lab, picture, setting, values, scale
+):
+    plan = lab.plan(space={setting: {"grid": values}})
     for panel in picture(plan).axes:
         assert panel.get_xscale() == scale
-        assert [float(label.get_text()) for label in panel.get_xticklabels()] == rates
+        assert [float(label.get_text()) for label in panel.get_xticklabels()] == values
 
 
 def test_there_is_a_row_of_panels_per_dataset(lab, picture):

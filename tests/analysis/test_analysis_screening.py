@@ -5,6 +5,7 @@ import json
 import pytest
 
 from analysis import find
+from analysis.pages.protocol import protocol
 from gmm_study.study import load_study, make_plan
 
 SCREENED = {
@@ -76,6 +77,12 @@ def test_before_any_trial_is_confirmed_a_table_says_what_is_missing(lab, screene
     assert cell["n"] == 0
     assert "1 of 3 replicates complete" in cell["mark"]
     assert "more trials are to be confirmed" in cell["mark"]
+
+
+def test_only_the_choices_on_a_data_set_that_is_not_finished_are_provisional(lab, screened):
+    found = find(screened(1, 2, of=SCREENED_ON_TWO), lab.store)
+    more = "at most 2 trials are yet to be confirmed, so every choice of a trial on bars is"
+    assert protocol(found)["still to come"] == f"{more} provisional."
 
 
 def test_a_report_says_what_the_screening_cost_and_counts_its_trials_apart(
