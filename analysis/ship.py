@@ -3,13 +3,15 @@
     python -m analysis.ship STUDY [--storage FOLDER]
 
 A record there has no checkpoint and no pictures, and values of datapoints only if the report shows
-its trial.
+its trial. These are rounded, which halves them.
 """
 
 import argparse
 import json
 from collections.abc import Iterable
 from pathlib import Path
+
+import numpy as np
 
 from analysis.findings import find
 from analysis.plans import plan_from_records
@@ -20,17 +22,19 @@ from gmm_study.storage.folder import Folder
 from gmm_study.storage.pack import write_pack
 from gmm_study.study import Plan
 from gmm_study.training.state import TrialState
-from gmm_study.trials.datapoints import DATAPOINTS_FILE
+from gmm_study.trials.datapoints import DATAPOINTS_FILE, datapoints_content
 from gmm_study.trials.record import RESULT, RecordStore
 from gmm_study.trials.survey import survey
 
 FILES = ("config.json", "metrics.parquet", RESULT)
+STEP = np.float32(2**-8)
+"""Values of datapoints are rounded to multiples of this, in nats."""
 
 
 def ship(plan: Plan, store: RecordStore, target: Path) -> int:
     """Write the records of a study's trials that ended well into a pack; returns their number.
 
-    Raises `InputError` if there are none.
+    Raises `InputError` if there are none, and `ValueError` for a record that cannot be read.
     """
     shown = set(find(plan, store).all_cells["trial_id"].dropna())
     standings = survey(store, [trial.config.trial_id for trial in plan.trials])
@@ -41,8 +45,11 @@ def ship(plan: Plan, store: RecordStore, target: Path) -> int:
         if found.state.has_result or found.state is TrialState.STOPPED
     }
     for trial_id, standing in over.items():
-        names = [*FILES, DATAPOINTS_FILE] if trial_id in shown else FILES
-        files |= _read(store.folder, (f"{trial_id}/{name}" for name in names))
+        files |= _read(store.folder, (f"{trial_id}/{name}" for name in FILES))
+        if trial_id in shown and (values := store.record(trial_id).datapoints()):
+            files[f"{trial_id}/{DATAPOINTS_FILE}"] = datapoints_content(
+                {one: np.round(own / STEP) * STEP for one, own in values.items()}
+            )
         if standing.result is None:
             # Without the process that trained it, and the machine's name.
             status = {"state": standing.state, "epoch": standing.epoch}
@@ -74,7 +81,7 @@ def main() -> None:
     try:
         store.check_exists()
         count = ship(plan_from_records(given.study, store), store, target)
-    except InputError as error:
+    except (InputError, ValueError) as error:
         parser.error(str(error))
     print(f"{target}: {count} trials, {target.stat().st_size / 2**20:.2f} MiB")
 

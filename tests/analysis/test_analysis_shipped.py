@@ -3,12 +3,13 @@
 import json
 from dataclasses import replace
 
+import numpy as np
 import pyarrow.parquet
 import pytest
 
 from analysis import find, plan_from_records, with_shipped
 from analysis.cells import OWN
-from analysis.ship import ship
+from analysis.ship import STEP, ship
 from analysis.shipped import RECORDS
 from gmm_study.errors import InputError
 from gmm_study.search.history import History
@@ -63,6 +64,21 @@ def test_a_pack_has_no_checkpoint_and_no_process(lab, shipped, tmp_path):
         *(trial.config.trial_id for trial in plan.trials),
         ".searches",
     }
+
+
+def test_a_pack_has_rounded_datapoints_of_the_trials_that_are_shown(lab, shipped, tmp_path):
+    plan, own = shipped
+    shown, hidden = plan.trials[:2]
+    values = np.random.default_rng(0).normal(-20, 5, size=(3, 50)).astype(np.float32)
+    for trial in (shown, hidden):
+        lab.store.record(trial.config.trial_id).write_datapoints(dict(enumerate(values)))
+    target = tmp_path / "records" / "rates.parquet"
+    ship(replace(plan, places=(shown,)), lab.store, target)
+    store = with_shipped(own)
+    rounded = store.record(shown.config.trial_id).datapoints()
+    assert list(rounded) == [0, 1, 2]
+    assert 0 < np.abs(np.stack(list(rounded.values())) - values).max() <= STEP / 2
+    assert store.record(hidden.config.trial_id).datapoints() == {}
 
 
 def test_a_trial_of_ones_own_takes_the_place_of_the_shipped_one_and_is_marked(lab, shipped):
