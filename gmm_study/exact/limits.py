@@ -8,7 +8,7 @@ from gmm_study.models import Model, SigmoidBeliefNetwork
 MOST_STATE_BITS = 22
 """At most 2^22 states of all latent layers together, and at most 2^22 of the data."""
 MOST_PAIR_BITS = 30
-"""At most 2^30 pairs of a state of the data and a state of latent layers."""
+"""At most 2^30 pairs of a state of the data and a state of the first layer."""
 MOST_ENTRIES = 2**26
 """Numbers in an answer that lists every latent state of every datapoint: half a gigabyte."""
 
@@ -25,25 +25,25 @@ def why_not_exact(model: Model) -> str | None:
 
 def why_no_exact_z(model: Model) -> str | None:
     """Why log Z, and with it log p*(x), cannot be computed exactly; None if they can."""
+    return _why_no_sum_over_data(model, "log Z needs the sum")
+
+
+def why_no_exact_dreams(model: Model) -> str | None:
+    """Why the mean over all (x, h) under p cannot be computed exactly; None if it can."""
+    return _why_no_sum_over_data(model, "the sleep update needs the sum")
+
+
+def _why_no_sum_over_data(model: Model, needs: str) -> str | None:
     reason = why_not_exact(model)
     if reason is not None or not isinstance(model, SigmoidBeliefNetwork):
         return reason
     dims, first = data_dims(model), latent_sizes(model)[0]
     if dims > MOST_STATE_BITS:
-        return _too_many("log Z needs the sum", dims, f"{dims} dims")
+        return _too_many(needs, dims, f"{dims} dims")
     if dims + first > MOST_PAIR_BITS:
         what = f"{dims} dims and {first} units of the first layer"
-        return _too_many("log Z needs the sum", dims + first, what, MOST_PAIR_BITS)
+        return _too_many(needs, dims + first, what, MOST_PAIR_BITS)
     return None
-
-
-def why_no_exact_dreams(model: SigmoidBeliefNetwork) -> str | None:
-    """Why the sum over all (x, h) cannot be taken state by state; None if it can."""
-    bits = data_dims(model) + sum(latent_sizes(model))
-    if bits > MOST_PAIR_BITS:
-        what = f"{bits} dims and latent units"
-        return _too_many("the sleep update needs the sum", bits, what, MOST_PAIR_BITS)
-    return why_no_exact_z(model)
 
 
 def enumerable(model: Model, data: Tensor | None = None) -> SigmoidBeliefNetwork:

@@ -80,9 +80,9 @@ def test_values_do_not_depend_on_the_size_of_the_pieces_they_are_summed_in(monke
     model, every_x = some_networks(3, [1, 2], 1), all_states(3)
     values, posteriors = exact_log_likelihoods(model, every_x), exact_posteriors(model, every_x)
     gradient, direction = exact_log_p_gradient(model, every_x), exact_rws_direction(model, every_x)
-    monkeypatch.setattr("gmm_study.exact.likelihoods.MOST_PAIRS", most)
+    for module in ("messages", "likelihoods", "gradients"):
+        monkeypatch.setattr(f"gmm_study.exact.{module}.MOST_PAIRS", most)
     monkeypatch.setattr("gmm_study.exact.states.MOST_NUMBERS", 10 * most)
-    monkeypatch.setattr("gmm_study.exact.gradients.DREAMS", most)
     for name, found in exact_log_likelihoods(model, every_x).items():
         torch.testing.assert_close(found, values[name])
     found = exact_posteriors(model, every_x)
