@@ -4,11 +4,11 @@ from analysis.cells import summarise
 from analysis.findings import Findings, find
 from analysis.frames import Records, load, load_from_mlflow
 from analysis.pages.index import write_index
-from analysis.pages.paper import PUBLISHED, paper_table, write_paper
+from analysis.pages.paper import PUBLISHED, PaperTable, paper_table, write_paper
 from analysis.pages.reproduction import write_reproduction
 from analysis.planned import join
 from analysis.plans import plan_from_records
-from analysis.report import WrittenReport, write_report
+from analysis.report import ReportFiles, WrittenReport, write_report
 from analysis.selection import best_on_validation
 from analysis.shipped import with_shipped
 from analysis.verdict import verdict
@@ -16,7 +16,9 @@ from analysis.verdict import verdict
 __all__ = [
     "PUBLISHED",
     "Findings",
+    "PaperTable",
     "Records",
+    "ReportFiles",
     "WrittenReport",
     "best_on_validation",
     "find",

@@ -5,6 +5,7 @@ the trials behind its cells and no others.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -91,20 +92,21 @@ class LogP:
         """
         return self._from_first([cell["trial_id"] for cell in cells], "pairs")
 
-    def of_gains(self, ours: Ends, others: Ends, family: Family = ONE) -> Estimate | None:
-        """The gain of one method between the ends of an axis minus that of a second method.
+    def of_changes(self, ours: Ends, others: Ends) -> Estimate | None:
+        """The change of one method between the ends of an axis minus that of a second method.
 
-        Each gain is paired over seeds; None if its two trials do not have the same replicates of
+        Each change is paired over seeds; None if its two trials do not have the same replicates of
         one seed.
         """
         trials = [(start["trial_id"], last["trial_id"]) for start, last in (ours, others)]
         if not all(self._share_seeds(*each) for each in trials):
             return None
         first, second = (self.of(last) - self.of(start) for start, last in trials)
-        both = _on_the_same_data(*(self._values_of_gain(*each) for each in trials))
+        both = _on_the_same_data(*(self._changes(*each) for each in trials))
         is_paired = self._share_seeds(trials[0][0], trials[1][0])
         compare = paired_difference if is_paired else unpaired_difference
-        return compare(first, second, both, family)
+        same = all(self._are_equal(*pair) for pair in zip(*trials, strict=True))
+        return replace(compare(first, second, both), same=same)
 
     def first_equal(self, trials: Iterable[str]) -> dict[str, str]:
         """For each trial the first one with the same values in every replicate, mostly itself.
@@ -165,8 +167,8 @@ class LogP:
         """The values of two trials on the same datapoints, if they are known."""
         return _on_the_same_data(self.values(first), self.values(second))
 
-    def _values_of_gain(self, start: str, last: str) -> Values | None:
-        """The `[R, N]` gains of single datapoints, if they are known."""
+    def _changes(self, start: str, last: str) -> Values | None:
+        """The `[R, N]` changes of single datapoints, if they are known."""
         both = self._both(last, start)
         return np.subtract(*both, dtype=np.float64) if both else None
 

@@ -28,10 +28,9 @@ KINDS = ("svg", "png", "pdf")
 
 
 @dataclass(frozen=True)
-class WrittenReport:
-    """A report: its findings, its summary for other programs, and its files by name."""
+class ReportFiles:
+    """A report: its summary for other programs, and its files by name."""
 
-    found: Findings
     summary: Mapping[str, Any]
     paths: Mapping[str, Path]
 
@@ -39,6 +38,13 @@ class WrittenReport:
     def page(self) -> Path:
         """The page for a browser."""
         return self.paths["index.html"]
+
+
+@dataclass(frozen=True)
+class WrittenReport(ReportFiles):
+    """The same with the findings, which may hold an open storage."""
+
+    found: Findings
 
     def __rich__(self) -> "Group":
         return in_terminal(self.found)
@@ -82,7 +88,7 @@ def write_report(
     _remove_former_files(folder, contents)
     for name, content in contents.items():
         replace_file(folder / name, content)
-    return WrittenReport(found, facts, {name: folder / name for name in contents})
+    return WrittenReport(facts, {name: folder / name for name in contents}, found)
 
 
 def _summary(found: Findings, command: str) -> dict[str, Any]:

@@ -3,7 +3,7 @@
     python -m analysis.ship STUDY [--storage FOLDER]
 
 A record there has no checkpoint and no pictures, and values of datapoints only if the report shows
-its trial. These are rounded, which halves them.
+its trial. These are rounded, which makes them a third smaller.
 """
 
 import argparse
@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from analysis.findings import find
 from analysis.plans import plan_from_records
@@ -23,7 +24,7 @@ from gmm_study.storage.pack import write_pack
 from gmm_study.study import Plan
 from gmm_study.training.state import TrialState
 from gmm_study.trials.datapoints import DATAPOINTS_FILE, datapoints_content
-from gmm_study.trials.record import RESULT, RecordStore
+from gmm_study.trials.record import RESULT, Record, RecordStore
 from gmm_study.trials.survey import survey
 
 FILES = ("config.json", "metrics.parquet", RESULT)
@@ -34,11 +35,14 @@ STEP = np.float32(2**-8)
 def ship(plan: Plan, store: RecordStore, target: Path) -> int:
     """Write the records of a study's trials that ended well into a pack; returns their number.
 
-    Raises `InputError` if there are none, and `ValueError` for a record that cannot be read.
+    Raises `InputError` if there are none, and for a record that cannot be read.
     """
     shown = set(find(plan, store).all_cells["trial_id"].dropna())
     standings = survey(store, [trial.config.trial_id for trial in plan.trials])
     files: dict[str, bytes] = {}
+    for trial_id, standing in standings.items():
+        if standing.problem:
+            raise InputError(f"{trial_id}: {standing.problem}")
     over = {
         trial_id: found
         for trial_id, found in standings.items()
@@ -46,10 +50,8 @@ def ship(plan: Plan, store: RecordStore, target: Path) -> int:
     }
     for trial_id, standing in over.items():
         files |= _read(store.folder, (f"{trial_id}/{name}" for name in FILES))
-        if trial_id in shown and (values := store.record(trial_id).datapoints()):
-            files[f"{trial_id}/{DATAPOINTS_FILE}"] = datapoints_content(
-                {one: np.round(own / STEP) * STEP for one, own in values.items()}
-            )
+        if trial_id in shown and (values := _rounded(store.record(trial_id))):
+            files[f"{trial_id}/{DATAPOINTS_FILE}"] = datapoints_content(values)
         if standing.result is None:
             # Without the process that trained it, and the machine's name.
             status = {"state": standing.state, "epoch": standing.epoch}
@@ -63,6 +65,15 @@ def ship(plan: Plan, store: RecordStore, target: Path) -> int:
         files |= _read(store.folder, names)
     write_pack(target, files)
     return len(over)
+
+
+def _rounded(record: Record) -> dict[int, NDArray[np.float32]]:
+    """The values of a record's datapoints in nats, `[N]` by replicate, in multiples of `STEP`."""
+    try:
+        values = record.datapoints()
+    except ValueError as error:
+        raise InputError(str(error)) from None
+    return {replicate: np.round(own / STEP) * STEP for replicate, own in values.items()}
 
 
 def _read(folder: Folder, names: Iterable[str]) -> dict[str, bytes]:
@@ -81,7 +92,7 @@ def main() -> None:
     try:
         store.check_exists()
         count = ship(plan_from_records(given.study, store), store, target)
-    except (InputError, ValueError) as error:
+    except InputError as error:
         parser.error(str(error))
     print(f"{target}: {count} trials, {target.stat().st_size / 2**20:.2f} MiB")
 

@@ -1,4 +1,4 @@
-"""The answer of a study, a sentence per data set, from the numbers of its cells."""
+"""The answer of a study, sentences per data set, from the numbers of its cells."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -13,7 +13,6 @@ from analysis.differences import Ends, LogP
 from analysis.labels import LOG_P, axis_label, decimals, error_label, nats, value_label
 from analysis.places import place_of
 from analysis.planned import is_continuous
-from analysis.simultaneous import Family
 from gmm_study.study.fields import VARIATION
 from gmm_study.study.plan import Plan
 from gmm_study.training.declared import CHANGES_THE_BOUND
@@ -67,10 +66,13 @@ def _lower(text: str) -> str:
 def _along_axis(
     plan: Plan, log_p: LogP, cells: list[dict[Any, Any]], collapsed: Mapping[str, int]
 ) -> list[str]:
-    """What each method gains from one end of the axis to the other, and its best value."""
+    """What each method gains from one end of the axis to the other, and its best value.
+
+    The change of the first method is compared with those of the others.
+    """
     axis = axis_label(plan.x or "")
     gains: dict[str, list[str]] = {}
-    with_gains: dict[str, dict[str, Ends]] = {}
+    ends_by_method: dict[str, dict[str, Ends]] = {}
     best, unknown, differences = [], [], []
     for method in dict.fromkeys(cell["method"] for cell in cells):
         own = [cell for cell in cells if cell["method"] == method and cell["x"] is not None]
@@ -86,32 +88,35 @@ def _along_axis(
             why = which_collapsed(collapsed, _named(plan, ends))
             gain = in_words(differences[-1], log_p.margin, "gains", "loses", why)
             gains.setdefault(span, []).append(f"{method} {gain}")
-            with_gains.setdefault(span, {})[method] = ends
+            ends_by_method.setdefault(span, {})[method] = ends
             best += _best_value(plan, own)
     remark = which_error(differences)
     texts = [
         f"{span}, in nats of test log p: {'; '.join(filter(None, (*own, remark)))}"
         for span, own in gains.items()
     ]
-    for by_method in with_gains.values():
-        texts += _between_gains(plan, log_p, by_method, collapsed)
+    for span, both in ends_by_method.items():
+        if compared := _between_changes(plan, log_p, both, collapsed):
+            texts.append(f"{span}, {compared}")
     if best:
         texts.append(f"The best {axis} by validation: {', '.join(best)}")
     return texts + unknown + _levels(axis, cells)
 
 
-def _between_gains(
+def _between_changes(
     plan: Plan, log_p: LogP, ends: Mapping[str, Ends], collapsed: Mapping[str, int]
-) -> list[str]:
-    """How the gain of the first method compares with that of each other method."""
+) -> str:
+    """How the change of the first method compares with that of each other method."""
     (first, ours), *rest = ends.items()
-    family, compared = Family("reference", len(rest)), []
+    compared, differences = [], []
     for method, others in rest:
-        if difference := log_p.of_gains(ours, others, family):
+        if difference := log_p.of_changes(ours, others):
             why = which_collapsed(collapsed, _named(plan, [*ours, *others]))
-            words = ("it is larger by", "it is smaller by", why)
-            compared.append(f"that of {method}: {in_words(difference, log_p.margin, *words)}")
-    return [f"The gain of {first} beside {'; beside '.join(compared)}"] if compared else []
+            shown = in_words(difference, log_p.margin, "higher by", "lower by", why)
+            compared.append(f"that of {method}: {shown}")
+            differences.append(difference)
+    listed = "; ".join(filter(None, (*compared, which_error(differences))))
+    return f"the change of {first}, in nats, compared with {listed}" if compared else ""
 
 
 def _named(plan: Plan, cells: Iterable[Mapping[Any, Any]]) -> list[tuple[str, str, int]]:

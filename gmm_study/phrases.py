@@ -1,9 +1,16 @@
-"""Counts and durations as text."""
+"""Counts, lists and durations as text."""
+
+from collections.abc import Sequence
 
 
 def plural(count: int, noun: str) -> str:
     """`1 trial`, `2 trials`."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def in_a_list(words: Sequence[str]) -> str:
+    """`adult`, `adult and dna`, `adult, dna and nips`."""
+    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
 
 
 def clock(seconds: float) -> str:

@@ -104,7 +104,7 @@ def _horizontal_axis(panel: "Axes", plan: Plan, values: list[Any]) -> dict[Any, 
     if logarithmic and low > 0:
         panel.set_xscale("log")
     elif logarithmic:
-        panel.set_xscale("symlog", linthresh=above_0)
+        panel.set_xscale("symlog", linthresh=above_0, linscale=0.5)
     if numeric and high > low:
         panel.set_xlim(low, high)
         panel.set_xlim(_aside(panel, low, -0.06), _aside(panel, high, 0.06))

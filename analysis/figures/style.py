@@ -33,6 +33,8 @@ STYLE: Any = {
     "svg.fonttype": "none",
     "pdf.fonttype": 42,
     "svg.hashsalt": "gmm-study",
+    "figure.autolayout": False,
+    "figure.constrained_layout.use": False,
 }
 
 

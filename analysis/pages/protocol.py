@@ -11,7 +11,7 @@ from analysis.frames import Records
 from analysis.labels import axis_label, plain, value_label
 from analysis.places import listed, place_of
 from analysis.planned import each_once
-from gmm_study.phrases import plural
+from gmm_study.phrases import in_a_list, plural
 from gmm_study.study.axis import Axis
 from gmm_study.study.fields import VARIATION
 from gmm_study.study.plan import Plan
@@ -131,10 +131,12 @@ def unproposed(plan: Plan) -> str:
         for count, about, verb in totals
         if count
     ]
-    unfinished = dict.fromkeys(cell.dataset for cell in plan.open_cells)
+    if not parts:
+        return ""
+    unfinished = list(dict.fromkeys(cell.dataset for cell in plan.open_cells))
     settled = {trial.config.dataset for trial in plan.trials} - set(unfinished)
-    where = f" on {', '.join(unfinished)}" if settled else ""
-    return f"{' and '.join(parts)}, so every choice of a trial{where} is provisional." * bool(parts)
+    where = f" on {in_a_list(unfinished)}" if settled else ""
+    return f"{' and '.join(parts)}, so every choice of a trial{where} is provisional."
 
 
 def failures(found: Findings) -> list[Failure]:

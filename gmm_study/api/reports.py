@@ -16,8 +16,10 @@ from gmm_study.study.load import PAPER, STUDIES
 from gmm_study.trials.record import RecordStore
 
 if TYPE_CHECKING:
-    from analysis import WrittenReport
+    from analysis import PaperTable, ReportFiles, WrittenReport
     from gmm_study.study import Plan
+
+    Written = tuple[ReportFiles | InputError | OSError, PaperTable | None]
 
 REPORTS = Path("reports")
 NO_RECORDS = "no records of it as its file declares it"
@@ -48,13 +50,13 @@ def write_study_report(planned: PlannedStudy) -> "WrittenReport":
 class AllReports:
     """The result of `write_all_reports`."""
 
-    by_study: "dict[str, WrittenReport | InputError | OSError]"
+    by_study: "dict[str, ReportFiles | InputError | OSError]"
     """The report of each study, or why it has none."""
     published_tables: list[Path]
     index: Path
 
     @property
-    def reports(self) -> "list[WrittenReport]":
+    def reports(self) -> "list[ReportFiles]":
         """The reports that were written."""
         return [each for each in self.by_study.values() if not isinstance(each, Exception)]
 
@@ -68,14 +70,15 @@ class AllReports:
 def write_all_reports(
     storage: str = RESULTS,
     working: Working = silently,
-    done: "Callable[[str, WrittenReport | Exception], None]" = lambda name, report: None,
+    done: "Callable[[str, ReportFiles | Exception], None]" = lambda name, report: None,
 ) -> AllReports:
     """Write the report of every study in `studies`, as its file declares it, and their index.
 
     Also writes the published tables. Reads only records, no data: those in the storage, and those
     that come with the project where the storage has no result. If a study cannot be reported,
     the others still are. `done` is called with each study's name and its report, or why it has
-    none. Raises `InputError` if the folder is not writable.
+    none: first those without records, then the longest reports first. Raises `InputError` if the
+    folder is not writable.
     """
     from analysis import (
         PUBLISHED,
@@ -92,7 +95,7 @@ def write_all_reports(
     store = with_shipped(own)
     recorded = set(store.trial_ids())
     plans: dict[str, Plan] = {}
-    by_study: dict[str, WrittenReport | InputError | OSError] = {}
+    by_study: dict[str, ReportFiles | InputError | OSError] = {}
     for name in sorted(path.stem for path in STUDIES.glob("*.yaml")):
         try:
             plan = plans[name] = plan_from_records(name, store)
@@ -104,40 +107,44 @@ def write_all_reports(
             done(name, error)
     to_write = [name for name in plans if name not in by_study]
     to_write.sort(key=lambda name: -len(plans[name].trials))  # the longest first
-    with working(f"writing the reports of {', '.join(to_write)}"):
-        for name, report in zip(to_write, _in_parallel(to_write, storage), strict=True):
-            by_study[name] = report
-            done(name, report)
+    tables: dict[str, PaperTable | None] = {}
+    written = _in_processes([plans[name] for name in to_write], storage)
+    for name in to_write:
+        with working(f"writing {name}"):
+            by_study[name], tables[name] = next(written)
+        done(name, by_study[name])
+    compared = [name for name in PUBLISHED if name in plans and plans[name].trials]
     with _unwritable_in_one_line():
-        compared = [name for name in PUBLISHED if name in plans and plans[name].trials]
-        tables = [
-            paper_table(getattr(by_study[name], "found", None) or find(plans[name], store))
-            for name in compared
-        ]
-        paths = write_paper(tables, REPORTS / PAPER) if tables else {}
+        published = [tables.get(name) or paper_table(find(plans[name], store)) for name in compared]
+        paths = write_paper(published, REPORTS / PAPER) if published else {}
         return AllReports(dict(sorted(by_study.items())), [*paths.values()], write_index(REPORTS))
 
 
-def _in_parallel(
-    names: Sequence[str], storage: str
-) -> "Iterator[WrittenReport | InputError | OSError]":
-    """Write the reports of studies, each in a process of its own; gives them, or the errors."""
+def _in_processes(plans: "Sequence[Plan]", storage: str) -> "Iterator[Written]":
+    """Write the reports of studies in processes, as many at a time as there are CPUs."""
     from joblib import Parallel, delayed
 
-    processes = Parallel(n_jobs=max(1, min(usable_cpus(), len(names))), return_as="generator")
-    yield from processes(delayed(_write_report)(name, storage, Path.cwd()) for name in names)
+    processes = max(1, min(usable_cpus(), len(plans)))
+    parallel = Parallel(n_jobs=processes, backend="loky", return_as="generator")
+    yield from parallel(delayed(_write)(plan, storage, Path.cwd()) for plan in plans)
 
 
-def _write_report(name: str, storage: str, here: Path) -> "WrittenReport | InputError | OSError":
-    from analysis import plan_from_records, with_shipped, write_report
+def _write(plan: "Plan", storage: str, here: Path) -> "Written":
+    """Write the report of a study; also gives its published table, if there is one.
 
-    with chdir(here):  # a process may be left from a call elsewhere
+    What it returns must not hold an open storage, which no process can send to another.
+    """
+    from analysis import PUBLISHED, ReportFiles, paper_table, with_shipped, write_report
+
+    name = plan.study.name
+    with chdir(here):  # joblib keeps its processes for later calls, which may be made elsewhere
         try:
             store = with_shipped(RecordStore(storage))
-            plan = plan_from_records(name, store)
-            return write_report(plan, store, REPORTS / name, f"gmm-study run {name}")
+            report = write_report(plan, store, REPORTS / name, f"gmm-study run {name}")
         except (InputError, OSError) as error:
-            return error
+            return error, None
+    table = paper_table(report.found) if name in PUBLISHED else None
+    return ReportFiles(report.summary, report.paths), table
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from gmm_study.cli.console import output_console, working
 from gmm_study.cli.on_study import on_a_study, storage_option
 
 if TYPE_CHECKING:
-    from analysis import WrittenReport
+    from analysis import ReportFiles, WrittenReport
     from gmm_study.api.planned_study import PlannedStudy
 
 
@@ -57,7 +57,7 @@ def tables(storage: str, as_json: bool) -> None:
     console = output_console(stderr=as_json)
     say = partial(console.print, markup=False, highlight=False, soft_wrap=True)
 
-    def say_of(name: str, report: "WrittenReport | Exception") -> None:
+    def say_of(name: str, report: "ReportFiles | Exception") -> None:
         if isinstance(report, Exception):
             say(f"{name}: no report: {report}")
             return

@@ -143,6 +143,14 @@ def test_an_axis_over_more_than_a_factor_of_twenty_is_logarithmic(
         assert [float(label.get_text()) for label in panel.get_xticklabels()] == values
 
 
+def test_on_an_axis_from_0_the_other_values_are_as_far_apart_as_on_a_logarithmic_one(lab, picture):
+    plan = lab.plan(space={"l1": {"grid": [0.0, 0.001, 0.01, 0.1]}})
+    for panel in picture(plan).axes:
+        places = panel.xaxis.get_transform().transform([0.0, 0.001, 0.01, 0.1])
+        assert places[2] - places[1] == pytest.approx(places[3] - places[2])
+        assert places[0] < places[1]
+
+
 def test_there_is_a_row_of_panels_per_dataset(lab, picture):
     plan = lab.plan(datasets=["digits", "bars"], space=DEPTHS, fixed=SIZES)
     assert [panel.get_ylabel() for panel in picture(plan).axes] == [

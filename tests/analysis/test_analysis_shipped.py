@@ -81,6 +81,15 @@ def test_a_pack_has_rounded_datapoints_of_the_trials_that_are_shown(lab, shipped
     assert store.record(hidden.config.trial_id).datapoints() == {}
 
 
+def test_a_record_that_cannot_be_read_is_not_left_out_but_named(lab, shipped, tmp_path):
+    plan, _ = shipped
+    trial_id = plan.trials[0].config.trial_id
+    for name in ("datapoints.parquet", "result.json"):
+        lab.store.record(trial_id).write_file(name, b"{")
+        with pytest.raises(InputError, match=f"{trial_id}.*{name}"):
+            ship(plan, lab.store, tmp_path / "records" / "rates.parquet")
+
+
 def test_a_trial_of_ones_own_takes_the_place_of_the_shipped_one_and_is_marked(lab, shipped):
     plan, own = shipped
     mine = plan.trials[1].config
@@ -210,4 +219,8 @@ def test_every_shipped_record_is_one_of_its_study_and_can_be_read(path, tmp_path
     assert found.rows["replicate_state"].eq("complete").any()
     names = pyarrow.parquet.read_table(path, columns=["path"])["path"].to_pylist()
     assert not [name for name in names if "checkpoint" in name or "pictures" in name]
+    values = [store.record(trial_id).datapoints() for trial_id in store.trial_ids()]
+    steps = [own / STEP for of_trial in values for own in of_trial.values()]
+    assert steps
+    assert all(np.array_equal(each, each.round()) for each in steps)
     assert path.stat().st_size < 8 * 2**20

@@ -155,45 +155,89 @@ def test_a_difference_that_may_be_chance_is_no_gain(lab, figures, summary):
     ]
 
 
-def test_the_gains_of_two_methods_are_compared_seed_by_seed(lab, figures, summary):
-    depths = {"layers.depth": {"grid": [1, 5]}}
-    plan = lab.plan(space=depths, fixed=SIZES, methods=["gmm", "rws"])
-    values = {
-        ("gmm", 1): (-22.0, -21.0, -20.0),
-        ("gmm", 5): (-19.0, -19.5, -18.0),  # gains 3, 1.5, 2
-        ("rws", 1): (-22.0, -22.0, -22.0),
-        ("rws", 5): (-20.5, -21.0, -21.0),  # gains 1.5, 1, 1
-    }
-    for trial in plan.trials:
-        own = values[trial.config.hyperparameters.method, trial.axes["layers.depth"]]
-        lab.write(trial.config, *(figures(-21.0, value) for value in own))
+DEPTHS = {"layers.depth": {"grid": [1, 5]}}
+
+
+@pytest.fixture
+def changes(lab, figures, summary):
+    """The sentences of a study of two depths, from log p by method at the first and the second."""
+
+    def _changes(values, **content):
+        plan = lab.plan(space=DEPTHS, fixed=SIZES, methods=list(values), **content)
+        for trial in plan.trials:
+            of_method = values[trial.config.hyperparameters.method]
+            own = of_method[trial.axes["layers.depth"] == 5]
+            lab.write(trial.config, *(figures(-21.0, value) for value in own))
+        return verdict(plan, *summary(plan))
+
+    return _changes
+
+
+def test_the_changes_of_two_methods_are_compared_seed_by_seed(changes):
+    gmm = (-22.0, -21.0, -20.0), (-19.0, -19.5, -18.0)  # changes 3, 1.5, 2
+    rws = (-22.0, -22.0, -22.0), (-20.5, -21.0, -21.0)  # changes 1.5, 1, 1
     # differences 1.5, 0.5, 1: mean 1, standard error 0.5 / sqrt(3), 4.302653 of which are 1.24
-    assert verdict(plan, *summary(plan))[1] == (
-        "The gain of gmm beside that of rws: +1.00 ± 0.29 (not resolved: 95% interval "
-        "-0.24 to 2.24; about 4 seeds would decide)."
+    assert changes({"gmm": gmm, "rws": rws})[1] == (
+        "From depth 1 to 5, the change of gmm, in nats, compared with that of rws: +1.00 ± 0.29 "
+        "(not resolved: 95% interval -0.24 to 2.24; about 4 seeds would decide); errors over seeds "
+        "alone, as values of single datapoints are missing."
     )
 
 
-def test_gains_over_datapoints_are_compared_datapoint_by_datapoint(lab):
-    depths = {"layers.depth": {"grid": [1, 5]}}
-    plan = lab.plan(space=depths, fixed=SIZES, methods=["gmm", "rws"])
+def test_the_change_of_the_first_method_is_compared_with_that_of_every_other(changes):
+    gmm = (-20.0, -20.0, -20.0), (-21.0, -21.0, -21.1)  # changes -1, -1, -1.1
+    rws = (-20.0, -20.0, -20.0), (-25.0, -25.0, -25.0)  # changes -5
+    vae = (-22.0, -22.0, -22.0), (-20.0, -20.0, -20.0)  # changes 2
+    # standard error 0.1 / 3 = 0.033, 4.302653 of which are 0.143
+    _, compared, *_ = changes({"gmm": gmm, "rws": rws, "vae": vae})
+    assert "that of rws: higher by 3.97 ± 0.03 (95% interval 3.82 to 4.11)" in compared
+    assert "that of vae: lower by 3.03 ± 0.03 (95% interval 2.89 to 3.18)" in compared
+
+
+def test_equal_changes_of_different_values_are_not_called_the_same_values(changes):
+    gmm = (-20.0, -20.5, -20.0), (-19.0, -19.5, -19.0)
+    rws = (-30.0, -30.5, -30.0), (-29.0, -29.5, -29.0)
+    _, compared = changes({"gmm": gmm, "rws": rws})
+    assert "that of rws: +0.00 ± 0.00 (no difference beyond the margin of 0.2" in compared
+
+
+@pytest.fixture
+def four(lab):
+    """The cells of two methods at two depths, and the `[R, N]` values of each."""
+    plan = lab.plan(space=DEPTHS, fixed=SIZES, methods=["gmm", "rws"])
     values = np.random.default_rng(0).normal(size=(4, 3, 7)).astype(np.float32)
-    for trial, own in zip(plan.trials, values, strict=True):
-        lab.write(trial.config, *({"test/log_p": float(each.mean())} for each in own))
-    stored = {
-        t.config.trial_id: dict(enumerate(v)) for t, v in zip(plan.trials, values, strict=True)
-    }
-    rows = join(plan, load(lab.store))
-    log_p = LogP(plan, rows, lambda trial_id: stored[trial_id])
     cells = [{"trial_id": trial.config.trial_id} for trial in plan.trials]
-    ours, others = cells[:2], cells[2:]
-    gains = np.float64(values[1::2]) - values[::2]
-    expected = paired_difference(*gains.mean(2), tuple(gains))
-    found = log_p.of_gains(ours, others)
-    assert (found.mean, found.standard_error) == pytest.approx(
-        (expected.mean, expected.standard_error)
-    )
+    return plan, cells, values
+
+
+def log_p_of(lab, four, replicates=(3, 3, 3, 3)):
+    plan, _, values = four
+    stored = {}
+    for trial, own, count in zip(plan.trials, values, replicates, strict=True):
+        lab.write(trial.config, *({"test/log_p": float(each.mean())} for each in own[:count]))
+        stored[trial.config.trial_id] = dict(enumerate(own))
+    rows = join(plan, load(lab.store))
+    return LogP(plan, rows[rows["replicate_state"] == "complete"], stored.__getitem__)
+
+
+def test_changes_over_datapoints_are_compared_datapoint_by_datapoint(lab, four):
+    _, cells, values = four
+    found = log_p_of(lab, four).of_changes(cells[:2], cells[2:])
+    first, second = np.float64(values[1::2]) - values[::2]
+    expected = paired_difference(first.mean(1), second.mean(1), (first, second))
+    assert found.mean == pytest.approx(expected.mean)
+    assert found.standard_error == pytest.approx(expected.standard_error)
     assert found.knows_data
+    assert found.paired
+
+
+def test_methods_with_other_seeds_are_compared_unpaired_and_ends_with_other_seeds_not_at_all(
+    lab, four
+):
+    _, cells, _ = four
+    found = log_p_of(lab, four, (3, 3, 2, 2)).of_changes(cells[:2], cells[2:])
+    assert not found.paired
+    assert log_p_of(lab, four, (3, 3, 3, 2)).of_changes(cells[:2], cells[2:]) is None
 
 
 def test_there_is_no_verdict_where_an_end_is_incomplete(study, summary):

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from gmm_study.storage.folder import Folder
 from gmm_study.study import load_study, make_plan
 from gmm_study.trials.record import RecordStore
 from tests.trials.results import result_of
@@ -57,6 +58,21 @@ def test_tables_reports_what_has_records_and_says_what_has_none(recorded):
     assert [report["study"] for report in told["reports"]] == ["known"]
     assert "no records" in told["without"]["unknown"]
     assert told["paper"] == []  # the studies of the published tables are not here
+
+
+@pytest.mark.parametrize("storage", ["results", "s3://studies/results"])
+def test_tables_reports_several_studies_from_a_folder_and_from_a_bucket(recorded, s3, storage):
+    """Each in a process of its own, to which no open storage can be sent."""
+    recorded.write_study(STUDY.replace("1e-2", "2e-2"), "other")
+    content, bucket = recorded.folder / "results", Folder.at("s3://studies/results")
+    for path in (each for each in content.rglob("*") if each.is_file()):
+        bucket.write_file(path.relative_to(content).as_posix(), path.read_bytes())
+    told = json.loads(recorded.call("tables", "--json", "--storage", storage).stdout)
+    assert [report["study"] for report in told["reports"]] == ["known", "other"]
+    assert told["reports"][1]["trials"] == {"complete": 1, "pending": 1}
+    index = (recorded.folder / "reports" / "index.html").read_text()
+    assert "known/index.html" in index
+    assert "other/index.html" in index
 
 
 def test_a_study_that_cannot_be_used_costs_no_other_its_report(recorded):
