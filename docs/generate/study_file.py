@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from docs.generate.markdown import code, prose, table
 from gmm_study.study import axis, schema, sections, strategies
 from gmm_study.training.hyperparameters import Hyperparameters
-from gmm_study.training.methods import OPTIONAL_SETTINGS, method_named
+from gmm_study.training.methods import BUILT_IN, OPTIONAL_SETTINGS
 
 HEAD = """# The study file
 
@@ -72,7 +72,6 @@ and its values from `per_dataset` and `per_method`. `--dataset` and `--set datas
 replace the data sets; `--set method=NAME` replaces the methods. `--small` applies the section
 `small` on top of the file.
 """
-METHODS = ("gmm", "rws", "vae")
 SECTIONS: tuple[tuple[str, str, type[BaseModel]], ...] = (
     ("An axis of `space`", "Exactly one of:", axis.Axis),
     ("`evaluation`", "", sections.Evaluation),
@@ -174,13 +173,16 @@ def _settings() -> Iterator[str]:
 
 def _read_by(name: str, facts: Mapping[str, Any]) -> str:
     """The methods that use a setting, unless all do, and the values of others that it requires."""
-    reading = [
-        method
-        for method in METHODS
-        if name not in OPTIONAL_SETTINGS or name in method_named(method).settings
-    ]
+    reads = {
+        method: name not in OPTIONAL_SETTINGS or name in declaration.settings
+        for method, declaration in BUILT_IN.items()
+    }
+    reading = [method for method in reads if reads[method]]
+    ignoring = [method for method in reads if not reads[method]]
     others = {key: value for key, value in facts["read_by"].items() if key != "method"}
-    methods = [", ".join(reading)] if len(reading) < len(METHODS) else []
+    few = ", ".join(reading)
+    methods = [few if len(reading) <= len(ignoring) else f"all but {', '.join(ignoring)}"]
+    methods = methods if ignoring else []
     return "; ".join([*methods, *(f"{key} {', '.join(value)}" for key, value in others.items())])
 
 

@@ -4,6 +4,7 @@ from typing import Protocol
 
 from torch import Tensor
 
+from gmm_study.models.baselined import BaselinedNetwork
 from gmm_study.models.parameters import Parameters
 from gmm_study.models.sbn import SigmoidBeliefNetwork
 from gmm_study.models.streams import RandomStreams
@@ -25,4 +26,11 @@ class Model(Protocol):
         """E[x | h] of ancestral samples of the generative model, `[R, B, D]`."""
 
 
-__all__ = ["Model", "Parameters", "RandomStreams", "SigmoidBeliefNetwork", "VariationalAutoencoder"]
+__all__ = [
+    "BaselinedNetwork",
+    "Model",
+    "Parameters",
+    "RandomStreams",
+    "SigmoidBeliefNetwork",
+    "VariationalAutoencoder",
+]

@@ -76,7 +76,11 @@ class SigmoidBeliefNetwork:
         shapes: dict[str, tuple[int, ...]] = {TOP_PRIOR: (widths[-1],)}
         for conditional in [*self.generative, *self.inference]:
             shapes |= conditional.shapes()
-        self.parameters = Parameters(shapes, replicates, device, dtype)
+        self.parameters = Parameters(shapes | self.own_shapes(), replicates, device, dtype)
+
+    def own_shapes(self) -> dict[str, tuple[int, ...]]:
+        """The shapes of the parameters that a subclass has beside those of p and q."""
+        return {}
 
     def initialise(self, streams: RandomStreams) -> None:
         """Draw the initial parameters, by the rule `initialisation` (docs/spec.md#model)."""

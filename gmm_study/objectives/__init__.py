@@ -6,8 +6,11 @@ from torch import Tensor
 
 from gmm_study.models import RandomStreams
 from gmm_study.objectives.gmm import GeometricMeanMatching
+from gmm_study.objectives.nvil import Nvil
 from gmm_study.objectives.rws import ReweightedWakeSleep
 from gmm_study.objectives.vae import VariationalBound
+from gmm_study.objectives.vimco import Vimco
+from gmm_study.objectives.wake_wake import WakeWake
 
 
 class Objective(Protocol):
@@ -38,7 +41,10 @@ class FollowsEpochs(Protocol):
 __all__ = [
     "FollowsEpochs",
     "GeometricMeanMatching",
+    "Nvil",
     "Objective",
     "ReweightedWakeSleep",
     "VariationalBound",
+    "Vimco",
+    "WakeWake",
 ]

@@ -4,9 +4,10 @@ A log-weight is log p(x, h_k) - log q(h_k | x) with h_k ~ q(h | x), in nats; eve
 `[..., K]`, the samples last, and knows no model.
 """
 
-from math import log
+from math import inf, log
 
 from torch import Tensor
+from torch.nn.functional import pad
 
 
 def log_p(log_weights: Tensor) -> Tensor:
@@ -15,6 +16,19 @@ def log_p(log_weights: Tensor) -> Tensor:
     A lower bound in expectation, tighter as K grows (Burda et al., arXiv 1509.00519).
     """
     return log_weights.logsumexp(-1) - log(log_weights.shape[-1])
+
+
+def log_p_without(log_weights: Tensor) -> Tensor:
+    """`log_p` with the geometric mean of the other weights in the place of each, `[..., K]`.
+
+    The baseline of VIMCO (arXiv 1602.06725, equation 9). K must be at least 2.
+    """
+    samples = log_weights.shape[-1]
+    means = (log_weights.sum(-1, keepdim=True) - log_weights) / (samples - 1)
+    up_to, from_here = log_weights.logcumsumexp(-1), log_weights.flip(-1).logcumsumexp(-1).flip(-1)
+    before = pad(up_to[..., :-1], (1, 0), value=-inf)
+    after = pad(from_here[..., 1:], (0, 1), value=-inf)
+    return before.logaddexp(after).logaddexp(means) - log(samples)
 
 
 def log_p_tilde(log_weights: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ A method may use any of the settings in `declared.py`, but cannot add settings.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -93,6 +93,9 @@ SBN = ModelKind(
     penalised=True,
 )
 """A deep sigmoid belief network p with its inference model q."""
+
+BASELINED_SBN = replace(SBN, name="baselined_sbn", build="gmm_study.models:BaselinedNetwork")
+"""The same with a network that predicts the learning signal."""
 
 VAE = ModelKind(
     name="vae",

@@ -1,8 +1,8 @@
-"""The methods by name: gmm, rws, vae, and those that other packages declare."""
+"""The methods by name: the built-in ones, and those that other packages declare."""
 
 from gmm_study.catalogue import Catalogue
 from gmm_study.errors import InputError, did_you_mean
-from gmm_study.training.method import SBN, VAE, Method
+from gmm_study.training.method import BASELINED_SBN, SBN, VAE, Method
 
 GROUP = "gmm_study.methods"
 """The entry point group in which another package declares a `Method`."""
@@ -34,9 +34,30 @@ VARIATIONAL = Method(
     samples=1,
     by_autograd=True,
 )
+WAKE_WAKE = Method(
+    name="wake_wake",
+    summary="wake-wake: reweighted wake-sleep in which q gets no sleep update",
+    model=SBN,
+    objective="gmm_study.objectives:WakeWake",
+    reads=("q_baseline",),
+)
+VIMCO = Method(
+    name="vimco",
+    summary="variational inference for Monte Carlo objectives: the bound of K samples in p and q",
+    model=SBN,
+    objective="gmm_study.objectives:Vimco",
+    least_samples=2,
+)
+NVIL = Method(
+    name="nvil",
+    summary="neural variational inference and learning: the evidence lower bound, by a learned "
+    "baseline",
+    model=BASELINED_SBN,
+    objective="gmm_study.objectives:Nvil",
+    bound_label="ELBO",
+)
 
-
-BUILT_IN = {method.name: method for method in (GMM, RWS, VARIATIONAL)}
+BUILT_IN = {method.name: method for method in (GMM, RWS, VARIATIONAL, WAKE_WAKE, VIMCO, NVIL)}
 OPTIONAL_SETTINGS = tuple(
     dict.fromkeys(name for method in BUILT_IN.values() for name in method.settings)
 )

@@ -153,16 +153,16 @@ def test_a_node_that_lacks_the_package_of_a_method_is_refused(bench, cluster, pl
     site = place / "site"
     (site / "own-1.0.dist-info").mkdir(parents=True)
     (site / "own-1.0.dist-info" / "METADATA").write_text("Name: own\nVersion: 1.0\n")
-    points = "[gmm_study.methods]\nvimco = gmm_study_vimco:VIMCO\n"
+    points = "[gmm_study.methods]\nrloo = gmm_study_rloo:RLOO\n"
     (site / "own-1.0.dist-info" / "entry_points.txt").write_text(points)
-    example = Path(__file__).parents[2] / "examples" / "vimco" / "gmm_study_vimco"
-    shutil.copytree(example, site / "gmm_study_vimco")
+    example = Path(__file__).parents[2] / "examples" / "rloo" / "gmm_study_rloo"
+    shutil.copytree(example, site / "gmm_study_rloo")
     monkeypatch.setenv("PYTHONPATH", f"{site}:{os.environ.get('PYTHONPATH', '')}")
-    asked = ("--set", "methods=[vimco]", "--address", cluster.address)
+    asked = ("--set", "methods=[rloo]", "--address", cluster.address)
     error = bench.run("run", "tiny", *asked, "--storage", str(place / "all"), status=2).stderr
     assert error.count("\n") == 1
     assert error.startswith("gmm-study: address: node '")
-    assert "method: 'vimco' is unknown" in error
+    assert "method: 'rloo' is unknown" in error
 
 
 @pytest.mark.usefixtures("_as_nodes")

@@ -12,7 +12,7 @@ from tests.workbench import Workbench
 
 torch.set_num_threads(1)  # the tensors are tiny: threads would only wait for each other
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "vimco"
+EXAMPLE = Path(__file__).parents[2] / "examples" / "rloo"
 
 
 @pytest.fixture(scope="session")

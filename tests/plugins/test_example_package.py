@@ -19,11 +19,11 @@ from tests.workbench import call
 pytestmark = pytest.mark.process
 
 TINY = ("--layers", "5,3", "--max-epochs", "3", "--evaluation-samples", "20")
-VIMCO = ("train", "--method", "vimco", "--dataset", "squares", *TINY)
+RLOO = ("train", "--method", "rloo", "--dataset", "squares", *TINY)
 STUDY = """
 question: Is the score function as good as matching?
 datasets: [squares]
-methods: [gmm, vimco]
+methods: [gmm, rloo]
 fixed: {layers: [5], max_epochs: 2, samples: 3}
 evaluation: {samples: 10}
 """
@@ -32,27 +32,27 @@ evaluation: {samples: 10}
 @pytest.fixture(scope="module")
 def record(example_folder, tmp_path_factory):
     """The record of a trial of the example's method on its data."""
-    folder = tmp_path_factory.mktemp("vimco") / "out"
+    folder = tmp_path_factory.mktemp("rloo") / "out"
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(example_folder)
-        call(folder.parent, *VIMCO, "--output", "out")
+        call(folder.parent, *RLOO, "--output", "out")
     return folder
 
 
 def test_the_lists_name_the_method_and_the_data_with_their_package(example, bench):
-    for command, name in ((["methods"], "vimco"), (["data", "list"], "squares")):
+    for command, name in ((["methods"], "rloo"), (["data", "list"], "squares")):
         said = bench.call(*command)
         (line,) = [line for line in said.stdout.splitlines() if line.startswith(name)]
-        assert "gmm-study-vimco" in line
+        assert "gmm-study-rloo" in line
         assert said.stderr == ""
 
 
 def test_a_trial_of_the_method_on_the_data_is_trained_and_recorded(record):
     result, config = (json.loads((record / f"{n}.json").read_text()) for n in ("result", "config"))
-    assert config["hyperparameters"]["method"] == "vimco"
+    assert config["hyperparameters"]["method"] == "rloo"
     assert "q_baseline" not in config["hyperparameters"]
     assert result["state"] == "complete"
-    assert result["versions"]["gmm-study-vimco"] == "0.1.0"
+    assert result["versions"]["gmm-study-rloo"] == "0.1.0"
     metrics = result["replicates"]["0"]["metrics"]
     assert metrics["test/bound"] < 0
     assert "test/log_z2" not in metrics
@@ -74,22 +74,22 @@ def test_its_checkpoint_is_evaluated_sampled_and_inpainted(example, record, benc
 
 def test_a_checkpoint_without_its_package_costs_a_line_that_names_it(record, bench):
     said = bench.call("evaluate", record, status=2).stderr
-    assert "'vimco'" in said
-    assert "gmm-study-vimco, which is not installed" in said
+    assert "'rloo'" in said
+    assert "gmm-study-rloo, which is not installed" in said
     assert len(said.splitlines()) == 1
 
 
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--samples", "1"], ["samples: 1", "at least 2", "vimco"]),
-        (["--q-baseline", "none"], ["q_baseline", "gmm or rws", "not vimco"]),
-        (["--method", "vimko"], ["'vimko'", "did you mean 'vimco'?"]),
+        (["--samples", "1"], ["samples: 1", "at least 2", "rloo"]),
+        (["--q-baseline", "none"], ["q_baseline", "gmm or rws or wake_wake", "not rloo"]),
+        (["--method", "rlo"], ["'rlo'", "did you mean 'rloo'?"]),
         (["--dataset", "sqares"], ["'sqares'", "did you mean 'squares'?"]),
     ],
 )
 def test_what_it_cannot_do_is_said_in_a_line(example, bench, options, words):
-    said = bench.call(*VIMCO, *options, status=2).stderr
+    said = bench.call(*RLOO, *options, status=2).stderr
     assert len(said.splitlines()) == 1
     assert all(word in said for word in words), said
 
@@ -103,12 +103,12 @@ def test_a_study_of_it_is_planned_trained_and_reported(example, bench):
     store = RecordStore(str(bench.folder / "results"))
     for trial in plan.trials:
         run_once(trial.config, data, 1, bench.folder / "results" / trial.config.trial_id)
-    assert "vimco" in bench.call("plan", "tiny").stdout
+    assert "rloo" in bench.call("plan", "tiny").stdout
     assert "2 complete" in bench.call("status", "tiny").stdout
     report = write_report(plan, store, bench.folder / "report")
     page = report.paths["table.md"].read_text()
-    assert "vimco: log p, K = 3" in page
-    assert b"vimco" in report.paths["figures/result.svg"].read_bytes()
+    assert "rloo: ELBO, K = 3" in page
+    assert b"rloo" in report.paths["figures/result.svg"].read_bytes()
 
 
 def test_planning_a_study_of_it_loads_no_torch(example, bench):
@@ -132,8 +132,8 @@ def test_planning_a_study_of_it_loads_no_torch(example, bench):
     )
     count, *loaded = said.stdout.split()
     assert count == "2"
-    assert "gmm_study_vimco" in loaded
-    assert not {"torch", "ray", "gmm_study_vimco.objective"} & set(loaded)
+    assert "gmm_study_rloo" in loaded
+    assert not {"torch", "ray", "gmm_study_rloo.objective"} & set(loaded)
 
 
 def test_an_id_is_the_same_whether_it_is_installed_or_not(example_folder, monkeypatch):
@@ -144,6 +144,6 @@ def test_an_id_is_the_same_whether_it_is_installed_or_not(example_folder, monkey
 
     before = ids()
     monkeypatch.syspath_prepend(example_folder)
-    of_vimco = Hyperparameters.from_mapping({"method": "vimco"})
+    of_rloo = Hyperparameters.from_mapping({"method": "rloo"})
     assert ids() == before
-    assert TrialConfig(of_vimco, "digits", "x").trial_id not in before
+    assert TrialConfig(of_rloo, "digits", "x").trial_id not in before

@@ -9,7 +9,7 @@ from gmm_study.data import Dataset
 from gmm_study.training.hyperparameters import Hyperparameters
 from gmm_study.training.trainer import Trainer
 
-METHODS = ("gmm", "rws", "vae")
+METHODS = ("gmm", "rws", "vae", "wake_wake", "vimco", "nvil")
 OPTIMIZERS = ("adam", "sgd", "rmsprop")
 
 

@@ -3,12 +3,12 @@
 from gmm_study.data import NamedDataset
 from gmm_study.training.method import SBN, Method
 
-VIMCO = Method(
-    name="vimco",
-    summary="the K-sample bound log mean w, by the score function with leave-one-out baselines",
+RLOO = Method(
+    name="rloo",
+    summary="the evidence lower bound, by the score function with leave-one-out baselines",
     model=SBN,
-    objective="gmm_study_vimco.objective:Vimco",
-    bound_label="log p",
+    objective="gmm_study_rloo.objective:Rloo",
+    bound_label="ELBO",
     least_samples=2,
 )
 SQUARES = NamedDataset(
@@ -16,7 +16,7 @@ SQUARES = NamedDataset(
     dims=16,
     sizes=(1_000, 500, 500),
     source="a 2x2 square anywhere on a 4x4 grid, one pixel in twenty flipped",
-    build="gmm_study_vimco.squares:squares",
+    build="gmm_study_rloo.squares:squares",
     sha256="850dca1f328dbb7f2db1911a3ec8240dc55ecf7cef42f426c92920bc5b509e9d",
     image_shape=(4, 4),
 )
