@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from analysis.frames import load
     from gmm_study.api.checkpoints import evaluate, train
     from gmm_study.api.feedback import RunObserver
+    from gmm_study.api.gradients import gradients
     from gmm_study.api.studies import plan, report, run, sync
     from gmm_study.errors import InputError
     from gmm_study.study.load import load_study
@@ -30,6 +31,7 @@ _HOMES = {
     "InputError": "gmm_study.errors",
     "RunObserver": "gmm_study.api.feedback",
     "evaluate": "gmm_study.api.checkpoints",
+    "gradients": "gmm_study.api.gradients",
     "load": "analysis.frames",
     "load_study": "gmm_study.study.load",
     "plan": "gmm_study.api.studies",
@@ -43,6 +45,7 @@ __all__ = [
     "InputError",
     "RunObserver",
     "evaluate",
+    "gradients",
     "load",
     "load_study",
     "plan",

@@ -42,7 +42,8 @@ class TrainedTrial:
         return pd.DataFrame(self.result.rows())
 
 
-def _warn(line: str) -> None:
+def warn_user(line: str) -> None:
+    """Warn the caller of a function of the Python interface."""
     warnings.warn(line, stacklevel=3)
 
 
@@ -56,7 +57,7 @@ def train(
     threads: int | None = None,
     watch: "Callable[[Progress], None]" = lambda progress: None,
     working: Working = silently,
-    warn: Callable[[str], None] = _warn,
+    warn: Callable[[str], None] = warn_user,
     **hyperparameters: Any,
 ) -> TrainedTrial:
     """Train one trial without a study and without Ray, and evaluate it on the test set.
@@ -74,7 +75,7 @@ def train(
     unusable data, and if the folder holds another trial or the folders of trials, as the storage of
     a study does.
     """
-    _check_least(1, replicates=replicates, threads=threads)
+    check_least(1, replicates=replicates, threads=threads)
     method = str(hyperparameters.get("method", Hyperparameters.method))
     under = {} if preset is None else preset_named(preset).of_method(method)
     settings = Hyperparameters.from_mapping({**under, **hyperparameters})
@@ -153,7 +154,7 @@ def evaluate(
     threads: int | None = None,
     working: Working = silently,
     bar: Bar = without_bar,
-    warn: Callable[[str], None] = _warn,
+    warn: Callable[[str], None] = warn_user,
 ) -> Evaluation:
     """Estimate log p, log p* and 2 log Z of a trained model, in nats.
 
@@ -169,8 +170,8 @@ def evaluate(
     and for a number that is out of range.
     """
     _check_counts(evaluation_samples, z_samples)
-    _check_least(1, datapoints=datapoints, chunk_rows=chunk_rows, threads=threads)
-    _check_least(0, seed=seed, replicate=replicate)
+    check_least(1, datapoints=datapoints, chunk_rows=chunk_rows, threads=threads)
+    check_least(0, seed=seed, replicate=replicate)
     opened, chosen = open_trained(str(checkpoint), device, threads, working)
     import torch
 
@@ -198,7 +199,7 @@ def evaluate(
     )
 
 
-def _check_least(least: int, **numbers: int | None) -> None:
+def check_least(least: int, **numbers: int | None) -> None:
     """Raise `InputError` for a number that is smaller; None, for the default, is not."""
     for name, number in numbers.items():
         if number is not None and number < least:
@@ -268,7 +269,7 @@ def dataset_of(
     checkpoint: "Checkpoint",
     name: str | None,
     working: Working = silently,
-    warn: Callable[[str], None] = _warn,
+    warn: Callable[[str], None] = warn_user,
 ) -> "Dataset":
     """The named data set, or the one that the model was trained on; `warn` is told its notes.
 

@@ -12,21 +12,10 @@ from gmm_study.api.defaults import CHUNK_ROWS, SAMPLES, Z_SAMPLES
 from gmm_study.cli.as_json import print_json
 from gmm_study.cli.console import bar, output_console, warn, working
 from gmm_study.cli.data import dataset_option
-from gmm_study.cli.trained import checkpoint_argument, machine_options, split_option
+from gmm_study.cli.trained import checkpoint_argument, counts, machine_options, split_option
 
 NATS = ("log_p", "log_p_tilde", "log_p_star")
 SHARES = ("ess", "ess_star")
-
-
-def _counts(text: str) -> tuple[int, ...]:
-    """Distinct whole numbers of at least 1, separated by commas, in the given order."""
-    try:
-        counts = tuple(dict.fromkeys(float(part) for part in text.split(",")))
-    except ValueError:
-        counts = (0.0,)
-    if any(count < 1 or not count.is_integer() for count in counts):
-        raise click.BadParameter(f"'{text}' must be whole numbers of at least 1, such as 1,10,100")
-    return tuple(map(int, counts))
 
 
 @click.command()
@@ -34,7 +23,7 @@ def _counts(text: str) -> tuple[int, ...]:
 @click.option(
     "--samples",
     "evaluation_samples",
-    type=_counts,
+    type=counts,
     metavar="K,K,...",
     default=",".join(map(str, SAMPLES)),
     show_default=True,
@@ -47,7 +36,7 @@ def _counts(text: str) -> tuple[int, ...]:
     show_default=True,
     help="Samples of p for 2 log Z, if the method has a p* (gmm); 0 skips it.",
 )
-@split_option
+@split_option()
 @dataset_option("Data set to use instead of the training's: a name or a path.")
 @click.option(
     "--datapoints", type=click.IntRange(1), help="Use the first N of the split. [default: all]"

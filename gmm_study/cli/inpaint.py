@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 @click.command()
 @checkpoint_argument
 @dataset_option("Data set to use instead of the training's: a name or a path.")
-@split_option
+@split_option()
 @click.option(
     "--datapoints",
     type=click.IntRange(1),

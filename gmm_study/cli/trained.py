@@ -9,13 +9,6 @@ from click.shell_completion import CompletionItem
 from gmm_study.cli.as_json import json_option
 from gmm_study.cli.completion import complete_among
 
-split_option = click.option(
-    "--split",
-    type=click.Choice(["train", "valid", "test"]),
-    default="test",
-    show_default=True,
-    help="Split of the data set.",
-)
 device_option = click.option(
     "--device",
     default="auto",
@@ -24,6 +17,28 @@ device_option = click.option(
     shell_complete=complete_among(lambda: ("auto", "cpu", "cuda")),
     help="Device; auto uses a GPU if there is one.",
 )
+
+
+def counts(text: str) -> tuple[int, ...]:
+    """Distinct whole numbers of at least 1, separated by commas, in the given order."""
+    try:
+        counts = tuple(dict.fromkeys(float(part) for part in text.split(",")))
+    except ValueError:
+        counts = (0.0,)
+    if any(count < 1 or not count.is_integer() for count in counts):
+        raise click.BadParameter(f"'{text}' must be whole numbers of at least 1, such as 1,10,100")
+    return tuple(map(int, counts))
+
+
+def split_option(default: str = "test") -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """The option `--split`."""
+    return click.option(
+        "--split",
+        type=click.Choice(["train", "valid", "test"]),
+        default=default,
+        show_default=True,
+        help="Split of the data set.",
+    )
 
 
 def threads_option(default: str) -> Callable[[Callable[..., None]], Callable[..., None]]:

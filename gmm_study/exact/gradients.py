@@ -62,6 +62,20 @@ def exact_log_p_tilde_gradient(model: Model, data: Tensor) -> Tensor:
 
 
 @torch.no_grad()
+def exact_wake_wake_direction(model: Model, data: Tensor) -> Tensor:
+    """The direction that wake-wake ascends on `data` `[N, D]` as K grows, `[R, P]` in float64.
+
+    The mean over x and p(h | x) of d log p(x, h) + d log q(h | x) (docs/spec.md#objectives).
+    Raises `InputError` as `exact_log_p_gradient` does.
+    """
+    gradients = []
+    for alone in replicates_alone(enumerable(model, data)):
+        _add_gradient(alone, data, LIKELIHOOD, q_share=1.0)
+        gradients.append(alone.parameters.grad)
+    return torch.cat(gradients)
+
+
+@torch.no_grad()
 def exact_rws_direction(model: Model, data: Tensor) -> Tensor:
     """The direction that rws ascends on `data` `[N, D]` as K grows, `[R, P]` in float64.
 

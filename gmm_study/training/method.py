@@ -68,6 +68,10 @@ class Method:
     by_autograd: bool = False
     """Whether autograd differentiates through the samples. A step then counts as three passes
     instead of two."""
+    exact_direction: str | Callable[..., Any] | None = None
+    """The direction `[R, P]` that the objective ascends as K grows, of a model whose states can be
+    enumerated: a function of the model and of data `[N, D]`. None if it has a limit of its own for
+    every K, as an unbiased gradient of a bound of K samples does."""
     dreams: bool = False
     """Whether a step also passes over a sample of p for each datapoint, which counts as work."""
 

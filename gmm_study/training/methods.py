@@ -15,6 +15,7 @@ GMM = Method(
     reads=("q_baseline",),
     bound_label="log p̃",
     has_p_star=True,
+    exact_direction="gmm_study.exact:exact_log_p_tilde_gradient",
 )
 RWS = Method(
     name="rws",
@@ -22,6 +23,7 @@ RWS = Method(
     model=SBN,
     objective="gmm_study.objectives:ReweightedWakeSleep",
     reads=("q_baseline",),
+    exact_direction="gmm_study.exact:exact_rws_direction",
     dreams=True,
 )
 VARIATIONAL = Method(
@@ -40,6 +42,7 @@ WAKE_WAKE = Method(
     model=SBN,
     objective="gmm_study.objectives:WakeWake",
     reads=("q_baseline",),
+    exact_direction="gmm_study.exact:exact_wake_wake_direction",
 )
 VIMCO = Method(
     name="vimco",

@@ -259,6 +259,7 @@ def test_a_study_outside_the_current_folder_is_loaded_by_its_path(bench, tmp_pat
     ("function", "command"),
     [
         (gmm_study.evaluate, "evaluate"),
+        (gmm_study.gradients, "gradients"),
         (gmm_study.train, "train"),
         (write_all_reports, "tables"),
     ],
@@ -266,7 +267,7 @@ def test_a_study_outside_the_current_folder_is_loaded_by_its_path(bench, tmp_pat
 def test_an_option_has_the_default_of_the_parameter_of_its_name(function, command, monkeypatch):
     monkeypatch.delenv("GMM_STUDY_STORAGE", raising=False)
     chosen = cli.commands[command]
-    context = chosen.make_context(command, ["x"] if command == "evaluate" else [])
+    context = chosen.make_context(command, ["x"] if command in ("evaluate", "gradients") else [])
     parameters = inspect.signature(function).parameters.values()
     shared = {each.name: each.default for each in parameters if each.name in context.params}
     given = {name: value for name, value in shared.items() if value is not inspect.Parameter.empty}

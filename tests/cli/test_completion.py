@@ -9,6 +9,7 @@ from click.shell_completion import ShellComplete
 
 from gmm_study.cli import cli
 from gmm_study.cli.completion import SHELLS, VARIABLE
+from tests.training.small import METHODS
 from tests.workbench import GMM_STUDY, call
 
 
@@ -35,13 +36,13 @@ def _in_its_folder(bench, monkeypatch):
         (["plan", "tiny", "--set", "evaluation.sa"], ["evaluation.samples="]),
         (["plan", "tiny", "--set", "scheduler.r"], ["scheduler.reduction_factor="]),
         (["plan", "tiny", "--set", "replic"], ["replicates="]),
-        (["plan", "tiny", "--set", "method="], ["method=gmm", "method=rws", "method=vae"]),
+        (["plan", "tiny", "--set", "method="], [f"method={name}" for name in METHODS]),
         (["plan", "tiny", "--set", "dataset=mush"], ["dataset=mushrooms"]),
         (["plan", "tiny", "--set", "preset="], ["preset=authors"]),
         (["train", "--preset", "a"], ["authors"]),
         (["train", "--method", "r"], ["rws"]),
         (["train", "--optimizer", "a"], ["adam"]),
-        (["new", "mine", "--method", "v"], ["vae"]),
+        (["new", "mine", "--method", "va"], ["vae"]),
         (["evaluate", "x", "--split", "v"], ["valid"]),
         (["completion", "f"], ["fish"]),
         (["sample", "bm"], ["bmnist-12"]),

@@ -8,6 +8,7 @@ from gmm_study.exact import (
     exact_log_p_gradient,
     exact_log_p_tilde_gradient,
     exact_rws_direction,
+    exact_wake_wake_direction,
 )
 from tests.networks import a_network
 from tests.oracle import all_states, enumerate_states, leaf_tensors
@@ -41,6 +42,18 @@ def test_the_gradient_of_log_p_tilde_is_autograds(sizes, deterministic_layers):
     model = a_network(1, deterministic_layers, 1.0, dims=DIMS, sizes=sizes)
     expected = autograd(model, lambda t: enumerate_states(t, SOME_X).log_p_tilde.mean())
     torch.testing.assert_close(exact_log_p_tilde_gradient(model, SOME_X), expected)
+
+
+@networks
+def test_the_direction_of_wake_wake_descends_the_divergence_of_wake(sizes, deterministic_layers):
+    model = a_network(1, deterministic_layers, 1.0, dims=DIMS, sizes=sizes)
+
+    def ascended(tensors):
+        at_data = enumerate_states(tensors, SOME_X)
+        wake = (at_data.posterior.detach() * at_data.log_q).sum(1).mean()
+        return at_data.log_p.mean() + wake
+
+    torch.testing.assert_close(exact_wake_wake_direction(model, SOME_X), autograd(model, ascended))
 
 
 @networks

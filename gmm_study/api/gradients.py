@@ -1,0 +1,102 @@
+"""The quality of gradient estimates for a trained model, from Python."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gmm_study.api.checkpoints import check_least, dataset_of, open_trained, rows_of, warn_user
+from gmm_study.api.feedback import Bar, Working, silently, without_bar
+from gmm_study.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SAMPLES = (1, 2, 5, 10, 50)
+DRAWS = 400
+DATAPOINTS = 100
+TARGET_SAMPLES = 1000
+BASELINES = ("uniform", "none")
+
+
+@dataclass(frozen=True)
+class Gradients:
+    """The quality of the gradients that methods estimate for one trained model.
+
+    `rows` are those of `gmm_study.trials.gradients.GradientAssessment`.
+    """
+
+    checkpoint: str
+    trained_by: str
+    dataset: str
+    split: str
+    datapoints: int
+    draws: int
+    seed: int
+    rows: list[dict[str, Any]]
+
+    def frame(self) -> "pd.DataFrame":
+        """A row for each method, baseline, K and part of the model."""
+        import pandas as pd
+
+        return pd.DataFrame(self.rows)
+
+
+def gradients(
+    checkpoint: Path | str,
+    methods: Sequence[str] = (),
+    samples: Sequence[int] = SAMPLES,
+    *,
+    q_baselines: Sequence[str] = ("uniform",),
+    draws: int = DRAWS,
+    target_samples: int = TARGET_SAMPLES,
+    split: str = "train",
+    dataset: str | None = None,
+    datapoints: int = DATAPOINTS,
+    replicate: int | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    threads: int | None = None,
+    working: Working = silently,
+    bar: Bar = without_bar,
+    warn: Callable[[str], None] = warn_user,
+) -> Gradients:
+    """Assess the gradients that methods estimate at the parameters of a trained belief network.
+
+    `checkpoint` is the record of a trial, the folder `checkpoint` in it, or the name of a model
+    that comes with the project. `methods` are compared on this one model (empty for the method that
+    trained it), each with every K in `samples` that it can use and, if it has a baseline, with each
+    of `q_baselines`. The gradients are those of one batch, the first `datapoints` rows of the
+    split, `draws` independent ones of each kind. They are compared with the exact direction for
+    large K; with the mean of draws with K = `target_samples` if the model cannot be enumerated; and
+    with the mean of further draws for methods whose limit differs for every K. Raises `InputError`
+    for what cannot be used, in one line.
+    """
+    check_least(1, datapoints=datapoints, threads=threads, target_samples=target_samples)
+    check_least(0, seed=seed, replicate=replicate)
+    _check(samples, q_baselines)
+    opened, chosen = open_trained(str(checkpoint), device, threads, working)
+    import torch
+
+    from gmm_study.trials.gradients import LEAST_DRAWS, GradientAssessment
+
+    check_least(LEAST_DRAWS, draws=draws)
+    loaded = dataset_of(opened, dataset, working, warn)
+    batch = torch.from_numpy(rows_of(loaded, split, datapoints)[:datapoints]).to(chosen).float()
+    usable = opened.usable_replicates() if replicate is None else [replicate]
+    compared = methods or [opened.method]
+    counts = draws, target_samples, seed
+    asked = GradientAssessment(opened, batch, usable[0], compared, samples, q_baselines, *counts)
+    with bar("drawing gradients", float(len(asked.asked()))) as advance:
+        rows = asked.rows(advance)
+    facts = str(opened.folder), opened.method, loaded.name, split, len(batch), draws, seed
+    return Gradients(*facts, rows)
+
+
+def _check(samples: Sequence[int], q_baselines: Sequence[str]) -> None:
+    """Raise `InputError` for a K or a baseline that there is not."""
+    for count in samples:
+        check_least(1, samples=count)
+    for baseline in q_baselines:
+        if baseline not in BASELINES:
+            raise InputError(f"q_baselines: '{baseline}' must be one of {', '.join(BASELINES)}")

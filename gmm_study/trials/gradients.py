@@ -1,0 +1,171 @@
+"""The quality of the gradients that methods estimate for a trained belief network, layer by layer.
+
+Each method is asked for gradients of one batch at the parameters of the checkpoint, so methods are
+compared on the same model, whichever of them has trained it.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from math import isfinite
+from time import perf_counter
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gmm_study.catalogue import resolved
+from gmm_study.errors import InputError
+from gmm_study.estimators.gradient_quality import (
+    BLOCKS,
+    Target,
+    draw_gradients,
+    gradient_quality,
+    target_of,
+)
+from gmm_study.models import Model, RandomStreams, SigmoidBeliefNetwork
+from gmm_study.training.build import build_objective
+from gmm_study.training.checkpoint import Checkpoint
+from gmm_study.training.hyperparameters import Hyperparameters
+from gmm_study.training.methods import method_named
+
+LEAST_DRAWS = 2 * BLOCKS
+EXACT = "exact"
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class GradientAssessment:
+    """Which gradients of a checkpoint to assess, and from how many draws.
+
+    Each row has `method`, `q_baseline` (None if the method has none), `samples` (K), `part`, such
+    as `q(h1 | x)`, the number of its `parameters`, `target` (what it is), the `norm` of the target
+    in nats and its relative error `target_error`, the figures of `GradientQuality`, each with its
+    standard error as `..._se`, and the `seconds` of one estimate. A figure that is not finite is
+    None.
+    """
+
+    checkpoint: Checkpoint
+    data: Tensor
+    """The batch, `[N, D]` of 0/1."""
+    replicate: int
+    methods: Sequence[str]
+    samples: Sequence[int]
+    """The values of K."""
+    q_baselines: Sequence[str]
+    draws: int = 400
+    target_samples: int = 1000
+    """K of the target of a model that cannot be enumerated."""
+    seed: int = 0
+
+    def rows(self, watch: Callable[[int], object] = lambda draws: None) -> list[Row]:
+        """A row for each method, baseline, K and part; calls `watch` with 1 after each of these.
+
+        Raises `InputError` for a method that cannot be used with the model.
+        """
+        model = self.checkpoint.model([self.replicate], self.data.device)
+        if not isinstance(model, SigmoidBeliefNetwork):
+            raise InputError(
+                f"checkpoint: gradients are assessed of a belief network, such as one trained by "
+                f"gmm, not of a {self.checkpoint.method}"
+            )
+        found = []
+        for settings in self.asked():
+            found += self._rows_of(settings, model)
+            watch(1)
+        return found
+
+    def asked(self) -> list[Hyperparameters]:
+        """The settings of each objective: every method with every K and baseline that it has."""
+        return list(dict.fromkeys(self._settings()))
+
+    def _settings(self) -> Iterator[Hyperparameters]:
+        own = self.checkpoint.hyperparameters
+        for name in self.methods:
+            method = method_named(name)
+            if method.model.build not in (own.declaration.model.build, _PLAIN):
+                raise InputError(
+                    f"method: '{name}' needs a model that it has trained itself; "
+                    f"this one was trained by {own.method}"
+                )
+            baselines = self.q_baselines if "q_baseline" in method.reads else ("uniform",)
+            usable = [samples for samples in self.samples if samples >= method.least_samples]
+            if not usable:
+                raise InputError(f"samples: {name} needs a K of at least {method.least_samples}")
+            for samples in usable:
+                for baseline in baselines:
+                    yield replace(own, method=name, samples=samples, q_baseline=baseline, stages=())
+
+    def _rows_of(self, settings: Hyperparameters, model: SigmoidBeliefNetwork) -> list[Row]:
+        started = perf_counter()
+        draws = self._draw(settings, model, self.draws, "draws")
+        seconds = (perf_counter() - started) / self.draws
+        target, what = self._target(settings, model)
+        parts = parts_of(model)
+        of_parts = gradient_quality(draws, target, parts)
+        reads = settings.declaration.reads
+        shared = {
+            "method": settings.method,
+            "q_baseline": settings.q_baseline if "q_baseline" in reads else None,
+            "samples": settings.training_samples,
+            "target": what,
+            "seconds": seconds,
+        }
+        rows = []
+        for part, (figures, errors) in of_parts.items():
+            entries = parts[part]
+            norm = float(target.gradient[entries].norm())
+            error = float(target.variance[entries].sum()) ** 0.5
+            known = {"norm": norm, "target_error": error / norm if norm else float("nan")}
+            known |= asdict(figures) | {f"{k}_se": v for k, v in asdict(errors).items()}
+            finite = {name: value if isfinite(value) else None for name, value in known.items()}
+            rows.append({**shared, "part": part, "parameters": len(entries), **finite})
+        return rows
+
+    def _target(self, settings: Hyperparameters, model: SigmoidBeliefNetwork) -> tuple[Target, str]:
+        """What the estimates are compared with, and what that is, in words."""
+        direction = settings.declaration.exact_direction
+        if direction is None:
+            many = 4 * self.draws
+            found = self._draw(settings, model, many, "target")
+            return target_of(found), f"the mean of {many:,} further draws"
+        function = resolved(direction, f"method: the exact direction of '{settings.method}'")
+        try:
+            return Target.exact(function(model, self.data)[0]), EXACT
+        except InputError:  # too many states
+            of_many = replace(settings, samples=self.target_samples)
+            found = self._draw(of_many, model, self.draws // 4, "target")
+        what = f"the mean of {len(found):,} draws with K = {self.target_samples:,}"
+        return target_of(found), what
+
+    def _draw(self, settings: Hyperparameters, model: Model, draws: int, purpose: str) -> Tensor:
+        streams = RandomStreams(
+            self.seed, [self.replicate], f"gradients {purpose}", self.data.device
+        )
+        objective = build_objective(settings)
+        return draw_gradients(objective, model, self.data, draws, streams)
+
+
+_PLAIN = method_named("gmm").model.build
+"""How a network with no parameters but those of p and q is built."""
+
+
+def parts_of(model: SigmoidBeliefNetwork) -> dict[str, Tensor]:
+    """The numbers of the parameters of each conditional, from the data up, and of p and q."""
+    size, numbers = model.parameters.flat.shape[1], dict[str, Tensor]()
+    named = model.parameters.views_of(torch.arange(size).unsqueeze(0))
+    for name, view in named.items():
+        side, _, rest = name.partition(".")
+        part = _part(side, rest.partition(".")[0], len(model.inference))
+        for each in filter(None, (part, {"generative": "p", "inference": "q"}.get(side))):
+            numbers[each] = torch.cat([numbers.get(each, view.new_empty(0)), view.flatten()])
+    return dict(sorted(numbers.items(), key=lambda item: (item[0][0], len(item[0]) > 1, item[0])))
+
+
+def _part(side: str, layer: str, layers: int) -> str:
+    """`p(x | h1)`, `q(h2 | h1)`, `p(h3)`; empty for other parameters."""
+    if side not in ("generative", "inference"):
+        return ""
+    if layer == "top":
+        return f"p(h{layers})"
+    below, above = ("x" if layer == "0" else f"h{layer}"), f"h{int(layer) + 1}"
+    return f"p({below} | {above})" if side == "generative" else f"q({above} | {below})"
