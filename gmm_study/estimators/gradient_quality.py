@@ -12,7 +12,7 @@ variances of their entries), and a target t:
 large by V / n. Standard errors are those of the jackknife over blocks of draws.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from math import nan, sqrt
 from typing import Any
@@ -39,9 +39,9 @@ class GradientQuality:
 
 @dataclass(frozen=True)
 class Target:
-    """What estimates are compared with: `[P]`, and the total variance of each of its entries.
+    """What estimates are compared with: `[P]`, and the variance of each of its entries.
 
-    The variance is 0 of an exact gradient, and of a mean of draws that of the mean.
+    The variance is 0 of an exact gradient, and that of the mean of a mean of draws.
     """
 
     gradient: Tensor
@@ -52,87 +52,98 @@ class Target:
         """An exact gradient `[P]`."""
         return cls(gradient.double(), torch.zeros_like(gradient, dtype=torch.float64))
 
+    @classmethod
+    def mean_of(cls, draws: Iterable[Tensor]) -> "Target":
+        """The mean of at least two gradient estimates `[P]`, with its error."""
+        count, mean, squares = 0, torch.zeros(()), torch.zeros(())
+        for count, draw in enumerate(draws, 1):
+            apart = draw - mean
+            mean = mean + apart / count
+            squares = squares + apart * (draw - mean)
+        return cls(mean, squares / (count - 1) / count)
+
 
 @torch.no_grad()
 def draw_gradients(
     objective: Objective, model: Any, data: Tensor, draws: int, streams: RandomStreams
-) -> Tensor:
-    """Independent gradient estimates `[draws, P]` of the mean over `data` `[N, D]`, in float64.
+) -> Iterator[Tensor]:
+    """Independent gradient estimates `[P]` of the mean over `data` `[N, D]`, in float64.
 
-    `model` has one replicate; its gradient is overwritten.
+    `model` has one replicate; its gradient is overwritten. One estimate is in memory at a time.
     """
-    found = torch.empty(draws, model.parameters.flat.shape[1], dtype=torch.float64)
-    for row in found:
+    for _ in range(draws):
         model.parameters.grad.zero_()
         objective.add_gradient(model, data.unsqueeze(0), streams)
-        row.copy_(model.parameters.grad[0])
-    return found
-
-
-def target_of(draws: Tensor) -> Target:
-    """The mean of gradient estimates `[n, P]` as a target, with its error."""
-    return Target(draws.mean(0), draws.var(0) / len(draws))
+        yield model.parameters.grad[0].double().cpu()
 
 
 def gradient_quality(
-    draws: Tensor, target: Target, groups: Mapping[str, Tensor]
+    draws: Iterable[Tensor], count: int, target: Target, groups: Mapping[str, Tensor]
 ) -> dict[str, tuple[GradientQuality, GradientQuality]]:
-    """The quality of gradient estimates `[n, P]` and its standard errors, by group of parameters.
+    """The quality of gradient estimates `[P]` and its standard errors, by group of parameters.
 
-    `groups` has the numbers of the parameters of each group. n must be at least 2 BLOCKS.
+    `groups` has the numbers of the parameters of each group. `count`, the number of draws, must be
+    at least 2 BLOCKS. BLOCKS vectors of all parameters are in memory.
     """
+    aims = {name: target.gradient[entries] for name, entries in groups.items()}
+    blocks = [_Sums.nothing(target.gradient, groups) for _ in range(BLOCKS)]
+    for number, draw in enumerate(draws):
+        blocks[number * BLOCKS // count].add(draw, groups, aims)
+    whole = _Sums.nothing(target.gradient, groups)
+    for block in blocks:
+        whole = whole.plus(block)
     found = {}
     for name, entries in groups.items():
-        own, aim = draws[:, entries], target.gradient[entries]
         variance = float(target.variance[entries].sum())
-        blocks = [_Sums.of(block, aim) for block in own.tensor_split(BLOCKS)]
-        whole = _Sums.total(blocks)
-        rest = [whole.without(block).quality(aim, variance) for block in blocks]
-        found[name] = whole.quality(aim, variance), _jackknife(rest)
+        rest = [
+            whole.plus(block, -1).quality(name, entries, aims[name], variance) for block in blocks
+        ]
+        found[name] = whole.quality(name, entries, aims[name], variance), _jackknife(rest)
     return found
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Sums:
-    """Sums over n draws g: of g `[P]`, of |g|^2 and of cos(g, t)."""
+    """Sums over n draws g: of g `[P]`, and by group of |g|^2 and of cos(g, t)."""
 
     count: int
     vector: Tensor
-    squares: float
-    cosines: float
+    squares: dict[str, float]
+    cosines: dict[str, float]
 
     @classmethod
-    def of(cls, draws: Tensor, aim: Tensor) -> "_Sums":
-        cosines = torch.cosine_similarity(draws, aim[None], eps=0.0).sum()
-        return cls(len(draws), draws.sum(0), float(draws.square().sum()), float(cosines))
+    def nothing(cls, like: Tensor, groups: Iterable[str]) -> "_Sums":
+        zeros = dict.fromkeys(groups, 0.0)
+        return cls(0, torch.zeros_like(like), dict(zeros), dict(zeros))
 
-    @classmethod
-    def total(cls, sums: Sequence["_Sums"]) -> "_Sums":
-        return cls(
-            sum(each.count for each in sums),
-            torch.stack([each.vector for each in sums]).sum(0),
-            sum(each.squares for each in sums),
-            sum(each.cosines for each in sums),
-        )
+    def add(self, draw: Tensor, groups: Mapping[str, Tensor], aims: Mapping[str, Tensor]) -> None:
+        self.count += 1
+        self.vector += draw
+        for name, entries in groups.items():
+            own = draw[entries]
+            self.squares[name] += float(own @ own)
+            self.cosines[name] += float(torch.cosine_similarity(own, aims[name], dim=0, eps=0.0))
 
-    def without(self, part: "_Sums") -> "_Sums":
+    def plus(self, other: "_Sums", sign: int = 1) -> "_Sums":
         return _Sums(
-            self.count - part.count,
-            self.vector - part.vector,
-            self.squares - part.squares,
-            self.cosines - part.cosines,
+            self.count + sign * other.count,
+            self.vector + sign * other.vector,
+            {name: own + sign * other.squares[name] for name, own in self.squares.items()},
+            {name: own + sign * other.cosines[name] for name, own in self.cosines.items()},
         )
 
-    def quality(self, aim: Tensor, variance_of_aim: float) -> GradientQuality:
-        mean, length = self.vector / self.count, float(aim.norm())
-        square = self.squares / self.count
+    def quality(
+        self, name: str, entries: Tensor, aim: Tensor, variance_of_aim: float
+    ) -> GradientQuality:
+        mean, length = self.vector[entries] / self.count, float(aim.norm())
+        square = self.squares[name] / self.count
         noise = (square - float(mean.square().sum())) * self.count / (self.count - 1)
         signal = float(mean.square().sum()) - noise / self.count
         apart = square - 2.0 * float(mean @ aim) + length**2
         biased = float((mean - aim).square().sum()) - noise / self.count
         return GradientQuality(
             signal_to_noise=_ratio(signal, noise),
-            cosine=self.cosines / self.count,
+            cosine=self.cosines[name] / self.count,
             deviation=_ratio(apart - variance_of_aim, length**2),
             bias=_ratio(biased - variance_of_aim, length**2),
         )

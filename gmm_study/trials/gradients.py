@@ -7,6 +7,7 @@ compared on the same model, whichever of them has trained it.
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from math import isfinite
+from statistics import median
 from time import perf_counter
 from typing import Any
 
@@ -20,7 +21,6 @@ from gmm_study.estimators.gradient_quality import (
     Target,
     draw_gradients,
     gradient_quality,
-    target_of,
 )
 from gmm_study.models import Model, RandomStreams, SigmoidBeliefNetwork
 from gmm_study.training.build import build_objective
@@ -96,19 +96,17 @@ class GradientAssessment:
                     yield replace(own, method=name, samples=samples, q_baseline=baseline, stages=())
 
     def _rows_of(self, settings: Hyperparameters, model: SigmoidBeliefNetwork) -> list[Row]:
-        started = perf_counter()
-        draws = self._draw(settings, model, self.draws, "draws")
-        seconds = (perf_counter() - started) / self.draws
         target, what = self._target(settings, model)
-        parts = parts_of(model)
-        of_parts = gradient_quality(draws, target, parts)
+        parts, draws = parts_of(model), self._draw(settings, model, self.draws, "draws")
+        seconds: list[float] = []
+        of_parts = gradient_quality(_timed(draws, seconds), self.draws, target, parts)
         reads = settings.declaration.reads
         shared = {
             "method": settings.method,
             "q_baseline": settings.q_baseline if "q_baseline" in reads else None,
             "samples": settings.training_samples,
             "target": what,
-            "seconds": seconds,
+            "seconds": median(seconds),
         }
         rows = []
         for part, (figures, errors) in of_parts.items():
@@ -127,17 +125,20 @@ class GradientAssessment:
         if direction is None:
             many = 4 * self.draws
             found = self._draw(settings, model, many, "target")
-            return target_of(found), f"the mean of {many:,} further draws"
+            return Target.mean_of(found), f"the mean of {many:,} further draws"
         function = resolved(direction, f"method: the exact direction of '{settings.method}'")
         try:
             return Target.exact(function(model, self.data)[0]), EXACT
         except InputError:  # too many states
             of_many = replace(settings, samples=self.target_samples)
-            found = self._draw(of_many, model, self.draws // 4, "target")
-        what = f"the mean of {len(found):,} draws with K = {self.target_samples:,}"
-        return target_of(found), what
+            some = self.draws // 4
+        found = self._draw(of_many, model, some, "target")
+        what = f"the mean of {some:,} draws with K = {self.target_samples:,}"
+        return Target.mean_of(found), what
 
-    def _draw(self, settings: Hyperparameters, model: Model, draws: int, purpose: str) -> Tensor:
+    def _draw(
+        self, settings: Hyperparameters, model: Model, draws: int, purpose: str
+    ) -> Iterator[Tensor]:
         streams = RandomStreams(
             self.seed, [self.replicate], f"gradients {purpose}", self.data.device
         )
@@ -147,6 +148,18 @@ class GradientAssessment:
 
 _PLAIN = method_named("gmm").model.build
 """How a network with no parameters but those of p and q is built."""
+
+
+def _timed(draws: Iterator[Tensor], seconds: list[float]) -> Iterator[Tensor]:
+    """The draws; adds to `seconds` how long each of them took."""
+    while True:
+        started = perf_counter()
+        try:
+            draw = next(draws)
+        except StopIteration:
+            return
+        seconds.append(perf_counter() - started)
+        yield draw
 
 
 def parts_of(model: SigmoidBeliefNetwork) -> dict[str, Tensor]:
