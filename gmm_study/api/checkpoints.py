@@ -169,7 +169,8 @@ def evaluate(
     data. Raises `InputError` if there is no checkpoint, if the dimensions of the data do not fit,
     and for a number that is out of range.
     """
-    _check_counts(evaluation_samples, z_samples)
+    check_counts("evaluation_samples", evaluation_samples)
+    _check_z_samples(z_samples)
     check_least(1, datapoints=datapoints, chunk_rows=chunk_rows, threads=threads)
     check_least(0, seed=seed, replicate=replicate)
     opened, chosen = open_trained(str(checkpoint), device, threads, working)
@@ -206,12 +207,16 @@ def check_least(least: int, **numbers: int | None) -> None:
             raise InputError(f"{name}: {number} must be at least {least}")
 
 
-def _check_counts(evaluation_samples: Sequence[int], z_samples: int) -> None:
-    for count in evaluation_samples:
+def check_counts(name: str, counts: Sequence[int]) -> None:
+    """Raise `InputError` for a list of K that is empty or has anything but whole numbers from 1."""
+    for count in counts:
         if not isinstance(count, int) or count < 1:
-            raise InputError(f"evaluation_samples: {count!r} must be a whole number of at least 1")
-    if not evaluation_samples:
-        raise InputError("evaluation_samples: empty; give at least one K, such as 1000")
+            raise InputError(f"{name}: {count!r} must be a whole number of at least 1")
+    if not counts:
+        raise InputError(f"{name}: empty; give at least one K, such as 1000")
+
+
+def _check_z_samples(z_samples: int) -> None:
     if z_samples == 1 or z_samples < 0:
         raise InputError(f"z_samples: {z_samples} must be at least 2, or 0 to omit 2 log Z")
 

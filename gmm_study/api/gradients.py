@@ -5,7 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gmm_study.api.checkpoints import check_least, dataset_of, open_trained, rows_of, warn_user
+from gmm_study.api.checkpoints import (
+    check_counts,
+    check_least,
+    dataset_of,
+    open_trained,
+    rows_of,
+    warn_user,
+)
 from gmm_study.api.feedback import Bar, Working, silently, without_bar
 from gmm_study.errors import InputError
 
@@ -16,7 +23,8 @@ SAMPLES = (1, 2, 5, 10, 50)
 DRAWS = 400
 DATAPOINTS = 100
 TARGET_SAMPLES = 1000
-BASELINES = ("uniform", "none")
+LEAST_DRAWS = 40
+"""Two for each of the blocks of the jackknife."""
 
 
 @dataclass(frozen=True)
@@ -74,13 +82,15 @@ def gradients(
     """
     check_least(1, datapoints=datapoints, threads=threads, target_samples=target_samples)
     check_least(0, seed=seed, replicate=replicate)
-    _check(samples, q_baselines)
+    check_least(LEAST_DRAWS, draws=draws)
+    check_counts("samples", samples)
     opened, chosen = open_trained(str(checkpoint), device, threads, working)
     import torch
 
-    from gmm_study.trials.gradients import LEAST_DRAWS, GradientAssessment
+    from gmm_study.trials.gradients import GradientAssessment
 
-    check_least(LEAST_DRAWS, draws=draws)
+    if replicate in opened.diverged:
+        raise InputError(f"replicate: {replicate} diverged, so its model has no gradients")
     loaded = dataset_of(opened, dataset, working, warn)
     batch = torch.from_numpy(rows_of(loaded, split, datapoints)[:datapoints]).to(chosen).float()
     usable = opened.usable_replicates() if replicate is None else [replicate]
@@ -91,12 +101,3 @@ def gradients(
         rows = asked.rows(advance)
     facts = str(opened.folder), opened.method, loaded.name, split, len(batch), draws, seed
     return Gradients(*facts, rows)
-
-
-def _check(samples: Sequence[int], q_baselines: Sequence[str]) -> None:
-    """Raise `InputError` for a K or a baseline that there is not."""
-    for count in samples:
-        check_least(1, samples=count)
-    for baseline in q_baselines:
-        if baseline not in BASELINES:
-            raise InputError(f"q_baselines: '{baseline}' must be one of {', '.join(BASELINES)}")

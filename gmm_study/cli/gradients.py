@@ -8,7 +8,7 @@ import rich_click as click
 from rich.console import Console
 from rich.table import Table
 
-from gmm_study.api.gradients import BASELINES, DATAPOINTS, DRAWS, SAMPLES, TARGET_SAMPLES
+from gmm_study.api.gradients import DATAPOINTS, DRAWS, LEAST_DRAWS, SAMPLES, TARGET_SAMPLES
 from gmm_study.cli.as_json import print_json
 from gmm_study.cli.completion import choices_of, complete_among
 from gmm_study.cli.console import bar, output_console, warn, working
@@ -40,14 +40,15 @@ FIGURES = {"signal_to_noise": "signal to noise", "cosine": "cosine", "deviation"
     "--q-baseline",
     "q_baselines",
     multiple=True,
-    type=click.Choice(BASELINES),
-    default=BASELINES[:1],
+    metavar="uniform|none",
+    default=("uniform",),
     show_default=True,
+    shell_complete=complete_among(lambda: choices_of("q_baseline")),
     help="Baseline of q's gradient, of methods that have one. Repeatable.",
 )
 @click.option(
     "--draws",
-    type=click.IntRange(1),
+    type=click.IntRange(LEAST_DRAWS),
     default=DRAWS,
     show_default=True,
     help="Independent gradient estimates of each kind.",
@@ -79,8 +80,8 @@ def gradients(checkpoint: str, as_json: bool, **settings: Any) -> None:
     gmm-study. All methods are compared on this model and on one batch. For estimates g with total
     variance V and a target t, signal to noise is |E g| / sqrt(V), cosine is E cos(g, t), and
     deviation is sqrt(E |g - t|^2) / |t|. The target is the exact direction for large K if the model
-    is small enough, else the mean of draws with many samples; of vimco and nvil it is the mean of
-    further draws.
+    is small enough, else the mean of draws with many samples. A method whose limit differs for
+    every K, such as vimco or nvil, is compared with the mean of further draws.
 
     --json: {checkpoint, trained_by, dataset, split, datapoints, draws, seed, rows: [{method,
     q_baseline, samples, part, parameters, target, norm, target_error, signal_to_noise, cosine,
@@ -108,14 +109,23 @@ def gradients(checkpoint: str, as_json: bool, **settings: Any) -> None:
 
 def _print_parts(console: Console, rows: Sequence[Mapping[str, Any]]) -> None:
     """A table for each part of the model, with a row for each method, baseline and K."""
-    targets: dict[str, str] = {}
+    targets: dict[str, list[Mapping[str, Any]]] = {}
     for part in dict.fromkeys(row["part"] for row in rows):
         own = [row for row in rows if row["part"] == part]
         console.print(f"\n{part}: {own[0]['parameters']:,} parameters", highlight=False)
         console.print(_table(own))
-        targets |= {row["method"]: row["target"] for row in own}
-    for method, target in targets.items():
-        console.print(f"target of {method}: {target}", highlight=False)
+        for row in own:
+            targets.setdefault(row["method"], []).append(row)
+    for method, of_method in targets.items():
+        errors = [row["target_error"] for row in of_method if row["target_error"]]
+        known = f", whose sampling error is {_range(errors)} of it" if errors else ""
+        console.print(f"target of {method}: {of_method[0]['target']}{known}", highlight=False)
+
+
+def _range(values: Sequence[float]) -> str:
+    """`2%`, or `1% to 30%` over the parts."""
+    low, high = f"{min(values):.0%}", f"{max(values):.0%}"
+    return low if low == high else f"{low} to {high}"
 
 
 def _table(rows: Sequence[Mapping[str, Any]]) -> Table:

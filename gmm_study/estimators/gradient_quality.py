@@ -9,7 +9,9 @@ variances of their entries), and a target t:
     bias               |E g - t| / |t|
 
 |E g|^2 and |E g - t|^2 are estimated without bias: the squared norm of a mean of n estimates is too
-large by V / n. Standard errors are those of the jackknife over blocks of draws.
+large by V / n, and so is |t|^2 of a target that is itself a mean of draws, which makes the cosine
+too small. Standard errors are those of the jackknife over blocks of draws; they do not include the
+error of the target.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -50,7 +52,8 @@ class Target:
     @classmethod
     def exact(cls, gradient: Tensor) -> "Target":
         """An exact gradient `[P]`."""
-        return cls(gradient.double(), torch.zeros_like(gradient, dtype=torch.float64))
+        gradient = gradient.double().cpu()
+        return cls(gradient, torch.zeros_like(gradient))
 
     @classmethod
     def mean_of(cls, draws: Iterable[Tensor]) -> "Target":
@@ -120,9 +123,11 @@ class _Sums:
         self.count += 1
         self.vector += draw
         for name, entries in groups.items():
-            own = draw[entries]
-            self.squares[name] += float(own @ own)
-            self.cosines[name] += float(torch.cosine_similarity(own, aims[name], dim=0, eps=0.0))
+            own, aim = draw[entries], aims[name]
+            square = float(own @ own)
+            self.squares[name] += square
+            if square > 0.0:  # a draw of 0 points nowhere
+                self.cosines[name] += float(own @ aim) / sqrt(square)
 
     def plus(self, other: "_Sums", sign: int = 1) -> "_Sums":
         return _Sums(
@@ -135,17 +140,17 @@ class _Sums:
     def quality(
         self, name: str, entries: Tensor, aim: Tensor, variance_of_aim: float
     ) -> GradientQuality:
-        mean, length = self.vector[entries] / self.count, float(aim.norm())
+        mean, length = self.vector[entries] / self.count, float(aim @ aim) - variance_of_aim
         square = self.squares[name] / self.count
         noise = (square - float(mean.square().sum())) * self.count / (self.count - 1)
         signal = float(mean.square().sum()) - noise / self.count
-        apart = square - 2.0 * float(mean @ aim) + length**2
+        apart = square - 2.0 * float(mean @ aim) + length
         biased = float((mean - aim).square().sum()) - noise / self.count
         return GradientQuality(
             signal_to_noise=_ratio(signal, noise),
-            cosine=self.cosines[name] / self.count,
-            deviation=_ratio(apart - variance_of_aim, length**2),
-            bias=_ratio(biased - variance_of_aim, length**2),
+            cosine=self.cosines[name] / self.count / sqrt(length) if length > 0.0 else nan,
+            deviation=_ratio(apart, length),
+            bias=_ratio(biased - variance_of_aim, length),
         )
 
 

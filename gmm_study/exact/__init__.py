@@ -7,7 +7,7 @@ from gmm_study.exact.gradients import (
     exact_wake_wake_direction,
 )
 from gmm_study.exact.likelihoods import exact_log_likelihoods, exact_log_z2
-from gmm_study.exact.limits import why_no_exact_z, why_not_exact
+from gmm_study.exact.limits import why_no_exact_dreams, why_no_exact_z, why_not_exact
 from gmm_study.exact.posteriors import Posteriors, exact_posteriors
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "exact_posteriors",
     "exact_rws_direction",
     "exact_wake_wake_direction",
+    "why_no_exact_dreams",
     "why_no_exact_z",
     "why_not_exact",
 ]

@@ -129,8 +129,8 @@ def _add_gradient(
 def _add_sleep_gradient(model: SigmoidBeliefNetwork, q_share: float) -> None:
     """A share of the mean of d log q(h | x) over all (x, h) under p."""
     sizes, device = [data_dims(model), *latent_sizes(model)], model.parameters.flat.device
-    (prior,) = messages(model, [LIKELIHOOD])[-1]
-    weight = prior.exp()
+    tops = binary_states(sizes[-1], device=device)
+    weight = model.top_prior().log_prob(tops[None, None])[0, 0].exp()
     for layer in range(len(sizes) - 2, -1, -1):
         below_weight = torch.zeros(2 ** sizes[layer], dtype=torch.float64, device=device)
         for start, stop in chunks(model, layer):

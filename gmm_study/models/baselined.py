@@ -18,9 +18,10 @@ INWARD, INWARD_BIAS, OUTWARD, OUTWARD_BIAS = (
 class BaselinedNetwork(SigmoidBeliefNetwork):
     """p and q as in `SigmoidBeliefNetwork`, and C(x), a prediction of log p(x, h) - log q(h | x).
 
-    C(x) is D times a network with one layer of tanh units: in units of a nat per dimension, a
-    learning rate that suits the weights of p and q suits it too. The penalties `l1` and `l2` do not
-    apply to it. Mnih and Gregor, arXiv 1402.0030, section 2.3.
+    C(x) is D times a network with one layer of `HIDDEN` tanh units. It ascends minus half its
+    squared error over D^2 `HIDDEN`, so that a learning rate that suits p and q suits it too: a step
+    of gradient ascent moves C(x) by about the rate times its error. The penalties `l1` and `l2` do
+    not apply to it. Mnih and Gregor, arXiv 1402.0030, section 2.3.
     """
 
     def own_shapes(self) -> dict[str, tuple[int, ...]]:
@@ -48,8 +49,8 @@ class BaselinedNetwork(SigmoidBeliefNetwork):
         return self.data_dims * output.squeeze(2), hidden
 
     def add_prediction_gradient(self, data: Tensor, hidden: Tensor, errors: Tensor) -> None:
-        """Add the gradient of sum_b errors_b C(x_b); `errors` is `[R, B]`."""
-        of_output = self.data_dims * errors.unsqueeze(2)
+        """Add the gradient of sum_b errors_b C(x_b) over D^2 `HIDDEN`; `errors` is `[R, B]`."""
+        of_output = errors.unsqueeze(2) / (self.data_dims * HIDDEN)
         of_hidden = of_output @ self.parameters[OUTWARD].transpose(1, 2)
         of_hidden *= 1.0 - hidden.square()
         gradient = self.parameters.gradient

@@ -10,8 +10,8 @@ class Nvil:
     """Ascends the evidence lower bound in p and q, by the likelihood ratio with a learned baseline.
 
     Mnih and Gregor, arXiv 1402.0030; docs/spec.md#objectives. The learning signal of a sample is
-    log p(x, h) - log q(h | x) less C(x), which the model predicts and which ascends minus half its
-    squared error. A step averages over K samples. The signal is not divided by its standard
+    log p(x, h) - log q(h | x) less C(x), which the model predicts (`BaselinedNetwork`). A step
+    averages over K samples. The signal is not divided by its standard
     deviation, so the mean of the gradient is that of the bound.
     """
 

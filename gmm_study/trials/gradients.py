@@ -6,7 +6,7 @@ compared on the same model, whichever of them has trained it.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from math import isfinite
+from math import isfinite, nan
 from statistics import median
 from time import perf_counter
 from typing import Any
@@ -22,10 +22,13 @@ from gmm_study.estimators.gradient_quality import (
     draw_gradients,
     gradient_quality,
 )
+from gmm_study.exact import why_no_exact_dreams, why_not_exact
 from gmm_study.models import Model, RandomStreams, SigmoidBeliefNetwork
+from gmm_study.models.sbn import TOP_PRIOR
 from gmm_study.training.build import build_objective
 from gmm_study.training.checkpoint import Checkpoint
 from gmm_study.training.hyperparameters import Hyperparameters
+from gmm_study.training.method import SBN
 from gmm_study.training.methods import method_named
 
 LEAST_DRAWS = 2 * BLOCKS
@@ -39,9 +42,9 @@ class GradientAssessment:
 
     Each row has `method`, `q_baseline` (None if the method has none), `samples` (K), `part`, such
     as `q(h1 | x)`, the number of its `parameters`, `target` (what it is), the `norm` of the target
-    in nats and its relative error `target_error`, the figures of `GradientQuality`, each with its
-    standard error as `..._se`, and the `seconds` of one estimate. A figure that is not finite is
-    None.
+    in nats and its relative sampling error `target_error`, the figures of `GradientQuality`, each
+    with its standard error as `..._se`, and the `seconds` of one estimate. A figure that is not
+    finite is None.
     """
 
     checkpoint: Checkpoint
@@ -68,9 +71,13 @@ class GradientAssessment:
                 f"checkpoint: gradients are assessed of a belief network, such as one trained by "
                 f"gmm, not of a {self.checkpoint.method}"
             )
-        found = []
+        found: list[Row] = []
+        targets: dict[Hyperparameters, tuple[Target, str]] = {}
         for settings in self.asked():
-            found += self._rows_of(settings, model)
+            aim = self._of_target(settings)
+            if aim not in targets:
+                targets[aim] = self._target(aim, model)
+            found += self._rows_of(settings, model, *targets[aim])
             watch(1)
         return found
 
@@ -82,10 +89,10 @@ class GradientAssessment:
         own = self.checkpoint.hyperparameters
         for name in self.methods:
             method = method_named(name)
-            if method.model.build not in (own.declaration.model.build, _PLAIN):
+            if method.model.build not in (own.declaration.model.build, SBN.build):
                 raise InputError(
-                    f"method: '{name}' needs a model that it has trained itself; "
-                    f"this one was trained by {own.method}"
+                    f"method: the gradients of '{name}' cannot be assessed on a model that was "
+                    f"trained by {own.method}, as it lacks parameters that {name} needs"
                 )
             baselines = self.q_baselines if "q_baseline" in method.reads else ("uniform",)
             usable = [samples for samples in self.samples if samples >= method.least_samples]
@@ -93,10 +100,18 @@ class GradientAssessment:
                 raise InputError(f"samples: {name} needs a K of at least {method.least_samples}")
             for samples in usable:
                 for baseline in baselines:
-                    yield replace(own, method=name, samples=samples, q_baseline=baseline, stages=())
+                    yield replace(
+                        own,
+                        method=name,
+                        samples=samples,
+                        q_baseline=baseline,
+                        stages=(),
+                        criterion_samples=None,
+                    )
 
-    def _rows_of(self, settings: Hyperparameters, model: SigmoidBeliefNetwork) -> list[Row]:
-        target, what = self._target(settings, model)
+    def _rows_of(
+        self, settings: Hyperparameters, model: SigmoidBeliefNetwork, target: Target, what: str
+    ) -> list[Row]:
         parts, draws = parts_of(model), self._draw(settings, model, self.draws, "draws")
         seconds: list[float] = []
         of_parts = gradient_quality(_timed(draws, seconds), self.draws, target, parts)
@@ -111,13 +126,19 @@ class GradientAssessment:
         rows = []
         for part, (figures, errors) in of_parts.items():
             entries = parts[part]
-            norm = float(target.gradient[entries].norm())
-            error = float(target.variance[entries].sum()) ** 0.5
-            known = {"norm": norm, "target_error": error / norm if norm else float("nan")}
+            variance = float(target.variance[entries].sum())
+            norm = max(float(target.gradient[entries].square().sum()) - variance, 0.0) ** 0.5
+            known = {"norm": norm, "target_error": variance**0.5 / norm if norm else nan}
             known |= asdict(figures) | {f"{k}_se": v for k, v in asdict(errors).items()}
             finite = {name: value if isfinite(value) else None for name, value in known.items()}
             rows.append({**shared, "part": part, "parameters": len(entries), **finite})
         return rows
+
+    def _of_target(self, settings: Hyperparameters) -> Hyperparameters:
+        """The settings of the target, which is one for every K and baseline if there is a limit."""
+        if settings.declaration.exact_direction is None:
+            return settings
+        return replace(settings, samples=self.target_samples, q_baseline="uniform")
 
     def _target(self, settings: Hyperparameters, model: SigmoidBeliefNetwork) -> tuple[Target, str]:
         """What the estimates are compared with, and what that is, in words."""
@@ -126,13 +147,12 @@ class GradientAssessment:
             many = 4 * self.draws
             found = self._draw(settings, model, many, "target")
             return Target.mean_of(found), f"the mean of {many:,} further draws"
-        function = resolved(direction, f"method: the exact direction of '{settings.method}'")
-        try:
+        needs_dreams = settings.declaration.dreams
+        if (why_no_exact_dreams if needs_dreams else why_not_exact)(model) is None:
+            function = resolved(direction, f"method: the exact direction of '{settings.method}'")
             return Target.exact(function(model, self.data)[0]), EXACT
-        except InputError:  # too many states
-            of_many = replace(settings, samples=self.target_samples)
-            some = self.draws // 4
-        found = self._draw(of_many, model, some, "target")
+        some = self.draws // 4
+        found = self._draw(settings, model, some, "target")
         what = f"the mean of {some:,} draws with K = {self.target_samples:,}"
         return Target.mean_of(found), what
 
@@ -144,10 +164,6 @@ class GradientAssessment:
         )
         objective = build_objective(settings)
         return draw_gradients(objective, model, self.data, draws, streams)
-
-
-_PLAIN = method_named("gmm").model.build
-"""How a network with no parameters but those of p and q is built."""
 
 
 def _timed(draws: Iterator[Tensor], seconds: list[float]) -> Iterator[Tensor]:
@@ -163,22 +179,18 @@ def _timed(draws: Iterator[Tensor], seconds: list[float]) -> Iterator[Tensor]:
 
 
 def parts_of(model: SigmoidBeliefNetwork) -> dict[str, Tensor]:
-    """The numbers of the parameters of each conditional, from the data up, and of p and q."""
-    size, numbers = model.parameters.flat.shape[1], dict[str, Tensor]()
-    named = model.parameters.views_of(torch.arange(size).unsqueeze(0))
-    for name, view in named.items():
-        side, _, rest = name.partition(".")
-        part = _part(side, rest.partition(".")[0], len(model.inference))
-        for each in filter(None, (part, {"generative": "p", "inference": "q"}.get(side))):
-            numbers[each] = torch.cat([numbers.get(each, view.new_empty(0)), view.flatten()])
-    return dict(sorted(numbers.items(), key=lambda item: (item[0][0], len(item[0]) > 1, item[0])))
-
-
-def _part(side: str, layer: str, layers: int) -> str:
-    """`p(x | h1)`, `q(h2 | h1)`, `p(h3)`; empty for other parameters."""
-    if side not in ("generative", "inference"):
-        return ""
-    if layer == "top":
-        return f"p(h{layers})"
-    below, above = ("x" if layer == "0" else f"h{layer}"), f"h{int(layer) + 1}"
-    return f"p({below} | {above})" if side == "generative" else f"q({above} | {below})"
+    """The numbers of the parameters of p, q and each conditional, from the data up."""
+    begins = {"p": "generative.", "q": "inference."}
+    for layer in range(len(model.generative)):
+        below, above = f"h{layer}" if layer else "x", f"h{layer + 1}"
+        begins[f"p({below} | {above})"] = f"generative.{layer}."
+    begins[f"p(h{len(model.generative)})"] = TOP_PRIOR
+    for layer in range(len(model.inference)):
+        below, above = f"h{layer}" if layer else "x", f"h{layer + 1}"
+        begins[f"q({above} | {below})"] = f"inference.{layer}."
+    numbers = torch.arange(model.parameters.flat.shape[1]).unsqueeze(0)
+    views = model.parameters.views_of(numbers)
+    return {
+        part: torch.cat([view.flatten() for name, view in views.items() if name.startswith(begin)])
+        for part, begin in begins.items()
+    }

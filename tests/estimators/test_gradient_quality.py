@@ -71,6 +71,19 @@ def test_the_error_of_a_target_that_was_drawn_is_not_taken_for_a_bias():
     assert noisy.bias > found.bias
 
 
+def test_the_deviation_from_a_drawn_target_is_that_from_the_true_one():
+    """The squared norm of the target is a tenth larger by its own error."""
+    weak, inverses = 0.1 * MEAN, []
+    for seed in range(300):
+        target = Target.mean_of(iter(normal_draws(400, seed=1000 + seed) - MEAN + weak))
+        found, _ = quality(normal_draws(200, seed) - MEAN + weak, target)
+        inverses.append(found.deviation**-2)  # which is linear in the squared norm of the target
+    inverse = torch.tensor(inverses)
+    error = inverse.std() / len(inverse) ** 0.5
+    assert_within_standard_errors(inverse.mean(), 0.25 / 10.0, error)
+    assert abs(inverse.mean() - 1.1 * 0.25 / 10.0) > 4.0 * error
+
+
 def test_parameters_without_gradient_have_no_figures():
     still = torch.zeros(40, 4, dtype=torch.float64)
     found, _ = quality(still, Target.exact(0 * AIM))

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from gmm_study.models import BaselinedNetwork
+from gmm_study.models.baselined import HIDDEN
 from gmm_study.objectives import Nvil, Vimco, WakeWake
 from gmm_study.objectives.log_weights import log_p, log_p_without
 from tests.networks import DIMS, a_network, some_streams
@@ -89,10 +90,28 @@ def test_the_prediction_of_nvil_ascends_minus_half_its_squared_error():
     hidden = (data @ tensors["baseline.inward"] + tensors["baseline.inward_bias"][:, None]).tanh()
     output = hidden @ tensors["baseline.outward"] + tensors["baseline.outward_bias"][:, None]
     error = bound - DIMS * output.squeeze(2)
-    (-0.5 * error.square().mean()).backward()
+    (-0.5 * error.square().mean() / (DIMS**2 * HIDDEN)).backward()
     for name in tensors:
         if "baseline" in name:
             torch.testing.assert_close(model.parameters.gradient(name), tensors[name].grad)
+
+
+def test_the_prediction_of_nvil_comes_near_its_signal_by_plain_gradient_ascent():
+    """With momentum and a large rate, on data of more dimensions than small pictures have."""
+    dims, rate = 784, 1e-2
+    model = BaselinedNetwork(dims, [4], 1, dtype=torch.float64)
+    model.initialise(some_streams(1))
+    data = (torch.rand(1, 50, dims, generator=torch.Generator().manual_seed(0)) < 0.2).double()
+    signal, velocity, errors = torch.full((1, 50), -200.0, dtype=torch.float64), 0.0, []
+    for _ in range(300):
+        model.parameters.grad.zero_()
+        predicted, hidden = model.predict_signal(data)
+        errors.append((signal - predicted).abs().max().item())
+        model.add_prediction_gradient(data, hidden, (signal - predicted) / 50)
+        velocity = 0.95 * velocity + rate * model.parameters.grad
+        model.parameters.flat += velocity
+    assert max(errors) < 2 * errors[0]
+    assert errors[-1] < 0.5 * errors[0]
 
 
 def test_a_prediction_that_is_right_narrows_the_spread_of_nvil():

@@ -27,15 +27,15 @@ def folder(tmp_path_factory):
 def test_parts_are_the_conditionals_from_the_data_up_and_together_all_parameters(folder):
     model = open_checkpoint(folder / "rws").model()
     parts = {name: len(entries) for name, entries in parts_of(model).items()}
-    assert parts == {
-        "p": 16 * 4 + 16 + 4 * 2 + 4 + 2,
-        "p(h1 | h2)": 4 * 2 + 4,
-        "p(h2)": 2,
-        "p(x | h1)": 16 * 4 + 16,
-        "q": 16 * 4 + 4 + 4 * 2 + 2,
-        "q(h1 | x)": 16 * 4 + 4,
-        "q(h2 | h1)": 4 * 2 + 2,
-    }
+    assert list(parts.items()) == [
+        ("p", 16 * 4 + 16 + 4 * 2 + 4 + 2),
+        ("q", 16 * 4 + 4 + 4 * 2 + 2),
+        ("p(x | h1)", 16 * 4 + 16),
+        ("p(h1 | h2)", 4 * 2 + 4),
+        ("p(h2)", 2),
+        ("q(h1 | x)", 16 * 4 + 4),
+        ("q(h2 | h1)", 4 * 2 + 2),
+    ]
     assert parts["p"] + parts["q"] == model.parameters.flat.shape[1]
 
 
@@ -55,7 +55,7 @@ def test_every_method_is_compared_on_the_model_of_one_of_them(folder):
     assert still["signal_to_noise"].isna().all()  # with one sample, q gets no gradient
 
 
-def test_more_samples_give_better_gradients_and_cost_more(folder):
+def test_more_samples_give_better_gradients(folder):
     frame = gradients(folder / "rws", ["gmm"], [2, 50], draws=100).frame()
     few, many = (frame[frame["samples"] == k].set_index("part") for k in (2, 50))
     assert (many["signal_to_noise"] > few["signal_to_noise"]).all()
@@ -100,13 +100,17 @@ def test_the_same_seed_gives_the_same_figures_and_another_seed_others(folder):
     ("model", "asked", "said"),
     [
         ("vae", {}, "not of a vae"),
-        ("rws", {"methods": ["nvil"]}, "'nvil' needs a model that it has trained itself"),
-        ("rws", {"methods": ["vae"]}, "'vae' needs a model"),
+        (
+            "rws",
+            {"methods": ["nvil"]},
+            "'nvil' cannot be assessed on a model that was trained",
+        ),
+        ("rws", {"methods": ["vae"]}, "'vae' cannot be assessed"),
         ("rws", {"methods": ["gmn"]}, "did you mean 'gmm'?"),
         ("rws", {"draws": 39}, "draws: 39 must be at least 40"),
-        ("rws", {"samples": [0]}, "samples: 0 must be at least 1"),
+        ("rws", {"samples": [0]}, "samples: 0 must be a whole number"),
         ("rws", {"methods": ["vimco"], "samples": [1]}, "vimco needs a K of at least 2"),
-        ("rws", {"q_baselines": ["learned"]}, "'learned' must be one of uniform, none"),
+        ("rws", {"q_baselines": ["learned"]}, "q_baseline: 'learned'"),
         ("rws", {"datapoints": 10**6}, "must be at most"),
     ],
 )
