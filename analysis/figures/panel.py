@@ -20,6 +20,8 @@ LOG_SCALE_FROM = 20.0
 """The axis is logarithmic if its largest value over its smallest above 0 exceeds this."""
 MOST_TICKS = 12
 """With more values of x, the ticks are round numbers instead of the values."""
+MOST_LETTERS = 26
+"""With more letters in the labels of numeric ticks together, they are tilted."""
 LONGEST_NAME = 9
 """Longer names of series, in letters, are given by the legend only."""
 SHIFT = 0.012
@@ -114,6 +116,8 @@ def _horizontal_axis(panel: "Axes", plan: Plan, values: list[Any]) -> dict[Any, 
         labels = [words(short_label(plan.x, value)) for value in values]
         fit = plan.x is not None or max(map(len, labels)) <= LONGEST_NAME
         panel.set_xticks(list(place.values()), labels if fit else [""] * len(labels))
+        if numeric and sum(map(len, labels)) > MOST_LETTERS:
+            panel.tick_params("x", rotation=30)
         panel.xaxis.set_minor_locator(NullLocator())
     elif not logarithmic:
         whole = all(isinstance(value, int) for value in values)
