@@ -19,6 +19,7 @@ from analysis.labels import ERROR_OF, LOG_P, axis_label
 from analysis.places import counted, rows_of_cell, size_range
 from analysis.planned import each_once
 from analysis.statistics import CONFIDENCE
+from gmm_study.phrases import in_a_list
 from gmm_study.study.plan import Plan
 from gmm_study.training.state import TrialState
 from gmm_study.trials.averages import mean_and_standard_error
@@ -110,4 +111,4 @@ def _noise(over_seeds: float, n: int, over_data: float) -> float:
 
 
 def _and(names: list[str]) -> str:
-    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]])) if names else "a trial"
+    return in_a_list(names) if names else "a trial"

@@ -180,9 +180,9 @@ def _read_by(name: str, facts: Mapping[str, Any]) -> str:
     reading = [method for method in reads if reads[method]]
     ignoring = [method for method in reads if not reads[method]]
     others = {key: value for key, value in facts["read_by"].items() if key != "method"}
-    few = ", ".join(reading)
-    methods = [few if len(reading) <= len(ignoring) else f"all but {', '.join(ignoring)}"]
-    methods = methods if ignoring else []
+    few = len(reading) <= len(ignoring)
+    some = ", ".join(reading) if few else f"all but {', '.join(ignoring)}"
+    methods = [some] if ignoring else []
     return "; ".join([*methods, *(f"{key} {', '.join(value)}" for key, value in others.items())])
 
 

@@ -39,11 +39,7 @@ def exact_log_p_gradient(model: Model, data: Tensor) -> Tensor:
     It is the mean over x and p(h | x) of d log p(x, h); laid out as `Parameters.grad`, zero for q.
     Raises `InputError` with the reason of `why_not_exact`, or if `data` does not have D columns.
     """
-    gradients = []
-    for alone in replicates_alone(enumerable(model, data)):
-        _add_gradient(alone, data, LIKELIHOOD, q_share=0.0)
-        gradients.append(alone.parameters.grad)
-    return torch.cat(gradients)
+    return _gradients(model, data, LIKELIHOOD, q_share=0.0)
 
 
 @torch.no_grad()
@@ -54,11 +50,7 @@ def exact_log_p_tilde_gradient(model: Model, data: Tensor) -> Tensor:
     direction that gmm ascends as K grows, with any baseline, as the mean of d log q(h | x) under q
     is zero (docs/spec.md#objectives). Raises `InputError` as `exact_log_p_gradient` does.
     """
-    gradients = []
-    for alone in replicates_alone(enumerable(model, data)):
-        _add_gradient(alone, data, GEOMETRIC_MEAN, q_share=1.0)
-        gradients.append(alone.parameters.grad)
-    return torch.cat(gradients)
+    return _gradients(model, data, GEOMETRIC_MEAN, q_share=1.0)
 
 
 @torch.no_grad()
@@ -68,11 +60,7 @@ def exact_wake_wake_direction(model: Model, data: Tensor) -> Tensor:
     The mean over x and p(h | x) of d log p(x, h) + d log q(h | x) (docs/spec.md#objectives).
     Raises `InputError` as `exact_log_p_gradient` does.
     """
-    gradients = []
-    for alone in replicates_alone(enumerable(model, data)):
-        _add_gradient(alone, data, LIKELIHOOD, q_share=1.0)
-        gradients.append(alone.parameters.grad)
-    return torch.cat(gradients)
+    return _gradients(model, data, LIKELIHOOD, q_share=1.0)
 
 
 @torch.no_grad()
@@ -84,12 +72,20 @@ def exact_rws_direction(model: Model, data: Tensor) -> Tensor:
     (docs/spec.md#objectives; arXiv 1406.2751). Raises `InputError` as `exact_log_p_gradient` does,
     and if the sleep update's sum over all states of the data is too large.
     """
-    network = enumerable(model, data)
-    refuse(why_no_exact_dreams(network))
-    gradients = []
+    return _gradients(model, data, LIKELIHOOD, q_share=0.5, sleep_share=0.5)
+
+
+def _gradients(
+    model: Model, data: Tensor, powers: Powers, q_share: float, sleep_share: float = 0.0
+) -> Tensor:
+    """The direction of each replicate, `[R, P]`; the shares are those of d log q."""
+    network, gradients = enumerable(model, data), []
+    if sleep_share:
+        refuse(why_no_exact_dreams(network))
     for alone in replicates_alone(network):
-        _add_gradient(alone, data, LIKELIHOOD, q_share=0.5)
-        _add_sleep_gradient(alone, q_share=0.5)
+        _add_gradient(alone, data, powers, q_share)
+        if sleep_share:
+            _add_sleep_gradient(alone, sleep_share)
         gradients.append(alone.parameters.grad)
     return torch.cat(gradients)
 

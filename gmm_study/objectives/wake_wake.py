@@ -3,21 +3,17 @@
 from torch import Tensor
 
 from gmm_study.models import RandomStreams, SigmoidBeliefNetwork
-from gmm_study.objectives.baseline import baseline_of
-from gmm_study.objectives.log_weights import importance_estimates, importance_weights, log_p
+from gmm_study.objectives.log_weights import importance_weights, log_p
+from gmm_study.objectives.rws import ReweightedWakeSleep
 
 
-class WakeWake:
+class WakeWake(ReweightedWakeSleep):
     """Ascends log p(x) in p by importance weighting; q gets the wake update alone.
 
     Le, Kosiorek, Siddharth, Teh and Wood, arXiv 1805.10469, section 3; docs/spec.md#objectives. It
     is reweighted wake-sleep with a q that never sees samples of p, so q is fitted to the posterior
     of the data alone, by weights that are biased for a small K.
     """
-
-    def __init__(self, samples: int, q_baseline: str = "uniform") -> None:
-        self.samples = samples
-        self.q_baseline = baseline_of(q_baseline, samples)
 
     def add_gradient(
         self, model: SigmoidBeliefNetwork, data: Tensor, streams: RandomStreams
@@ -31,9 +27,3 @@ class WakeWake:
         model.add_generative_gradient(scored, weights / datapoints)
         model.add_inference_gradient(inferred, (weights - self.q_baseline) / datapoints)
         return log_p(log_weights)
-
-    def estimates(
-        self, model: SigmoidBeliefNetwork, data: Tensor, streams: RandomStreams
-    ) -> dict[str, Tensor]:
-        """`bound`, `log_p` and `ess` of each datapoint with K samples, `[R, B]`."""
-        return importance_estimates(model.log_weights(data, self.samples, streams))

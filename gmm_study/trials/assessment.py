@@ -74,7 +74,7 @@ class Assessment:
             figures = summarise(values, self.has_p_star)
             if log_z2 is not None and self.has_p_star:
                 figures |= {"log_z2": log_z2.item(), "log_z2_se": 0.0}
-            found.append({"replicate": index, "samples": EXACT, **_finite(figures)})
+            found.append({"replicate": index, "samples": EXACT, **finite(figures)})
         return found, why_no_exact_z(model) if self.has_p_star else None
 
     def _estimates_of(self, index: int, watch: Callable[[int], object]) -> list[Row]:
@@ -90,7 +90,7 @@ class Assessment:
             figures = _with_bias(summarise(values, self.has_p_star))
             if z:
                 figures = with_p_star(figures, *z)
-            found.append({"replicate": index, "samples": count, **_finite(figures)})
+            found.append({"replicate": index, "samples": count, **finite(figures)})
         return found
 
     def _streams(self, replicate: int, purpose: str) -> RandomStreams:
@@ -110,5 +110,6 @@ def _with_bias(figures: Mapping[str, float]) -> dict[str, float]:
     }
 
 
-def _finite(figures: Mapping[str, float]) -> dict[str, float | None]:
+def finite(figures: Mapping[str, float]) -> dict[str, float | None]:
+    """The figures, with None for one that is not finite, as JSON needs it."""
     return {name: value if isfinite(value) else None for name, value in figures.items()}

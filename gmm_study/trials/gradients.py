@@ -6,10 +6,9 @@ compared on the same model, whichever of them has trained it.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from math import isfinite, nan
+from math import nan
 from statistics import median
 from time import perf_counter
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -17,7 +16,6 @@ from torch import Tensor
 from gmm_study.catalogue import resolved
 from gmm_study.errors import InputError
 from gmm_study.estimators.gradient_quality import (
-    BLOCKS,
     Target,
     draw_gradients,
     gradient_quality,
@@ -30,10 +28,7 @@ from gmm_study.training.checkpoint import Checkpoint
 from gmm_study.training.hyperparameters import Hyperparameters
 from gmm_study.training.method import SBN
 from gmm_study.training.methods import method_named
-
-LEAST_DRAWS = 2 * BLOCKS
-EXACT = "exact"
-Row = dict[str, Any]
+from gmm_study.trials.assessment import EXACT, Row, finite
 
 
 @dataclass(frozen=True)
@@ -130,8 +125,7 @@ class GradientAssessment:
             norm = max(float(target.gradient[entries].square().sum()) - variance, 0.0) ** 0.5
             known = {"norm": norm, "target_error": variance**0.5 / norm if norm else nan}
             known |= asdict(figures) | {f"{k}_se": v for k, v in asdict(errors).items()}
-            finite = {name: value if isfinite(value) else None for name, value in known.items()}
-            rows.append({**shared, "part": part, "parameters": len(entries), **finite})
+            rows.append({**shared, "part": part, "parameters": len(entries), **finite(known)})
         return rows
 
     def _of_target(self, settings: Hyperparameters) -> Hyperparameters:
