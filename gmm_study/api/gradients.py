@@ -13,18 +13,12 @@ from gmm_study.api.checkpoints import (
     rows_of,
     warn_user,
 )
+from gmm_study.api.defaults import DATAPOINTS, DRAWS, LEAST_DRAWS, STEP_SAMPLES, TARGET_SAMPLES
 from gmm_study.api.feedback import Bar, Working, silently, without_bar
 from gmm_study.errors import InputError
 
 if TYPE_CHECKING:
     import pandas as pd
-
-SAMPLES = (1, 2, 5, 10, 50)
-DRAWS = 400
-DATAPOINTS = 100
-TARGET_SAMPLES = 1000
-LEAST_DRAWS = 40
-"""Two for each of the blocks of the jackknife."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +47,7 @@ class Gradients:
 def gradients(
     checkpoint: Path | str,
     methods: Sequence[str] = (),
-    samples: Sequence[int] = SAMPLES,
+    samples: Sequence[int] = STEP_SAMPLES,
     *,
     q_baselines: Sequence[str] = ("uniform",),
     draws: int = DRAWS,

@@ -8,7 +8,7 @@ import rich_click as click
 from rich.console import Console
 from rich.table import Table
 
-from gmm_study.api.gradients import DATAPOINTS, DRAWS, LEAST_DRAWS, SAMPLES, TARGET_SAMPLES
+from gmm_study.api.defaults import DATAPOINTS, DRAWS, LEAST_DRAWS, STEP_SAMPLES, TARGET_SAMPLES
 from gmm_study.cli.as_json import print_json
 from gmm_study.cli.completion import choices_of, complete_among
 from gmm_study.cli.console import bar, output_console, warn, working
@@ -32,7 +32,7 @@ FIGURES = {"signal_to_noise": "signal to noise", "cosine": "cosine", "deviation"
     "--samples",
     type=counts,
     metavar="K,K,...",
-    default=",".join(map(str, SAMPLES)),
+    default=",".join(map(str, STEP_SAMPLES)),
     show_default=True,
     help="K of a step: samples per datapoint; separate several by commas.",
 )
