@@ -16,6 +16,7 @@ from gmm_study.api.checkpoints import (
 from gmm_study.api.defaults import DATAPOINTS, DRAWS, LEAST_DRAWS, STEP_SAMPLES, TARGET_SAMPLES
 from gmm_study.api.feedback import Bar, Working, silently, without_bar
 from gmm_study.errors import InputError
+from gmm_study.training.methods import method_named
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -78,6 +79,8 @@ def gradients(
     check_least(0, seed=seed, replicate=replicate)
     check_least(LEAST_DRAWS, draws=draws)
     check_counts("samples", samples)
+    for method in methods:
+        method_named(method)  # before anything is read or fetched
     opened, chosen = open_trained(str(checkpoint), device, threads, working)
     import torch
 
