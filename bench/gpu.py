@@ -27,7 +27,7 @@ from gmm_study.training.group import GraphsOn, ReplicateGroup
 from gmm_study.training.hyperparameters import Hyperparameters
 
 MOST_MILLISECONDS, AT_REPLICATES, MOST_TIMES = 0.8, 16, 1.5
-"""The targets on an H200: the step of one replicate, and that of so many against it."""
+"""The targets: the step of one replicate, and that of so many against it. An H100 misses them."""
 
 Report = dict[str, list[Row]]
 """Tables by name."""
@@ -282,7 +282,7 @@ def wait(device: torch.device) -> None:
 
 
 def targets(measured: Sequence[Row]) -> list[Row]:
-    """What the step was to reach on an H200, and what it reached."""
+    """What the step was to reach, and what it reached."""
     rows: list[Row] = []
     for row in measured:
         for how in ("captured, highest", "captured, high"):

@@ -151,16 +151,18 @@ class CellSearch:
         if not self._knows(trial_id):
             self._add({"event": "propose", "trial_id": trial_id, "axes": {}, "given": True})
 
-    def report(self, trial_id: str, epoch: int, bound: float) -> bool:
+    def report(self, trial_id: str, epoch: int, bound: float, step: int | None = None) -> bool:
         """Record a trial's bound at a milestone; returns whether the trial falls behind.
 
-        A milestone counts once; reporting it again gives the same answer.
+        A milestone counts once; reporting it again gives the same answer. `step` is the milestone
+        as a multiple of the grace, if that is a share of the trial's epochs.
         """
         if (trial_id, epoch) in self._behind:
             return self._behind[trial_id, epoch]
         if trial_id not in self._under_way:
             return False
-        return self._add({"event": "report", "trial_id": trial_id, "epoch": epoch, "bound": bound})
+        event = {"event": "report", "trial_id": trial_id, "epoch": epoch, "bound": bound}
+        return self._add(event | ({} if step is None else {"step": step}))
 
     def end(self, trial_id: str, state: TrialState, scores: Scores) -> None:
         """Record the end of a trial, once; a complete one has `scores`."""
@@ -199,7 +201,7 @@ class CellSearch:
         elif trial_id in self._under_way:
             # One of its proposals is enough: several equal ones would count as competitors.
             first = self._under_way[trial_id][0]
-            first.report(event["bound"], event["epoch"])
+            first.report(event["bound"], event.get("step", event["epoch"]))
             self._behind[trial_id, event["epoch"]] = first.should_prune()
             return self._behind[trial_id, event["epoch"]]
         return False

@@ -88,11 +88,15 @@ def sampler_of(cell: Cell) -> BaseSampler:
 
 
 def pruner_of(cell: Cell) -> optuna.pruners.BasePruner:
-    """The pruner that decides at the milestones of a cell's trials."""
+    """The pruner that decides at the milestones of a cell's trials.
+
+    Its steps are epochs; where the grace is a share of them, they are multiples of the grace.
+    """
     scheduler = cell.study.prolonged_scheduler
     if isinstance(scheduler, AshaScheduler):
         return optuna.pruners.SuccessiveHalvingPruner(
-            min_resource=scheduler.grace_epochs, reduction_factor=scheduler.reduction_factor
+            min_resource=1 if scheduler.is_share else int(scheduler.grace_epochs),
+            reduction_factor=scheduler.reduction_factor,
         )
     if isinstance(scheduler, MedianScheduler):
         return optuna.pruners.MedianPruner(n_startup_trials=scheduler.startup_trials)

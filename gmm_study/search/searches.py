@@ -132,7 +132,10 @@ class Searches:
         """
         if epoch not in self._milestones.get(trial_id, ()) or not isfinite(bound):
             return False
-        behind = [cell.report(trial_id, epoch, bound) for cell in self._cells_of[trial_id]]
+        scheduler = self.study.prolonged_scheduler
+        is_share = isinstance(scheduler, Scheduler) and scheduler.is_share
+        step = epoch // self._milestones[trial_id][0] if is_share else None
+        behind = [cell.report(trial_id, epoch, bound, step) for cell in self._cells_of[trial_id]]
         if all(behind):
             with suppress(OSError):  # a later run then continues the trial
                 self.store.record(trial_id).write_status(TrialState.STOPPED, epoch=epoch)

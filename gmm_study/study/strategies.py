@@ -1,10 +1,18 @@
 """Searches and schedulers: how a study searches its space, and which trials it stops early."""
 
+from math import ceil
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, StrictBool, StrictInt
+from pydantic import Field, StrictBool, StrictInt, WithJsonSchema, field_validator
 
 from gmm_study.study.section import AtLeastOne, Number, Section
+
+EPOCHS_OR_SHARE = {
+    "anyOf": [
+        {"type": "integer", "minimum": 1},
+        {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1},
+    ]
+}
 
 
 class GridSearch(Section):
@@ -97,8 +105,25 @@ class Scheduler(Section):
     """Stops trials that fall behind in their cell, by their validation bound at milestones."""
 
     kind: str
-    grace_epochs: AtLeastOne = 5
-    """Epochs before a trial can be stopped."""
+    grace_epochs: Annotated[int | float, WithJsonSchema(EPOCHS_OR_SHARE)] = 5
+    """Epochs before a trial can be stopped; below 1, a share of the trial's own epochs."""
+
+    @field_validator("grace_epochs", mode="before")
+    @classmethod
+    def _check_grace(cls, value: Any) -> Any:
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if is_number and (0 < value < 1 or (value >= 1 and value % 1 == 0)):
+            return value if value < 1 else int(value)
+        raise ValueError(f"{value!r} must be a whole number of epochs, or a share between 0 and 1")
+
+    @property
+    def is_share(self) -> bool:
+        """Whether the grace is a share of the epochs of each trial."""
+        return self.grace_epochs < 1
+
+    def grace_of(self, max_epochs: int) -> int:
+        """The epochs before a trial of `max_epochs` can be stopped."""
+        return ceil(self.grace_epochs * max_epochs) if self.is_share else int(self.grace_epochs)
 
     def milestones(self, max_epochs: int) -> list[int]:
         """The epochs before the last at which a trial may be stopped."""
@@ -110,7 +135,8 @@ class Scheduler(Section):
 
     def prolonged(self, factor: int) -> Self:
         """The scheduler of a training that is `factor` times as long."""
-        return self.model_copy(update={"grace_epochs": self.grace_epochs * factor})
+        longer = self.grace_epochs * (1 if self.is_share else factor)
+        return self.model_copy(update={"grace_epochs": longer})
 
 
 class AshaScheduler(Scheduler):
@@ -122,7 +148,7 @@ class AshaScheduler(Scheduler):
 
     def milestones(self, max_epochs: int) -> list[int]:
         """The grace epochs times the powers of the reduction factor."""
-        epochs = [self.grace_epochs]
+        epochs = [self.grace_of(max_epochs)]
         while epochs[-1] * self.reduction_factor < max_epochs:
             epochs.append(epochs[-1] * self.reduction_factor)
         return [epoch for epoch in epochs if epoch < max_epochs]
@@ -144,7 +170,8 @@ class MedianScheduler(Scheduler):
 
     def milestones(self, max_epochs: int) -> list[int]:
         """Every multiple of the grace epochs."""
-        return list(range(self.grace_epochs, max_epochs, self.grace_epochs))
+        grace = self.grace_of(max_epochs)
+        return list(range(grace, max_epochs, grace))
 
 
 SchedulerChoice = Annotated[

@@ -5,7 +5,8 @@ launches all of them at once. The first three steps of each batch size run witho
 ordinary training steps and warm up what PyTorch makes at first use. The host waits for the GPU only
 once for an epoch and its validation.
 
-This has never been run on a GPU. `python -m bench.gpu` checks and measures it.
+`python -m bench.gpu` checks and measures it: replays give what steps without a graph give, to the
+last bit.
 """
 
 from collections import Counter

@@ -15,6 +15,7 @@ from gmm_study.objectives import Objective
 from gmm_study.training.build import build_objective
 from gmm_study.training.ending import CRITERION, criterion_of
 from gmm_study.training.hyperparameters import Hyperparameters
+from gmm_study.training.passes import rows_of_a_pass
 
 
 class Validation:
@@ -41,5 +42,6 @@ class Validation:
     def _means(self, objective: Objective, model: Model, data: Tensor) -> dict[str, Tensor]:
         device = model.parameters.flat.device
         streams = RandomStreams(self.settings.seed, self.replicates, "validation", device)
-        estimates = estimate_bound(objective, model, data, streams)
+        rows = rows_of_a_pass(device.type == "cuda", len(self.replicates))
+        estimates = estimate_bound(objective, model, data, streams, rows)
         return {name: values.mean(1) for name, values in estimates.items()}

@@ -44,6 +44,8 @@ def race(bench: Bench, bounds: list[float], *overrides: str, again: bool = False
         ("{kind: asha, grace_epochs: 1, reduction_factor: 4}", [1, 4, 16, 64]),
         ("{kind: asha, grace_epochs: 100}", []),
         ("{kind: median, grace_epochs: 30}", [30, 60, 90]),
+        ("{kind: asha, grace_epochs: 0.15, reduction_factor: 2}", [15, 30, 60]),
+        ("{kind: median, grace_epochs: 0.3}", [30, 60, 90]),
     ],
 )
 def test_trials_may_be_stopped_at_the_milestones_of_the_scheduler(bench, scheduler, milestones):
@@ -60,6 +62,27 @@ def test_a_trial_comes_as_far_on_average_as_successive_halving_lets_it(bench):
 
 def test_successive_halving_lets_the_best_third_go_on_at_every_milestone(bench):
     assert race(bench, [-9.0, -8.0, -10.0, -7.0, -8.5, -7.5], *ASHA) == [0, 0, 5, 0, 5, 15]
+
+
+TWO_LENGTHS = """
+question: Which?
+datasets: [digits]
+methods: [gmm]
+variations: {short: {max_epochs: 10}, long: {max_epochs: 40}}
+space: {learning_rate: {grid: [1e-3]}}
+scheduler: {kind: asha, grace_epochs: 0.5, reduction_factor: 2}
+report: {x: learning_rate}
+"""
+
+
+def test_trials_of_different_lengths_are_compared_at_the_same_share_of_their_epochs(bench):
+    bench.text = TWO_LENGTHS
+    plan = bench.plan()
+    searches = Searches(plan, bench.store)
+    short, long = (trial.config.trial_id for trial in plan.trials)
+    assert not searches.falls_behind(short, 5, -1.0)
+    assert not searches.falls_behind(long, 5, -9.0)
+    assert searches.falls_behind(long, 20, -9.0)
 
 
 def test_without_a_scheduler_no_trial_is_stopped(bench):
@@ -154,6 +177,8 @@ def test_epochs_between_milestones_and_bounds_that_are_not_finite_stop_nothing(b
     [
         ("scheduler: {kind: ash}", ("scheduler.kind: 'ash'", "'asha'")),
         ("scheduler: {kind: asha, grace_epochs: 0}", ("scheduler.grace_epochs: 0",)),
+        ("scheduler: {kind: asha, grace_epochs: 2.5}", ("2.5 must be a whole number", "a share")),
+        ("scheduler: {kind: asha, grace_epochs: true}", ("scheduler.grace_epochs: True",)),
         ("scheduler: {kind: asha, reduction_factor: 1}", ("scheduler.reduction_factor: 1",)),
         ("scheduler: {grace_epochs: 3}", ("scheduler.kind: is missing",)),
         ("search: {kind: tpe, trials: 3}", ("search.kind: 'tpe' has no axis to draw from",)),
