@@ -201,7 +201,7 @@ class CellSearch:
         elif trial_id in self._under_way:
             # One of its proposals is enough: several equal ones would count as competitors.
             first = self._under_way[trial_id][0]
-            first.report(event["bound"], event.get("step", event["epoch"]))
+            first.report(event["bound"], event["step"] if "step" in event else event["epoch"])
             self._behind[trial_id, event["epoch"]] = first.should_prune()
             return self._behind[trial_id, event["epoch"]]
         return False
