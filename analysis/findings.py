@@ -15,6 +15,7 @@ from analysis.conditions import conditions
 from analysis.costs import costs_of_variations
 from analysis.differences import LogP
 from analysis.frames import Records, load
+from analysis.gradients import Rows, gradient_frame
 from analysis.labels import ALL_METRICS, METRICS
 from analysis.over_datasets import OverDatasets, over_datasets
 from analysis.planned import join, join_screened
@@ -28,6 +29,7 @@ from analysis.spent import (
 )
 from analysis.tables.costs import lay_out_costs
 from analysis.tables.errors import lay_out_errors
+from analysis.tables.gradients import lay_out_gradients
 from analysis.tables.layout import Table, lay_out
 from analysis.tables.over_datasets import lay_out_over_datasets
 from analysis.two_way import Values
@@ -45,8 +47,8 @@ class Findings:
     bound, `costs` those of variations (`costs_of_variations`), `compared` the comparison with the
     published figures (`compare`), `sentences` the verdict, `conditions` what it depends on,
     `budget` the expected best trial by the budget (`budgets`), `spent` what was spent on each
-    method, `budget_sentence` the same for captions, and `over_datasets` what several data sets
-    show together.
+    method, `budget_sentence` the same for captions, `over_datasets` what several data sets show
+    together, and `gradients` the quality of gradients, if the study asks for it (`gradient_frame`).
     """
 
     plan: Plan
@@ -64,6 +66,7 @@ class Findings:
     spent: Mapping[str, Spent]
     budget_sentence: str
     over_datasets: OverDatasets
+    gradients: pd.DataFrame
 
     @property
     def confirmed(self) -> pd.DataFrame:
@@ -94,12 +97,14 @@ def find(plan: Plan, store: RecordStore | str) -> Findings:
     by_method = spent_by_method(plan, spent_on_all)
     sentence = budget_sentence(by_method) + screening_sentence(plan, spent, spent_on_all)
     together = over_datasets(plan, rows, cells)
+    gradients = gradient_frame(plan, cells, partial(_gradients, records, problems))
     tables = (
         *lay_out_costs(plan, costs),
         *lay_out(plan, cells),
         *lay_out_errors(plan, cells),
         *lay_out_over_datasets(plan, together),
     )
+    of_gradients = lay_out_gradients(plan, gradients)
     return Findings(
         plan=plan,
         records=replace(records, warnings=(*records.warnings, *problems)),
@@ -109,14 +114,24 @@ def find(plan: Plan, store: RecordStore | str) -> Findings:
         all_cells=all_cells,
         costs=costs,
         compared=compare(plan, rows, all_cells),
-        tables=tuple(table.with_sentence(sentence) for table in tables),
+        tables=(*of_gradients, *(table.with_sentence(sentence) for table in tables)),
         sentences=sentences,
         conditions=depends_on,
         budget=budgets(plan, screened, spent),
         spent=by_method,
         budget_sentence=sentence,
         over_datasets=together,
+        gradients=gradients,
     )
+
+
+def _gradients(records: Records, problems: list[str], trial_id: str) -> Rows:
+    """The gradients of a trial; none and a line in `problems` if they are unreadable."""
+    try:
+        return records.read_gradients(trial_id)
+    except UNREADABLE as error:
+        problems.append(f"{trial_id}: gradients.json: {line(error)}")
+        return []
 
 
 def _datapoints(records: Records, problems: list[str], trial_id: str) -> Mapping[int, Values]:

@@ -17,10 +17,12 @@ from analysis.figures.budget import draw_budget
 from analysis.figures.costs import can_draw_costs, draw_costs, what_intervals_are
 from analysis.figures.curves import draw_curves, what_is_shown
 from analysis.figures.datasets import draw_datasets
+from analysis.figures.gradients import draw_signal
 from analysis.figures.over_datasets import draw_over_datasets
 from analysis.figures.quality import draw_quality
 from analysis.figures.search import draw_importance, draw_trials, shown
 from analysis.findings import Findings
+from analysis.gradients import at_the_end
 from analysis.labels import (
     BOUND,
     ESS,
@@ -30,6 +32,8 @@ from analysis.labels import (
     LOG_P_TILDE,
     METRICS,
     axis_label,
+    is_number,
+    value_label,
 )
 from analysis.reading import line
 from analysis.searched import SearchedCell, searched_cells, selected_by
@@ -64,7 +68,10 @@ def pictures_of(found: Findings, problems: list[str] | None = None) -> list[Pict
     in one kind of figure becomes a line in that list and the other kinds are still there.
     """
     pictures: list[Picture] = []
-    kinds = (_result, _over_datasets, _likelihoods, _ess, _curves, _quality, _budget, _searches)
+    kinds = (
+        *(_gradients, _result, _over_datasets, _likelihoods, _ess),
+        *(_curves, _quality, _budget, _searches),
+    )
     for kind in kinds:
         with noted(f"figures: {kind.__name__.strip('_')}", problems):
             pictures += kind(found)
@@ -119,6 +126,32 @@ def _result(found: Findings) -> Iterator[Picture]:
             f"{_bounds_differ(found)}{_error(found)}{_of_axis(found)}"
         )
         yield Picture("result", title, caption + gap, partial(draw, plan, cells))
+
+
+def _gradients(found: Findings) -> Iterator[Picture]:
+    """Signal to noise of q's gradient by K, and along the axis."""
+    frame, axis = found.gradients, found.plan.x or ""
+    if frame.empty:
+        return
+    of = f"Signal to noise of the gradient of q, ± standard error over {_runs(frame)}. Below the "
+    of += "grey line a step is mostly noise."
+    last = at_the_end(frame)
+    at = f" At {axis_label(axis)} {value_label(last['x'].iloc[0])}." if axis else ""
+    title = "Signal to noise of the gradient of q"
+    yield Picture("gradients", title, of + at, partial(draw_signal, last, "samples"))
+    values = frame["x"].dropna()
+    if values.nunique() > 1 and all(map(is_number, values)):
+        counts = sorted(frame["samples"].unique())
+        middle = 10 if 10 in counts else counts[len(counts) // 2]
+        own = frame[(frame["samples"] == middle) & frame["x"].notna()]
+        title = f"{title} along {axis_label(axis)}"
+        draw_it = partial(draw_signal, own, "x", axis)
+        yield Picture("gradients-along", title, f"{of} K = {middle}.", draw_it)
+
+
+def _runs(frame: pd.DataFrame) -> str:
+    n = int(frame["n"].min())
+    return f"n = {n} replicates" if n > 1 else "draws"
 
 
 def _along_axis(found: Findings) -> Iterator[Picture]:

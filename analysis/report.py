@@ -56,11 +56,11 @@ def write_report(
     """Write `index.html`, `table.md`, `table.csv`, `table.tex`, `figures/` and `report.json`.
 
     A study of variations also gets `costs.csv`, one in which trials compete for a cell
-    `budget.csv`, one of three or more data sets `datasets.csv`. Only the records of the plan's
-    trials are read: a trial without one is shown as pending, one whose record cannot be read as
-    failed. `command` is the command that runs the study again, by default with the study's name
-    only. Each file is written in one piece; figures and data that only an earlier report had are
-    removed.
+    `budget.csv`, one of three or more data sets `datasets.csv`, one with gradients
+    `gradients.csv`. Only the records of the plan's trials are read: a trial without one is shown as
+    pending, one whose record cannot be read as failed. `command` is the command that runs the study
+    again, by default with the study's name only. Each file is written in one piece; figures and
+    data that only an earlier report had are removed.
     """
     folder, found = Path(folder), find(plan, store)
     command = command or f"gmm-study run {plan.study.name}"
@@ -81,6 +81,8 @@ def write_report(
         contents["datasets.csv"] = csv(found.over_datasets.frame).encode()
     if len(found.budget):
         contents["budget.csv"] = csv(found.budget).encode()
+    if len(found.gradients):
+        contents["gradients.csv"] = csv(found.gradients).encode()
     if len(found.costs):
         contents["costs.csv"] = csv(found.costs).encode()
     facts = _summary(found, command) | {"files": sorted(contents)}

@@ -24,10 +24,10 @@ from gmm_study.storage.pack import write_pack
 from gmm_study.study import Plan
 from gmm_study.training.state import TrialState
 from gmm_study.trials.datapoints import DATAPOINTS_FILE, datapoints_content
-from gmm_study.trials.record import RESULT, Record, RecordStore
+from gmm_study.trials.record import GRADIENTS_FILE, RESULT, Record, RecordStore
 from gmm_study.trials.survey import survey
 
-FILES = ("config.json", "metrics.parquet", RESULT)
+FILES = ("config.json", "metrics.parquet", GRADIENTS_FILE, RESULT)
 STEP = np.float32(2**-8)
 """Values of datapoints are rounded to multiples of this, in nats."""
 

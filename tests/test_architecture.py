@@ -206,6 +206,7 @@ ANALYSIS += [
     "spent",
     "budget",
     "over_datasets",
+    "gradients",
     "tables",
     "findings",
     "figures",

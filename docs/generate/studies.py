@@ -18,6 +18,7 @@ QUICKEST_FIRST = (
     "learning_rate_sweep",
     "samples_sweep",
     "tuned_depth",
+    "gradient_quality",
     "reproduction_details",
     "dna_l1",
     "depth_claim",

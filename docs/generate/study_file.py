@@ -75,6 +75,13 @@ replace the data sets; `--set method=NAME` replaces the methods. `--small` appli
 SECTIONS: tuple[tuple[str, str, type[BaseModel]], ...] = (
     ("An axis of `space`", "Exactly one of:", axis.Axis),
     ("`evaluation`", "", sections.Evaluation),
+    (
+        "`gradients`",
+        "A study with this section assesses gradients of the models of its complete trials when "
+        "they have been trained. This is no part of a trial's identity, so a change of it trains "
+        "nothing again ([what the figures mean](../how-to/gradients.md)).",
+        sections.Gradients,
+    ),
     ("`resources`", "", sections.Resources),
     ("`report`", "", sections.Report),
 )

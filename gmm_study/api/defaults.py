@@ -1,5 +1,26 @@
 """Defaults that the functions and the options of the command line share."""
 
+from gmm_study.trials.asked_gradients import (
+    DATAPOINTS,
+    DRAWS,
+    LEAST_DRAWS,
+    STEP_SAMPLES,
+    TARGET_SAMPLES,
+)
+
+__all__ = [
+    "CHUNK_ROWS",
+    "DATAPOINTS",
+    "DATASET",
+    "DRAWS",
+    "LEAST_DRAWS",
+    "RESULTS",
+    "SAMPLES",
+    "STEP_SAMPLES",
+    "TARGET_SAMPLES",
+    "Z_SAMPLES",
+]
+
 RESULTS = "results"
 """The storage, in the current folder."""
 DATASET = "digits"
@@ -10,11 +31,3 @@ Z_SAMPLES = 100_000
 """The samples of p for 2 log Z in such an evaluation."""
 CHUNK_ROWS = 4000
 """The rows (datapoints times samples) in memory at a time in such an evaluation."""
-STEP_SAMPLES = (1, 2, 5, 10, 50)
-"""The values of K of the gradients that are assessed."""
-DRAWS, LEAST_DRAWS = 400, 40
-"""Gradient estimates of each kind; at least two for each of the blocks of the jackknife."""
-DATAPOINTS = 100
-"""The batch of the gradients that are assessed."""
-TARGET_SAMPLES = 1000
-"""K of the gradients that others are compared with, of a model without an exact one."""

@@ -47,6 +47,9 @@ class RunObserver:
     def trained(self, outcome: "Outcome") -> None:
         """The trials have ended, or the user has interrupted them."""
 
+    def not_assessed(self, line: str) -> None:
+        """The gradients of a trial could not be assessed; `line` has its id and the reason."""
+
     def reported(self, report: "WrittenReport") -> None:
         """The report was written."""
 

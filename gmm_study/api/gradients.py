@@ -14,12 +14,16 @@ from gmm_study.api.checkpoints import (
     warn_user,
 )
 from gmm_study.api.defaults import DATAPOINTS, DRAWS, LEAST_DRAWS, STEP_SAMPLES, TARGET_SAMPLES
-from gmm_study.api.feedback import Bar, Working, silently, without_bar
+from gmm_study.api.feedback import Bar, RunObserver, Working, silently, without_bar
 from gmm_study.errors import InputError
 from gmm_study.training.methods import method_named
+from gmm_study.training.state import TrialState
+from gmm_study.trials.asked_gradients import AskedGradients
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from gmm_study.api.planned_study import PlannedStudy
 
 
 @dataclass(frozen=True)
@@ -92,9 +96,40 @@ def gradients(
     batch = torch.from_numpy(rows_of(loaded, split, datapoints)[:datapoints]).to(chosen).float()
     usable = opened.usable_replicates() if replicate is None else [replicate]
     compared = methods or [opened.method]
-    counts = draws, target_samples, seed
-    asked = GradientAssessment(opened, batch, usable[0], compared, samples, q_baselines, *counts)
+    wanted = AskedGradients(compared, samples, q_baselines, draws, target_samples, datapoints)
+    asked = GradientAssessment(opened, batch, usable[0], wanted, seed)
     with bar("drawing gradients", float(len(asked.asked()))) as advance:
         rows = asked.rows(advance)
     facts = str(opened.folder), opened.method, loaded.name, split, len(batch), draws, seed
     return Gradients(*facts, rows)
+
+
+def assess_study(planned: "PlannedStudy", observer: RunObserver) -> list[str]:
+    """Assess the gradients that a study asks for of its complete trials that lack them.
+
+    Returns a line for each trial of which that was not possible.
+    """
+    from gmm_study.trials.gradients import assess_record, holds_gradients
+
+    section, problems = planned.study.gradients, list[str]()
+    if section is None:
+        return problems
+    wanted = section.wanted
+    lacking = [
+        (trial, record)
+        for trial in planned.plan.trials
+        if planned.states[trial.config.trial_id] is TrialState.COMPLETE
+        and trial.config.hyperparameters.declaration.model.belief_network
+        and not holds_gradients(
+            record := planned.store.record(trial.config.trial_id), wanted, trial.replicates
+        )
+    ]
+    datasets = planned.datasets([trial for trial, _ in lacking])
+    for number, (trial, record) in enumerate(lacking, 1):
+        data = datasets[trial.config.dataset_sha256]
+        with observer.working(f"assessing gradients, trial {number} of {len(lacking)}"):
+            try:
+                assess_record(record, data, wanted, trial.replicates)
+            except (InputError, OSError) as error:
+                problems.append(f"{trial.config.trial_id}: {error}")
+    return problems

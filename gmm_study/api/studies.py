@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from gmm_study.api.defaults import RESULTS
 from gmm_study.api.feedback import RunObserver
+from gmm_study.api.gradients import assess_study
 from gmm_study.api.names import check_name, claimed
 from gmm_study.api.planned_study import PlannedStudy, check_data_paths, check_storage
 from gmm_study.api.reports import REPORTS, write_study_report
@@ -100,6 +101,8 @@ def run(
         written, interrupted = None, outcome is not None and outcome.interrupted
         try:
             if not interrupted:
+                for line in assess_study(planned, observer):
+                    observer.not_assessed(line)
                 with observer.working("writing the report"):
                     written = write_study_report(planned)
                 observer.reported(written)

@@ -92,6 +92,10 @@ class Printer(RunObserver):
             cells = plural(outcome.over, "cell")
             self.console.print(f"search.hours over in {cells}; a larger value continues the search")
 
+    def not_assessed(self, line: str) -> None:
+        """Print the line."""
+        self.console.print(line, markup=False, highlight=False, soft_wrap=True)
+
     def reported(self, report: "WrittenReport") -> None:
         """Print the tables and the answer."""
         print_report(report, self.console)

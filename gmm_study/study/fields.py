@@ -12,7 +12,7 @@ from pydantic import Field, StrictStr, field_validator
 from gmm_study.errors import InputError
 from gmm_study.study.axis import Axis
 from gmm_study.study.section import AtLeastOne, Section
-from gmm_study.study.sections import Evaluation, Report, Resources
+from gmm_study.study.sections import Evaluation, Gradients, Report, Resources
 from gmm_study.study.settings import (
     refuse_repeated,
     refuse_unknown_setting,
@@ -71,6 +71,8 @@ class StudyFields(Section):
     the epochs of the learning rate's schedule, and the scheduler's grace epochs."""
     evaluation: Evaluation = Evaluation()
     """The final estimates on the test data."""
+    gradients: Gradients | None = None
+    """The gradients to assess of the trained models; null: none."""
     resources: Resources = Resources()
     """The resources of each trial, and how many run at a time."""
     report: Report = Report()

@@ -65,6 +65,8 @@ def study_schema() -> Schema:
             definition["properties"]["points"]["items"] = _ref("Point")
     definitions["Report"]["properties"]["x"]["anyOf"][0] = {"enum": [VARIATION, *values]}
     loose = {name: _strategies(parts, name, definitions) for name in ("search", "scheduler")}
+    partly = definitions["Gradients"] | {"required": []}
+    loose["gradients"] = {**parts["gradients"], "anyOf": [partly, {"type": "null"}]}
     definitions["Small"] = _object({**parts, **loose})
     del definitions["Small"]["properties"]["small"]
     parts["small"]["anyOf"][0] = _ref("Small")

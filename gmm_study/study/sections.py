@@ -1,4 +1,4 @@
-"""The sections `evaluation`, `resources` and `report` of a study file."""
+"""The sections `evaluation`, `gradients`, `resources` and `report` of a study file."""
 
 from typing import Annotated, Any, Literal
 
@@ -6,6 +6,7 @@ from pydantic import (
     Field,
     FiniteFloat,
     StrictBool,
+    StrictInt,
     StrictStr,
     ValidationInfo,
     WithJsonSchema,
@@ -16,6 +17,15 @@ from gmm_study.errors import InputError
 from gmm_study.study.section import AtLeastOne, NoTruth, Section
 from gmm_study.study.settings import without_name
 from gmm_study.training.hyperparameters import Hyperparameters
+from gmm_study.training.methods import method_named
+from gmm_study.trials.asked_gradients import (
+    DATAPOINTS,
+    DRAWS,
+    LEAST_DRAWS,
+    STEP_SAMPLES,
+    TARGET_SAMPLES,
+    AskedGradients,
+)
 
 SHARE = {"anyOf": [{"type": "number", "minimum": 0, "maximum": 1}, {"const": "auto"}]}
 
@@ -41,6 +51,40 @@ class Evaluation(Section):
         except InputError as error:
             raise ValueError(without_name(error)) from error
         return samples
+
+
+class Gradients(Section):
+    """The section `gradients`: what to assess of every model that the study has trained."""
+
+    methods: Annotated[list[StrictStr], Field(min_length=1)]
+    """The methods whose gradients are assessed on each model, whichever method trained it. One that
+    a model cannot be asked for is left out, such as nvil on the model of another method."""
+    samples: list[AtLeastOne] = Field(list(STEP_SAMPLES), min_length=1)
+    """The values of K of a step."""
+    q_baselines: list[Literal["uniform", "none"]] = Field(["uniform"], min_length=1)
+    """The baselines of q's gradient, for methods that have one."""
+    draws: Annotated[StrictInt, Field(ge=LEAST_DRAWS)] = DRAWS
+    """Independent gradient estimates of each kind."""
+    target_samples: AtLeastOne = TARGET_SAMPLES
+    """K of the gradient that others are compared with, of a model that is too large for an exact
+    one."""
+    datapoints: AtLeastOne = DATAPOINTS
+    """The size of the batch, the first rows of the training data."""
+
+    @field_validator("methods")
+    @classmethod
+    def _check_methods(cls, value: list[str]) -> list[str]:
+        try:
+            for name in value:
+                method_named(name)
+        except InputError as error:
+            raise ValueError(without_name(error)) from error
+        return value
+
+    @property
+    def wanted(self) -> AskedGradients:
+        """The same for the code that assesses them."""
+        return AskedGradients(**self.model_dump())
 
 
 class Resources(Section):

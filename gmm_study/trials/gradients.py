@@ -4,16 +4,19 @@ Each method is asked for gradients of one batch at the parameters of the checkpo
 compared on the same model, whichever of them has trained it.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from math import nan
+from pathlib import Path
 from statistics import median
 from time import perf_counter
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from gmm_study.catalogue import resolved
+from gmm_study.data import Dataset
 from gmm_study.errors import InputError
 from gmm_study.estimators.gradient_quality import (
     Target,
@@ -24,11 +27,13 @@ from gmm_study.exact import why_no_exact_dreams, why_not_exact
 from gmm_study.models import Model, RandomStreams, SigmoidBeliefNetwork
 from gmm_study.models.sbn import TOP_PRIOR
 from gmm_study.training.build import build_objective
-from gmm_study.training.checkpoint import Checkpoint
+from gmm_study.training.checkpoint import META_FILE, MODEL_FILE, Checkpoint, read_checkpoint
 from gmm_study.training.hyperparameters import Hyperparameters
 from gmm_study.training.method import SBN
 from gmm_study.training.methods import method_named
+from gmm_study.trials.asked_gradients import AskedGradients
 from gmm_study.trials.assessment import EXACT, Row, finite
+from gmm_study.trials.record import Record
 
 
 @dataclass(frozen=True)
@@ -46,13 +51,7 @@ class GradientAssessment:
     data: Tensor
     """The batch, `[N, D]` of 0/1."""
     replicate: int
-    methods: Sequence[str]
-    samples: Sequence[int]
-    """The values of K."""
-    q_baselines: Sequence[str]
-    draws: int = 400
-    target_samples: int = 1000
-    """K of the target of a model that cannot be enumerated."""
+    wanted: AskedGradients
     seed: int = 0
 
     def rows(self, watch: Callable[[int], object] = lambda draws: None) -> list[Row]:
@@ -82,15 +81,15 @@ class GradientAssessment:
 
     def _settings(self) -> Iterator[Hyperparameters]:
         own = self.checkpoint.hyperparameters
-        for name in self.methods:
+        for name in self.wanted.methods:
             method = method_named(name)
-            if method.model.build not in (own.declaration.model.build, SBN.build):
+            if not _is_usable(name, self.checkpoint):
                 raise InputError(
                     f"method: the gradients of '{name}' cannot be assessed on a model that was "
                     f"trained by {own.method}, as it lacks parameters that {name} needs"
                 )
-            baselines = self.q_baselines if "q_baseline" in method.reads else ("uniform",)
-            usable = [samples for samples in self.samples if samples >= method.least_samples]
+            baselines = self.wanted.q_baselines if "q_baseline" in method.reads else ("uniform",)
+            usable = [samples for samples in self.wanted.samples if samples >= method.least_samples]
             if not usable:
                 raise InputError(f"samples: {name} needs a K of at least {method.least_samples}")
             for samples in usable:
@@ -107,9 +106,9 @@ class GradientAssessment:
     def _rows_of(
         self, settings: Hyperparameters, model: SigmoidBeliefNetwork, target: Target, what: str
     ) -> list[Row]:
-        parts, draws = parts_of(model), self._draw(settings, model, self.draws, "draws")
+        parts, draws = parts_of(model), self._draw(settings, model, self.wanted.draws, "draws")
         seconds: list[float] = []
-        of_parts = gradient_quality(_timed(draws, seconds), self.draws, target, parts)
+        of_parts = gradient_quality(_timed(draws, seconds), self.wanted.draws, target, parts)
         reads = settings.declaration.reads
         shared = {
             "method": settings.method,
@@ -132,22 +131,22 @@ class GradientAssessment:
         """The settings of the target, which is one for every K and baseline if there is a limit."""
         if settings.declaration.exact_direction is None:
             return settings
-        return replace(settings, samples=self.target_samples, q_baseline="uniform")
+        return replace(settings, samples=self.wanted.target_samples, q_baseline="uniform")
 
     def _target(self, settings: Hyperparameters, model: SigmoidBeliefNetwork) -> tuple[Target, str]:
         """What the estimates are compared with, and what that is, in words."""
         direction = settings.declaration.exact_direction
         if direction is None:
-            many = 4 * self.draws
+            many = 4 * self.wanted.draws
             found = self._draw(settings, model, many, "target")
             return Target.mean_of(found), f"the mean of {many:,} further draws"
         needs_dreams = settings.declaration.dreams
         if (why_no_exact_dreams if needs_dreams else why_not_exact)(model) is None:
             function = resolved(direction, f"method: the exact direction of '{settings.method}'")
             return Target.exact(function(model, self.data)[0]), EXACT
-        some = self.draws // 4
+        some = self.wanted.draws // 4
         found = self._draw(settings, model, some, "target")
-        what = f"the mean of {some:,} draws with K = {self.target_samples:,}"
+        what = f"the mean of {some:,} draws with K = {self.wanted.target_samples:,}"
         return Target.mean_of(found), what
 
     def _draw(
@@ -188,3 +187,52 @@ def parts_of(model: SigmoidBeliefNetwork) -> dict[str, Tensor]:
         part: torch.cat([view.flatten() for name, view in views.items() if name.startswith(begin)])
         for part, begin in begins.items()
     }
+
+
+def assess_record(
+    record: Record,
+    dataset: Dataset,
+    wanted: AskedGradients,
+    replicates: int,
+    watch: Callable[[int], object] = lambda draws: None,
+) -> None:
+    """Assess the gradients of the first `replicates` models of a trial into its record.
+
+    Methods that a model cannot be asked for are left out, such as nvil where another method trained
+    it. A record that holds what is wanted stays as it is. Raises `InputError` if there is no
+    checkpoint, or if it cannot be read.
+    """
+    if holds_gradients(record, wanted, replicates):
+        return
+    files = {name: record.read_file(f"checkpoint/{name}") for name in (META_FILE, MODEL_FILE)}
+    known = {name: content for name, content in files.items() if content is not None}
+    if len(known) < len(files):
+        raise InputError(f"checkpoint: '{record.path}' has none, so its gradients are not assessed")
+    checkpoint = read_checkpoint(Path(record.path), known)
+    usable = [index for index in checkpoint.usable_replicates() if index < replicates]
+    methods = [name for name in wanted.methods if _is_usable(name, checkpoint)]
+    batch = torch.from_numpy(dataset.train[: wanted.datapoints]).float()
+    rows = []
+    for index in usable:
+        own = GradientAssessment(checkpoint, batch, index, replace(wanted, methods=methods))
+        rows += [{"replicate": index, **row} for row in own.rows(watch)]
+    record.write_gradients(_stored(wanted, replicates), rows)
+
+
+def holds_gradients(record: Record, wanted: AskedGradients, replicates: int) -> bool:
+    """Whether a record holds the wanted gradients of so many replicates, and can be read."""
+    try:
+        return record.gradients()[0] == _stored(wanted, replicates)
+    except ValueError:
+        return False
+
+
+def _stored(wanted: AskedGradients, replicates: int) -> dict[str, Any]:
+    return wanted.to_json() | {"replicates": replicates}
+
+
+def _is_usable(method: str, checkpoint: Checkpoint) -> bool:
+    return method_named(method).model.build in (
+        checkpoint.hyperparameters.declaration.model.build,
+        SBN.build,
+    )

@@ -5,6 +5,7 @@
     metrics.parquet     tidy curves: replicate, epoch, split, metric, value
     checkpoint/         model.safetensors, meta.json, and the state to resume from
     datapoints.parquet  log p of every test datapoint, of the replicates that have ended
+    gradients.json      the quality of gradients of its models, if a study asks for it
     result.json         the replicates that have ended, with their final metrics (written last)
     log.txt             the tracebacks of errors, if there were any (grows)
     .lock               held by the process that trains the trial, in a local folder
@@ -25,7 +26,7 @@ import os
 import re
 import socket
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from copy import copy
 from dataclasses import replace
@@ -67,6 +68,7 @@ TRIAL_SILENT_SECONDS = 600.0
 TRIAL_BEAT_EVERY = 60.0
 """Seconds between two signs of life of the process that trains a trial, in a bucket."""
 LOG, RESULT = "log.txt", "result.json"
+GRADIENTS_FILE = "gradients.json"
 
 T = TypeVar("T")
 
@@ -356,6 +358,21 @@ class Record(Folder):
             return {} if content is None else datapoints_of(content)
         except ValueError as error:
             raise ValueError(f"{self.path}/{DATAPOINTS_FILE} cannot be read: {error}") from None
+
+    def write_gradients(self, asked: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> None:
+        """Replace the quality of gradients: what was asked for, and a row for each of its figures.
+
+        The rows are those of `gradients.GradientAssessment` with a `replicate`.
+        """
+        self.write_json(GRADIENTS_FILE, {"asked": asked, "rows": list(rows)})
+
+    def gradients(self) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+        """What was asked of the gradients and the rows of figures; empty if there are none.
+
+        Raises `ValueError` if the file is unreadable.
+        """
+        found = self._parsed(GRADIENTS_FILE, lambda document: (document["asked"], document["rows"]))
+        return found or ({}, [])
 
     def write_checkpoint(
         self, files: Mapping[str, bytes], kept_as: Mapping[str, str] | None = None

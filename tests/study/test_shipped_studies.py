@@ -79,6 +79,7 @@ FIRST_TRIALS = {
     "depth_sweep": "5bb1d3699cb7df8a",
     "depth_claim": "3b4c9dbd956bfa5e",
     "dna_l1": "ef2bc6bd6a3045b2",
+    "gradient_quality": "618b80182c1be5e6",
     "learning_rate_sweep": "2fb4d8ed16119213",
     "mnist_table": "a00145c1597b794a",
     "reproduction_details": "1fbaa877984fd29f",

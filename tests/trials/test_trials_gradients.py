@@ -1,0 +1,54 @@
+"""The gradients of a trial's models are assessed into its record, once."""
+
+from dataclasses import replace
+
+import pytest
+
+from gmm_study.errors import InputError
+from gmm_study.trials.asked_gradients import AskedGradients
+from gmm_study.trials.gradients import assess_record, holds_gradients
+from gmm_study.trials.record import GRADIENTS_FILE, Record
+from gmm_study.trials.run import TrialRun
+from tests.trials.runs import DATA, a_config, finish
+
+WANTED = AskedGradients(("gmm", "vimco", "nvil"), (1, 2), draws=40, datapoints=10)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    record = Record.at(str(tmp_path_factory.mktemp("trained")))
+    finish(TrialRun(a_config(method="rws", layers=(4, 2)), DATA, range(2), record))
+    return record
+
+
+def test_a_record_holds_the_gradients_of_all_replicates_and_the_methods_that_fit(trained):
+    assert trained.gradients() == ({}, [])
+    assess_record(trained, DATA, WANTED, 2)
+    asked, rows = trained.gradients()
+    assert asked == WANTED.to_json() | {"replicates": 2}
+    kinds = {(row["replicate"], row["method"], row["samples"]) for row in rows}
+    of_each = {("gmm", 1), ("gmm", 2), ("vimco", 2)}  # nvil needs a model that it has trained
+    assert kinds == {(replicate, *each) for replicate in (0, 1) for each in of_each}
+
+
+def test_what_a_record_holds_is_not_assessed_again_and_what_it_lacks_is(trained):
+    assess_record(trained, DATA, WANTED, 2)
+    content = trained.read_file(GRADIENTS_FILE)
+    assess_record(trained, DATA, WANTED, 2)
+    assert trained.read_file(GRADIENTS_FILE) == content  # which has times of its own
+    assert not holds_gradients(trained, replace(WANTED, draws=60), 2)
+    assert not holds_gradients(trained, WANTED, 3)
+
+
+def test_an_unreadable_file_is_written_anew(trained):
+    trained.write_file(GRADIENTS_FILE, b"{")
+    with pytest.raises(ValueError, match=r"gradients\.json"):
+        trained.gradients()
+    assess_record(trained, DATA, WANTED, 1)
+    assert {row["replicate"] for row in trained.gradients()[1]} == {0}
+
+
+def test_without_a_checkpoint_a_line_says_so(tmp_path):
+    record = Record.at(str(tmp_path))
+    with pytest.raises(InputError, match=r"checkpoint: .* has none"):
+        assess_record(record, DATA, WANTED, 1)
