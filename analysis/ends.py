@@ -5,7 +5,6 @@ setting itself, such as one sample, is no end: there is nothing beyond it.
 """
 
 from collections import defaultdict
-from dataclasses import fields
 from math import log
 
 import pandas as pd
@@ -14,11 +13,11 @@ from analysis.labels import axis_label, is_number, value_label
 from analysis.places import counted, listed, place_of
 from gmm_study.study.axis import Axis
 from gmm_study.study.plan import Plan
-from gmm_study.training.hyperparameters import Hyperparameters, durations
+from gmm_study.training.hyperparameters import declared_settings, durations
 
 OUTERMOST = 0.05
 """The part of a range's width, in logarithms for `log_uniform`, that counts as one of its ends."""
-LIMITS = {spec.name: spec.metadata["at_least"] for spec in fields(Hyperparameters)}
+LIMITS = {spec.name: spec.metadata["at_least"] for spec in declared_settings().values()}
 """The smallest value that a setting can have at all, None if there is none, by its name."""
 
 

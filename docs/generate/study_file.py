@@ -2,7 +2,6 @@
 
 import inspect
 from collections.abc import Iterator, Mapping
-from dataclasses import fields
 from textwrap import wrap
 from typing import Any
 
@@ -10,7 +9,7 @@ from pydantic import BaseModel
 
 from docs.generate.markdown import code, prose, table
 from gmm_study.study import axis, schema, sections, strategies
-from gmm_study.training.hyperparameters import Hyperparameters
+from gmm_study.training.hyperparameters import declared_settings
 from gmm_study.training.methods import BUILT_IN, OPTIONAL_SETTINGS
 
 HEAD = """# The study file
@@ -123,7 +122,7 @@ def study_file() -> str:
 
 def _stages() -> str:
     """Which settings a stage may change."""
-    names = [code(spec.name) for spec in fields(Hyperparameters) if spec.metadata["by_stage"]]
+    names = [code(spec.name) for spec in declared_settings().values() if spec.metadata["by_stage"]]
     text = f"A stage in `stages` can change {', '.join(names[:-1])} and {names[-1]}."
     return "\n".join(wrap(text, 100, break_on_hyphens=False)) + "\n"
 
@@ -162,7 +161,7 @@ def _takes(facts: Mapping[str, Any]) -> str:
 
 def _settings() -> Iterator[str]:
     groups: dict[str, list[tuple[str, str, str, str, str]]] = {}
-    for spec in fields(Hyperparameters):
+    for spec in declared_settings().values():
         if spec.name in ("method", "evaluation_samples"):
             continue
         facts = spec.metadata

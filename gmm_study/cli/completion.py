@@ -7,7 +7,6 @@ here.
 import os
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import fields
 from pathlib import Path
 from typing import Any, get_args
 
@@ -21,7 +20,7 @@ from click.shell_completion import (
 )
 
 from gmm_study.errors import InputError
-from gmm_study.training.hyperparameters import Hyperparameters
+from gmm_study.training.hyperparameters import declared_settings
 from gmm_study.training.presets import PRESETS
 
 SHELLS = ("bash", "zsh", "fish")
@@ -88,15 +87,13 @@ def override_keys() -> list[str]:
         for model in among
         for field in getattr(model, "model_fields", ())
     }
-    return sorted(known_settings() | FIELDS | inner | set(SHORT_FOR))
+    return sorted(known_settings(installed=True) | FIELDS | inner | set(SHORT_FOR))
 
 
 def choices_of(name: str) -> tuple[str, ...]:
     """The allowed values of a hyperparameter; empty if it has no list of them."""
-    for spec in fields(Hyperparameters):
-        if spec.name == name:
-            return tuple(spec.metadata["choices"] or ())
-    return ()
+    spec = declared_settings().get(name)
+    return tuple(spec.metadata["choices"] or ()) if spec else ()
 
 
 def _values_of(key: str) -> Iterable[str]:

@@ -25,6 +25,11 @@ def methods() -> None:
     for name, method in usable.items():
         package = METHODS.package_of(name) or "gmm-study"
         table.add_row(name, method.model.name, method.summary, package)
-    Console().print(table)
+    console = Console()
+    console.print(table)
+    for name, method in usable.items():
+        for spec in method.adds:
+            about = f"setting {spec.name} of {name}: {spec.metadata['help']}"
+            console.print(f"{about} [default: {spec.default}]", markup=False, highlight=False)
     for problem in problems:
         print(f"gmm-study: {problem}", file=sys.stderr)

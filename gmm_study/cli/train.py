@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import Field, fields
+from dataclasses import Field
 from functools import partial
 from math import isfinite, nan
 from pathlib import Path
@@ -20,7 +20,7 @@ from gmm_study.cli.console import warn, working
 from gmm_study.cli.data import dataset_option
 from gmm_study.cli.trained import device_option, threads_option
 from gmm_study.errors import InputError
-from gmm_study.training.hyperparameters import Hyperparameters
+from gmm_study.training.hyperparameters import declared_settings
 from gmm_study.training.presets import PRESETS
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def _flag(spec: Field[Any]) -> str:
 
 
 def _hyperparameter_options(command: Callable[..., None]) -> Callable[..., None]:
-    for spec in reversed(fields(Hyperparameters)):
+    for spec in reversed(declared_settings().values()):
         default = spec.default
         if default is None:
             shown = ""
@@ -45,8 +45,8 @@ def _hyperparameter_options(command: Callable[..., None]) -> Callable[..., None]
             spec.name == "method"
         )  # other packages add methods; help does not search for them
         choices = "METHOD" if open_ended else "|".join(spec.metadata["choices"] or ())
-        optional = {int | None: "int", float | None: "float", str | None: "str"}
-        kind = (optional.get(spec.type) or spec.type.__name__).upper()
+        optional: dict[Any, str] = {int | None: "int", float | None: "float", str | None: "str"}
+        kind = str(optional.get(spec.type) or getattr(spec.type, "__name__", "")).upper()
         if spec.name == "stages":
             kind, shown = "LIST", ""
         if spec.name == "warm_start":
@@ -66,13 +66,13 @@ def _hyperparameter_options(command: Callable[..., None]) -> Callable[..., None]
 def option_groups() -> list[OptionGroupDict]:
     """The groups of options in the help of `train`, with those of the run first."""
     names: dict[str, list[str]] = {}
-    for spec in fields(Hyperparameters):
+    for spec in declared_settings().values():
         names.setdefault(spec.metadata["group"], []).append(_flag(spec))
     groups: list[OptionGroupDict] = [
         {"name": name, "options": options} for name, options in names.items()
     ]
-    run = ["--dataset", "--replicates", "--output", "--preset", "--device", "--threads", "--json"]
-    run.append("--help")
+    run = ["--dataset", "--replicates", "--output", "--preset", "--set", "--device", "--threads"]
+    run += ["--json", "--help"]
     return [{"name": "The run", "options": run}, *groups]
 
 
@@ -94,6 +94,13 @@ def option_groups() -> list[OptionGroupDict]:
     shell_complete=complete_among(lambda: PRESETS),
     help="Named set of settings under all others. [default: none]",
 )
+@click.option(
+    "--set",
+    "more",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Another setting, such as one that the method of a package adds. Repeatable.",
+)
 @device_option
 @threads_option("all; a study uses 1")
 @json_option("the result")
@@ -106,6 +113,7 @@ def train(
     device: str,
     threads: int | None,
     as_json: bool,
+    more: tuple[str, ...],
     **settings: str | None,
 ) -> None:
     """Train one trial, with all its replicates, and evaluate it on the test set.
@@ -119,6 +127,11 @@ def train(
     from gmm_study.api import checkpoints
 
     given: dict[str, Any] = {name: text for name, text in settings.items() if text is not None}
+    for text in more:
+        name, equals, value = text.partition("=")
+        if not (name and equals):
+            raise InputError(f"set: '{text}' must be KEY=VALUE")
+        given[name.strip().replace("-", "_")] = value
     if "stages" in given:
         given["stages"] = _parsed("stages", given["stages"])
     with _progress() as show:

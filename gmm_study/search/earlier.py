@@ -80,7 +80,7 @@ def _value(settings: Hyperparameters, name: str, axis: Axis) -> Any:
     whole, _, part = name.partition(".")
     if whole not in settings.names_read:
         return axis.at(0.5)
-    value = getattr(settings, whole)
+    value = settings.value_of(whole)
     if part:
         return {"depth": len(value), "first": value[0], "last": value[-1]}[part]
     return plain_value("space", name, value)

@@ -7,7 +7,6 @@ adding an axis removes the fixed setting.
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import fields
 from hashlib import sha256
 from typing import Any, get_args
 
@@ -17,9 +16,9 @@ from gmm_study.study.dotted import assign, leaves, overlap, remove
 from gmm_study.study.fields import VARIATION
 from gmm_study.study.read import parse_yaml
 from gmm_study.study.schema import StudyFile
-from gmm_study.study.settings import PARTS, SPELT_ELSEWHERE, refuse_part_of_stages
+from gmm_study.study.settings import PARTS, known_settings, refuse_part_of_stages
 from gmm_study.study.strategies import SchedulerChoice, Search
-from gmm_study.training.hyperparameters import Hyperparameters
+from gmm_study.training.hyperparameters import declared_settings
 
 SHORT_FOR = {"dataset": "datasets", "method": "methods"}
 """Keys that replace a whole list by one value."""
@@ -151,9 +150,8 @@ def _fields_of_kind(section: str, kind: Any) -> set[str]:
 
 
 def _refuse_unknown(name: str) -> None:
-    settings = {spec.name for spec in fields(Hyperparameters)}
-    if name not in settings:
-        known = (settings - set(SPELT_ELSEWHERE)) | FIELDS | set(SHORT_FOR)
+    if name not in declared_settings() and name not in (known := known_settings(installed=True)):
+        known |= FIELDS | set(SHORT_FOR)
         raise InputError(f"no such setting; {did_you_mean(name, known)}")
 
 

@@ -93,7 +93,7 @@ def refuse_unread(study: StudyFields, section: str, name: str, **only: str) -> N
             continue
         configuration = hyperparameters(study, probe)
         try:
-            configuration.refuse_unread({head: getattr(configuration, head)})
+            configuration.refuse_unread({head: configuration.value_of(head)})
             return
         except InputError as error:
             reason = error

@@ -8,7 +8,7 @@ program. Numbers may be strings, because YAML 1.1 reads `1e-3` as a string.
 """
 
 from collections.abc import Collection
-from dataclasses import MISSING, Field, fields
+from dataclasses import MISSING, Field
 from inspect import signature
 from typing import Any, get_args, get_origin
 
@@ -20,8 +20,8 @@ from gmm_study.study.configurations import OWN_SETTINGS
 from gmm_study.study.fields import VARIATION
 from gmm_study.study.schema import StudyFile
 from gmm_study.study.settings import SPELT_ELSEWHERE
-from gmm_study.training.hyperparameters import Hyperparameters, methods_that_read
-from gmm_study.training.methods import METHODS, OPTIONAL_SETTINGS
+from gmm_study.training.hyperparameters import declared_settings, methods_that_read
+from gmm_study.training.methods import METHODS, OPTIONAL_SETTINGS, added_settings
 from gmm_study.training.presets import PRESETS
 from gmm_study.training.values import geometric_sizes
 
@@ -40,7 +40,8 @@ def study_schema() -> Schema:
         ref_template="#/definitions/{model}", schema_generator=_Generator
     )
     definitions, parts = schema.pop("$defs"), schema["properties"]
-    settings = {s.name: s for s in fields(Hyperparameters) if s.name not in SPELT_ELSEWHERE}
+    settings = {name: s for name, s in declared_settings().items() if name not in SPELT_ELSEWHERE}
+    settings |= {spec.name: spec for spec in added_settings()}
     of_evaluation = definitions["Evaluation"]["properties"]
     of_evaluation["samples"] = _setting(_field("evaluation_samples"))
     for name in ("selection_samples", "z_samples"):
@@ -85,7 +86,7 @@ class _Generator(GenerateJsonSchema):
 
 
 def _field(name: str) -> Field[Any]:
-    return next(spec for spec in fields(Hyperparameters) if spec.name == name)
+    return declared_settings()[name]
 
 
 def _type(spec: Field[Any]) -> type:
@@ -147,7 +148,7 @@ def _layers(partly: bool) -> list[Schema]:
 
 def _stages() -> Schema:
     """A list of mappings with the settings that a stage may change."""
-    changed = {s.name: _setting(s) for s in fields(Hyperparameters) if s.metadata["by_stage"]}
+    changed = {s.name: _setting(s) for s in declared_settings().values() if s.metadata["by_stage"]}
     return {"type": "array", "items": _object(changed)}
 
 

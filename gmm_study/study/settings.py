@@ -3,14 +3,14 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
 from inspect import signature
 from typing import Any
 
 from gmm_study.errors import InputError, did_you_mean
 from gmm_study.study.axis import Axis
 from gmm_study.study.dotted import leaves
-from gmm_study.training.hyperparameters import Hyperparameters
+from gmm_study.training.hyperparameters import Hyperparameters, declared_settings
+from gmm_study.training.methods import added_settings
 from gmm_study.training.stages import EXAMPLE
 from gmm_study.training.values import geometric_sizes
 
@@ -44,10 +44,14 @@ def refuse_unknown_settings(section: str, settings: Mapping[str, Any]) -> None:
         refuse_unknown_setting(section, name)
 
 
-def known_settings() -> set[str]:
-    """The names that `fixed` and `space` accept; parts of a setting have dotted names."""
-    whole = {spec.name for spec in fields(Hyperparameters)} - set(SPELT_ELSEWHERE)
-    return whole | {f"layers.{part}" for part in signature(geometric_sizes).parameters}
+def known_settings(installed: bool = False) -> set[str]:
+    """The names that `fixed` and `space` accept; parts of a setting have dotted names.
+
+    `installed`: also those that installed packages add, for which these are searched.
+    """
+    whole = declared_settings().keys() - set(SPELT_ELSEWHERE)
+    added = {spec.name for spec in added_settings()} if installed else set()
+    return whole | added | {f"layers.{part}" for part in signature(geometric_sizes).parameters}
 
 
 def refuse_unknown_setting(section: str, name: str) -> None:
@@ -56,6 +60,7 @@ def refuse_unknown_setting(section: str, name: str) -> None:
         raise InputError(f"{section}.{name}: must be set in '{SPELT_ELSEWHERE[name]}' instead")
     refuse_part_of_stages(f"{section}.{name}")
     known = known_settings()
+    known = known if name in known else known_settings(installed=True)
     head, _, part = name.partition(".")
     if part and head in known and not any(each.startswith(f"{head}.") for each in known):
         raise InputError(f"{section}.{head}: must be one value, not a mapping with '{part}'")
@@ -90,7 +95,7 @@ def plain_value(section: str, name: str, value: Any) -> Any:
     try:
         if "." in name:  # a part of layers, which is a size or a number of layers
             return Hyperparameters.from_mapping({"layers": [value]}).layers[0]
-        value = getattr(Hyperparameters.from_mapping({name: value}), name)
+        value = Hyperparameters.from_mapping({name: value}).value_of(name)
     except InputError as error:
         inside = str(error).startswith(f"{name}.")  # a part of it, such as stages.1.samples
         said = str(error) if inside else f"{name}: {without_name(error)}"

@@ -7,7 +7,8 @@ unchanged to the last bit.
 import sys
 from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
+from functools import cache
 from itertools import repeat
 from math import copysign, inf
 from typing import Any
@@ -24,14 +25,15 @@ from gmm_study.tracking.mlflow_internals import PARENT_RUN, bulk_history
 from gmm_study.tracking.refusals import refusal_of
 from gmm_study.tracking.store import open_store
 from gmm_study.tracking.words import BEST_BOUND, DECLARED, VARIANTS, figure_of
-from gmm_study.training.hyperparameters import Hyperparameters
+from gmm_study.training.hyperparameters import declared_settings
+from gmm_study.training.methods import added_settings
 from gmm_study.training.state import TrialState
 from gmm_study.trials.result import COLLAPSED, parse_ending
 
 RUNS_AT_ONCE = 100
 ASKED_AT_ONCE = 8
 _COUNTED = {"epochs": int, "best_epoch": int, "seconds": float}
-_SETTINGS = {"depth": int} | {field.name: field.type for field in fields(Hyperparameters)}
+_SETTINGS = {"depth": int} | {field.name: field.type for field in declared_settings().values()}
 
 
 @dataclass(frozen=True)
@@ -186,7 +188,7 @@ def _replicate_row(run: Run) -> dict[str, Any]:
 
 def _setting(name: str, text: str) -> Any:
     """The value of a setting, parsed from MLflow's text."""
-    kind = _SETTINGS.get(name)
+    kind = _SETTINGS.get(name) or _type_of_added(name)
     if kind is float:
         return float(text)
     return int(text) if kind in (int, int | None) else text
@@ -221,3 +223,9 @@ def _value(value: float) -> float:
 
 def _place(row: tuple[Any, ...]) -> tuple[Any, ...]:
     return row[:-1]
+
+
+@cache
+def _type_of_added(name: str) -> Any:
+    """The type of a setting that an installed package adds to a method; None if none does."""
+    return next((spec.type for spec in added_settings() if spec.name == name), None)

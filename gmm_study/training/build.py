@@ -47,6 +47,7 @@ def build_objective(hyperparameters: Hyperparameters) -> Objective:
         resolved(method.objective, needed_by),
         samples=hyperparameters.training_samples,
         **{name: getattr(hyperparameters, name) for name in method.reads},
+        **{spec.name: hyperparameters.value_of(spec.name) for spec in method.adds},
     )
     objective: Objective = _made(make, needed_by, OF_AN_OBJECTIVE)
     return objective

@@ -11,7 +11,13 @@ from typing import Any
 from gmm_study.errors import InputError, did_you_mean
 from gmm_study.training.declared import ENDS_AT_A_RATE, Declared
 from gmm_study.training.method import Method
-from gmm_study.training.methods import METHODS, OPTIONAL_SETTINGS, method_named
+from gmm_study.training.methods import (
+    METHODS,
+    OPTIONAL_SETTINGS,
+    added_setting,
+    added_settings,
+    method_named,
+)
 from gmm_study.training.stages import parse_stages
 from gmm_study.training.values import check, convert
 
@@ -23,8 +29,14 @@ class Hyperparameters(Declared):
     Raises `InputError` for a value outside its range.
     """
 
+    added: tuple[tuple[str, Any], ...] = ()
+    """The settings that are given of those that packages add to methods, by name."""
+
     def __post_init__(self) -> None:
-        for spec in _specs().values():
+        for name, value in self.added:
+            if spec := added_setting(name, self.method):
+                check(spec, value)
+        for spec in declared_settings().values():
             value = getattr(self, spec.name)
             if value is not spec.default:
                 check(spec, value)
@@ -56,15 +68,26 @@ class Hyperparameters(Declared):
 
         Raises `InputError` for an unknown name or an invalid value.
         """
-        specs = _specs()
-        for name in values:
-            if name not in specs:
-                raise InputError(f"{name}: no such setting; {did_you_mean(name, specs)}")
+        specs, added = declared_settings(), dict[str, Any]()
+        for name in values.keys() - specs.keys():
+            spec = added_setting(name, str(values.get("method", cls.method)))
+            if spec is None:
+                known = [*specs, *(each.name for each in added_settings())]
+                raise InputError(f"{name}: no such setting; {did_you_mean(name, known)}")
+            added[name] = convert(spec, values[name])
         plain: dict[str, Any] = {
             name: parse_stages(value, specs) if name == "stages" else convert(specs[name], value)
             for name, value in values.items()
+            if name in specs
         }
-        return cls(**plain)
+        return cls(**plain, added=tuple(sorted(added.items())))
+
+    def value_of(self, name: str) -> Any:
+        """The value of a setting, also of one that a package adds."""
+        if name in declared_settings():
+            return getattr(self, name)
+        spec = added_setting(name, self.method)
+        return dict(self.added).get(name, None if spec is None else spec.default)
 
     def canonical(self) -> dict[str, Any]:
         """The settings that are used, with defaults filled in. Equal ones train the same model.
@@ -77,7 +100,7 @@ class Hyperparameters(Declared):
         first: dict[str, Any] = {}
         for stage in stages:
             first = {**stage, **first}
-        values = {name: first[name] for name in _specs() if name in first}
+        values = {name: first[name] for name in self._specs if name in first}
         if len(stages) > 1:
             values["stages"] = [
                 {name: value for name, value in stage.items() if value != first[name]}
@@ -87,8 +110,8 @@ class Hyperparameters(Declared):
 
     def _of_one_stage(self) -> dict[str, Any]:
         """`canonical` of a configuration without stages."""
-        specs = _specs()
-        values = {name: getattr(self, name) for name in self.names_read}
+        specs = self._specs
+        values = {name: self.value_of(name) for name in self.names_read}
         for name, value in list(values.items()):
             if value is None and name != "samples":  # no limit
                 del values[name]
@@ -107,7 +130,7 @@ class Hyperparameters(Declared):
             return _read_where(self.method, *[getattr(self, name) for name in _deciding()])
         read = {name for stage in self.stage_list for name in stage.names_read}
         everywhere = set.intersection(*[{name for name, _ in stage} for stage in self.stages])
-        return tuple(name for name in _specs() if name in read - everywhere)
+        return tuple(name for name in self._specs if name in read - everywhere)
 
     @cached_property
     def stage_list(self) -> "tuple[Hyperparameters, ...]":
@@ -131,6 +154,15 @@ class Hyperparameters(Declared):
         return replace(self, stages=stages, **of_all)
 
     @property
+    def _specs(self) -> Mapping[str, Field[Any]]:
+        """The settings that its method may read, by name."""
+        declared, adds = declared_settings(), self.declaration.adds
+        for spec in adds:
+            if spec.name in declared:
+                raise InputError(f"method: '{self.method}' adds '{spec.name}', which is built in")
+        return declared | {spec.name: spec for spec in adds} if adds else declared
+
+    @property
     def declaration(self) -> Method:
         """The declaration of the method. `InputError` if it comes from a broken package."""
         return method_named(self.method)
@@ -138,14 +170,15 @@ class Hyperparameters(Declared):
     def identity(self) -> dict[str, Any]:
         """The part of the canonical settings that a trial's id depends on."""
         values = self.canonical()
-        for name, default in _uncounted().items():
+        added = {spec.name: spec.default for spec in self.declaration.adds}
+        for name, default in (_uncounted() | added).items():
             if values.get(name) == default:
                 values.pop(name, None)
         return values
 
     def identity_of_training(self) -> dict[str, Any]:
         """The part of it that training depends on: without the settings of the evaluation."""
-        specs = _specs()
+        specs = self._specs
         return {
             name: value
             for name, value in self.identity().items()
@@ -166,7 +199,7 @@ class Hyperparameters(Declared):
                 self.stage_list[number].refuse_unread(dict(stage))
             except InputError as error:
                 raise InputError(f"stages.{number}.{error}") from None
-        for spec in _specs().values():
+        for spec in declared_settings().values():
             if spec.name in names and spec.name not in self.names_read:
                 if self.stages and all(spec.name in dict(stage) for stage in self.stages):
                     raise InputError(
@@ -177,6 +210,10 @@ class Hyperparameters(Declared):
                     f"{spec.name}: {names[spec.name]!r} would have no effect; "
                     f"{self._what_it_needs(spec)}"
                 )
+
+        for name in names.keys() - self._specs.keys():  # a package adds it to another method
+            methods = f"it needs method {' or '.join(methods_that_read(name))}, not {self.method}"
+            raise InputError(f"{name}: {names[name]!r} would have no effect; {methods}")
 
     def _what_it_needs(self, spec: Field[Any]) -> str:
         """What a setting that is not used here needs, and what there is instead."""
@@ -193,19 +230,20 @@ class Hyperparameters(Declared):
 
 def methods_that_read(name: str) -> list[str]:
     """The names of the usable methods that read a setting."""
-    return [m.name for m in METHODS.usable()[0].values() if name in m.settings]
+    usable = METHODS.usable()[0].values()
+    return [each.name for each in usable if name in each.settings or each.added_setting(name)]
 
 
 @cache
-def _specs() -> dict[str, Field[Any]]:
-    """The settings by name. Cached, because a plan creates a hundred thousand configurations."""
-    return {spec.name: spec for spec in fields(Hyperparameters)}
+def declared_settings() -> dict[str, Field[Any]]:
+    """The settings of this package by name. Cached: a plan makes a hundred thousand trials."""
+    return {spec.name: spec for spec in fields(Hyperparameters) if spec.metadata}
 
 
 @cache
 def durations() -> dict[str, int]:
     """The settings of which a longer training has more, with the value that means no time."""
-    starts = {spec.name: spec.metadata["duration_from"] for spec in _specs().values()}
+    starts = {spec.name: spec.metadata["duration_from"] for spec in declared_settings().values()}
     return {name: start for name, start in starts.items() if start is not None}
 
 
@@ -217,7 +255,9 @@ def _prolonged(name: str, value: Any, factor: int) -> Any:
 @cache
 def _uncounted() -> dict[str, Any]:
     """The settings that are left out of the id at their default, with that default."""
-    late = (spec for spec in _specs().values() if not spec.metadata["in_identity_at_default"])
+    late = (
+        spec for spec in declared_settings().values() if not spec.metadata["in_identity_at_default"]
+    )
     return {spec.name: spec.default for spec in late}
 
 
@@ -225,7 +265,9 @@ def _uncounted() -> dict[str, Any]:
 def _deciding() -> tuple[str, ...]:
     """The settings, other than the method, on whose values it depends which settings are used."""
     return tuple(
-        dict.fromkeys(name for spec in _specs().values() for name in spec.metadata["read_by"])
+        dict.fromkeys(
+            name for spec in declared_settings().values() for name in spec.metadata["read_by"]
+        )
     )
 
 
@@ -234,9 +276,10 @@ def _read_where(method: str, *values: str) -> tuple[str, ...]:
     """The settings that a method uses, given the values of the deciding settings."""
     unread = {*OPTIONAL_SETTINGS} - {*method_named(method).settings}
     decided = dict(zip(_deciding(), values, strict=True))
-    return tuple(
+    read = (
         spec.name
-        for spec in _specs().values()
+        for spec in declared_settings().values()
         if spec.name not in unread
         and all(decided[name] in among for name, among in spec.metadata["read_by"].items())
     )
+    return (*read, *(spec.name for spec in method_named(method).adds))

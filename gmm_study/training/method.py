@@ -2,11 +2,11 @@
 
 Plans and reports read declarations without training anything, so a declaration must not import
 torch. It names its model and its objective as `module:name`; they are imported when they are built.
-A method may use any of the settings in `declared.py`, but cannot add settings.
+A method may use any of the settings in `declared.py`, and add some of its own.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import Field, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -56,6 +56,9 @@ class Method:
     objective: str | Callable[..., Any]
     reads: tuple[str, ...] = ()
     """Settings that the objective uses; the settings of the model are declared by the model."""
+    adds: tuple[Field[Any], ...] = ()
+    """Settings that it adds (`gmm_study.training.values.new_setting`). `objective` is called with
+    them by name; study files and commands use them like any others."""
     bound_label: "str | Callable[[Hyperparameters], str]" = "log p"
     """The name in tables of what the bound estimates: a text, or a function of a configuration."""
     samples: int = 10
@@ -81,6 +84,10 @@ class Method:
         penalties = PENALTIES if self.model.penalised else ()
         of_p_star = OF_P_STAR if self.has_p_star else ()
         return (*self.model.reads, *penalties, *self.reads, *of_p_star)
+
+    def added_setting(self, name: str) -> Field[Any] | None:
+        """The setting of this name that the method adds; None if it adds none."""
+        return next((spec for spec in self.adds if spec.name == name), None)
 
 
 SBN = ModelKind(

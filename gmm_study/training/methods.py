@@ -1,5 +1,8 @@
 """The methods by name: the built-in ones, and those that other packages declare."""
 
+from dataclasses import Field
+from typing import Any
+
 from gmm_study.catalogue import Catalogue
 from gmm_study.errors import InputError, did_you_mean
 from gmm_study.training.method import BASELINED_SBN, SBN, VAE, Method
@@ -79,6 +82,21 @@ def _check(method: Method) -> None:
 
 METHODS: Catalogue[Method] = Catalogue(GROUP, "method", Method, BUILT_IN, _check)
 """Every method by name. Iterating gives the names and imports no package."""
+
+
+def added_setting(name: str, method: str) -> Field[Any] | None:
+    """The setting of this name that a method adds, or else another method that can be used.
+
+    None if no method adds it. Packages are searched only if the method itself does not add it.
+    """
+    if method in METHODS and (spec := METHODS[method].added_setting(name)):
+        return spec
+    return next((each for each in added_settings() if each.name == name), None)
+
+
+def added_settings() -> list[Field[Any]]:
+    """The settings that the methods of installed packages add."""
+    return [spec for method in METHODS.usable()[0].values() for spec in method.adds]
 
 
 def method_named(name: str) -> Method:

@@ -50,6 +50,41 @@ def setting(
     return field(default=default, metadata=facts)
 
 
+def new_setting(
+    name: str,
+    default: float | str,
+    help: str,
+    *,
+    choices: Collection[str] | None = None,
+    at_least: float | None = None,
+    above: float | None = None,
+    below: float | None = None,
+) -> Field[Any]:
+    """A setting that the method of a package adds: a whole number, a number, or one of `choices`.
+
+    Its type is that of its default. It is no part of a trial's identity at its default, so a later
+    version of the package can add one.
+    """
+    kind = type(default)
+    if kind not in (int, float, str) or (kind is str and (not choices or default not in choices)):
+        raise InputError(f"{name}: {default!r} must be a number, or a text among its choices")
+    if not name.isidentifier():
+        raise InputError(f"{name}: the name of a setting must be letters, digits and underscores")
+    spec: Field[Any] = setting(
+        default,
+        help,
+        group="Method",
+        choices=choices,
+        at_least=at_least,
+        above=above,
+        below=below,
+        in_identity_at_default=False,
+    )
+    spec.name, spec.type = name, kind
+    check(spec, default)
+    return spec
+
+
 def geometric_sizes(depth: int, first: int, last: int) -> tuple[int, ...]:
     """Layer sizes that form a geometric sequence from `first` to `last`, rounded, at least 1."""
     if depth == 1:

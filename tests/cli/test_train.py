@@ -67,10 +67,8 @@ def test_equal_commands_give_equal_figures(tmp_path):
 
 
 def test_help_is_the_reference_of_every_hyperparameter(tmp_path):
-    from dataclasses import fields
-
-    from gmm_study.training.hyperparameters import Hyperparameters
+    from gmm_study.training.hyperparameters import declared_settings
 
     text = Workbench(tmp_path).call("train", "--help").stdout
-    for spec in fields(Hyperparameters):
+    for spec in declared_settings().values():
         assert "--" + spec.name.replace("_", "-") in text

@@ -1,11 +1,9 @@
 """`longer: N` is the same study with every duration of its training N times as long."""
 
-from dataclasses import fields
-
 import pytest
 
 from gmm_study.study import make_plan
-from gmm_study.training.hyperparameters import Hyperparameters, durations
+from gmm_study.training.hyperparameters import Hyperparameters, durations, declared_settings
 
 CHECKSUMS = {"digits": "d" * 64}
 STUDY = """
@@ -48,7 +46,7 @@ def test_defaults_are_longer_too_and_the_settings_of_every_stage(load):
 def test_a_longer_training_has_all_that_is_counted_in_epochs_or_seconds(load):
     counted = {
         spec.name
-        for spec in fields(Hyperparameters)
+        for spec in declared_settings().values()
         if spec.name.endswith(("_epochs", "_epoch", "_seconds"))
     }
     assert durations().keys() == counted | {"patience"}

@@ -1,11 +1,9 @@
 """A preset lies under all settings of a study, and under those of a single trial."""
 
-from dataclasses import fields
-
 import pytest
 
 from gmm_study.study import make_plan
-from gmm_study.training.hyperparameters import Hyperparameters
+from gmm_study.training.hyperparameters import Hyperparameters, declared_settings
 from gmm_study.training.methods import METHODS
 from gmm_study.training.presets import PRESETS, preset_named
 
@@ -69,7 +67,7 @@ def test_an_unknown_preset_is_refused_with_the_known_ones(refusal, name):
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_every_setting_of_a_preset_is_valid_and_read_by_a_method_that_it_is_for(preset):
-    known = {spec.name for spec in fields(Hyperparameters)}
+    known = {spec.name for spec in declared_settings().values()}
     for setting in preset_named(preset).settings:
         assert setting.name in known
         assert setting.source

@@ -2,6 +2,7 @@
 
 from gmm_study.data import NamedDataset
 from gmm_study.training.method import SBN, Method
+from gmm_study.training.values import new_setting
 
 RLOO = Method(
     name="rloo",
@@ -10,6 +11,14 @@ RLOO = Method(
     objective="gmm_study_rloo.objective:Rloo",
     bound_label="ELBO",
     least_samples=2,
+    adds=(
+        new_setting(
+            "baseline",
+            "leave_one_out",
+            "What is taken from a sample's log weight: the mean of the others, or nothing.",
+            choices=("leave_one_out", "none"),
+        ),
+    ),
 )
 SQUARES = NamedDataset(
     name="squares",

@@ -10,8 +10,9 @@ from gmm_study.objectives.log_weights import importance_estimates
 class Rloo:
     """Ascends E[log w] with w = p(x, h) / q(h | x), by K samples, 2 at least."""
 
-    def __init__(self, samples: int) -> None:
+    def __init__(self, samples: int, baseline: str = "leave_one_out") -> None:
         self.samples = samples
+        self.baseline = baseline
 
     def add_gradient(
         self, model: SigmoidBeliefNetwork, data: Tensor, streams: RandomStreams
@@ -25,7 +26,9 @@ class Rloo:
         log_weights = scored.log_prob - inferred.log_prob
         share = 1.0 / (self.samples * data.shape[1])
         model.add_generative_gradient(scored, torch.full_like(log_weights, share))
-        model.add_inference_gradient(inferred, share * learning_signals(log_weights))
+        with_baseline = self.baseline == "leave_one_out"
+        signals = learning_signals(log_weights) if with_baseline else log_weights
+        model.add_inference_gradient(inferred, share * signals)
         return log_weights.mean(2)
 
     def estimates(
