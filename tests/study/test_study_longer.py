@@ -3,7 +3,7 @@
 import pytest
 
 from gmm_study.study import make_plan
-from gmm_study.training.hyperparameters import Hyperparameters, durations, declared_settings
+from gmm_study.training.hyperparameters import Hyperparameters, declared_settings, durations
 
 CHECKSUMS = {"digits": "d" * 64}
 STUDY = """
