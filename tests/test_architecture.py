@@ -28,6 +28,7 @@ ORDER = [
 ORDER += [
     "storage",
     "trials",
+    "diagnosis",
     "study",
     "estimates",
     "search",
