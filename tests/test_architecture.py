@@ -209,6 +209,7 @@ ANALYSIS += [
     "over_datasets",
     "tables",
     "findings",
+    "diagnosed",
     "figures",
     "gallery",
     "pages",

@@ -62,7 +62,7 @@ class Rise(Enum):
 
 
 def judge_rise(
-    rise: float, error: float, best_epoch: int, epochs: int, margin: float
+    rise: float, error: float, best_epoch: float, epochs: float, margin: float
 ) -> tuple[Rise, float]:
     """The judgement of a slope in nats an epoch, and what it adds over half as many epochs again.
 
@@ -84,7 +84,7 @@ def still_rising(run: Run) -> Verdict:
         lacks = "its end has no slope: the record is old or too few epochs were validated"
         return Missing(RISING, "it diverged" if run.diverged else lacks)
     found, more = judge_rise(rise, error, ended.best_epoch, ended.epochs, run.margin)
-    figure = f"{with_error(rise, error)} nats an epoch at its end"
+    figure = f"its criterion rose by {with_error(rise, error)} nats an epoch at its end"
     known = {"rise": rise, "rise_se": error, "over_half_as_many_epochs": more}
     counts = (
         f"A slope counts above {ERRORS:g} of its standard errors, if it would add more than "

@@ -148,7 +148,7 @@ def half_width(over_seeds: float, seeds: int, over_data: float) -> float:
     return hypot(*parts) if parts else float("nan")
 
 
-def validation_noise(lead: Lead) -> Verdict:
+def validation_noise(lead: Lead) -> Finding:
     """Whether the noise of validation is above the difference of two trials."""
     apart, width = abs(lead.difference), lead.noise
     way = "ahead of" if lead.difference >= 0 else "behind"

@@ -136,7 +136,7 @@ def dead_units(measured: "Measured") -> Verdict:
     )
     known = {f"dead in {part}": float(count) for part, count in dead.items()}
     many = [part for part in dead if dead[part] > DEAD_SHARE * sizes[part]]
-    shown = f"dead: {figure}"
+    shown = f"dead are {figure}"
     if not many:
         return Finding(DEAD_UNITS, False, shown, counts, values=known)
     what = (
