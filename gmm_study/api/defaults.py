@@ -18,7 +18,7 @@ DATAPOINTS = 100
 """The batch of the gradients that are assessed."""
 TARGET_SAMPLES = 1000
 """K of the gradients that others are compared with, of a model without an exact one."""
-DIAGNOSED_ROWS, DIAGNOSED_SAMPLES, DIAGNOSED_DRAWS = 300, 1000, 200
+DIAGNOSED_ROWS, DIAGNOSED_SAMPLES, DIAGNOSED_DRAWS = 300, 1000, 400
 """Of a diagnosis: rows of each split at most, the large K, and gradient estimates."""
 MARGIN = 0.2
 """What matters in a diagnosis, in nats; that of a study is its `report.margin`."""

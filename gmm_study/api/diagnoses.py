@@ -244,8 +244,9 @@ class _Subject:
                 return _of_model(str(models[name]), store)
             ids = store.trial_ids()
             if name in ids:
-                record = store.record(name)
-                return cls(record, record.path, store)
+                is_address = "://" in storage
+                place = f"{storage.rstrip('/')}/{name}" if is_address else store.record(name).path
+                return cls(store.record(name), place, store)
         raise InputError(
             f"trial: '{trial}' is neither a folder, nor the id of a trial in '{storage}', nor the "
             f"name of a model that comes with gmm-study; {_hint(name, ids, models)}"

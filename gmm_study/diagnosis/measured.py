@@ -13,9 +13,10 @@ from torch import Tensor
 from gmm_study.data import Dataset, independent_log_likelihoods
 from gmm_study.diagnosis.refined import can_be_refined, gain_of_refining
 from gmm_study.diagnosis.run import MARGIN
+from gmm_study.diagnosis.signal import Signal, signal_to_noise
 from gmm_study.diagnosis.units import Layer, layers_of
 from gmm_study.estimators import estimate_bound, estimate_log_p
-from gmm_study.estimators.gradient_quality import Target, draw_gradients, gradient_quality
+from gmm_study.estimators.gradient_quality import draw_gradients
 from gmm_study.models import RandomStreams, SigmoidBeliefNetwork, VariationalAutoencoder
 from gmm_study.training.build import build_objective
 from gmm_study.training.checkpoint import Checkpoint
@@ -133,8 +134,8 @@ class Measured:
         return layers_of(self.model, self.valid, self._streams("units"))
 
     @cached_property
-    def signal_to_noise(self) -> dict[str, Mean]:
-        """That of the gradient of a step in each layer of q, NaN if it has none; with its error.
+    def signal_to_noise(self) -> dict[str, Signal]:
+        """That of the gradient of a step in each layer of q; empty if its layers are not known.
 
         The batch is one of training rows, of the size that training uses.
         """
@@ -144,13 +145,8 @@ class Measured:
         objective, streams = build_objective(self.settings), self._streams("gradients")
         size = min(self.settings.batch_size, len(self.dataset.train))
         batch = self._some(self.dataset.train, size, "batch").to(self.model.parameters.flat.dtype)
-        no_target = Target.exact(torch.zeros(self.model.parameters.flat.shape[1]))
         draws = draw_gradients(objective, self.model, batch, self.draws, streams)
-        found = gradient_quality(draws, self.draws, no_target, groups)
-        return {
-            part: Mean(own.signal_to_noise, error.signal_to_noise)
-            for part, (own, error) in found.items()
-        }
+        return signal_to_noise(draws, self.draws, groups)
 
     @property
     def refining_rows(self) -> int:

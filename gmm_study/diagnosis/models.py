@@ -18,6 +18,7 @@ from gmm_study.phrases import in_a_list
 
 if TYPE_CHECKING:
     from gmm_study.diagnosis.measured import Mean, Measured
+    from gmm_study.diagnosis.signal import Signal
     from gmm_study.diagnosis.units import Layer
     from gmm_study.training.hyperparameters import Hyperparameters
 
@@ -36,9 +37,9 @@ DEAD_SHARE = 0.25
 SLOPE = 0.01
 """A layer is saturated if 4 p (1 - p) is below this in the mean: the states of its units then
 change its logits by less than a hundredth of what they would at p = 1/2."""
-AVERAGED_STEPS = 1000
-"""Steps over which Adam averages squared gradients. The mean of as many gradients is mostly noise
-if their signal to noise is below one over the root of it."""
+AVERAGED_STEPS = 400
+"""The mean of as many gradients is mostly noise if the signal to noise of one is below one over the
+root of it. About as many draws are needed to show so little."""
 
 
 def overfitting_of_p(measured: "Measured") -> Verdict:
@@ -181,11 +182,11 @@ def noisy_gradient_of_q(measured: "Measured") -> Verdict:
     least = 1.0 / sqrt(AVERAGED_STEPS)
     figure = "signal to noise " + in_a_list([f"{_ratio(each)} in {p}" for p, each in found.items()])
     counts = (
-        f"A ratio counts below {least:.3f}, by {ERRORS:g} standard errors: the mean of "
-        f"{AVERAGED_STEPS:,} steps, over which Adam averages, is then mostly noise."
+        f"A ratio counts whose upper limit is below {least:g}: the mean of {AVERAGED_STEPS} steps "
+        "is then still mostly noise."
     )
     known = {f"signal to noise in {part}": each.value for part, each in found.items()}
-    noisy = [part for part, each in found.items() if _is_noise(each, least)]
+    noisy = [part for part, each in found.items() if not each.upper >= least]
     if not noisy:
         return Finding(NOISY_GRADIENT, False, figure, counts, values=known)
     listed = [f"{_ratio(found[part])} in {part}" for part in noisy]
@@ -219,14 +220,10 @@ def _dead_of(layer: "Layer") -> int:
     return sum(value + ERRORS * error < INFORMATION for value, error in pairs)
 
 
-def _ratio(mean: "Mean") -> str:
-    has_none = isnan(mean.value)
-    return "none, for want of a gradient," if has_none else with_error(mean.value, mean.error)
-
-
-def _is_noise(mean: "Mean", least: float) -> bool:
-    error = 0.0 if isnan(mean.error) else mean.error
-    return isnan(mean.value) or mean.value + ERRORS * error < least
+def _ratio(signal: "Signal") -> str:
+    if isnan(signal.value):
+        return "none, for want of a gradient,"
+    return f"{signal.value:.2g} (at most {signal.upper:.2g})"
 
 
 def _simpler(settings: "Hyperparameters") -> str:
@@ -253,7 +250,8 @@ def _livelier(settings: "Hyperparameters") -> str:
         ways.insert(0, f"a weaker penalty, as with l1={setting(settings.l1 / 10)}")
     if "initialisation" in read and settings.initialisation != "glorot":
         ways.append("larger initial weights, as with initialisation=glorot")
-    return f"Use {either(ways)}; if the result is good, they only cost time."
+    first = "If it was still rising, train longer first."
+    return f"{first} Use {either(ways)}. If the result is good, they only cost time."
 
 
 def _quieter(settings: "Hyperparameters") -> list[str]:
