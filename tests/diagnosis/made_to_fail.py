@@ -67,7 +67,8 @@ class Runs:
         return place
 
     def _of(self, name: str) -> DiagnosedReplicate:
-        (replicate,) = diagnose(self.record(name), device="cpu", threads=1).replicates
+        quick = {"evaluation_samples": 300, "device": "cpu", "threads": 1}
+        (replicate,) = diagnose(self.record(name), **quick).replicates
         return replicate
 
     def finding(self, name: str, rule: str) -> Finding:

@@ -50,6 +50,7 @@ def mean_bound(settings, model, repeats=200):
     return found.mean(0), found.std(0) / repeats**0.5
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("method", METHODS)
 def test_refining_q_closes_most_of_the_gap_where_q_can_be_the_posterior(method):
     # With a single unit the posterior of every datapoint is of q's form.
@@ -66,6 +67,7 @@ def test_refining_q_closes_most_of_the_gap_where_q_can_be_the_posterior(method):
     assert float(gain.mean()) > 0.5 * float(gap.mean()) + of_mean
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("method", METHODS)
 def test_refining_leaves_the_model_as_it_was(method):
     settings, model = a_trained_kind(method, (3, 2), samples=5)
@@ -75,6 +77,7 @@ def test_refining_leaves_the_model_as_it_was(method):
     assert type(model) is type(a_trained_kind(method, (3, 2))[1])
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("bound", ["elbo", "iwae"])
 def test_refining_the_encoder_of_a_vae_raises_its_bound(bound):
     settings, model = a_trained_kind("vae", (6, 2), spread=0.7, samples=10, bound=bound)
