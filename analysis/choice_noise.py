@@ -69,7 +69,7 @@ def _leads(
             pair = axes[chosen], axes[second]
             names = dict.fromkeys(name for each in pair for name in each)
             differing = (name for name in names if pair[0].get(name) != pair[1].get(name))
-            yield cell, Lead(difference, noise, tuple(differing), f"trial {second}")
+            yield cell, Lead(difference, noise, tuple(differing), f"trial {second}", len(values))
 
 
 def _compared(own: pd.DataFrame, criterion: str) -> pd.DataFrame:

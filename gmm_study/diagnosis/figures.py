@@ -130,6 +130,8 @@ class Lead:
     noise: float
     settings: tuple[str, ...]
     other: str = ""
+    seeds: int = 0
+    """The number of replicates that were compared; 0 if that is not known."""
 
 
 def half_width(over_seeds: float, seeds: int, over_data: float) -> float:
@@ -153,7 +155,8 @@ def validation_noise(lead: Lead) -> Finding:
     apart, width = abs(lead.difference), lead.noise
     way = "ahead of" if lead.difference >= 0 else "behind"
     where = f" {way} {lead.other}" if lead.other else f" {way} the next best trial"
-    figure = f"{size(apart)} ± {size(width)} nats (95% interval){where} on validation data"
+    alone = " over data alone, as there is one seed" if lead.seeds == 1 else ""
+    figure = f"{size(apart)} ± {size(width)} nats (95% interval{alone}){where} on validation data"
     counts = "A difference counts as noise if its 95% interval includes 0."
     known = {"difference": lead.difference, "half_width": width}
     if apart > width:

@@ -47,7 +47,8 @@ def lead_over_rivals(
     noise = half_width(over_seeds, len(theirs), on_test * _scale(result))
     if not isfinite(noise):
         return "with one replicate it takes the values of the test datapoints, which a record lacks"
-    return Lead(difference, noise, _differing(config, other), f"trial {other.trial_id}")
+    name, seeds = f"trial {other.trial_id}", len(theirs)
+    return Lead(difference, noise, _differing(config, other), name, seeds)
 
 
 def _can_be_compared(config: TrialConfig, other: TrialConfig) -> bool:

@@ -1,11 +1,14 @@
 """Validation noise: a trial is compared with the best other one, seed by seed and row by row."""
 
+import shutil
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from gmm_study.diagnosis.figures import Lead, validation_noise
+import gmm_study
+from gmm_study.api.diagnoses import diagnose
+from gmm_study.diagnosis.figures import VALIDATION_NOISE, Lead, validation_noise
 from gmm_study.diagnosis.rivals import lead_over_rivals
 from gmm_study.training.hyperparameters import Hyperparameters
 from gmm_study.trials.config import TrialConfig
@@ -13,6 +16,27 @@ from gmm_study.trials.record import RecordStore
 from tests.trials.results import result_of
 
 ROWS = 200
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """Trials of three seeds: with nearly the same batches, and with a far smaller rate."""
+    folder = tmp_path_factory.mktemp("trained")
+    ours = {"method": "rws", "layers": [8], "max_epochs": 10, "learning_rate": 0.03}
+    others = {"ours": {}, "near": {"batch_size": 99}, "far": {"learning_rate": 0.001}}
+    for name, settings in others.items():
+        place, machine = folder / name, {"device": "cpu", "threads": 1}
+        gmm_study.train(output=place, replicates=3, **machine, **ours | settings)
+    return folder
+
+
+@pytest.mark.parametrize(("other", "said"), [("near", True), ("far", False)])
+def test_trained_runs_are_told_apart_only_if_they_differ(trained, tmp_path, other, said):
+    for name in ("ours", other):
+        shutil.copytree(trained / name, tmp_path / name)
+    for replicate in diagnose(tmp_path / "ours", record_only=True).replicates:
+        (verdict,) = [each for each in replicate.verdicts if each.rule == VALIDATION_NOISE]
+        assert verdict.found == said
 
 
 @pytest.fixture
@@ -61,6 +85,7 @@ def test_the_half_width_of_one_seed_is_that_over_data_scaled_to_validation(store
     differences = (hard + apart).astype(np.float32) - hard.astype(np.float32)
     error = differences.std(ddof=1) / ROWS**0.5 * 0.3 / 0.2
     assert lead.noise == pytest.approx(1.959964 * error, rel=1e-4)
+    assert "95% interval over data alone, as there is one seed" in validation_noise(lead).figure
     assert not validation_noise(lead).found
 
 
