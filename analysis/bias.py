@@ -16,17 +16,12 @@ from analysis.labels import ERROR_OF, ESS_OF, LOG_P
 from analysis.places import counted, listed, place_of, significant
 from analysis.planned import each_once
 from analysis.selection import CELL
+from gmm_study.diagnosis.figures import Bias, judge_bias
 from gmm_study.study.plan import Plan
 from gmm_study.trials.bias import bias_interval
 
 GAPS = tuple(f"{LOG_P}_{name}" for name in ("gap", "gap_se", "gap_before", "gap_before_se"))
 """The metrics of which the interval is computed."""
-PART_OF_MARGIN = 0.1
-"""A gain up to this part of the study's margin is negligible, however small the error is."""
-LARGEST_MULTIPLE = 9.0
-"""Without an upper limit, the bias is judged by this multiple of the gain from half of the samples
-to all: that of gains that fall by a tenth with every doubling of K. The slowest fall that was
-measured, of gmm on nips from K = 10,000 to 100,000, is a ninth."""
 _UNKNOWN = (nan, nan, nan)
 
 
@@ -53,17 +48,18 @@ def bias_conditions(plan: Plan, rows: pd.DataFrame, cells: pd.DataFrame) -> list
 
     `cells` are all metrics of the cells, with `with_bias`. A cell is in the first sentence if the
     gain from half of the samples to all exceeds its standard error (over seeds; over data for one
-    replicate). It is in the second if the gain does not, but the bias may exceed the margin, by
-    the upper end of its interval or `LARGEST_MULTIPLE`: too few effective samples to tell. The last
-    one ends with what to do, if another evaluation asks for the same trials without a scheduler.
+    replicate). It is in the second if the gain does not, but the bias may exceed the margin
+    (`judge_bias`): too few effective samples to tell. The last one ends with what to do, if another
+    evaluation asks for the same trials without a scheduler.
     """
     margin = plan.study.report.margin
     beyond_error, too_few = [], []
     known = list(_figures(cells, rows))
     for cell, ess, error in known:
-        if cell["gap"] > max(error, PART_OF_MARGIN * margin):
+        found = judge_bias(cell["gap"], error, cell["bias_high"], margin)
+        if found is Bias.ABOVE_ERROR:
             beyond_error.append(_in_words(plan, cell, ess, error))
-        elif min(cell["bias_high"], LARGEST_MULTIPLE * cell["gap"]) > margin:
+        elif found is Bias.NOT_BOUNDED:
             too_few.append(_in_words(plan, cell, ess))
     sentences = []
     if beyond_error:

@@ -7,10 +7,9 @@ it is scaled by the errors of log p itself on both data sets. Test data thus dec
 choice is, and never which trial is chosen.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from math import hypot, isfinite, nan
-from statistics import NormalDist
+from collections.abc import Iterator, Mapping, Sequence
+from math import isfinite, nan
+from typing import Any
 
 import pandas as pd
 
@@ -18,36 +17,20 @@ from analysis.differences import LogP
 from analysis.labels import ERROR_OF, LOG_P, axis_label
 from analysis.places import counted, rows_of_cell, size_range
 from analysis.planned import each_once
-from analysis.statistics import CONFIDENCE
+from gmm_study.diagnosis.figures import Lead, half_width, validation_noise
 from gmm_study.phrases import in_a_list
 from gmm_study.study.plan import Plan
 from gmm_study.training.state import TrialState
 from gmm_study.trials.averages import mean_and_standard_error
 from gmm_study.trials.selection import VALID_LOG_P
 
-
-@dataclass(frozen=True)
-class Lead:
-    """By how much the chosen trial of a cell is ahead of the next best one on validation data.
-
-    `noise` is the half-width of the 95% interval of the difference; both are in nats. `settings`
-    are those in which the two trials differ.
-    """
-
-    difference: float
-    noise: float
-    settings: tuple[str, ...]
+LeadOfCell = tuple[Mapping[Any, Any], Lead]
+"""A cell, and by how much its chosen trial is ahead of the next best one on validation data."""
 
 
-def choice_conditions(
-    plan: Plan, rows: pd.DataFrame, cells: pd.DataFrame, log_p: LogP | None = None
-) -> list[str]:
-    """In how many cells the choice is within the noise; nothing if it is clear in all of them.
-
-    `cells` are those of log p that have a mean.
-    """
-    leads = list(_leads(plan, rows, cells, log_p))
-    unclear = [lead for lead in leads if lead.difference <= lead.noise]
+def choice_conditions(leads: Sequence[LeadOfCell]) -> list[str]:
+    """In how many cells the choice is within the noise; nothing if it is clear in all of them."""
+    unclear = [lead for _, lead in leads if validation_noise(lead).found]
     if not unclear:
         return []
     names = dict.fromkeys(axis_label(name) for lead in unclear for name in lead.settings)
@@ -59,10 +42,19 @@ def choice_conditions(
     ]
 
 
+def leads_of_cells(
+    plan: Plan, rows: pd.DataFrame, cells: pd.DataFrame, log_p: LogP | None = None
+) -> list[LeadOfCell]:
+    """Every cell in which trials compete, with the lead of its chosen one, if the noise is known.
+
+    `cells` are those of log p that have a mean.
+    """
+    return list(_leads(plan, rows, cells, log_p))
+
+
 def _leads(
     plan: Plan, rows: pd.DataFrame, cells: pd.DataFrame, log_p: LogP | None
-) -> Iterator[Lead]:
-    """The lead in every cell where trials compete and the noise is known."""
+) -> Iterator[LeadOfCell]:
     axes = {trial.config.trial_id: trial.axes for trial in plan.trials}
     for cell in cells[cells["candidates"] > 1].to_dict("records"):
         values = _compared(rows_of_cell(rows, cell), cell["selected_by"])
@@ -72,12 +64,12 @@ def _leads(
         second = str(means.drop(chosen).idxmax())
         difference, over_seeds = mean_and_standard_error(values[chosen] - values[second])
         over_data = nan if log_p is None else _over_data(rows, (chosen, second), log_p)
-        noise = _noise(over_seeds, len(values), over_data)
+        noise = half_width(over_seeds, len(values), over_data)
         if isfinite(noise):
             pair = axes[chosen], axes[second]
             names = dict.fromkeys(name for each in pair for name in each)
             differing = (name for name in names if pair[0].get(name) != pair[1].get(name))
-            yield Lead(difference, noise, tuple(differing))
+            yield cell, Lead(difference, noise, tuple(differing), f"trial {second}", len(values))
 
 
 def _compared(own: pd.DataFrame, criterion: str) -> pd.DataFrame:
@@ -96,18 +88,6 @@ def _over_data(rows: pd.DataFrame, trials: tuple[str, str], log_p: LogP) -> floa
     chosen, second = ({"trial_id": trial} for trial in trials)
     on_test = log_p.difference(chosen, second).over_data
     return float(on_test * errors.iloc[0] / errors.iloc[1])
-
-
-def _noise(over_seeds: float, n: int, over_data: float) -> float:
-    """The half-width of the 95% interval; NaN if neither error is known."""
-    from scipy.special import stdtrit  # type: ignore[import-untyped]
-
-    level = (1.0 + CONFIDENCE) / 2.0
-    parts = [
-        *([float(stdtrit(n - 1, level)) * over_seeds] if isfinite(over_seeds) else []),
-        *([NormalDist().inv_cdf(level) * over_data] if isfinite(over_data) else []),
-    ]
-    return hypot(*parts) if parts else nan
 
 
 def _and(names: list[str]) -> str:

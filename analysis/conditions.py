@@ -12,33 +12,18 @@ import numpy as np
 import pandas as pd
 
 from analysis.bias import bias_conditions
-from analysis.choice_noise import choice_conditions
+from analysis.choice_noise import LeadOfCell, choice_conditions
 from analysis.collapse import collapsed_replicates
-from analysis.differences import LogP
 from analysis.ends import end_conditions
 from analysis.labels import LOG_P
 from analysis.places import counted, listed, place_of, size_range
 from analysis.planned import each_once
+from gmm_study.diagnosis.curves import LONGER, Rise, judge_rise
 from gmm_study.study.plan import Plan
 from gmm_study.training.state import Ending
 from gmm_study.trials.selection import VALID_LOG_P
 
 RISE, GAP = "valid/rise", f"{LOG_P}_gap"
-ERRORS_OF_A_RISE = 2.0
-"""A slope above so many of its standard errors is a rise; a smaller one may be noise."""
-MORE_EPOCHS = 0.5
-"""A rise is judged by what it would add over this multiple of the epochs."""
-KEPT_LATE = 0.1
-"""A rise counts only if the epoch that was kept is in this last part of the epochs. If it is an
-earlier one, the end of the training is below what was kept, and its slope changes no result."""
-MUCH_LONGER = 5
-"""The factor of all durations that is proposed to see whether more training gains more."""
-PART_OF_MARGIN = 0.5
-"""A rise counts if it would add more than this part of the study's margin.
-
-A curve that approaches its limit like 1/epoch gains twice as much after its end as its last slope
-adds over half as many epochs again; one that approaches it exponentially gains less. So a replicate
-that is below this floor is at most about the margin away from its limit."""
 ENDED: Mapping[str, str] = {
     Ending.EPOCHS: "ended at the limit of epochs",
     Ending.TIME: "ended at the limit of time",
@@ -50,14 +35,14 @@ _MAY_RISE = "and rose at their end by {} nats an epoch, which may be noise or no
 
 
 def conditions(
-    plan: Plan, rows: pd.DataFrame, cells: pd.DataFrame, log_p: LogP | None = None
+    plan: Plan, rows: pd.DataFrame, cells: pd.DataFrame, leads: Sequence[LeadOfCell]
 ) -> list[str]:
     """A short sentence for each condition of the answer, with counts and sizes; none if it holds.
 
-    `rows` are the planned replicates (`join`), `cells` their summary (`summarise`), `log_p` has the
-    values of datapoints.
+    `rows` are the planned replicates (`join`), `cells` their summary (`summarise`), `leads` those
+    of the chosen trials (`leads_of_cells`).
     """
-    shown = cells[(cells["metric"] == LOG_P) & (cells["n"] > 0)]
+    shown = with_a_mean(cells)
     if shown.empty:
         return []
     behind = rows[rows["trial_id"].isin(shown["trial_id"])]
@@ -69,11 +54,16 @@ def conditions(
         *(f"A setting does not act as it is meant to: {note}." for note in plan.study.notes),
         *_collapsed(plan, behind, shown),
         *bias_conditions(plan, rows, cells),
-        *choice_conditions(plan, rows, shown, log_p),
+        *choice_conditions(leads),
         *end_conditions(plan, shown),
         *_too_short(behind),
         *_unknown(behind, chosen=bool((shown["candidates"] > 1).any())),
     ]
+
+
+def with_a_mean(cells: pd.DataFrame) -> pd.DataFrame:
+    """The cells of log p that have a mean, whose replicates the conditions are about."""
+    return cells[(cells["metric"] == LOG_P) & (cells["n"] > 0)]
 
 
 def _still_rising(plan: Plan, behind: pd.DataFrame) -> list[str]:
@@ -84,16 +74,19 @@ def _still_rising(plan: Plan, behind: pd.DataFrame) -> list[str]:
     """
     rise, error = _numbers(behind, RISE), _numbers(behind, f"{RISE}_se")
     kept, epochs = _numbers(behind, "best_epoch"), _numbers(behind, "epochs")
-    kept_late = kept > (1.0 - KEPT_LATE) * epochs
-    more = MORE_EPOCHS * rise * epochs
-    floor = PART_OF_MARGIN * plan.study.report.margin
-    matters, clear = (more > floor) & kept_late, rise > ERRORS_OF_A_RISE * error
-    unclear = ~clear & (behind["ending"] != Ending.SCHEDULE)
+    judged = [
+        judge_rise(slope, its_error, best, last, plan.study.report.margin)
+        for slope, its_error, best, last in zip(rise, error, kept, epochs, strict=True)
+    ]
+    verdicts = pd.Series([verdict for verdict, _ in judged], index=behind.index)
+    more = pd.Series([gain for _, gain in judged], index=behind.index)
+    clear = verdicts == Rise.CLEAR
+    unclear = (verdicts == Rise.UNCLEAR) & (behind["ending"] != Ending.SCHEDULE)
     sentences = []
     for ending, words in ENDED.items():
         its = behind["ending"] == ending
         for found, how in ((clear, _RISING), (unclear, _MAY_RISE)):
-            these = (found & matters & its).fillna(False)
+            these = (found & its).fillna(False)
             if these.any():
                 count = counted(int(these.sum()), len(behind), "replicate")
                 sentences.append(
@@ -112,7 +105,7 @@ def _of_a_schedule(plan: Plan, behind: pd.DataFrame) -> list[str]:
     return [
         f"{counted(ended, len(behind), 'replicate')} ended with their learning rate's schedule, "
         "whose end is flat at any length: only a longer schedule shows whether more training gains "
-        f"more, as with --set longer={MUCH_LONGER * plan.study.longer}."
+        f"more, as with --set longer={LONGER * plan.study.longer}."
     ]
 
 

@@ -9,9 +9,10 @@ import pandas as pd
 from analysis.bias import with_bias
 from analysis.budget import budgets
 from analysis.cells import mark_own, summarise
+from analysis.choice_noise import LeadOfCell, leads_of_cells
 from analysis.collapse import mark_collapsed_costs
 from analysis.comparison import compare
-from analysis.conditions import conditions
+from analysis.conditions import conditions, with_a_mean
 from analysis.costs import costs_of_variations
 from analysis.differences import LogP
 from analysis.frames import Records, load
@@ -46,6 +47,7 @@ class Findings:
     `all_cells` the summary of `rows` (`summarise`) for all metrics and `cells` for log p and the
     bound, `costs` those of variations (`costs_of_variations`), `compared` the comparison with the
     published figures (`compare`), `sentences` the verdict, `conditions` what it depends on,
+    `leads` those of the chosen trials of cells over the next best ones (`leads_of_cells`),
     `budget` the expected best trial by the budget (`budgets`), `spent` what was spent on each
     method, `budget_sentence` the same for captions, `over_datasets` what several data sets show
     together, and `gradients` the quality of gradients, if the study asks for it (`gradient_frame`).
@@ -62,6 +64,7 @@ class Findings:
     tables: tuple[Table, ...]
     sentences: tuple[str, ...]
     conditions: tuple[str, ...]
+    leads: tuple[LeadOfCell, ...]
     budget: pd.DataFrame
     spent: Mapping[str, Spent]
     budget_sentence: str
@@ -89,7 +92,8 @@ def find(plan: Plan, store: RecordStore | str) -> Findings:
     cells = all_cells[all_cells["metric"].isin(METRICS)].reset_index(drop=True)
     costs = mark_collapsed_costs(costs_of_variations(plan, rows, cells, log_p), rows)
     sentences = tuple(verdict(plan, rows, cells, log_p))
-    depends_on = tuple(conditions(plan, rows, all_cells, log_p))
+    leads = tuple(leads_of_cells(plan, rows, with_a_mean(all_cells), log_p))
+    depends_on = tuple(conditions(plan, rows, all_cells, leads))
     spent = spent_of_trials(plan, records, screened)
     spent_on_all = spent
     if plan.study.screening:
@@ -117,6 +121,7 @@ def find(plan: Plan, store: RecordStore | str) -> Findings:
         tables=(*of_gradients, *(table.with_sentence(sentence) for table in tables)),
         sentences=sentences,
         conditions=depends_on,
+        leads=leads,
         budget=budgets(plan, screened, spent),
         spent=by_method,
         budget_sentence=sentence,

@@ -3,11 +3,12 @@
 import json
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from analysis.diagnosed import Diagnosis, diagnosis_of
 from analysis.figures.style import render
 from analysis.files import replace_file
 from analysis.findings import Findings, find
@@ -74,7 +75,8 @@ def write_report(
             pictures.append(picture)
     found = replace(found, records=replace(found.records, warnings=tuple(problems)))
     svgs = {picture.name: contents[f"figures/{picture.name}.svg"] for picture in pictures}
-    contents |= study_pages(found, pictures, svgs, command)
+    diagnosis = diagnosis_of(found)
+    contents |= study_pages(found, diagnosis, pictures, svgs, command)
     contents["table.csv"] = csv(found.cells).encode()
     contents["table.tex"] = latex(found.tables).encode()
     if len(found.over_datasets.frame):
@@ -85,7 +87,7 @@ def write_report(
         contents["gradients.csv"] = csv(found.gradients).encode()
     if len(found.costs):
         contents["costs.csv"] = csv(found.costs).encode()
-    facts = _summary(found, command) | {"files": sorted(contents)}
+    facts = _summary(found, diagnosis, command) | {"files": sorted(contents)}
     contents[SUMMARY] = (json.dumps(facts, indent=2, allow_nan=False) + "\n").encode()
     _remove_former_files(folder, contents)
     for name, content in contents.items():
@@ -93,7 +95,7 @@ def write_report(
     return WrittenReport(facts, {name: folder / name for name in contents}, found)
 
 
-def _summary(found: Findings, command: str) -> dict[str, Any]:
+def _summary(found: Findings, diagnosis: Diagnosis, command: str) -> dict[str, Any]:
     """The report for other programs."""
     states = found.rows.drop_duplicates("trial_id")["state"].value_counts()
     return {
@@ -103,6 +105,7 @@ def _summary(found: Findings, command: str) -> dict[str, Any]:
         "question": found.plan.study.question,
         "sentences": list(found.sentences),
         "conditions": list(found.conditions),
+        "diagnosis": [asdict(line) for line in diagnosis.lines],
         "summary": progress(found),
         "trials": {str(state): int(count) for state, count in states.items()},
         "failures": [failure._asdict() for failure in failures(found)],

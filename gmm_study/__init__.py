@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from analysis.frames import load
     from gmm_study.api.checkpoints import evaluate, train
+    from gmm_study.api.diagnoses import diagnose
     from gmm_study.api.feedback import RunObserver
     from gmm_study.api.gradients import gradients
     from gmm_study.api.studies import plan, report, run, sync
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "InputError": "gmm_study.errors",
     "RunObserver": "gmm_study.api.feedback",
+    "diagnose": "gmm_study.api.diagnoses",
     "evaluate": "gmm_study.api.checkpoints",
     "gradients": "gmm_study.api.gradients",
     "load": "analysis.frames",
@@ -44,6 +46,7 @@ _HOMES = {
 __all__ = [
     "InputError",
     "RunObserver",
+    "diagnose",
     "evaluate",
     "gradients",
     "load",

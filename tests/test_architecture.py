@@ -28,6 +28,7 @@ ORDER = [
 ORDER += [
     "storage",
     "trials",
+    "diagnosis",
     "study",
     "estimates",
     "search",
@@ -209,6 +210,7 @@ ANALYSIS += [
     "gradients",
     "tables",
     "findings",
+    "diagnosed",
     "figures",
     "gallery",
     "pages",

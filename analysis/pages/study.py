@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from analysis.diagnosed import Diagnosis
 from analysis.findings import Findings
 from analysis.gallery import Picture
 from analysis.pages.choices import choices, how_chosen, how_compared
@@ -13,7 +14,11 @@ from gmm_study.study.fields import VARIATION
 
 
 def study_pages(
-    found: Findings, pictures: Sequence[Picture], svgs: Mapping[str, bytes], command: str
+    found: Findings,
+    diagnosis: Diagnosis,
+    pictures: Sequence[Picture],
+    svgs: Mapping[str, bytes],
+    command: str,
 ) -> dict[str, bytes]:
     """`table.md`, and `index.html`, one file that needs no other; `svgs` are pictures by name."""
     plan = found.plan
@@ -24,6 +29,7 @@ def study_pages(
         "question": plan.study.question,
         "sentences": found.sentences,
         "conditions": found.conditions,
+        "diagnosis": diagnosis,
         "summary": progress(found),
         # The tables of costs explain their own differences.
         "compared": how_compared(plan) if found.sentences and plan.x != VARIATION else "",

@@ -12,8 +12,12 @@ __all__ = [
     "CHUNK_ROWS",
     "DATAPOINTS",
     "DATASET",
+    "DIAGNOSED_DRAWS",
+    "DIAGNOSED_ROWS",
+    "DIAGNOSED_SAMPLES",
     "DRAWS",
     "LEAST_DRAWS",
+    "MARGIN",
     "RESULTS",
     "SAMPLES",
     "STEP_SAMPLES",
@@ -31,3 +35,7 @@ Z_SAMPLES = 100_000
 """The samples of p for 2 log Z in such an evaluation."""
 CHUNK_ROWS = 4000
 """The rows (datapoints times samples) in memory at a time in such an evaluation."""
+DIAGNOSED_ROWS, DIAGNOSED_SAMPLES, DIAGNOSED_DRAWS = 300, 1000, 400
+"""Of a diagnosis: rows of each split at most, the large K, and gradient estimates."""
+MARGIN = 0.2
+"""What matters in a diagnosis, in nats; that of a study is its `report.margin`."""

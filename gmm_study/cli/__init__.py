@@ -11,6 +11,7 @@ import rich_click as click
 from gmm_study.addresses import redact
 from gmm_study.cli.completion import VARIABLE, completion
 from gmm_study.cli.data import data
+from gmm_study.cli.diagnose import diagnose
 from gmm_study.cli.evaluate import evaluate
 from gmm_study.cli.gradients import gradients
 from gmm_study.cli.inpaint import inpaint
@@ -30,7 +31,7 @@ from gmm_study.errors import InputError
 GROUPS = {
     "A study": (new, plan, run, status, report, ui),
     "All studies": (tables, reproduction, sync),
-    "One trial": (train, evaluate, gradients, sample, inpaint),
+    "One trial": (train, evaluate, diagnose, gradients, sample, inpaint),
     "Around them": (data, methods, schema, completion),
 }
 

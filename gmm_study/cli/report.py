@@ -23,9 +23,10 @@ if TYPE_CHECKING:
 def report(planned: "PlannedStudy", show: bool, as_json: bool) -> None:
     """Write a study's report from its records (page, tables, figures), and print the tables.
 
-    --json: {study, variant, title, question, sentences: [text], conditions: [text], summary,
-    trials: {STATE: count}, failures: [{label, trial_id, state, reason}], warnings: [text], command,
-    written, files: [name], page}, where `files` are in the folder of `page`.
+    --json: {study, variant, title, question, sentences: [text], conditions: [text], diagnosis:
+    [{rule, where, figure, to_do}], summary, trials: {STATE: count}, failures: [{label, trial_id,
+    state, reason}], warnings: [text], command, written, files: [name], page}, where `files`
+    are in the folder of `page`.
     """
     from gmm_study.api import studies
 

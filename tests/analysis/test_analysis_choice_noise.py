@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from analysis import find, join, load, summarise
-from analysis.choice_noise import choice_conditions
+from analysis.choice_noise import choice_conditions, leads_of_cells
 from analysis.differences import LogP
 from tests.trials.results import result_of
 
@@ -29,7 +29,7 @@ def said(lab):
         cells = summarise(plan, rows, {"test/log_p": "test log p"})
         ids = [trial.config.trial_id for trial in plan.trials]
         log_p = values and LogP(plan, rows, dict(zip(ids, values, strict=True)).__getitem__)
-        return choice_conditions(plan, rows, cells, log_p)
+        return choice_conditions(leads_of_cells(plan, rows, cells, log_p))
 
     return _said
 
