@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from analysis.frames import load
-    from gmm_study.api.checkpoints import evaluate, train
+    from gmm_study.api.checkpoints import Annealing, evaluate, train
     from gmm_study.api.diagnoses import diagnose
     from gmm_study.api.feedback import RunObserver
     from gmm_study.api.gradients import gradients
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from gmm_study.study.load import load_study
 
 _HOMES = {
+    "Annealing": "gmm_study.api.checkpoints",
     "InputError": "gmm_study.errors",
     "RunObserver": "gmm_study.api.feedback",
     "diagnose": "gmm_study.api.diagnoses",
@@ -44,6 +45,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "Annealing",
     "InputError",
     "RunObserver",
     "diagnose",

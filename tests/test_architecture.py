@@ -21,8 +21,8 @@ ORDER = [
     "models",
     "objectives",
     "exact",
-    "estimators",
     "sampling",
+    "estimators",
     "training",
 ]
 ORDER += [
@@ -37,7 +37,7 @@ ORDER += [
     "api",
     "cli",
 ]
-CORE = ["data", "models", "objectives", "exact", "estimators", "sampling", "training"]
+CORE = ["data", "models", "objectives", "exact", "sampling", "estimators", "training"]
 
 
 def imported_by(path):

@@ -2,13 +2,21 @@
 
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gmm_study.api.datasets import read_dataset
-from gmm_study.api.defaults import CHUNK_ROWS, DATASET, SAMPLES, Z_SAMPLES
+from gmm_study.api.defaults import (
+    CHAINS,
+    CHUNK_ROWS,
+    DATASET,
+    SAMPLES,
+    STEPS,
+    TOLERANCE,
+    Z_SAMPLES,
+)
 from gmm_study.api.feedback import Bar, Working, silently, without_bar
 from gmm_study.data.dataset import SPLITS, Dataset
 from gmm_study.errors import InputError, did_you_mean
@@ -107,6 +115,19 @@ def _local_folder(output: str) -> Path:
 
 
 @dataclass(frozen=True)
+class Annealing:
+    """How certified intervals are made (docs/explanation/certified.md).
+
+    `chains` is the number of chains for each datapoint. The number of steps of a chain grows from
+    round to round up to `steps`, until the intervals are at most `tolerance` nats wide.
+    """
+
+    chains: int = CHAINS
+    steps: int = STEPS
+    tolerance: float = TOLERANCE
+
+
+@dataclass(frozen=True)
 class Evaluation:
     """The metrics of a checkpoint.
 
@@ -130,6 +151,12 @@ class Evaluation:
     figures: list[dict[str, Any]]
     not_exact: str | None = None
     """Why some or all exact values are missing; None if none is missing or none was requested."""
+    certified: list[dict[str, Any]] = field(default_factory=list)
+    """With `certify`, a row for each replicate with the limits of its intervals, in nats.
+
+    They are explained in `gmm_study.trials.certification.Certification`. `NAME_outside` is how far
+    the estimate with `samples`, the largest K, is above the interval or, if negative, below it.
+    """
 
     def frame(self) -> "pd.DataFrame":
         """The metrics, a row for each replicate and K."""
@@ -147,6 +174,7 @@ def evaluate(
     dataset: str | None = None,
     datapoints: int | None = None,
     exact: bool = False,
+    certify: bool | Annealing = False,
     replicate: int | None = None,
     seed: int = 0,
     chunk_rows: int = CHUNK_ROWS,
@@ -163,41 +191,35 @@ def evaluate(
     number of samples per datapoint; `z_samples` is the number of samples for 2 log Z, 0 to omit it.
     `dataset` names data other than those of the training. `datapoints` limits the evaluation to the
     first rows of the split (None for all), `replicate` to the replicate of this index (None for
-    all). `exact` adds the exact values by enumeration, if the model has at most 2^22 states.
-    `chunk_rows` bounds the memory: it is the number of sample rows (datapoints times samples) in
-    memory at a time. `warn` is called with a line for each thing that was decided in reading the
-    data. Raises `InputError` if there is no checkpoint, if the dimensions of the data do not fit,
-    and for a number that is out of range.
+    all). `exact` adds the exact values by enumeration, if the model has at most 2^22 states;
+    `certify` adds intervals by annealing. `chunk_rows` bounds the memory: it is the number of
+    sample rows (datapoints times samples) in memory at a time. `warn` is called with a line for
+    each thing that was decided in reading the data. Raises `InputError` if there is no checkpoint,
+    if the dimensions of the data do not fit, and for a number that is out of range.
     """
     check_counts("evaluation_samples", evaluation_samples)
     _check_z_samples(z_samples)
     check_least(1, datapoints=datapoints, chunk_rows=chunk_rows, threads=threads)
     check_least(0, seed=seed, replicate=replicate)
+    annealing = _annealing_of(certify)
     opened, chosen = open_trained(str(checkpoint), device, threads, working)
     import torch
 
     from gmm_study.trials.assessment import Assessment
+    from gmm_study.trials.certification import refuse_unusable
 
+    if annealing is not None:
+        refuse_unusable(opened)
     loaded = dataset_of(opened, dataset, working, warn)
     rows = torch.from_numpy(rows_of(loaded, split, datapoints)[:datapoints]).to(chosen)
     replicates = opened.usable_replicates() if replicate is None else (replicate,)
-    if not opened.hyperparameters.declaration.has_p_star:
-        z_samples = 0
+    z_samples = z_samples if opened.hyperparameters.declaration.has_p_star else 0
     counts = tuple(dict.fromkeys(evaluation_samples))
     asked = Assessment(opened, rows, replicates, counts, z_samples, seed, chunk_rows)
-    figures, not_exact = _figures(asked, exact, bar)
-    return Evaluation(
-        checkpoint=str(opened.folder),
-        method=opened.method,
-        dataset=loaded.name,
-        split=split,
-        datapoints=len(rows),
-        z_samples=z_samples,
-        seed=seed,
-        diverged=list(opened.diverged) if replicate is None else [],
-        figures=figures,
-        not_exact=not_exact,
-    )
+    figures, not_exact, certified = _figures(asked, exact, annealing, bar)
+    diverged = list(opened.diverged) if replicate is None else []
+    facts = opened.method, loaded.name, split, len(rows), z_samples, seed, diverged
+    return Evaluation(str(opened.folder), *facts, figures, not_exact, certified)
 
 
 def check_least(least: int, **numbers: int | None) -> None:
@@ -216,20 +238,49 @@ def check_counts(name: str, counts: Sequence[int]) -> None:
         raise InputError(f"{name}: empty; give at least one K, such as 1000")
 
 
+def _annealing_of(certify: bool | Annealing) -> Annealing | None:
+    """How to certify, if that was requested. Raises `InputError` for a number out of range."""
+    if certify is False:
+        return None
+    annealing = Annealing() if certify is True else certify
+    check_least(1, chains=annealing.chains, steps=annealing.steps)
+    if not annealing.tolerance >= 0.0:
+        raise InputError(f"tolerance: {annealing.tolerance} must be a number of nats of at least 0")
+    return annealing
+
+
 def _check_z_samples(z_samples: int) -> None:
     if z_samples == 1 or z_samples < 0:
         raise InputError(f"z_samples: {z_samples} must be at least 2, or 0 to omit 2 log Z")
 
 
-def _figures(asked: "Assessment", exact: bool, bar: Bar) -> tuple[list[dict[str, Any]], str | None]:
-    """The rows, with the exact values last, and why some exact values are missing."""
+def _figures(
+    asked: "Assessment", exact: bool, annealing: Annealing | None, bar: Bar
+) -> tuple[list[dict[str, Any]], str | None, list[dict[str, Any]]]:
+    """The rows, with the exact values last, why some of these are missing, and the intervals."""
     with bar("evaluating", asked.sample_rows) as advance:
         estimates = asked.estimates(advance)
+    intervals = [] if annealing is None else _intervals(asked, annealing, estimates, bar)
     if not exact:
-        return estimates, None
+        return estimates, None, intervals
     with bar("summing over all states", None):
         truth, reason = asked.exact()
-    return [*estimates, *truth], reason
+    return [*estimates, *truth], reason, intervals
+
+
+def _intervals(
+    asked: "Assessment", annealing: Annealing, estimates: list[dict[str, Any]], bar: Bar
+) -> list[dict[str, Any]]:
+    """A row for each replicate, with the limits and what of its largest K is outside."""
+    from gmm_study.trials.certification import Certification, outside
+
+    settings = annealing.chains, annealing.steps, annealing.tolerance
+    wanted = Certification(
+        asked.checkpoint, asked.data, asked.replicates, *settings, asked.seed, asked.chunk_rows
+    )
+    rows, most = wanted.rows(bar), max(asked.evaluation_samples)
+    largest = {row["replicate"]: row for row in estimates if row["samples"] == most}
+    return [{**row, "samples": most, **outside(largest[row["replicate"]], row)} for row in rows]
 
 
 def shipped_models() -> dict[str, Path]:

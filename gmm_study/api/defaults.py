@@ -9,6 +9,7 @@ from gmm_study.trials.asked_gradients import (
 )
 
 __all__ = [
+    "CHAINS",
     "CHUNK_ROWS",
     "DATAPOINTS",
     "DATASET",
@@ -20,8 +21,10 @@ __all__ = [
     "MARGIN",
     "RESULTS",
     "SAMPLES",
+    "STEPS",
     "STEP_SAMPLES",
     "TARGET_SAMPLES",
+    "TOLERANCE",
     "Z_SAMPLES",
 ]
 
@@ -39,3 +42,9 @@ DIAGNOSED_ROWS, DIAGNOSED_SAMPLES, DIAGNOSED_DRAWS = 300, 1000, 400
 """Of a diagnosis: rows of each split at most, the large K, and gradient estimates."""
 MARGIN = 0.2
 """What matters in a diagnosis, in nats; that of a study is its `report.margin`."""
+CHAINS = 16
+"""The chains of each datapoint for certified intervals."""
+STEPS = 256
+"""The most steps of a chain for certified intervals."""
+TOLERANCE = 0.2
+"""The width, in nats, at which certified intervals are narrow enough."""

@@ -1,21 +1,32 @@
 """`gmm-study evaluate`: the likelihood of a checkpoint, estimated or, if it is small, exact."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from typing import Any
 
 import rich_click as click
+from rich.console import Console
 from rich.table import Table
 
-from gmm_study.api.defaults import CHUNK_ROWS, SAMPLES, Z_SAMPLES
+from gmm_study.api.defaults import CHAINS, CHUNK_ROWS, SAMPLES, STEPS, TOLERANCE, Z_SAMPLES
 from gmm_study.cli.as_json import print_json
 from gmm_study.cli.console import bar, output_console, warn, working
 from gmm_study.cli.data import dataset_option
 from gmm_study.cli.trained import checkpoint_argument, counts, machine_options, split_option
+from gmm_study.phrases import plural
 
 NATS = ("log_p", "log_p_tilde", "log_p_star")
 SHARES = ("ess", "ess_star")
+NAMES = {
+    "log_p": "log p",
+    "log_p_tilde": "log ptilde",
+    "log_z2": "2 log Z",
+    "log_p_star": "log p*",
+}
+CERTIFIED = dict.fromkeys(("log_p", "log_p_tilde", "log_z2"), "from")
+CERTIFIED["log_p_star"] = "from {log_p_star_lower_certified:.3f}"
+"""The limit of each interval that is certified; that of log p* is lower than the estimate."""
 
 
 @click.command()
@@ -42,6 +53,28 @@ SHARES = ("ess", "ess_star")
     "--datapoints", type=click.IntRange(1), help="Use the first N of the split. [default: all]"
 )
 @click.option("--exact", is_flag=True, help="Add the exact values, if the model is small enough.")
+@click.option("--certify", is_flag=True, help="Add intervals by annealed importance sampling.")
+@click.option(
+    "--chains",
+    type=click.IntRange(1),
+    default=CHAINS,
+    show_default=True,
+    help="With --certify: chains for each datapoint.",
+)
+@click.option(
+    "--steps",
+    type=click.IntRange(1),
+    default=STEPS,
+    show_default=True,
+    help="With --certify: most steps of a chain; there are fewer if the intervals are narrow.",
+)
+@click.option(
+    "--tolerance",
+    type=click.FloatRange(0.0),
+    default=TOLERANCE,
+    show_default=True,
+    help="With --certify: width in nats at which intervals are narrow enough.",
+)
 @click.option("--replicate", type=click.IntRange(0), help="Number of one replicate. [default: all]")
 @click.option(
     "--chunk-rows",
@@ -54,17 +87,13 @@ SHARES = ("ess", "ess_star")
 def evaluate(
     checkpoint: str,
     evaluation_samples: tuple[int, ...],
-    z_samples: int,
-    split: str,
-    dataset: str | None,
-    datapoints: int | None,
     exact: bool,
-    replicate: int | None,
-    seed: int,
-    chunk_rows: int,
-    device: str,
-    threads: int | None,
+    certify: bool,
+    chains: int,
+    steps: int,
+    tolerance: float,
     as_json: bool,
+    **settings: Any,
 ) -> None:
     """Estimate log p, log ptilde, log p*, 2 log Z and effective sample sizes of a trained model.
 
@@ -72,47 +101,42 @@ def evaluate(
     gmm-study. All estimates are means over datapoints, in nats; effective sample sizes are
     fractions of K. The gap is what log p gains from half of the samples to all of them, and the
     bias what it is still too low by. --exact sums over all states, at most 2^22; if there are more,
-    it explains why it cannot.
+    it explains why it cannot. --certify adds intervals of at least 95 percent for these datapoints.
+    Their lower limits of log p, log ptilde and 2 log Z hold whatever the chains did; the other
+    limits are estimates. Estimates outside their interval are named.
 
     --json: {checkpoint, method, dataset, split, datapoints, z_samples, seed, diverged: [index],
-    figures: [{replicate, samples, FIGURE, FIGURE_se}], not_exact}, where a row has the figures of
+    figures: [{replicate, samples, FIGURE, FIGURE_se}], not_exact, certified: [{replicate, steps,
+    narrow, FIGURE_lower, FIGURE_upper, samples, FIGURE_outside}]}, where a row has the figures of
     its method, and `samples` is K or `exact`. Of K >= 4 it also has log_p_gap, log_p_gap_before
     (from a quarter to half of the samples), log_p_bias_lower and log_p_bias_upper (null if there is
-    no limit). `not_exact` is included with --exact: null or the reason.
+    no limit). `not_exact` is included with --exact: null or the reason. `certified` is included
+    with --certify: `narrow` is whether all widths are within --tolerance, and FIGURE_outside how
+    far the estimate with the largest K, `samples`, is above its interval or, if negative, below.
 
     Example: gmm-study evaluate results/5a7381c7aae1fcdb --samples 1,10,100 --json
     """
     from gmm_study.api import checkpoints
 
+    annealing = checkpoints.Annealing(chains, steps, tolerance) if certify else False
+    shown: dict[str, Any] = {"working": working, "bar": bar, "warn": warn}
     found = checkpoints.evaluate(
-        checkpoint,
-        evaluation_samples,
-        z_samples=z_samples,
-        split=split,
-        dataset=dataset,
-        datapoints=datapoints,
-        exact=exact,
-        replicate=replicate,
-        seed=seed,
-        chunk_rows=chunk_rows,
-        device=device,
-        threads=threads,
-        working=working,
-        bar=bar,
-        warn=warn,
+        checkpoint, evaluation_samples, exact=exact, certify=annealing, **settings, **shown
     )
     document = asdict(found)
     if not exact:
         del document["not_exact"]
+    if not certify:
+        del document["certified"]
     if as_json:
         print_json(document)
     else:
-        _print(document)
+        _print(document, chains)
     if found.not_exact:
         warn(f"not exact: {found.not_exact}")
 
 
-def _print(document: Mapping[str, Any]) -> None:
+def _print(document: Mapping[str, Any], chains: int) -> None:
     """One table per replicate, with a row for every K and one for the exact values."""
     console = output_console()
     points = f"{document['datapoints']:,} datapoints"
@@ -133,6 +157,48 @@ def _print(document: Mapping[str, Any]) -> None:
         own = [row for row in document["figures"] if row["replicate"] == index]
         console.print(f"replicate {index}{_z_of(own)}", highlight=False)
         console.print(_table(own))
+        for row in document.get("certified", []):
+            if row["replicate"] == index:
+                _print_certified(console, row, chains)
+
+
+def _print_certified(console: Console, row: Mapping[str, Any], chains: int) -> None:
+    """The intervals of a replicate, and in words what they say."""
+    console.print(
+        f"\nintervals of at least 95% for these datapoints, {chains:,} chains of "
+        f"{plural(row['steps'], 'step')} each:",
+        highlight=False,
+    )
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("", "from", "to", "certified"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for name, certified in CERTIFIED.items():
+        limits = [row.get(f"{name}_{end}") for end in ("lower", "upper")]
+        if None not in limits:
+            table.add_row(
+                NAMES[name], *(f"{limit:.3f}" for limit in limits), certified.format(**row)
+            )
+    console.print(table)
+    for line in _in_words(row):
+        console.print(line, highlight=False)
+
+
+def _in_words(row: Mapping[str, Any]) -> Iterator[str]:
+    """Lines about the intervals, and about the estimates outside them."""
+    yield (
+        "a certified limit holds whatever the chains did; the others assume that the chains found "
+        "all of the posterior and that the model's own samples are as hard as these datapoints"
+    )
+    if not row["narrow"]:
+        yield "an interval is wider than --tolerance; more --steps or --chains make it narrower"
+    gap = row["samples_upper"] - row["samples_lower"]
+    yield f"on samples of the model, where both limits are certified, they are {gap:.3f} nats apart"
+    for name, text in NAMES.items():
+        outside = row.get(f"{name}_outside")
+        if outside:
+            side = "below" if outside < 0.0 else "above"
+            count = f" with K = {row['samples']:,}" if name != "log_z2" else ""
+            yield f"{text}{count} is {abs(outside):.3f} nats {side} the interval"
 
 
 def _table(rows: Sequence[Mapping[str, Any]]) -> Table:

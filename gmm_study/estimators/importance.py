@@ -97,7 +97,7 @@ def _chunk_sums(
     ends = _ends_of_quarters(evaluation_samples) if evaluation_samples >= QUARTERS else []
     totals: dict[str, Tensor] = {}
     drawn = 0
-    for part in _parts(evaluation_samples, samples_at_a_time):
+    for part in in_parts(evaluation_samples, samples_at_a_time):
         log_weights = model.log_weights(batch, part, streams).double()
         for name, power in SUMS.items():
             _add(totals, name, (power * log_weights).logsumexp(-1))
@@ -115,7 +115,8 @@ def _add(totals: dict[str, Tensor], name: str, new: Tensor) -> None:
     totals[name] = torch.logaddexp(totals[name], new) if name in totals else new
 
 
-def _parts(total: int, most: int) -> Iterator[int]:
+def in_parts(total: int, most: int) -> Iterator[int]:
+    """A number as a sum of numbers of at most `most`."""
     while total > 0:
         yield min(total, most)
         total -= most

@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 
 from gmm_study.models import RandomStreams, SigmoidBeliefNetwork
+from gmm_study.sampling.latents import CANDIDATES, order_of_layers, resample_layer
 from gmm_study.sampling.resampling import resample
 
 STACKS = 2
-CANDIDATES = 10
-"""States among which each update chooses, the current one included."""
+HALF = 0.5
 
 
 class GibbsChain:
@@ -82,17 +82,32 @@ class GibbsChain:
         return cls(model, [data.unsqueeze(2), *inferred[1:]], streams, candidates, free)
 
     @torch.no_grad()
-    def sweep(self) -> Tensor:
-        """Update every layer once.
+    def sweep(self, power: float = HALF, backwards: bool = False) -> Tensor:
+        """Update every layer once towards the law of p*, or with b, the `power`, an earlier one.
 
+        The law with b is [p(x, h)^(1-b) q(h | x)^b] [p(x, h')^b q(h' | x)^(1-b)]: with b = 0,
+        p(x, h) q(h' | x), and with 1/2, that of p*. A sweep backwards is the reversal of a sweep.
         Returns the fraction of chains that moved, for each layer from the data up, `[R, L + 1]`.
         """
         moved = [torch.empty(0)] * len(self.states)
-        for layer in [*range(1, len(self.states), 2), *range(0, len(self.states), 2)]:
-            update = self._update_data() if layer == 0 else self._update_latent(layer)
+        for layer in order_of_layers(range(len(self.states)), backwards):
+            data = layer == 0
+            update = self._update_data(power) if data else self._update_latent(layer, power)
             self.states[layer], changed = update
             moved[layer] = changed.double().mean(1)
         return torch.stack(moved, dim=1)
+
+    @torch.no_grad()
+    def log_ratio(self) -> Tensor:
+        """The slope in b of the logarithm of the law of `sweep`, in nats, `[R, C]`.
+
+        log p(x, h') - log q(h' | x) less log p(x, h) - log q(h | x).
+        """
+        states = [self.states[0].repeat(1, STACKS, 1, 1), *self.states[1:]]
+        log_p = self.model.score_generative(states).log_prob
+        ratio = (log_p - self.model.score_inference(states).log_prob).squeeze(2).double()
+        first, second = ratio.chunk(STACKS, dim=1)
+        return second - first
 
     @property
     def data(self) -> Tensor:
@@ -108,39 +123,32 @@ class GibbsChain:
             means = torch.where(self.free, means, self.states[0])
         return means.squeeze(2)
 
-    def _update_data(self) -> tuple[Tensor, Tensor]:
-        """Towards sqrt(p(x | h) p(x | h')) sqrt(q(h | x) q(h' | x))."""
+    def _update_data(self, power: float) -> tuple[Tensor, Tensor]:
+        """Towards p(x | h)^(1-b) p(x | h')^b q(h | x)^b q(h' | x)^(1-b)."""
         parameters, first_layer = self.model.parameters, self.states[1]
         one, other = self.model.generative[0](parameters, first_layer).logits.chunk(STACKS, dim=1)
 
         def log_rest(data: Tensor) -> Tensor:
             up = self.model.inference[0](parameters, data)
             first, second = first_layer.chunk(STACKS, dim=1)
-            return 0.5 * (up.log_prob(first) + up.log_prob(second))
+            return power * up.log_prob(first) + (1.0 - power) * up.log_prob(second)
 
-        current = self.states[0]
-        return resample(current, (one, other), log_rest, self.candidates, self.streams, self.free)
+        current, candidates, share = self.states[0], self.candidates, 1.0 - power
+        logits = one, other
+        return resample(current, logits, log_rest, candidates, self.streams, self.free, share)
 
-    def _update_latent(self, layer: int) -> tuple[Tensor, Tensor]:
-        """Towards sqrt(p(h_l | above) q(h_l | below)) sqrt(p(below | h_l) q(above | h_l)).
-
-        The same for both stacks, which share x as the layer below the first.
-        """
-        model, parameters = self.model, self.model.parameters
-        below = self.states[layer - 1]
-        up = model.inference[layer - 1](parameters, below).logits
+    def _update_latent(self, layer: int, power: float) -> tuple[Tensor, Tensor]:
+        """The same for both stacks, which share x as the layer below the first."""
+        below, current, *above = self.states[layer - 1 : layer + 2]
         if layer == 1:
-            below, up = (tensor.repeat(1, STACKS, 1, 1) for tensor in (below, up))
-        if layer == len(self.states) - 1:
-            above, down = None, model.top_prior().logits
-        else:
-            above = self.states[layer + 1]
-            down = model.generative[layer](parameters, above).logits
+            below = below.repeat(1, STACKS, 1, 1)
+        neighbours = below, current, above[0] if above else None
+        powers = self._powers(power)
+        return resample_layer(self.model, layer, neighbours, powers, self.candidates, self.streams)
 
-        def log_rest(states: Tensor) -> Tensor:
-            rest = model.generative[layer - 1](parameters, states).log_prob(below)
-            if above is not None:
-                rest = rest + model.inference[layer](parameters, states).log_prob(above)
-            return 0.5 * rest
-
-        return resample(self.states[layer], (down, up), log_rest, self.candidates, self.streams)
+    def _powers(self, power: float) -> Tensor | float:
+        """The power of p in the law of each row of a layer, `[2 C, 1, 1]`, or of all."""
+        if power == HALF:
+            return HALF
+        first = torch.full_like(self.states[0][0, :, :, :1], 1.0 - power)
+        return torch.cat([first, 1.0 - first])

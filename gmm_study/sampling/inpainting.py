@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from gmm_study.models import RandomStreams, SigmoidBeliefNetwork
-from gmm_study.sampling.chain import CANDIDATES, GibbsChain
+from gmm_study.sampling.chain import GibbsChain
+from gmm_study.sampling.latents import CANDIDATES
 
 
 @torch.no_grad()

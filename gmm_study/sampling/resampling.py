@@ -1,4 +1,4 @@
-"""A Markov step on binary vectors that leaves a target of four Bernoulli factors invariant.
+"""A Markov step on binary vectors that leaves a target with two Bernoulli factors invariant.
 
 Iterated sampling importance resampling (Andrieu, Lee and Vihola, Bernoulli 2018): fresh proposals
 and the current state are candidates, and one of them is chosen with probability proportional to
@@ -29,25 +29,27 @@ def resample(
     candidates: int,
     streams: RandomStreams,
     free: Tensor | None = None,
+    share: Tensor | float = 0.5,
 ) -> tuple[Tensor, Tensor]:
     """One step from `current` `[R, B, 1, n]`, and whether it changed a unit, `[R, B]`.
 
-    The target is proportional to sqrt(b_1(h) b_2(h)) exp(log_rest(h)), where b_1 and b_2 are
-    Bernoulli with the two `logits`, each `[R, B, 1, n]`, and `log_rest` takes `[R, B, M, n]` to
-    `[R, B, M]` in nats. Proposals come from b_1, b_2 and their geometric mean, each with
-    probability 1/3, as the target may be close to any of the three. Units that are not `free`,
-    `[R, B, 1, n]` or broadcast to it, never change.
+    The target is proportional to b_1(h)^a b_2(h)^(1 - a) exp(log_rest(h)), where a is the `share`
+    of the first, a number or broadcast to `[R, B, 1, 1]`, b_1 and b_2 are Bernoulli with the two
+    `logits`, each `[R, B, 1, n]`, and `log_rest` takes `[R, B, M, n]` to `[R, B, M]` in nats.
+    Proposals come from b_1, b_2 and b_1^a b_2^(1 - a), normalised, each with probability 1/3, as
+    the target may be close to any of the three. Units that are not `free`, `[R, B, 1, n]` or
+    broadcast to it, never change. The step is reversible with respect to its target.
     """
-    mixture = torch.cat(torch.broadcast_tensors(*logits), dim=2)
-    # sqrt(b_1 b_2), normalised, is Bernoulli with the mean of the logits: the third component.
-    mixture = torch.cat([mixture, mixture.mean(2, keepdim=True)], dim=2)
+    one, other = torch.broadcast_tensors(*logits)
+    # b_1^a b_2^(1 - a), normalised, is Bernoulli with the logits' mean: the third component.
+    mixture = torch.cat([one, other, share * one + (1.0 - share) * other], dim=2)
     moving = _units_to_move(current.shape, streams)
     if free is not None:
         moving = moving & free
     fresh = torch.where(moving, _propose(mixture, candidates - 1, streams), current)
     pool = torch.cat([current, fresh], dim=2)
     # Units that do not move are equal in all candidates, so their factors cancel. So do the factor
-    # 1/3 and the constant by which the third component differs from sqrt(b_1 b_2) in the target.
+    # 1/3 and the constant by which the third component differs from its part of the target.
     log_densities = _log_densities(pool, mixture, moving)
     log_weights = log_densities[..., -1] - log_densities.logsumexp(3) + log_rest(pool)
     index = _choose(log_weights, streams)[..., None, None].expand(-1, -1, -1, pool.shape[3])

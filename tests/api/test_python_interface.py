@@ -205,6 +205,20 @@ def test_training_and_evaluating_in_python_gives_the_figures_of_the_command_line
     )  # fmt: skip
     assert json.loads(printed.stdout)["figures"] == evaluation.figures
     assert sorted(map(str, evaluation.frame()["samples"])) == sorted(["1", "10", "exact"] * 2)
+    assert evaluation.certified == []
+
+
+def test_intervals_from_python_are_those_of_the_command_line(bench):
+    settings = {"layers": [4], "max_epochs": 2, "evaluation_samples": 5}
+    gmm_study.train("data.npz", output="python", threads=1, **settings)
+    annealing = gmm_study.Annealing(chains=2, steps=3)
+    few = {"z_samples": 10, "datapoints": 5, "threads": 1}
+    found = gmm_study.evaluate("python", [1], certify=annealing, **few)
+    printed = bench.call(
+        "evaluate", "python", "--samples", "1", "--z-samples", "10", "--datapoints", "5",
+        "--threads", "1", "--certify", "--chains", "2", "--steps", "3", "--json",
+    )  # fmt: skip
+    assert json.loads(printed.stdout)["certified"] == found.certified
 
 
 @pytest.mark.parametrize(
@@ -220,6 +234,14 @@ def test_training_and_evaluating_in_python_gives_the_figures_of_the_command_line
         (lambda: gmm_study.evaluate("nowhere", datapoints=0), "datapoints: 0 must be at least 1"),
         (lambda: gmm_study.evaluate("nowhere", chunk_rows=0), "chunk_rows: 0 must be at least 1"),
         (lambda: gmm_study.evaluate("nowhere", z_samples=1), "z_samples: 1 must be at least 2"),
+        (
+            lambda: gmm_study.evaluate("nowhere", certify=gmm_study.Annealing(chains=0)),
+            "chains: 0 must be at least 1",
+        ),
+        (
+            lambda: gmm_study.evaluate("nowhere", certify=gmm_study.Annealing(tolerance=-1)),
+            "tolerance: -1 must be a number of nats of at least 0",
+        ),
         (lambda: gmm_study.train("data.npz", replicates=0), "replicates: 0 must be at least 1"),
         (lambda: gmm_study.load_study(5), "study: 5 must be a name or the path"),
         (lambda: gmm_study.load_study("tiny", "max_epochs=1"), "must be a list of texts KEY=VALUE"),

@@ -102,9 +102,57 @@ def test_the_gap_and_the_interval_of_the_bias_are_there_from_four_samples_on(ben
         assert names.isdisjoint(row) == (row["samples"] in (3, "exact"))
 
 
+FEW = ("--datapoints", "30", "--samples", "1,100", "--z-samples", "1000", "--chains", "8")
+
+
+def test_certified_intervals_of_every_replicate_have_the_exact_values_inside(bench):
+    document, _ = evaluated(bench, "gmm", *FEW, "--certify", "--steps", "16", "--exact")
+    exact = {row["replicate"]: row for row in document["figures"] if row["samples"] == "exact"}
+    assert [row["replicate"] for row in document["certified"]] == [0, 1]
+    for row in document["certified"]:
+        assert (row["steps"], row["samples"]) == (16, 100)
+        for name in ("log_p", "log_p_tilde", "log_z2", "log_p_star"):
+            truth = exact[row["replicate"]][name]
+            assert row[f"{name}_lower"] <= truth <= row[f"{name}_upper"]
+            assert f"{name}_outside" in row
+    assert "certified" not in evaluated(bench, "gmm", "--samples", "1", "--z-samples", "0")[0]
+
+
+def test_an_estimate_outside_its_interval_is_named_with_its_distance(bench):
+    train = ("train", "--threads", "1", "--dataset", "bars", "--learning-rate", "1e-2")
+    bench.call(*train, "--layers", "5,3", "--max-epochs", "8", "--output", "bars")
+    arguments = ("bars", *FEW[:3], "1", *FEW[4:], "--certify", "--steps", "16")
+    (row,) = evaluated(bench, *arguments)[0]["certified"]
+    text = bench.call("evaluate", *arguments, "--threads", "1").stdout
+    said = " ".join(text.split())
+    assert "intervals of at least 95% for these datapoints, 8 chains of 16 steps each" in said
+    assert ("wider than --tolerance" in said) == (not row["narrow"])
+    for limit in ("log_p_lower", "log_p_upper", "log_p_star_lower", "log_p_star_lower_certified"):
+        assert f"{row[limit]:.3f}" in text
+    beyond = {name: row[f"{name}_outside"] for name in ("log_p", "log_p_tilde")}
+    assert min(beyond.values()) < 0.0  # with a single sample
+    for name, text in (("log_p", "log p"), ("log_p_tilde", "log ptilde")):
+        line = f"{text} with K = 1 is {-beyond[name]:.3f} nats below the interval"
+        assert (line in said) == (beyond[name] < 0.0)
+
+
+def test_a_method_without_p_star_has_an_interval_of_log_p_alone(bench):
+    train = ("train", "--threads", "1", "--dataset", "data.npz", "--max-epochs", "3")
+    bench.call(*train, "--method", "rws", "--layers", "4,3", "--output", "rws")
+    document, _ = evaluated(bench, "rws", *FEW, "--certify", "--steps", "4", "--exact")
+    (row,) = document["certified"]
+    assert row["log_p_lower"] <= document["figures"][-1]["log_p"] <= row["log_p_upper"]
+    assert not any("tilde" in name or "star" in name or "z2" in name for name in row)
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
+        (("vae", "--certify"), "certify: a vae has no binary layers"),
+        (("gmm", "--certify", "--steps", "0"), "--steps"),
+        (("gmm", "--certify", "--chains", "0"), "--chains"),
+        (("gmm", "--certify", "--tolerance", "-1"), "--tolerance"),
+        (("gmm", "--certify", "--tolerance", "nan"), "tolerance: nan"),
         (("gmm", "--samples", "0"), "--samples"),
         (("gmm", "--samples", "ten"), "'ten' must be whole numbers"),
         (("gmm", "--replicate", "7"), "replicate: 7"),
