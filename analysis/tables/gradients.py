@@ -83,8 +83,10 @@ def _rows(
 def _entry(row: dict[Any, Any], figure: str) -> Entry:
     if figure == "seconds":
         return Entry(text=f"{1e3 * row['seconds']:.2f}")
-    if not (isfinite(row["signal_to_noise"]) and isfinite(row[figure])):
+    if not isfinite(row["signal_to_noise"]):
         return Entry(text="none")
+    if not isfinite(row[figure]):
+        return Entry(text="n/a")
     return Entry(row[figure], row[f"{figure}_se"])
 
 
@@ -96,6 +98,8 @@ def _caption(own: pd.DataFrame, figure: str) -> str:
     text = f" Mean ± standard error {over}."
     if own["signal_to_noise"].isna().any():
         text += " None: all estimates are 0, as of q with one sample and a baseline."
+    if (own[figure].isna() & own["signal_to_noise"].notna()).any():
+        text += " n/a: the target of a replicate is not larger than its own sampling error."
     if figure == "cosine":
         of_method = own.groupby("method", sort=False)["target"].first()
         text += f" Targets: {'; '.join(f'{name}, {what}' for name, what in of_method.items())}."
