@@ -8,7 +8,6 @@ from click.shell_completion import CompletionItem
 from rich.console import Console
 
 from gmm_study.api.defaults import (
-    CHUNK_ROWS,
     DIAGNOSED_DRAWS,
     DIAGNOSED_ROWS,
     DIAGNOSED_SAMPLES,
@@ -19,7 +18,11 @@ from gmm_study.cli.as_json import print_json
 from gmm_study.cli.console import bar, output_console, warn, working
 from gmm_study.cli.data import dataset_option
 from gmm_study.cli.on_study import storage_option
-from gmm_study.cli.trained import machine_options
+from gmm_study.cli.trained import (
+    chunk_rows_option,
+    machine_options,
+    replicate_option,
+)
 
 if TYPE_CHECKING:
     from gmm_study.api.diagnoses import DiagnosedReplicate
@@ -72,14 +75,8 @@ def _complete_trial(ctx: click.Context, param: click.Parameter, start: str) -> l
 )
 @storage_option
 @dataset_option("Data set to use instead of the training's: a name or a path.")
-@click.option("--replicate", type=click.IntRange(0), help="Number of one replicate. [default: all]")
-@click.option(
-    "--chunk-rows",
-    type=click.IntRange(1),
-    default=CHUNK_ROWS,
-    show_default=True,
-    help="Rows (datapoints times samples) in memory at a time.",
-)
+@replicate_option
+@chunk_rows_option
 @machine_options("all verdicts")
 def diagnose(trial: str, show_all: bool, as_json: bool, **settings: Any) -> None:
     """Say why a run is as it is: what is wrong with it, with its figure, and what to do.

@@ -9,11 +9,18 @@ import rich_click as click
 from rich.console import Console
 from rich.table import Table
 
-from gmm_study.api.defaults import CHAINS, CHUNK_ROWS, SAMPLES, STEPS, TOLERANCE, Z_SAMPLES
+from gmm_study.api.defaults import CHAINS, SAMPLES, STEPS, TOLERANCE, Z_SAMPLES
 from gmm_study.cli.as_json import print_json
 from gmm_study.cli.console import bar, output_console, warn, working
 from gmm_study.cli.data import dataset_option
-from gmm_study.cli.trained import checkpoint_argument, counts, machine_options, split_option
+from gmm_study.cli.trained import (
+    checkpoint_argument,
+    chunk_rows_option,
+    counts,
+    machine_options,
+    replicate_option,
+    split_option,
+)
 from gmm_study.phrases import plural
 
 NATS = ("log_p", "log_p_tilde", "log_p_star")
@@ -75,14 +82,8 @@ CERTIFIED["log_p_star"] = "from {log_p_star_lower_certified:.3f}"
     show_default=True,
     help="With --certify: width in nats at which intervals are narrow enough.",
 )
-@click.option("--replicate", type=click.IntRange(0), help="Number of one replicate. [default: all]")
-@click.option(
-    "--chunk-rows",
-    type=click.IntRange(1),
-    default=CHUNK_ROWS,
-    show_default=True,
-    help="Rows (datapoints times samples) in memory at a time.",
-)
+@replicate_option
+@chunk_rows_option
 @machine_options("all estimates")
 def evaluate(
     checkpoint: str,

@@ -6,6 +6,7 @@ from pathlib import Path
 import rich_click as click
 from click.shell_completion import CompletionItem
 
+from gmm_study.api.defaults import CHUNK_ROWS
 from gmm_study.cli.as_json import json_option
 from gmm_study.cli.completion import complete_among
 
@@ -16,6 +17,17 @@ device_option = click.option(
     metavar="auto|cpu|cuda",
     shell_complete=complete_among(lambda: ("auto", "cpu", "cuda")),
     help="Device; auto uses a GPU if there is one.",
+)
+
+replicate_option = click.option(
+    "--replicate", type=click.IntRange(0), help="Number of one replicate. [default: all]"
+)
+chunk_rows_option = click.option(
+    "--chunk-rows",
+    type=click.IntRange(1),
+    default=CHUNK_ROWS,
+    show_default=True,
+    help="Rows (datapoints times samples) in memory at a time.",
 )
 
 

@@ -146,8 +146,7 @@ class _RefinedAutoencoder(VariationalAutoencoder):
         """q(z | x) with the offsets of each datapoint."""
         found = super().encode(data, samples, streams, tensors)
         mean, log_variance = found.mean + self.offsets[0], found.log_variance + self.offsets[1]
-        z = mean + found.noise * (0.5 * log_variance).exp()
-        return Encoding(mean, log_variance, found.noise, z)
+        return Encoding(mean, log_variance, found.noise)
 
     def gradients_of_offsets(
         self, objective: Objective, batch: Tensor, streams: RandomStreams

@@ -1,7 +1,7 @@
 """A variational autoencoder: Gaussian latent variables, Bernoulli data, dense networks."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from math import sqrt
 
@@ -31,8 +31,11 @@ class Encoding:
     """`[R, B, 1, Z]`."""
     noise: Tensor
     """Standard normal draws, `[R, B, K, Z]`."""
-    z: Tensor
+    z: Tensor = field(init=False)
     """mean + noise * standard deviation, `[R, B, K, Z]`."""
+
+    def __post_init__(self) -> None:
+        self.z = self.mean + self.noise * (0.5 * self.log_variance).exp()
 
 
 class VariationalAutoencoder:
@@ -96,7 +99,7 @@ class VariationalAutoencoder:
         mean, log_scale = output.chunk(2, dim=3)
         log_variance = 2.0 * log_scale if self.encodes_log_sigma else log_scale
         noise = streams.normal(data.shape[1], samples, self.latent_dims)
-        return Encoding(mean, log_variance, noise, mean + noise * (0.5 * log_variance).exp())
+        return Encoding(mean, log_variance, noise)
 
     def log_likelihood(
         self, data: Tensor, z: Tensor, tensors: dict[str, Tensor] | None = None

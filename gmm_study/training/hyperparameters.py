@@ -170,8 +170,8 @@ class Hyperparameters(Declared):
     def identity(self) -> dict[str, Any]:
         """The part of the canonical settings that a trial's id depends on."""
         values = self.canonical()
-        added = {spec.name: spec.default for spec in self.declaration.adds}
-        for name, default in (_uncounted() | added).items():
+        added = ((spec.name, spec.default) for spec in self.declaration.adds)
+        for name, default in (*_uncounted().items(), *added):
             if values.get(name) == default:
                 values.pop(name, None)
         return values
