@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from gmm_study.diagnosis.finding import ERRORS
-from gmm_study.estimators.gradient_quality import BLOCKS
+from gmm_study.estimators.gradient_quality import BLOCKS, sums_of_blocks
 
 
 @dataclass(frozen=True)
@@ -32,18 +32,10 @@ def signal_to_noise(
 
     `count`, the number of draws, must be at least `BLOCKS`, whose vectors are in memory.
     """
-    sums, sizes = torch.zeros(0), torch.zeros(BLOCKS, dtype=torch.float64)
-    squares = dict.fromkeys(groups, 0.0)
-    for number, draw in enumerate(draws):
-        if not number:
-            sums = torch.zeros(BLOCKS, len(draw), dtype=torch.float64)
-        block = number * BLOCKS // count
-        sums[block] += draw
-        sizes[block] += 1.0
-        for name, entries in groups.items():
-            squares[name] += float(draw[entries].square().sum())
+    blocks = sums_of_blocks(draws, count, groups, {})
+    means = torch.stack([block.vector / block.count for block in blocks])
     return {
-        name: _signal(sums[:, entries] / sizes.unsqueeze(1), squares[name] / count)
+        name: _signal(means[:, entries], sum(block.squares[name] for block in blocks) / count)
         for name, entries in groups.items()
     }
 

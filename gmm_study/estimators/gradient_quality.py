@@ -89,11 +89,9 @@ def gradient_quality(
     at least 2 BLOCKS. BLOCKS vectors of all parameters are in memory.
     """
     aims = {name: target.gradient[entries] for name, entries in groups.items()}
-    blocks = [_Sums.nothing(target.gradient, groups) for _ in range(BLOCKS)]
-    for number, draw in enumerate(draws):
-        blocks[number * BLOCKS // count].add(draw, groups, aims)
-    whole = _Sums.nothing(target.gradient, groups)
-    for block in blocks:
+    blocks = sums_of_blocks(draws, count, groups, aims)
+    whole, *others = blocks
+    for block in others:
         whole = whole.plus(block)
     found = {}
     for name, entries in groups.items():
@@ -105,8 +103,26 @@ def gradient_quality(
     return found
 
 
+def sums_of_blocks(
+    draws: Iterable[Tensor],
+    count: int,
+    groups: Mapping[str, Tensor],
+    aims: Mapping[str, Tensor],
+) -> "list[Sums]":
+    """The sums of each of `BLOCKS` equal parts of `count` draws `[P]`, at least as many.
+
+    `aims` are the targets of the groups whose cosines are summed.
+    """
+    blocks: list[Sums] = []
+    for number, draw in enumerate(draws):
+        if number * BLOCKS // count == len(blocks):
+            blocks.append(Sums.nothing(draw, groups))
+        blocks[-1].add(draw, groups, aims)
+    return blocks
+
+
 @dataclass
-class _Sums:
+class Sums:
     """Sums over n draws g: of g `[P]`, and by group of |g|^2 and of cos(g, t)."""
 
     count: int
@@ -115,22 +131,25 @@ class _Sums:
     cosines: dict[str, float]
 
     @classmethod
-    def nothing(cls, like: Tensor, groups: Iterable[str]) -> "_Sums":
+    def nothing(cls, like: Tensor, groups: Iterable[str]) -> "Sums":
+        """Of no draws, for vectors like this one."""
         zeros = dict.fromkeys(groups, 0.0)
         return cls(0, torch.zeros_like(like), dict(zeros), dict(zeros))
 
     def add(self, draw: Tensor, groups: Mapping[str, Tensor], aims: Mapping[str, Tensor]) -> None:
+        """Add a draw."""
         self.count += 1
         self.vector += draw
         for name, entries in groups.items():
-            own, aim = draw[entries], aims[name]
+            own = draw[entries]
             square = float(own @ own)
             self.squares[name] += square
-            if square > 0.0:  # a draw of 0 points nowhere
-                self.cosines[name] += float(own @ aim) / sqrt(square)
+            if name in aims and square > 0.0:  # a draw of 0 points nowhere
+                self.cosines[name] += float(own @ aims[name]) / sqrt(square)
 
-    def plus(self, other: "_Sums", sign: int = 1) -> "_Sums":
-        return _Sums(
+    def plus(self, other: "Sums", sign: int = 1) -> "Sums":
+        """Those of both together, or with sign -1 without the draws of the other."""
+        return Sums(
             self.count + sign * other.count,
             self.vector + sign * other.vector,
             {name: own + sign * other.squares[name] for name, own in self.squares.items()},
@@ -140,6 +159,7 @@ class _Sums:
     def quality(
         self, name: str, entries: Tensor, aim: Tensor, variance_of_aim: float
     ) -> GradientQuality:
+        """The quality of a group with its target, whose own entries have this total variance."""
         mean, length = self.vector[entries] / self.count, float(aim @ aim) - variance_of_aim
         square = self.squares[name] / self.count
         noise = (square - float(mean.square().sum())) * self.count / (self.count - 1)
