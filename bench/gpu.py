@@ -22,8 +22,8 @@ from torch.profiler import ProfilerActivity, profile
 from bench.cases import DEEP, MODELS, SMALL, Network, Row, binary_rows
 from bench.targets import reached
 from bench.timing import Contender, interleaved, significant
-from gmm_study.training.captured import WARM_UP_STEPS, cuda_graphs
-from gmm_study.training.group import GraphsOn, ReplicateGroup
+from gmm_study.training.captured import WARM_UP_STEPS, build_graphs
+from gmm_study.training.group import BuildGraphs, ReplicateGroup
 from gmm_study.training.hyperparameters import Hyperparameters
 
 MOST_MILLISECONDS, AT_REPLICATES, MOST_TIMES = 0.8, 16, 1.5
@@ -52,7 +52,7 @@ CASES = {
 }
 
 
-def as_it_is(device: torch.device, generators: Sequence[torch.Generator]) -> None:
+def as_it_is(*_: object) -> None:
     """No graphs: every step is launched kernel by kernel."""
 
 
@@ -60,7 +60,7 @@ def new_group(
     network: Network,
     replicates: int,
     device: torch.device,
-    graphs: GraphsOn = cuda_graphs,
+    graphs: BuildGraphs = build_graphs,
     **settings: object,
 ) -> ReplicateGroup:
     """A group of so many replicates at the beginning of its training."""
@@ -90,7 +90,7 @@ def _checks(network: Network, device: torch.device, settings: dict[str, object])
         str(value) for key, value in settings.items() if key not in ("batch_size", "samples")
     )
 
-    def trained(epochs: int, graphs: GraphsOn = cuda_graphs) -> ReplicateGroup:
+    def trained(epochs: int, graphs: BuildGraphs = build_graphs) -> ReplicateGroup:
         group = new_group(network, 2, device, graphs, **settings)
         for _ in range(epochs):
             group.train_epoch(data)
@@ -139,7 +139,7 @@ def steps(case: Case, device: torch.device) -> list[Row]:
     for replicates in case.replicates:
         contenders = {
             f"{how}, {precision}": _stepping(case, replicates, device, graphs, precision)
-            for how, graphs in (("as it is", as_it_is), ("captured", cuda_graphs))
+            for how, graphs in (("as it is", as_it_is), ("captured", build_graphs))
             for precision in ("highest", "high")
         }
         measured = interleaved(contenders, case.rounds)
@@ -155,7 +155,11 @@ def steps(case: Case, device: torch.device) -> list[Row]:
 
 
 def _stepping(
-    case: Case, replicates: int, device: torch.device, graphs: GraphsOn, precision: str = "highest"
+    case: Case,
+    replicates: int,
+    device: torch.device,
+    graphs: BuildGraphs,
+    precision: str = "highest",
 ) -> Contender:
     """Trains so many full batches and waits until they are done; graphs are there already."""
     group = new_group(
@@ -183,7 +187,7 @@ def launches(case: Case, device: torch.device, measured: Sequence[Row]) -> list[
     rows: list[Row] = []
     for row in measured:
         replicates = int(row["replicates"])
-        for how, graphs in (("as it is", as_it_is), ("captured", cuda_graphs)):
+        for how, graphs in (("as it is", as_it_is), ("captured", build_graphs)):
             work = _stepping(case, replicates, device, graphs)
             few, more = _events(partial(work, 1)), _events(partial(work, 11))
             on_device, by_host = (
@@ -224,7 +228,7 @@ def _events(work: Callable[[], object]) -> dict[str, int]:
     return {"device": device or operations, "host": host or operations}
 
 
-def _floor(count: int, device: torch.device, graphs: GraphsOn, rounds: int) -> float:
+def _floor(count: int, device: torch.device, graphs: BuildGraphs, rounds: int) -> float:
     """Milliseconds of so many launches of a kernel on one number, as they are or as a graph."""
     number = torch.zeros(1, device=device)
 
@@ -234,7 +238,7 @@ def _floor(count: int, device: torch.device, graphs: GraphsOn, rounds: int) -> f
 
     empty()
     wait(device)
-    backend = graphs(device, [])
+    backend = graphs(Hyperparameters(), device, [])
     once = empty if backend is None else backend.capture(empty)
 
     def work(times: int) -> None:

@@ -18,11 +18,11 @@ change it.
 """
 
 import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import cache
-from typing import Any
+from functools import cache, partial
 
 import numpy as np
 import torch
@@ -36,7 +36,12 @@ if loops.COMPILED:
 WORTH_THREADS = 1 << 14
 """From this size on, sharing the numbers among threads takes less time than it saves."""
 
+Launch = Callable[[], None]
+
 _PROCESS = os.getpid()
+_threads = threading.local()
+"""`count`: how many threads numba uses, which it knows for each Python thread."""
+_told: ContextVar[Callable[[Launch], None] | None] = ContextVar("told", default=None)
 _eager = ContextVar("eager", default=os.environ.get("GMM_STUDY_EAGER", "0") not in ("", "0"))
 
 
@@ -61,21 +66,34 @@ def switched_off() -> Iterator[None]:
         _eager.reset(token)
 
 
-def fill_uniform(out: Tensor, keys: list[int]) -> None:
-    """Fill `out` `[R, ..., n]` with uniform draws in [0, 1), which depend on a row's key and n."""
+@contextmanager
+def launches_told(to: Callable[[Launch], None]) -> Iterator[None]:
+    """Inside, `to` is given every loop that runs, as a function that runs it on the same memory."""
+    token = _told.set(to)
+    try:
+        yield
+    finally:
+        _told.reset(token)
+
+
+def fill_uniform(out: Tensor, keys: Tensor) -> None:
+    """Fill `out` `[R, ..., n]` with uniform draws in [0, 1).
+
+    They depend on a row's key (`keys` `[R]`, int64) and n.
+    """
     rows = out.view(len(out), -1, 1, out.shape[-1])
-    _run(loops.fill_uniform, [rows], np.array(keys, np.uint64))
+    _run(loops.fill_uniform, rows, keys=keys)
 
 
-def sample(logits: Tensor, samples: int, keys: list[int]) -> tuple[Tensor, Tensor, Tensor]:
+def sample(logits: Tensor, samples: int, keys: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Draw K = `samples` states per datapoint from logits `[R, B, S, n]`, where S is 1 or K.
 
-    Overwrites the logits. Returns states `[R, B, K, n]`, their log-probability `[R, B, K]` in nats
-    and residuals `[R, B, K, n]`, state minus probability.
+    `keys` `[R]` are int64. Overwrites the logits. Returns states `[R, B, K, n]`, their
+    log-probability `[R, B, K]` in nats and residuals `[R, B, K, n]`, state minus probability.
     """
     residual = _a_row_each(logits, samples)
     states, log_prob = torch.empty_like(residual), residual.new_empty(residual.shape[:3])
-    _run(loops.sample, [residual, logits, states, log_prob], np.array(keys, np.uint64))
+    _run(loops.sample, residual, logits, states, log_prob, keys=keys)
     return states, log_prob, residual
 
 
@@ -87,7 +105,7 @@ def score(logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
     residual = _a_row_each(logits, max(logits.shape[2], target.shape[2]))
     _check_rows(target, residual.shape)
     log_prob = residual.new_empty(residual.shape[:3])
-    _run(loops.score, [residual, logits, target.contiguous(), log_prob])
+    _run(loops.score, residual, logits, target.contiguous(), log_prob)
     return log_prob, residual
 
 
@@ -95,15 +113,16 @@ def weigh(residual: Tensor, weights: Tensor, sums: Tensor) -> None:
     """Multiply every row of `[R, B, K, n]` by its weight `[R, B, K]`; add all rows to `[R, n]`."""
     if weights.shape != residual.shape[:3]:
         raise ValueError(f"weights {[*weights.shape]} do not fit rows of {[*residual.shape]}")
-    _run(loops.weigh, [residual, weights, sums])
+    _run(loops.weigh, residual, weights, sums)
 
 
 def compile_all() -> None:
     """Compile every loop now instead of at its first use. The result is cached on disk."""
     logits, states = torch.zeros(1, 1, 1, 1), torch.zeros(1, 1, 1, 1)
     if serves(logits):
-        fill_uniform(states, [0])
-        sample(logits, 1, [0])
+        keys = torch.zeros(1, dtype=torch.int64)
+        fill_uniform(states, keys)
+        sample(logits, 1, keys)
         score(logits, states)
         weigh(logits, torch.zeros(1, 1, 1), torch.zeros(1, 1))
 
@@ -122,20 +141,33 @@ def _check_rows(tensor: Tensor, shape: Sequence[int]) -> None:
         raise ValueError(f"a tensor {[*tensor.shape]} cannot stand for one {[*shape]}")
 
 
-def _run(loop: Callable[..., None], tensors: list[Tensor], *rest: Any) -> None:
-    """Run `loop` in as many threads as torch has, or in one if the first tensor is small."""
+def _run(loop: Callable[..., None], *tensors: Tensor, keys: Tensor | None = None) -> None:
     arrays = [tensor.numpy() for tensor in tensors]
+    if keys is not None:
+        arrays.append(keys.numpy().view(np.uint64))
+    launch = partial(_launch, loop, arrays)
+    tell = _told.get()
+    if tell is not None:
+        tell(launch)
+    launch()
+
+
+def _launch(loop: Callable[..., None], arrays: Sequence[np.ndarray]) -> None:
+    """Run `loop` in as many threads as torch has, or in one if the first array is small."""
     if os.getpid() != _PROCESS:
-        loops.serial(loop)(*arrays, *rest)  # GNU's OpenMP does not work in a forked process
+        loops.serial(loop)(*arrays)  # GNU's OpenMP does not work in a forked process
         return
-    _launch_threads()
     worthwhile = arrays[0].size >= WORTH_THREADS
-    set_num_threads(min(torch.get_num_threads(), config.NUMBA_NUM_THREADS) if worthwhile else 1)
-    loop(*arrays, *rest)
+    threads = min(torch.get_num_threads(), config.NUMBA_NUM_THREADS) if worthwhile else 1
+    if getattr(_threads, "count", None) != threads:
+        _start_threads()
+        set_num_threads(threads)
+        _threads.count = threads
+    loop(*arrays)
 
 
 @cache
-def _launch_threads() -> None:
+def _start_threads() -> None:
     """Start numba's threads and restore torch's: with the same OpenMP, the start sets them too."""
     threads = torch.get_num_threads()
     get_num_threads()

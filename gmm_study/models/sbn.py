@@ -91,8 +91,8 @@ class SigmoidBeliefNetwork:
 
     def top_prior(self, datapoints: int = 1) -> Bernoulli:
         """p(h_L), the same for every datapoint: `[R, datapoints, 1, n_L]`."""
-        logits = self.parameters[TOP_PRIOR][:, None, None, :]
-        return Bernoulli(logits.repeat(1, datapoints, 1, 1), self.limit)
+        logits = self.parameters[TOP_PRIOR][:, None, None, :].expand(-1, datapoints, -1, -1)
+        return Bernoulli(logits.clone(memory_format=torch.contiguous_format), self.limit)
 
     def infer(self, data: Tensor, samples: int, streams: RandomStreams) -> Pass:
         """Sample h ~ q(h | x), `samples` for each datapoint of `data` `[R, B, D]` of 0/1."""

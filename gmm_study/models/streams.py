@@ -57,10 +57,12 @@ class RandomStreams:
             else:
                 generator.manual_seed(_seed_of(state.numpy().tobytes()))
 
-    def keys(self) -> list[int]:
-        """A fresh key of 63 bits for each replicate, for counter-based numbers."""
-        word = torch.empty((), dtype=torch.int64)
-        return [int(word.random_(generator=generator)) for generator in self.generators]
+    def keys(self) -> Tensor:
+        """A fresh key of 63 bits for each replicate, `[R]`, for counter-based numbers."""
+        keys = torch.empty(len(self), dtype=torch.int64)
+        for key, generator in zip(keys, self.generators, strict=True):
+            key.random_(generator=generator)
+        return keys
 
     def reserve(self, numbers: int) -> None:
         """Draw this many uniform numbers per replicate at once, for the next calls of `uniform`.

@@ -1,9 +1,10 @@
-"""Training steps as CUDA graphs: captured once for each number of datapoints, then replayed.
+"""Training steps that are captured once for each number of datapoints, then replayed.
 
-A step is about 300 small kernels, which a GPU computes faster than Python launches them. A graph
-launches all of them at once. The first three steps of each batch size run without a graph; they are
-ordinary training steps and warm up what PyTorch makes at first use. The host waits for the GPU only
-once for an epoch and its validation.
+On a GPU they are CUDA graphs. A step is about 300 small kernels, which a GPU computes faster than
+Python launches them. A graph launches all of them at once. The first three steps of each batch size
+run without a graph; they are ordinary training steps and warm up what PyTorch makes at first use.
+The host waits for the GPU only once for an epoch and its validation. On a CPU, steps of small
+models are recorded (`recorded.py`).
 
 `python -m bench.gpu` checks and measures it: replays give what steps without a graph give, to the
 last bit.
@@ -18,9 +19,14 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from gmm_study.training.hyperparameters import Hyperparameters
+from gmm_study.training.recorded import RecordedSteps
+
 WARM_UP_STEPS = 3
 """Steps of a batch size that run without a graph before it is captured, as PyTorch's notes advise.
 By then, what PyTorch creates at first use, such as cuBLAS's workspace, exists."""
+MOST_RECORDED_STATES = 1 << 20
+"""A step that draws more states is not recorded on a CPU, as little of its time is Python's."""
 
 Step = Callable[[Tensor], None]
 """Trains on the datapoints at indices `[R, B]`. Every call reads and writes the same memory, the
@@ -34,7 +40,7 @@ class Graphs(Protocol):
         """Inside, work is queued where it can be captured, after all earlier work."""
 
     def capture(self, work: Callable[[], None]) -> Callable[[], None]:
-        """Record what `work` launches, without running it; returns a function that runs it."""
+        """Record what `work` launches, and run it once; returns a function that runs it again."""
 
 
 class CudaGraphs:
@@ -70,18 +76,25 @@ class CudaGraphs:
             outer.wait_stream(self._stream)
 
     def capture(self, work: Callable[[], None]) -> Callable[[], None]:
-        """Record what `work` launches on the side stream; returns the graph's `replay`."""
+        """Record what `work` launches on the side stream, and replay it."""
         graph = torch.cuda.CUDAGraph()
         for generator in self._generators:
             graph.register_generator_state(generator)
         with torch.cuda.graph(graph, pool=self._pool, stream=self._stream):
             work()
+        graph.replay()
         return graph.replay
 
 
-def cuda_graphs(device: torch.device, generators: Sequence[torch.Generator]) -> Graphs | None:
-    """CUDA graphs on a GPU, None on other devices."""
-    return CudaGraphs(device, generators) if device.type == "cuda" else None
+def build_graphs(
+    settings: Hyperparameters, device: torch.device, generators: Sequence[torch.Generator]
+) -> Graphs | None:
+    """CUDA graphs on a GPU, recordings of small models on a CPU, otherwise None."""
+    if device.type == "cuda":
+        return CudaGraphs(device, generators)
+    states = settings.batch_size * settings.training_samples * sum(settings.layers)
+    recorded = settings.declaration.recorded_on_cpu and states <= MOST_RECORDED_STATES
+    return RecordedSteps() if recorded else None
 
 
 class StepRunner:
@@ -111,10 +124,10 @@ class StepRunner:
         if length not in self._indices:
             self._indices[length] = indices.new_empty(indices.shape)
         static = self._indices[length].copy_(indices)
-        if self._warm_ups[length] < WARM_UP_STEPS:
+        if length in self._replays:
+            self._replays[length]()
+        elif self._warm_ups[length] < WARM_UP_STEPS:
             self._warm_ups[length] += 1
             step(static)
-            return
-        if length not in self._replays:
+        else:
             self._replays[length] = graphs.capture(partial(step, static))
-        self._replays[length]()

@@ -15,7 +15,7 @@ from gmm_study.models import RandomStreams
 from gmm_study.objectives import FollowsEpochs
 from gmm_study.training.average import build_average
 from gmm_study.training.build import build_model, build_objective
-from gmm_study.training.captured import Graphs, StepRunner, cuda_graphs
+from gmm_study.training.captured import Graphs, StepRunner, build_graphs
 from gmm_study.training.ending import AVERAGED
 from gmm_study.training.hyperparameters import Hyperparameters
 from gmm_study.training.optimizers import build_optimizer
@@ -25,15 +25,15 @@ from gmm_study.training.validation import Validation
 
 STREAM_PURPOSES = ("order", "noise")
 
-GraphsOn = Callable[[torch.device, Sequence[torch.Generator]], Graphs | None]
+BuildGraphs = Callable[[Hyperparameters, torch.device, Sequence[torch.Generator]], Graphs | None]
 
 
 class ReplicateGroup:
     """The parameters, optimiser and random streams of some replicates at the same epoch.
 
     Data are `[N, D]` tensors of 0/1 on the device. Each replicate has its own order of the data and
-    its own noise, which do not depend on the other replicates of the group. On a GPU the steps are
-    replays of CUDA graphs, unless `graphs_on` gives others or none.
+    its own noise, which do not depend on the other replicates of the group. If `build_graphs` gives
+    anything, the steps are replays of it.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class ReplicateGroup:
         data_dims: int,
         replicates: Sequence[int],
         device: torch.device,
-        graphs_on: GraphsOn = cuda_graphs,
+        build_graphs: BuildGraphs = build_graphs,
     ) -> None:
         self.hyperparameters = hyperparameters
         self.replicates = list(replicates)
@@ -65,7 +65,7 @@ class ReplicateGroup:
         }
         self._penalised = self._penalty_mask()
         self._total = torch.zeros(len(self.replicates), dtype=torch.float64, device=device)
-        self._graphs_on = graphs_on
+        self._build_graphs = build_graphs
         self._data: Tensor | None = None
         self._runner: StepRunner | None = None
 
@@ -92,7 +92,8 @@ class ReplicateGroup:
         The host does not wait for the GPU, except while a graph is captured.
         """
         if self._runner is None or data is not self._data:  # a graph reads the data it captured
-            graphs = self._graphs_on(data.device, self.streams["noise"].generators)
+            generators = self.streams["noise"].generators
+            graphs = self._build_graphs(self.hyperparameters, data.device, generators)
             if graphs is not None:
                 self.optimizer.put_rate_in_memory()
             self._runner = StepRunner(graphs)
@@ -169,7 +170,7 @@ class ReplicateGroup:
             data_dims,
             [self.replicates[row] for row in rows],
             self.model.parameters.flat.device,
-            self._graphs_on,
+            self._build_graphs,
         )
         chosen.restore([self.row_state(row) for row in rows])
         return chosen
@@ -177,7 +178,8 @@ class ReplicateGroup:
     def _step(self, data: Tensor, indices: Tensor) -> None:
         """Train on the datapoints at `indices` `[R, B]`, under the rules of `captured.Step`."""
         parameters = self.model.parameters
-        batch = data[indices].to(parameters.flat.dtype)
+        batch = data.index_select(0, indices.flatten()).to(parameters.flat.dtype)
+        batch = batch.view(*indices.shape, -1)
         parameters.grad.zero_()
         bound = self.objective.add_gradient(self.model, batch, self.streams["noise"])
         self._add_penalty_gradient()

@@ -75,6 +75,9 @@ class Method:
     """The direction `[R, P]` that the objective ascends as K grows, of a model whose states can be
     enumerated: a function of the model and of data `[N, D]`. None if it has a limit of its own for
     every K, as an unbiased gradient of a bound of K samples does."""
+    recorded_on_cpu: bool = False
+    """Whether a step of a small model on a CPU may be recorded and run again as well. It must then
+    be as on a GPU, and use numpy for nothing."""
     dreams: bool = False
     """Whether a step also passes over a sample of p for each datapoint, which counts as work."""
 

@@ -19,6 +19,7 @@ GMM = Method(
     bound_label="log p̃",
     has_p_star=True,
     exact_direction="gmm_study.exact:exact_log_p_tilde_gradient",
+    recorded_on_cpu=True,
 )
 RWS = Method(
     name="rws",
@@ -27,6 +28,7 @@ RWS = Method(
     objective="gmm_study.objectives:ReweightedWakeSleep",
     reads=("q_baseline",),
     exact_direction="gmm_study.exact:exact_rws_direction",
+    recorded_on_cpu=True,
     dreams=True,
 )
 VARIATIONAL = Method(
@@ -38,6 +40,7 @@ VARIATIONAL = Method(
     bound_label=lambda settings: settings.bound.upper(),
     samples=1,
     by_autograd=True,
+    recorded_on_cpu=True,
 )
 WAKE_WAKE = Method(
     name="wake_wake",
@@ -46,6 +49,7 @@ WAKE_WAKE = Method(
     objective="gmm_study.objectives:WakeWake",
     reads=("q_baseline",),
     exact_direction="gmm_study.exact:exact_wake_wake_direction",
+    recorded_on_cpu=True,
 )
 VIMCO = Method(
     name="vimco",
@@ -53,6 +57,7 @@ VIMCO = Method(
     model=SBN,
     objective="gmm_study.objectives:Vimco",
     least_samples=2,
+    recorded_on_cpu=True,
 )
 NVIL = Method(
     name="nvil",
@@ -61,6 +66,7 @@ NVIL = Method(
     model=BASELINED_SBN,
     objective="gmm_study.objectives:Nvil",
     bound_label="ELBO",
+    recorded_on_cpu=True,
 )
 
 BUILT_IN = {method.name: method for method in (GMM, RWS, VARIATIONAL, WAKE_WAKE, VIMCO, NVIL)}

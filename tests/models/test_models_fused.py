@@ -31,7 +31,7 @@ def philox(counter, key):
 
 def filled(keys, *shape):
     out = torch.empty(len(keys), *shape)
-    fused.fill_uniform(out, keys)
+    fused.fill_uniform(out, torch.tensor(keys))
     return out
 
 

@@ -8,8 +8,9 @@ goes wrong here as it would on a GPU.
 from contextlib import contextmanager, nullcontext
 
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
+
+from gmm_study.training import recorded
 
 WAITS_FOR_THE_HOST = {
     "aten::_local_scalar_dense",
@@ -23,62 +24,18 @@ WAITS_FOR_THE_HOST = {
 }
 
 
-class Recording(TorchDispatchMode):
-    """The operations of one call; what it changed that was there before, for undoing."""
-
-    def __init__(self):
-        super().__init__()
-        self.operations = []
-        self.before = []
-        self._known = {}
+class Recording(recorded.Recording):
+    """Refuses what a GPU would wait for."""
 
     def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
-        kwargs = kwargs or {}
         name = operation._schema.name
-        chosen = name == "aten::index" and any(i.dtype == torch.bool for i in tensors_of(args[1]))
+        chosen = name == "aten::index" and any(
+            isinstance(leaf, torch.Tensor) and leaf.dtype == torch.bool
+            for leaf in tree_leaves(args[1])
+        )
         assert not chosen, "a choice by truth values inside a step that is captured"
         assert name not in WAITS_FOR_THE_HOST, f"{name} inside a step that is captured"
-        if operation._schema.is_mutable:
-            self._remember((args, kwargs))
-        generator = kwargs.get("generator")
-        if generator is not None and id(generator) not in self._known:
-            self._known[id(generator)] = generator
-            self.before.append((generator.set_state, generator.get_state()))
-        result = operation(*args, **kwargs)
-        given = {place_of(tensor) for tensor in tensors_of((args, kwargs))}
-        for tensor in tensors_of(result):
-            if place_of(tensor) not in given:
-                self._known[place_of(tensor)] = tensor
-        self.operations.append((operation, args, kwargs, result))
-        return result
-
-    def replay(self):
-        """Run all operations again, on the same memory and from the same generators."""
-        for operation, args, kwargs, result in self.operations:
-            again = operation(*args, **kwargs)
-            for old, new in zip(tensors_of(result), tensors_of(again), strict=True):
-                if old.data_ptr() != new.data_ptr():
-                    old.copy_(new)
-
-    def undo(self):
-        """A capture runs nothing: put back all that was there before."""
-        for put_back, value in reversed(self.before):
-            put_back(value)
-
-    def _remember(self, arguments):
-        for tensor in tensors_of(arguments):
-            if place_of(tensor) not in self._known:
-                self._known[place_of(tensor)] = tensor
-                whole = torch.empty(0, dtype=tensor.dtype).set_(tensor.untyped_storage())
-                self.before.append((whole.copy_, whole.clone()))
-
-
-def tensors_of(values):
-    return [leaf for leaf in tree_leaves(values) if isinstance(leaf, torch.Tensor)]
-
-
-def place_of(tensor):
-    return tensor.untyped_storage().data_ptr()
+        return super().__torch_dispatch__(operation, types, args, kwargs)
 
 
 class RecordedGraphs:
@@ -96,7 +53,6 @@ class RecordedGraphs:
         recording = Recording()
         with recording:
             work()
-        recording.undo()
         self.log.append("capture")
 
         def replay():
@@ -117,6 +73,7 @@ class CountedGraphs:
 
     def capture(self, work):
         self.log.append("capture")
+        work()
 
         def replay():
             self.log.append("replay")

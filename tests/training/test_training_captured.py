@@ -64,8 +64,8 @@ def test_every_batch_is_trained_on_once_and_in_its_turn_and_a_length_is_captured
     assert trained == [batch.flatten().tolist() for batches in epochs for batch in batches]
     assert log.count("capture") == len(set(lengths))
     assert log[:2] == ["capture", "replay"]
-    uncaptured = len(trained) - log.count("replay")
-    assert uncaptured >= len(set(lengths)), "a first step makes what later ones find"
+    before_the_first_capture = len(trained) - len(log)
+    assert before_the_first_capture >= len(set(lengths)), "a first step makes what later ones find"
 
 
 def test_without_graphs_a_step_gets_its_batch_as_it_is():
@@ -97,7 +97,7 @@ def test_replays_train_as_steps_do_to_the_last_bit(method, optimizer, settings):
     captured = train(Captured(hyperparameters, DATA, [0, 1]))
     assert_same_progress(captured, plain)
     steps_an_epoch = -(-len(TRAIN) // hyperparameters.batch_size)
-    assert captured.log.count("replay") > 6 * steps_an_epoch // 3
+    assert captured.log.count("replay") >= 6 * steps_an_epoch // 3
 
 
 def test_replays_follow_the_weight_of_a_kl_divergence_that_warms_up():
@@ -149,8 +149,8 @@ def test_training_that_was_stopped_goes_on_through_graphs_of_its_own():
 def test_a_group_that_is_set_back_leaves_the_graphs_of_its_former_state():
     hyperparameters = some_hyperparameters()
     groups = [
-        ReplicateGroup(hyperparameters, DATA.dims, [0, 1], torch.device("cpu"), graphs_on)
-        for graphs_on in (lambda *_: RecordedGraphs([]), lambda *_: None)
+        ReplicateGroup(hyperparameters, DATA.dims, [0, 1], torch.device("cpu"), build_graphs)
+        for build_graphs in (lambda *_: RecordedGraphs([]), lambda *_: None)
     ]
     found = []
     for group in groups:
@@ -169,8 +169,8 @@ def test_graphs_are_not_those_of_other_data():
     hyperparameters = some_hyperparameters()
     others = torch.from_numpy(a_dataset(seed=1).train)
     groups = [
-        ReplicateGroup(hyperparameters, DATA.dims, [0], torch.device("cpu"), graphs_on)
-        for graphs_on in (lambda *_: RecordedGraphs([]), lambda *_: None)
+        ReplicateGroup(hyperparameters, DATA.dims, [0], torch.device("cpu"), build_graphs)
+        for build_graphs in (lambda *_: RecordedGraphs([]), lambda *_: None)
     ]
     with torch.no_grad():
         for data in [TRAIN] * 5 + [others] * 5 + [TRAIN]:
