@@ -16,8 +16,10 @@ from gmm_study.api.checkpoints import (
 from gmm_study.api.defaults import DATAPOINTS, DRAWS, LEAST_DRAWS, STEP_SAMPLES, TARGET_SAMPLES
 from gmm_study.api.feedback import Bar, RunObserver, Working, silently, without_bar
 from gmm_study.errors import InputError
+from gmm_study.training.hyperparameters import declared_settings
 from gmm_study.training.methods import method_named
 from gmm_study.training.state import TrialState
+from gmm_study.training.values import check
 from gmm_study.trials.asked_gradients import AskedGradients
 
 if TYPE_CHECKING:
@@ -85,6 +87,8 @@ def gradients(
     check_counts("samples", samples)
     for method in methods:
         method_named(method)  # before anything is read or fetched
+    for name in q_baselines:
+        check(declared_settings()["q_baseline"], name)
     opened, chosen = open_trained(str(checkpoint), device, threads, working)
     import torch
 

@@ -131,7 +131,10 @@ def train(
         name, equals, value = text.partition("=")
         if not (name and equals):
             raise InputError(f"set: '{text}' must be KEY=VALUE")
-        given[name.strip().replace("-", "_")] = value
+        key = name.strip().replace("-", "_")
+        if key in given:
+            raise InputError(f"set: {key} is given twice, as {given[key]} and {value}")
+        given[key] = value
     if "stages" in given:
         given["stages"] = _parsed("stages", given["stages"])
     with _progress() as show:

@@ -69,7 +69,9 @@ class Hyperparameters(Declared):
         Raises `InputError` for an unknown name or an invalid value.
         """
         specs, added = declared_settings(), dict[str, Any]()
-        for name in values.keys() - specs.keys():
+        for name in values:
+            if name in specs:
+                continue
             spec = added_setting(name, str(values.get("method", cls.method)))
             if spec is None:
                 known = [*specs, *(each.name for each in added_settings())]
@@ -211,9 +213,13 @@ class Hyperparameters(Declared):
                     f"{self._what_it_needs(spec)}"
                 )
 
-        for name in names.keys() - self._specs.keys():  # a package adds it to another method
-            methods = f"it needs method {' or '.join(methods_that_read(name))}, not {self.method}"
-            raise InputError(f"{name}: {names[name]!r} would have no effect; {methods}")
+        for name in names:
+            if name not in self._specs:  # a package adds it to another method
+                wanted = " or ".join(methods_that_read(name))
+                raise InputError(
+                    f"{name}: {names[name]!r} would have no effect; it needs method {wanted}, "
+                    f"not {self.method}"
+                )
 
     def _what_it_needs(self, spec: Field[Any]) -> str:
         """What a setting that is not used here needs, and what there is instead."""

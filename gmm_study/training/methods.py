@@ -82,6 +82,10 @@ def _check(method: Method) -> None:
         if name not in OPTIONAL_SETTINGS:
             hint = did_you_mean(name, OPTIONAL_SETTINGS)
             raise InputError(f"it reads '{name}', which no method can read; {hint}")
+    names = [spec.name for spec in method.adds]
+    for name in names:
+        if names.count(name) > 1:
+            raise InputError(f"it adds '{name}' twice")
     if method.has_p_star and not method.model.belief_network:
         raise InputError("it has a p*, but only a belief network can have one")
 

@@ -10,6 +10,7 @@ from dataclasses import Field
 from typing import Any
 
 from gmm_study.errors import InputError, did_you_mean
+from gmm_study.training.methods import added_settings
 from gmm_study.training.values import convert
 
 Stage = tuple[tuple[str, Any], ...]
@@ -40,12 +41,11 @@ def _stage(number: int, given: Any, specs: Mapping[str, Field[Any]]) -> Stage:
         raise InputError(f"{place}: {given!r} must be a mapping, such as {{max_epochs: 20}}")
     changeable = [name for name, spec in specs.items() if spec.metadata["by_stage"]]
     for name in given:
-        if name in specs and name not in changeable:
+        if name in changeable:
+            continue
+        if name in specs or any(name == spec.name for spec in added_settings()):
             raise InputError(f"{place}.{name}: a stage cannot change it; put it beside stages")
-        if name not in specs:
-            raise InputError(
-                f"{place}.{name}: no such setting; {did_you_mean(str(name), changeable)}"
-            )
+        raise InputError(f"{place}.{name}: no such setting; {did_you_mean(str(name), changeable)}")
     try:
         return tuple((name, convert(specs[name], given[name])) for name in specs if name in given)
     except InputError as error:

@@ -111,6 +111,7 @@ def test_the_same_seed_gives_the_same_figures_and_another_seed_others(folder):
         ("rws", {"samples": [0]}, "samples: 0 must be a whole number"),
         ("rws", {"methods": ["vimco"], "samples": [1]}, "vimco needs a K of at least 2"),
         ("rws", {"q_baselines": ["learned"]}, "q_baseline: 'learned'"),
+        ("rws", {"q_baselines": ["learned"], "methods": ["vimco"]}, "q_baseline: 'learned'"),
         ("rws", {"datapoints": 10**6}, "must be at most"),
     ],
 )

@@ -72,3 +72,9 @@ def test_help_is_the_reference_of_every_hyperparameter(tmp_path):
     text = Workbench(tmp_path).call("train", "--help").stdout
     for spec in declared_settings().values():
         assert "--" + spec.name.replace("_", "-") in text
+
+
+def test_a_setting_that_is_given_twice_is_refused(tmp_path):
+    twice = ("--learning-rate", "0.2", "--set", "learning-rate=0.1")
+    ended = Workbench(tmp_path).call(*TINY, *twice, status=2)
+    assert "set: learning_rate is given twice, as 0.2 and 0.1" in ended.stderr

@@ -9,6 +9,7 @@ from gmm_study.errors import InputError
 from gmm_study.study import load_study, make_plan
 from gmm_study.training.build import build_objective
 from gmm_study.training.hyperparameters import Hyperparameters
+from gmm_study.training.methods import METHODS
 from gmm_study.training.values import new_setting
 from gmm_study.trials.config import TrialConfig
 
@@ -124,3 +125,17 @@ def test_a_setting_cannot_take_the_name_of_a_built_in_one(install):
     install("clash", lines, methods="other = clash:METHOD")
     with pytest.raises(InputError, match="adds 'learning_rate', which is built in"):
         Hyperparameters.from_mapping({"method": "other"}).canonical()
+
+
+def test_a_setting_cannot_be_added_twice(install):
+    lines = ADDS.replace("'sweeps'", "'temperature'")
+    install("twice", lines, methods="other = twice:METHOD")
+    with pytest.raises(InputError, match="adds 'temperature' twice"):
+        Hyperparameters.from_mapping({"method": "other"}).canonical()
+    assert "other" not in METHODS.usable()[0]
+
+
+def test_a_stage_cannot_change_an_added_setting(example):
+    stages = [{"max_epochs": 2}, {"max_epochs": 2, "baseline": "none"}]
+    with pytest.raises(InputError, match=r"stages\.1\.baseline: a stage cannot change it"):
+        Hyperparameters.from_mapping({"method": "rloo", "stages": stages})
