@@ -10,6 +10,8 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from bench.cases import BATCH, Network
 
+TWO_PASSES = "gmm in two passes"
+
 
 class PlainNetwork(nn.Module):
     """p(x, h) and q(h | x) with binary latent layers; every state is `[B * K, n]`."""
@@ -66,6 +68,19 @@ class PlainGmm(PlainNetwork):
         return -(weights * log_p + (weights - 1 / samples) * log_q).sum(1).mean()
 
 
+class TwoPassGmm(PlainGmm):
+    """The same as the public port to PyTorch computes it.
+
+    States are drawn without autograd, and then all layers of both networks run on every sample.
+    """
+
+    def infer(self, data: Tensor, samples: int) -> tuple[list[Tensor], Tensor]:
+        """States h ~ q(h | x) `[B * K, n]`, and their log q `[B * K]` in a second pass."""
+        with torch.no_grad():
+            states, _ = super().infer(data, samples)
+        return states, self.log_q(states)
+
+
 class PlainRws(PlainNetwork):
     """Reweighted wake-sleep."""
 
@@ -101,6 +116,7 @@ class PlainVae(nn.Module):
 
 PEERS: dict[str, type[PlainGmm | PlainRws | PlainVae]] = {
     "gmm": PlainGmm,
+    TWO_PASSES: TwoPassGmm,
     "rws": PlainRws,
     "vae": PlainVae,
 }

@@ -8,10 +8,11 @@ from torch import Tensor
 from tqdm import tqdm
 
 from bench.cases import BATCH, DEEP, METHODS, MODELS, SAMPLES, SMALL, THREADS, Row, binary_rows
-from bench.peers import PlainTraining
+from bench.peers import TWO_PASSES, PlainTraining
 from bench.timing import MOST_REPETITIONS, ROUNDS, Contender, interleaved, significant, threads
 from gmm_study.models import fused
-from gmm_study.training.group import ReplicateGroup
+from gmm_study.training.captured import build_graphs
+from gmm_study.training.group import BuildGraphs, ReplicateGroup
 from gmm_study.training.hyperparameters import Hyperparameters
 
 TrainEpoch = Callable[[Tensor], object]
@@ -24,13 +25,13 @@ TARGETS = {
 """The peer's time over ours."""
 
 
-def ours(method: str, model: str, samples: int) -> TrainEpoch:
+def ours(method: str, model: str, samples: int, build: BuildGraphs = build_graphs) -> TrainEpoch:
     """What a trial does on a CPU."""
     network = MODELS[model]
     settings = Hyperparameters(
         method=method, layers=network.sizes, samples=samples, batch_size=BATCH
     )
-    group = ReplicateGroup(settings, network.data_dims, [0], torch.device("cpu"))
+    group = ReplicateGroup(settings, network.data_dims, [0], torch.device("cpu"), build)
     return torch.no_grad()(group.train_epoch)
 
 
@@ -39,9 +40,19 @@ def eager(method: str, model: str, samples: int) -> TrainEpoch:
     return fused.switched_off()(ours(method, model, samples))
 
 
+def unrecorded(method: str, model: str, samples: int) -> TrainEpoch:
+    """The same with its Python in every step."""
+    return ours(method, model, samples, lambda *_: None)
+
+
 def peer(method: str, model: str, samples: int) -> TrainEpoch:
     """The same by autograd."""
     return PlainTraining(method, MODELS[model], samples).train_epoch
+
+
+def port(method: str, model: str, samples: int) -> TrainEpoch:
+    """The same as the public port to PyTorch computes it, which has gmm alone."""
+    return PlainTraining(TWO_PASSES, MODELS[model], samples).train_epoch
 
 
 def steps(train_epoch: TrainEpoch, data: Tensor) -> Contender:
@@ -61,14 +72,14 @@ def measure(smoke: bool = False, rounds: int = ROUNDS) -> list[Row]:
 
 def _compare(method: str, model: str, samples: int, thread_count: int, rounds: int) -> Row:
     data = binary_rows(MOST_REPETITIONS * BATCH, MODELS[model])
-    contenders = {
-        who.__name__: steps(who(method, model, samples), data) for who in (ours, eager, peer)
-    }
+    others = (unrecorded, eager, peer, port) if method == "gmm" else (unrecorded, eager, peer)
+    contenders = {who.__name__: steps(who(method, model, samples), data) for who in (ours, *others)}
     with threads(thread_count):
         measured = interleaved(contenders, rounds)
     row: Row = {"method": method, "model": model, "K": samples, "threads": thread_count}
     row |= {f"{name} (ms)": measured.milliseconds(name) for name in contenders}
     row |= measured.ratio("peer", "ours").cells("peer / ours")
-    row["eager / ours"] = significant(measured.ratio("eager", "ours").median)
+    for name in (who.__name__ for who in others if who is not peer):
+        row[f"{name} / ours"] = significant(measured.ratio(name, "ours").median)
     target = TARGETS.get((method, model, samples, thread_count))
     return row | {"target": target, "measured": row["peer / ours"]} if target else row

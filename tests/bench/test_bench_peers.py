@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from bench.cases import Network
-from bench.peers import PEERS, PlainTraining, naive_log_p
+from bench.peers import PEERS, TWO_PASSES, PlainTraining, naive_log_p
 from gmm_study.estimators import estimate_log_p
 from gmm_study.exact import exact_log_likelihoods
 from gmm_study.models import RandomStreams, SigmoidBeliefNetwork, VariationalAutoencoder
@@ -76,20 +76,21 @@ def test_the_peers_densities_of_given_states_are_ours():
     torch.testing.assert_close(plain.log_q(rows), model.score_inference(states).log_prob.flatten())
 
 
-def test_what_the_peer_samples_has_the_density_it_says():
-    plain = plain_model(our_model(SigmoidBeliefNetwork), "gmm")
+@pytest.mark.parametrize("peer", ["gmm", TWO_PASSES])
+def test_what_the_peer_samples_has_the_density_it_says(peer):
+    plain = plain_model(our_model(SigmoidBeliefNetwork), peer)
     states, log_q = plain.infer(a_batch(), SAMPLES)
     assert [state.shape for state in states] == [(BATCH * SAMPLES, n) for n in (DIMS, *SIZES)]
     torch.testing.assert_close(log_q, plain.log_q(states))
 
 
-@pytest.mark.parametrize("method", ["gmm", "rws"])
-def test_the_peers_gradient_on_the_same_states_is_ours(method):
+@pytest.mark.parametrize(("peer", "method"), [("gmm", "gmm"), (TWO_PASSES, "gmm"), ("rws", "rws")])
+def test_the_peers_gradient_on_the_same_states_is_ours(peer, method):
     model = our_model(Recorder)
     OBJECTIVES[method](SAMPLES).add_gradient(
         model, a_batch()[None], RandomStreams(0, [0], "noise", dtype=torch.float64)
     )
-    plain = plain_model(model, method)
+    plain = plain_model(model, peer)
     states = rows_of(model.states, SAMPLES)
     plain.infer = lambda data, samples: (states, plain.log_q(states))
     plain.generate = lambda datapoints: rows_of(model.dream, 1)
