@@ -18,6 +18,8 @@ from gmm_study.study.fields import StudyFields
 from gmm_study.study.settings import PARTS, plain_value
 from gmm_study.study.strategies import CmaEsSearch, DrawnSearch
 from gmm_study.training.hyperparameters import Hyperparameters
+from gmm_study.training.methods import method_named
+from gmm_study.trials.asked_gradients import can_be_assessed
 
 
 class StudyFile(StudyFields):
@@ -33,6 +35,7 @@ class StudyFile(StudyFields):
                     raise InputError(f"{section}.{name}: not among the study's {parts}; {hint}")
         self._refuse_overlaps()
         self._check_search()
+        self._check_gradients()
         check_settings(self)
         self._make_paths_absolute()
         for name in self.space:
@@ -46,6 +49,20 @@ class StudyFile(StudyFields):
             hint = did_you_mean(self.report.x, axes) if axes else "the study has no axes"
             raise InputError(f"report.x: '{self.report.x}' is not an axis of space; {hint}")
         return self
+
+    def _check_gradients(self) -> None:
+        """Refuse a method whose gradients could be assessed on none of the trained models."""
+        if self.gradients is None:
+            return
+        for name in self.gradients.methods:
+            least = method_named(name).least_samples
+            if max(self.gradients.samples) < least:
+                raise InputError(f"gradients.samples: {name} needs a K of at least {least}")
+            if not any(can_be_assessed(name, trained_by) for trained_by in self.methods):
+                raise InputError(
+                    f"gradients.methods: '{name}' cannot be assessed on the models of the study's "
+                    f"methods ({', '.join(self.methods)}), which lack what it needs"
+                )
 
     def _check_search(self) -> None:
         if isinstance(self.search, DrawnSearch):

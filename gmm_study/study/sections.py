@@ -69,7 +69,7 @@ class Gradients(Section):
     """K of the gradient that others are compared with, of a model that is too large for an exact
     one."""
     datapoints: AtLeastOne = DATAPOINTS
-    """The size of the batch, the first rows of the training data."""
+    """The size of the batch, the first rows of the training data, or all if there are fewer."""
 
     @field_validator("methods")
     @classmethod

@@ -4,6 +4,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from gmm_study.training.method import SBN
+from gmm_study.training.methods import method_named
+
 STEP_SAMPLES = (1, 2, 5, 10, 50)
 """The values of K."""
 DRAWS, LEAST_DRAWS = 400, 40
@@ -33,3 +36,12 @@ class AskedGradients:
             name: list(value) if isinstance(value, list | tuple) else value
             for name, value in asdict(self).items()
         }
+
+
+def can_be_assessed(method: str, trained_by: str) -> bool:
+    """Whether gradients of a method can be assessed on the models that another one trains.
+
+    They must be belief networks, with the parameters that the method needs.
+    """
+    asked, model = method_named(method).model, method_named(trained_by).model
+    return model.belief_network and asked.build in (model.build, SBN.build)

@@ -110,6 +110,9 @@ def test_the_figure_of_a_trial_is_the_mean_of_its_seeds_with_their_error(bench):
         ("gradients.draws=10", "gradients.draws: 10"),
         ("gradients.samples=[0]", "gradients.samples"),
         ("gradients.kind=all", "gradients.kind"),
+        ("gradients.methods=[vae]", "gradients.methods: 'vae' cannot be assessed"),
+        ("gradients.methods=[nvil]", "gradients.methods: 'nvil' cannot be assessed"),
+        ("gradients.samples=[1]", "gradients.samples: vimco needs a K of at least 2"),
     ],
 )
 def test_what_cannot_be_assessed_is_refused_in_a_line(bench, change, words):
