@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import pandas as pd
 
@@ -130,13 +131,18 @@ def find(plan: Plan, store: RecordStore | str) -> Findings:
     )
 
 
-def _gradients(records: Records, problems: list[str], trial_id: str) -> Rows:
-    """The gradients of a trial; none and a line in `problems` if they are unreadable."""
+def _gradients(
+    records: Records, problems: list[str], trial_id: str, asked: Mapping[str, Any]
+) -> Rows:
+    """The gradients of a trial; none and a line in `problems` if they are missing or unreadable."""
     try:
-        return records.read_gradients(trial_id)
+        rows = records.read_gradients(trial_id, asked)
     except UNREADABLE as error:
         problems.append(f"{trial_id}: gradients.json: {line(error)}")
         return []
+    if rows is None:
+        problems.append(f"{trial_id}: its gradients are not assessed as the study asks; run it")
+    return rows or []
 
 
 def _datapoints(records: Records, problems: list[str], trial_id: str) -> Mapping[int, Values]:

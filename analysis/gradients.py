@@ -9,6 +9,7 @@ import pandas as pd
 
 from analysis.labels import LOG_P
 from gmm_study.study.plan import Plan
+from gmm_study.trials.asked_gradients import AskedGradients, can_be_assessed
 
 FIGURES = {
     "signal_to_noise": "signal to noise",
@@ -25,9 +26,11 @@ _COLUMNS = (
 )
 
 Rows = Sequence[Mapping[str, Any]]
+Reader = Callable[[str, Mapping[str, Any]], Rows]
+"""Gives the rows of a trial by its id, if they were assessed as is asked for."""
 
 
-def gradient_frame(plan: Plan, cells: pd.DataFrame, read: Callable[[str], Rows]) -> pd.DataFrame:
+def gradient_frame(plan: Plan, cells: pd.DataFrame, read: Reader) -> pd.DataFrame:
     """The gradients of the trial of each complete cell of `summarise`; empty if none were assessed.
 
     A row per cell, assessed method, baseline, K and part of the model. Columns: `dataset`,
@@ -37,17 +40,24 @@ def gradient_frame(plan: Plan, cells: pd.DataFrame, read: Callable[[str], Rows])
     `..._se` (over replicates, n - 1; over draws if there is one), and the `seconds` of an estimate.
     A figure that is not finite in a replicate is missing.
     """
-    found = [] if plan.study.gradients is None else list(_rows(plan, cells, read))
+    section = plan.study.gradients
+    found = [] if section is None else list(_rows(plan, cells, section.wanted, read))
     return pd.DataFrame(found, columns=list(_COLUMNS))
 
 
-def _rows(plan: Plan, cells: pd.DataFrame, read: Callable[[str], Rows]) -> Iterator[dict[str, Any]]:
+def _rows(
+    plan: Plan, cells: pd.DataFrame, wanted: AskedGradients, read: Reader
+) -> Iterator[dict[str, Any]]:
+    replicates = {trial.config.trial_id: trial.replicates for trial in plan.trials}
     own = cells[(cells["metric"] == LOG_P) & cells["complete"]]
     for cell in own.to_dict("records"):
         known = {"dataset": cell["dataset"], "trained_by": cell["method"], "axis": plan.x or ""}
         known |= {"x": cell["x"], "trial_id": cell["trial_id"]}
         groups: dict[tuple[Any, ...], list[Mapping[str, Any]]] = {}
-        for row in read(str(cell["trial_id"])):
+        if not any(can_be_assessed(name, cell["method"]) for name in wanted.methods):
+            continue
+        trial_id = str(cell["trial_id"])
+        for row in read(trial_id, wanted.to_json(replicates[trial_id])):
             groups.setdefault(tuple(row[name] for name in _GROUP), []).append(row)
         for group, rows in groups.items():
             yield known | dict(zip(_GROUP, group, strict=True)) | _mean(rows)

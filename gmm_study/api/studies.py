@@ -39,14 +39,16 @@ class RunResult:
     """Why MLflow is not up to date; `sync` adds what is missing. None if it is up to date."""
     report: "WrittenReport | None"
     """None after an interruption."""
+    not_assessed: tuple[str, ...] = ()
+    """A line for each trial whose gradients should have been assessed and could not be."""
 
     @property
     def has_failures(self) -> bool:
-        """Whether a trial of the study has failed."""
+        """Whether a trial of the study has failed, or the assessment of its gradients."""
         # A disk may be so full that the record of a failed trial cannot say so.
         failed = TrialState.FAILED
         return failed in self.planned.states.values() or bool(
-            self.trained.get(failed) or self.confirmed.get(failed)
+            self.trained.get(failed) or self.confirmed.get(failed) or self.not_assessed
         )
 
     def __repr__(self) -> str:
@@ -99,9 +101,11 @@ def run(
         planned.store.check_readable()  # so that a bucket that is gone costs no earlier report
         planned.refresh()
         written, interrupted = None, outcome is not None and outcome.interrupted
+        not_assessed: list[str] = []
         try:
             if not interrupted:
-                for line in assess_study(planned, observer):
+                not_assessed = assess_study(planned, observer)
+                for line in not_assessed:
                     observer.not_assessed(line)
                 with observer.working("writing the report"):
                     written = write_study_report(planned)
@@ -115,7 +119,9 @@ def run(
         {str(state): count for state, count in counts.items()}
         for counts in ((outcome.states, outcome.confirmed) if outcome else ({}, {}))
     )
-    return RunResult(planned, trained, confirmed, interrupted, problem, written)
+    return RunResult(
+        planned, trained, confirmed, interrupted, problem, written, tuple(not_assessed)
+    )
 
 
 def report(study: AnyStudy, storage: str | None = None) -> "WrittenReport":

@@ -38,13 +38,14 @@ INTERRUPTED = 130
 def run(planned: "PlannedStudy", retry_failed: bool, address: str | None, as_json: bool) -> None:
     """Train the missing trials of a study, then write its report.
 
-    Ctrl-C stops it cleanly; the same command continues. The exit status is 1 if a trial has failed,
-    and 130 after Ctrl-C.
+    Ctrl-C stops it cleanly; the same command continues. The exit status is 1 if a trial has failed
+    or the gradients of one could not be assessed, and 130 after Ctrl-C.
 
     --json: {study, variant, replicates, states: {STATE: count}, to_be_proposed, to_be_confirmed,
     without_data: [dataset], trained: {STATE: count}, confirmed: {STATE: count}, interrupted,
-    mlflow}, where `trained` counts the trials that ended in this run, `confirmed` those that got
-    all seeds after a screening, and `mlflow` is null or the problem with MLflow.
+    not_assessed: [line], mlflow}, where `trained` counts the trials that ended in this run,
+    `confirmed` those that got all seeds after a screening, and `mlflow` is null or the problem with
+    MLflow.
     """
     from gmm_study.api import studies
 
@@ -58,6 +59,7 @@ def run(planned: "PlannedStudy", retry_failed: bool, address: str | None, as_jso
             "trained": ended.trained,
             "confirmed": ended.confirmed,
             "interrupted": ended.interrupted,
+            "not_assessed": list(ended.not_assessed),
         }
         print_json({**of_study(planned), **how, "mlflow": ended.mlflow_problem})
     if ended.interrupted or ended.has_failures:

@@ -30,11 +30,12 @@ class AskedGradients:
     datapoints: int = DATAPOINTS
     """The size of the batch, the first rows of a split."""
 
-    def to_json(self) -> dict[str, Any]:
-        """Plain values, as a record stores them."""
+    def to_json(self, replicates: int) -> dict[str, Any]:
+        """Plain values, as the record of a trial with so many replicates stores them."""
+        values = asdict(self) | {"replicates": replicates}
         return {
             name: list(value) if isinstance(value, list | tuple) else value
-            for name, value in asdict(self).items()
+            for name, value in values.items()
         }
 
 

@@ -10,7 +10,6 @@ from math import nan
 from pathlib import Path
 from statistics import median
 from time import perf_counter
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -29,9 +28,8 @@ from gmm_study.models.sbn import TOP_PRIOR
 from gmm_study.training.build import build_objective
 from gmm_study.training.checkpoint import META_FILE, MODEL_FILE, Checkpoint, read_checkpoint
 from gmm_study.training.hyperparameters import Hyperparameters
-from gmm_study.training.method import SBN
 from gmm_study.training.methods import method_named
-from gmm_study.trials.asked_gradients import AskedGradients
+from gmm_study.trials.asked_gradients import AskedGradients, can_be_assessed
 from gmm_study.trials.assessment import EXACT, Row, finite
 from gmm_study.trials.record import Record
 
@@ -60,14 +58,11 @@ class GradientAssessment:
         Raises `InputError` for a method that cannot be used with the model.
         """
         model = self.checkpoint.model([self.replicate], self.data.device)
-        if not isinstance(model, SigmoidBeliefNetwork):
-            raise InputError(
-                f"checkpoint: gradients are assessed of a belief network, such as one trained by "
-                f"gmm, not of a {self.checkpoint.method}"
-            )
+        asked = self.asked()
+        assert isinstance(model, SigmoidBeliefNetwork)
         found: list[Row] = []
         targets: dict[Hyperparameters, tuple[Target, str]] = {}
-        for settings in self.asked():
+        for settings in asked:
             aim = self._of_target(settings)
             if aim not in targets:
                 targets[aim] = self._target(aim, model)
@@ -81,9 +76,14 @@ class GradientAssessment:
 
     def _settings(self) -> Iterator[Hyperparameters]:
         own = self.checkpoint.hyperparameters
+        if not own.declaration.model.belief_network:
+            raise InputError(
+                f"checkpoint: gradients are assessed of a belief network, such as one trained by "
+                f"gmm, not of a {own.method}"
+            )
         for name in self.wanted.methods:
             method = method_named(name)
-            if not _is_usable(name, self.checkpoint):
+            if not can_be_assessed(name, own.method):
                 raise InputError(
                     f"method: the gradients of '{name}' cannot be assessed on a model that was "
                     f"trained by {own.method}, as it lacks parameters that {name} needs"
@@ -210,29 +210,18 @@ def assess_record(
         raise InputError(f"checkpoint: '{record.path}' has none, so its gradients are not assessed")
     checkpoint = read_checkpoint(Path(record.path), known)
     usable = [index for index in checkpoint.usable_replicates() if index < replicates]
-    methods = [name for name in wanted.methods if _is_usable(name, checkpoint)]
+    methods = [name for name in wanted.methods if can_be_assessed(name, checkpoint.method)]
     batch = torch.from_numpy(dataset.train[: wanted.datapoints]).float()
     rows = []
     for index in usable:
         own = GradientAssessment(checkpoint, batch, index, replace(wanted, methods=methods))
         rows += [{"replicate": index, **row} for row in own.rows(watch)]
-    record.write_gradients(_stored(wanted, replicates), rows)
+    record.write_gradients(wanted.to_json(replicates), rows)
 
 
 def holds_gradients(record: Record, wanted: AskedGradients, replicates: int) -> bool:
     """Whether a record holds the wanted gradients of so many replicates, and can be read."""
     try:
-        return record.gradients()[0] == _stored(wanted, replicates)
+        return record.gradients(wanted.to_json(replicates)) is not None
     except ValueError:
         return False
-
-
-def _stored(wanted: AskedGradients, replicates: int) -> dict[str, Any]:
-    return wanted.to_json() | {"replicates": replicates}
-
-
-def _is_usable(method: str, checkpoint: Checkpoint) -> bool:
-    return method_named(method).model.build in (
-        checkpoint.hyperparameters.declaration.model.build,
-        SBN.build,
-    )

@@ -360,19 +360,34 @@ class Record(Folder):
             raise ValueError(f"{self.path}/{DATAPOINTS_FILE} cannot be read: {error}") from None
 
     def write_gradients(self, asked: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> None:
-        """Replace the quality of gradients: what was asked for, and a row for each of its figures.
+        """Add the quality of gradients: what was asked for, and a row for each of its figures.
 
-        The rows are those of `gradients.GradientAssessment` with a `replicate`.
+        The rows are those of `gradients.GradientAssessment` with a `replicate`. What other studies
+        asked for stays, unless the file is unreadable.
         """
-        self.write_json(GRADIENTS_FILE, {"asked": asked, "rows": list(rows)})
+        try:
+            others = [each for each in self._assessed() if each["asked"] != asked]
+        except ValueError:
+            others = []
+        assessed = [*others, {"asked": asked, "rows": list(rows)}]
+        self.write_json(GRADIENTS_FILE, {"assessed": assessed})
 
-    def gradients(self) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-        """What was asked of the gradients and the rows of figures; empty if there are none.
+    def gradients(self, asked: Mapping[str, Any]) -> list[dict[str, Any]] | None:
+        """The rows of figures of the gradients that were asked for; None if there are none.
 
         Raises `ValueError` if the file is unreadable.
         """
-        found = self._parsed(GRADIENTS_FILE, lambda document: (document["asked"], document["rows"]))
-        return found or ({}, [])
+        return next((each["rows"] for each in self._assessed() if each["asked"] == asked), None)
+
+    def _assessed(self) -> list[dict[str, Any]]:
+        """Everything in the file of gradients. The first files held a single assessment."""
+        return (
+            self._parsed(
+                GRADIENTS_FILE,
+                lambda document: document.get("assessed", [document]),
+            )
+            or []
+        )
 
     def write_checkpoint(
         self, files: Mapping[str, bytes], kept_as: Mapping[str, str] | None = None

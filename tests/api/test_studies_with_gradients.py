@@ -71,6 +71,19 @@ def test_other_gradients_train_nothing_and_replace_those_before(bench):
     assert assessed()[0].found.gradients["samples"].tolist() != [2]
 
 
+def test_a_report_shows_only_what_its_study_asked_for(bench):
+    train_all(bench.folder)
+    assessed()
+    other = STUDY | {"gradients": STUDY["gradients"] | {"samples": [3]}}
+    bench.write_study(yaml.safe_dump(other, sort_keys=False), "other")
+    found = gmm_study.report("other").found
+    assert found.gradients.empty
+    assert [line for line in found.records.warnings if "not assessed as the study asks" in line]
+    assert set(assessed("other")[0].found.gradients["samples"]) == {3}
+    assert set(gmm_study.report("tiny").found.gradients["samples"]) == {1, 4}
+
+
+@pytest.mark.process
 def test_a_model_that_is_gone_costs_a_line_and_nothing_else(bench):
     train_all(bench.folder)
     trial = next(
@@ -81,8 +94,9 @@ def test_a_model_that_is_gone_costs_a_line_and_nothing_else(bench):
     folder = bench.folder / "results" / trial.config.trial_id / "checkpoint"
     for file in folder.iterdir():
         file.unlink()
-    report, lines = assessed()
-    (line,) = lines
+    ended = gmm_study.run("tiny")
+    report, (line,) = ended.report, ended.not_assessed
+    assert ended.has_failures
     assert line.startswith(f"{trial.config.trial_id}: checkpoint:")
     assert len(set(report.found.gradients["trial_id"])) == 1
 
@@ -91,7 +105,9 @@ def test_the_figure_of_a_trial_is_the_mean_of_its_seeds_with_their_error(bench):
     train_all(bench.folder)
     frame = assessed()[0].found.gradients
     row = frame[(frame["part"] == "q") & (frame["samples"] == 4)].iloc[0]
-    own = gmm_study.plan("tiny").store.record(row["trial_id"]).gradients()[1]
+    planned = gmm_study.plan("tiny")
+    asked = planned.study.gradients.wanted.to_json(replicates=2)
+    own = planned.store.record(row["trial_id"]).gradients(asked)
     values = pd.Series(
         [
             each["cosine"]

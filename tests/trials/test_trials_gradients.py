@@ -22,10 +22,9 @@ def trained(tmp_path_factory):
 
 
 def test_a_record_holds_the_gradients_of_all_replicates_and_the_methods_that_fit(trained):
-    assert trained.gradients() == ({}, [])
+    assert trained.gradients(WANTED.to_json(2)) is None
     assess_record(trained, DATA, WANTED, 2)
-    asked, rows = trained.gradients()
-    assert asked == WANTED.to_json() | {"replicates": 2}
+    rows = trained.gradients(WANTED.to_json(2))
     kinds = {(row["replicate"], row["method"], row["samples"]) for row in rows}
     of_each = {("gmm", 1), ("gmm", 2), ("vimco", 2)}  # nvil needs a model that it has trained
     assert kinds == {(replicate, *each) for replicate in (0, 1) for each in of_each}
@@ -43,9 +42,27 @@ def test_what_a_record_holds_is_not_assessed_again_and_what_it_lacks_is(trained)
 def test_an_unreadable_file_is_written_anew(trained):
     trained.write_file(GRADIENTS_FILE, b"{")
     with pytest.raises(ValueError, match=r"gradients\.json"):
-        trained.gradients()
+        trained.gradients(WANTED.to_json(2))
     assess_record(trained, DATA, WANTED, 1)
-    assert {row["replicate"] for row in trained.gradients()[1]} == {0}
+    assert {row["replicate"] for row in trained.gradients(WANTED.to_json(1))} == {0}
+
+
+def test_what_another_study_asks_for_is_kept_beside_it(trained):
+    assess_record(trained, DATA, WANTED, 2)
+    rows = trained.gradients(WANTED.to_json(2))
+    other = replace(WANTED, samples=(3,))
+    assess_record(trained, DATA, other, 2)
+    assert {row["samples"] for row in trained.gradients(other.to_json(2))} == {3}
+    assert trained.gradients(WANTED.to_json(2)) == rows
+
+
+def test_a_file_of_a_single_assessment_stays_readable(trained):
+    assess_record(trained, DATA, WANTED, 2)
+    rows = trained.gradients(WANTED.to_json(2))
+    trained.write_json(GRADIENTS_FILE, {"asked": WANTED.to_json(2), "rows": rows})
+    assert trained.gradients(WANTED.to_json(2)) == rows
+    assess_record(trained, DATA, replace(WANTED, samples=(3,)), 2)
+    assert trained.gradients(WANTED.to_json(2)) == rows
 
 
 def test_without_a_checkpoint_a_line_says_so(tmp_path):
