@@ -16,7 +16,7 @@ from analysis.conditions import conditions, with_a_mean
 from analysis.costs import costs_of_variations
 from analysis.differences import LogP
 from analysis.frames import Records, load
-from analysis.gradients import Rows, gradient_frame
+from analysis.gradients import Rows, gradient_frame, rows_with_squares
 from analysis.labels import ALL_METRICS, METRICS
 from analysis.over_datasets import OverDatasets, over_datasets
 from analysis.planned import join, join_screened
@@ -133,7 +133,7 @@ def find(plan: Plan, store: RecordStore | str) -> Findings:
 def _gradients(records: Records, problems: list[str], trial_id: str) -> Rows:
     """The gradients of a trial; none and a line in `problems` if they are unreadable."""
     try:
-        return records.read_gradients(trial_id)
+        return rows_with_squares(*records.read_gradients(trial_id))
     except UNREADABLE as error:
         problems.append(f"{trial_id}: gradients.json: {line(error)}")
         return []

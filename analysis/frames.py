@@ -85,8 +85,10 @@ class Records:
     """The ids of the user's own trials among records that come with the project; else none."""
     read_datapoints: Callable[[str], Mapping[int, np.ndarray]] = lambda trial_id: {}
     """Reads the values of a trial's test datapoints; see `datapoints`."""
-    read_gradients: Callable[[str], Sequence[Mapping[str, Any]]] = lambda trial_id: ()
-    """Reads the quality of a trial's gradients: the rows of `gradients.json`."""
+    read_gradients: Callable[[str], tuple[Mapping[str, Any], Sequence[Mapping[str, Any]]]] = (
+        lambda trial_id: ({}, ())
+    )
+    """Reads what was asked of a trial's gradients and the rows of figures (`Record.gradients`)."""
 
     def curves(self, trial_ids: Iterable[str] | None = None) -> pd.DataFrame:
         """The curves of all trials, or some: trial_id, replicate, epoch, split, metric, value.
@@ -143,7 +145,7 @@ def load(
         read_curves=lambda ids: _curves(listed, ids),
         own=store.own(reading.trial["trial_id"] for reading in read),
         read_datapoints=lambda trial_id: listed.record(trial_id).datapoints(),
-        read_gradients=lambda trial_id: listed.record(trial_id).gradients()[1],
+        read_gradients=lambda trial_id: listed.record(trial_id).gradients(),
     )
 
 

@@ -13,10 +13,14 @@ from torch import Tensor
 from gmm_study.data import Dataset, independent_log_likelihoods
 from gmm_study.diagnosis.refined import can_be_refined, gain_of_refining
 from gmm_study.diagnosis.run import MARGIN
-from gmm_study.diagnosis.signal import Signal, signal_to_noise
 from gmm_study.diagnosis.units import Layer, layers_of
 from gmm_study.estimators import estimate_bound, estimate_log_p
-from gmm_study.estimators.gradient_quality import draw_gradients
+from gmm_study.estimators.gradient_quality import (
+    GradientQuality,
+    Target,
+    draw_gradients,
+    gradient_quality,
+)
 from gmm_study.models import RandomStreams, SigmoidBeliefNetwork, VariationalAutoencoder
 from gmm_study.training.build import build_objective
 from gmm_study.training.checkpoint import Checkpoint
@@ -134,8 +138,8 @@ class Measured:
         return layers_of(self.model, self.valid, self._streams("units"))
 
     @cached_property
-    def signal_to_noise(self) -> dict[str, Signal]:
-        """That of the gradient of a step in each layer of q; empty if its layers are not known.
+    def gradient_of_q(self) -> dict[str, GradientQuality]:
+        """The signal of a step's gradient in each layer of q; empty if its layers are not known.
 
         The batch is one of training rows, of the size that training uses.
         """
@@ -146,7 +150,8 @@ class Measured:
         size = min(self.settings.batch_size, len(self.dataset.train))
         batch = self._some(self.dataset.train, size, "batch").to(self.model.parameters.flat.dtype)
         draws = draw_gradients(objective, self.model, batch, self.draws, streams)
-        return signal_to_noise(draws, self.draws, groups)
+        none = Target.exact(torch.zeros_like(self.model.parameters.flat[0]))
+        return gradient_quality(draws, self.draws, none, groups)
 
     @property
     def refining_rows(self) -> int:

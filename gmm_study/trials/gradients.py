@@ -42,9 +42,8 @@ class GradientAssessment:
 
     Each row has `method`, `q_baseline` (None if the method has none), `samples` (K), `part`, such
     as `q(h1 | x)`, the number of its `parameters`, `target` (what it is), the `norm` of the target
-    in nats and its relative sampling error `target_error`, the figures of `GradientQuality`, each
-    with its standard error as `..._se`, and the `seconds` of one estimate. A figure that is not
-    finite is None.
+    in nats and its relative sampling error `target_error`, the figures of `GradientQuality`, and
+    the `seconds` of one estimate. A figure that is not finite is None.
     """
 
     checkpoint: Checkpoint
@@ -118,12 +117,12 @@ class GradientAssessment:
             "seconds": median(seconds),
         }
         rows = []
-        for part, (figures, errors) in of_parts.items():
+        for part, quality in of_parts.items():
             entries = parts[part]
             variance = float(target.variance[entries].sum())
             norm = max(float(target.gradient[entries].square().sum()) - variance, 0.0) ** 0.5
             known = {"norm": norm, "target_error": variance**0.5 / norm if norm else nan}
-            known |= asdict(figures) | {f"{k}_se": v for k, v in asdict(errors).items()}
+            known |= asdict(quality)
             rows.append({**shared, "part": part, "parameters": len(entries), **finite(known)})
         return rows
 
