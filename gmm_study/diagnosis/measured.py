@@ -56,16 +56,19 @@ class Mean:
 class Likelihoods:
     """log p with many samples, and by how much it exceeds the bound with the K of training.
 
-    All are means in nats, of as many training rows as validation rows.
+    All are means in nats, of as many training rows as validation rows. `valid_gain_of_samples` is
+    by how much the limit of that bound with many samples exceeds it on validation rows: of a method
+    with a p*, such as gmm, log ptilde, which can be below log p with any K; of others, log p.
     """
 
     rows: int
     samples: int
-    """K of `log_p`."""
+    """The large K."""
     train_log_p: Mean
     valid_log_p: Mean
     train_gap: Mean
     valid_gap: Mean
+    valid_gain_of_samples: Mean
     independent: float
     """log p of the validation rows if all pixels were independent."""
 
@@ -115,11 +118,11 @@ class Measured:
     @cached_property
     def likelihoods(self) -> Likelihoods:
         """Of as many training rows as validation rows."""
-        train_log_p, train_gap = self._of_rows(self.train, "train")
-        valid_log_p, valid_gap = self._of_rows(self.valid, "valid")
+        train_log_p, train_gap, _ = self._of_rows(self.train, "train")
+        valid_log_p, valid_gap, of_samples = self._of_rows(self.valid, "valid")
         rows = self.valid.cpu().numpy()
         independent = independent_log_likelihoods(self.dataset.train, rows).mean()
-        means = train_log_p, valid_log_p, train_gap, valid_gap
+        means = train_log_p, valid_log_p, train_gap, valid_gap, of_samples
         return Likelihoods(len(rows), self.samples, *means, float(independent))
 
     @cached_property
@@ -175,19 +178,24 @@ class Measured:
         own = [view.flatten() for name, view in views.items() if name.startswith("encoder.")]
         return {"q(z | x)": torch.cat(own)}
 
-    def _of_rows(self, rows: Tensor, purpose: str) -> tuple[Mean, Mean]:
-        """log p of rows, and by how much it exceeds their bound with the K of training."""
+    def _of_rows(self, rows: Tensor, purpose: str) -> tuple[Mean, Mean, Mean]:
+        """log p of rows, and by how much it and the limit of their bound exceed that bound."""
         streams = self._streams(purpose)
         chunk, watch = self.chunk_rows, self.watch
-        log_p = estimate_log_p(self.model, rows, self.samples, streams, chunk, watch)["log_p"]
+        many = estimate_log_p(self.model, rows, self.samples, streams, chunk, watch)
+        limit = "log_p_tilde" if self.settings.declaration.has_p_star else "log_p"
         objective = build_objective(self.settings)
         bounds = [
             estimate_bound(objective, self.model, rows, streams, chunk)["bound"]
             for _ in range(REPEATS)
         ]
         bound = torch.stack(bounds).mean(0)
-        values, gaps = (each[0].double().cpu().numpy() for each in (log_p, log_p - bound))
-        return Mean.of(values), Mean.of(gaps)
+        log_p = many["log_p"]
+        values, gaps, gains = (
+            Mean.of(each[0].double().cpu().numpy())
+            for each in (log_p, log_p - bound, many[limit] - bound)
+        )
+        return values, gaps, gains
 
     def _some(self, rows: NDArray[np.uint8], count: int, purpose: str) -> Tensor:
         """So many rows, drawn at random without repeats."""

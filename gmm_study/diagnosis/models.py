@@ -102,18 +102,19 @@ def amortisation_gap(measured: "Measured") -> Verdict:
 
 
 def loose_bound(measured: "Measured") -> Verdict:
-    """Whether the bound with the K of training is far below log p, for another reason than q's."""
+    """Whether the bound with the K of training is far below what more samples can reach."""
     found, settings = measured.likelihoods, measured.settings
-    gap, gain = found.valid_gap, measured.gain_of_refining
+    gap, gain = found.valid_gain_of_samples, measured.gain_of_refining
+    of_p_star = settings.declaration.has_p_star
     figure = (
         f"the bound with K = {settings.training_samples} is {with_error(gap.value, gap.error)} "
-        f"nats below log p with K = {found.samples:,}"
+        f"nats below log {'ptilde' if of_p_star else 'p'} with K = {found.samples:,}"
     )
     counts = _counts("A gap", measured, LOOSE)
     if not _exceeds(gap, _floor(measured, LOOSE)):
         return Finding(LOOSE_BOUND, False, figure, counts, values=_known(gap))
-    what = f"Training ascends a bound that says little about log p: {figure}."
-    of_q = 0.0 if gain is None else max(gain.value / gap.value, 0.0)
+    what = f"Training ascends a bound that more samples would tighten: {figure}."
+    of_q = 0.0 if gain is None or of_p_star else max(gain.value / gap.value, 0.0)
     ways = [f"more samples, as with samples={10 * settings.training_samples}"]
     if "bound" in settings.declaration.reads and settings.bound == "elbo":
         ways.insert(0, "bound=iwae")
