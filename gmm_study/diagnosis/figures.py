@@ -21,6 +21,8 @@ LARGEST_MULTIPLE = 9.0
 to all: that of gains that fall by a tenth with every doubling of K. The slowest fall that was
 measured, of gmm on nips from K = 10,000 to 100,000, is a ninth."""
 MOST_TIMES_MORE = 1000
+LEAST_SAMPLES = 4
+"""The least K with an estimate of the bias, which needs what every quarter of the samples gains."""
 CONFIDENCE = 0.95
 _GAPS = tuple(f"test/log_p_{name}" for name in ("gap", "gap_se", "gap_before", "gap_before_se"))
 
@@ -85,7 +87,7 @@ def few_effective_samples(run: Run) -> Verdict:
     ess, error = run.metric("test/ess"), run.metric("test/log_p_se")
     known = [each for each in gaps if each is not None]
     if len(known) < len(gaps) or error is None:
-        few = f"K = {samples} gives no estimate of it" if samples < len(gaps) else ""
+        few = f"K = {samples} gives no estimate of it" if samples < LEAST_SAMPLES else ""
         lacks = few or "the record lacks what log p gains with K"
         return Missing(FEW_EFFECTIVE, "it diverged" if run.diverged else lacks)
     interval = bias_interval(*known)

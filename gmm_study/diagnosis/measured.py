@@ -25,7 +25,6 @@ from gmm_study.models import RandomStreams, SigmoidBeliefNetwork, VariationalAut
 from gmm_study.training.build import build_objective
 from gmm_study.training.checkpoint import Checkpoint
 from gmm_study.training.hyperparameters import Hyperparameters
-from gmm_study.trials.gradients import parts_of
 
 REFINED_ROWS = 100
 """Validation rows for which q is refined, at most."""
@@ -133,7 +132,7 @@ class Measured:
         rows, streams = self.valid[:REFINED_ROWS], self._streams("refining")
         gain = gain_of_refining(self.settings, self.model, rows, streams)
         self.watch(self.refining_rows)
-        return Mean.of(gain.numpy())
+        return None if gain is None else Mean.of(gain.numpy())
 
     @cached_property
     def layers(self) -> list[Layer]:
@@ -159,7 +158,8 @@ class Measured:
     @property
     def refining_rows(self) -> int:
         """The sample rows that count for refining q in `watch`."""
-        return REFINED_ROWS * self.samples
+        rows = min(REFINED_ROWS, len(self.valid))
+        return rows * self.samples if can_be_refined(self.model) else 0
 
     @property
     def sample_rows(self) -> int:
@@ -168,15 +168,10 @@ class Measured:
 
     def _parts_of_q(self) -> Mapping[str, Tensor]:
         """The numbers of the parameters of each layer of q."""
-        if isinstance(self.model, SigmoidBeliefNetwork):
-            parts = parts_of(self.model)
-            return {part: each for part, each in parts.items() if part.startswith("q(")}
-        if not isinstance(self.model, VariationalAutoencoder):
+        if not isinstance(self.model, SigmoidBeliefNetwork | VariationalAutoencoder):
             return {}
-        parameters = self.model.parameters
-        views = parameters.views_of(torch.arange(parameters.flat.shape[1]).unsqueeze(0))
-        own = [view.flatten() for name, view in views.items() if name.startswith("encoder.")]
-        return {"q(z | x)": torch.cat(own)}
+        parts = self.model.parts()
+        return {part: entries for part, entries in parts.items() if part.startswith("q(")}
 
     def _of_rows(self, rows: Tensor, purpose: str) -> tuple[Mean, Mean, Mean]:
         """log p of rows, and by how much it and the limit of their bound exceed that bound."""
