@@ -17,7 +17,7 @@ from analysis.conditions import conditions, with_a_mean
 from analysis.costs import costs_of_variations
 from analysis.differences import LogP
 from analysis.frames import Records, load
-from analysis.gradients import Rows, gradient_frame
+from analysis.gradients import Rows, gradient_frame, rows_with_squares
 from analysis.labels import ALL_METRICS, METRICS
 from analysis.over_datasets import OverDatasets, over_datasets
 from analysis.planned import join, join_screened
@@ -142,7 +142,7 @@ def _gradients(
         return []
     if rows is None:
         problems.append(f"{trial_id}: its gradients are not assessed as the study asks; run it")
-    return rows or []
+    return rows_with_squares(asked, rows or [])
 
 
 def _datapoints(records: Records, problems: list[str], trial_id: str) -> Mapping[int, Values]:

@@ -134,7 +134,7 @@ def _gradients(found: Findings) -> Iterator[Picture]:
     if frame.empty:
         return
     of = f"Signal to noise of the gradient of q, ± standard error over {_runs(frame)}. Below the "
-    of += "grey line a step is mostly noise. An estimate of 0 is not drawn."
+    of += "grey line a step is mostly noise. An arrow goes down from an upper limit."
     last = at_the_end(frame)
     at = f" At {axis_label(axis)} {value_label(last['x'].iloc[0])}." if axis else ""
     title = "Signal to noise of the gradient of q"

@@ -10,6 +10,7 @@ import pandas as pd
 from analysis.labels import LOG_P
 from gmm_study.study.plan import Plan
 from gmm_study.trials.asked_gradients import AskedGradients, can_be_assessed
+from gmm_study.trials.averages import mean_and_standard_error
 
 FIGURES = {
     "signal_to_noise": "signal to noise",
@@ -22,6 +23,7 @@ _GROUP = ("method", "q_baseline", "samples", "part", "parameters", "target")
 _COLUMNS = (
     *("dataset", "trained_by", "axis", "x", "trial_id", *_GROUP, "n"),
     *(name for figure in FIGURES for name in (figure, f"{figure}_se")),
+    "signal_to_noise_upper",
     "seconds",
 )
 
@@ -39,6 +41,9 @@ def gradient_frame(plan: Plan, cells: pd.DataFrame, read: Reader) -> pd.DataFram
     (replicates), the mean over replicates of every figure of `FIGURES` with its standard error as
     `..._se` (over replicates, n - 1; over draws if there is one), and the `seconds` of an estimate.
     A figure that is not finite in a replicate is missing.
+
+    The signal to noise is the root of the mean square, whose error is never below that over draws.
+    Where the draws show no signal, its error is missing, and `signal_to_noise_upper` is its limit.
     """
     section = plan.study.gradients
     found = [] if section is None else list(_rows(plan, cells, section.wanted, read))
@@ -63,20 +68,53 @@ def _rows(
             yield known | dict(zip(_GROUP, group, strict=True)) | _mean(rows)
 
 
+def rows_with_squares(asked: Mapping[str, Any], rows: Rows) -> Rows:
+    """The rows of a record; those of old records get the square of the signal to noise.
+
+    Old records have its root alone, which is 0 where the square was negative, with an error that is
+    too small there. Without a signal, the error of the square over n draws is at most sqrt(2) / n,
+    that of a gradient with a single entry, so this is the error where a root is unclear.
+    """
+    return [row if "signal_square" in row else _with_square(row, asked["draws"]) for row in rows]
+
+
+def _with_square(row: Mapping[str, Any], draws: int) -> Mapping[str, Any]:
+    root, error = row["signal_to_noise"], row["signal_to_noise_se"]
+    if root is None or error is None:
+        return {**row, "signal_square": None, "signal_square_se": None}
+    of_square = 2.0 * root * error if root > 2.0 * error else 2.0**0.5 / draws
+    return {**row, "signal_square": root**2, "signal_square_se": of_square}
+
+
 def _mean(rows: Rows) -> dict[str, Any]:
     """The mean over replicates of every figure, with its error."""
     mean: dict[str, Any] = {"n": len(rows), "seconds": float(np.mean([r["seconds"] for r in rows]))}
     for figure in FIGURES:
-        values = [row[figure] for row in rows]
-        if any(value is None for value in values):
-            mean |= {figure: nan, f"{figure}_se": nan}
-        elif len(rows) == 1:
-            error = rows[0][f"{figure}_se"]
-            mean |= {figure: values[0], f"{figure}_se": nan if error is None else error}
-        else:
-            error = float(np.std(values, ddof=1)) / len(rows) ** 0.5
-            mean |= {figure: float(np.mean(values)), f"{figure}_se": error}
-    return mean
+        mean |= dict(zip((figure, f"{figure}_se"), _mean_of(rows, figure), strict=True))
+    return mean | _signal(rows)
+
+
+def _mean_of(rows: Rows, figure: str) -> tuple[float, float]:
+    """The mean of a figure over replicates and its error; NaN where it is missing in one."""
+    values = [row[figure] for row in rows]
+    if any(value is None for value in values):
+        return nan, nan
+    if len(rows) == 1:
+        error = rows[0][f"{figure}_se"]
+        return values[0], nan if error is None else error
+    return mean_and_standard_error(values)
+
+
+def _signal(rows: Rows) -> dict[str, float]:
+    """The root of the mean square over replicates, its error and its upper limit."""
+    from gmm_study.estimators.gradient_quality import root_of
+
+    square, error = _mean_of(rows, "signal_square")
+    errors = [row["signal_square_se"] for row in rows]
+    of_draws = nan if None in errors else float(np.linalg.norm(errors)) / len(rows)
+    found = root_of(square, max(error, of_draws), of_draws)
+    names = ("signal_to_noise", "signal_to_noise_se", "signal_to_noise_upper")
+    return dict(zip(names, found, strict=True))
 
 
 def at_the_end(frame: pd.DataFrame) -> pd.DataFrame:

@@ -15,13 +15,16 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _LINES = ("-", "--", ":", "-.")
+ARROW = 0.3
+"""The length of the arrow at an upper limit, as a part of it."""
 
 
 @styled()
 def draw_signal(frame: pd.DataFrame, along: str, axis: str = "") -> "Figure":
     """Signal to noise of the gradient of q, ± one standard error, a panel per trained model.
 
-    `along` is the column on the x-axis, `samples` or `x`, in the latter case that of `axis`.
+    An arrow goes down from an upper limit. `along` is the column on the x-axis, `samples` or `x`,
+    in the latter case that of `axis`.
     """
     own = frame[frame["part"] == "q"]
     models = list(dict.fromkeys(zip(own["dataset"], own["trained_by"], strict=True)))
@@ -44,14 +47,17 @@ def _draw_lines(
     from matplotlib.ticker import LogLocator
 
     for name, style in looks.items():
-        own = [row for row in rows if name_of(row) == name and row["signal_to_noise"] > 0]
+        own = [row for row in rows if name_of(row) == name]
+        own = [row for row in own if isfinite(row["signal_to_noise_upper"])]
         if own:
             own.sort(key=lambda row: row[along])
-            errors = [row["signal_to_noise_se"] for row in own]
+            limits = [not isfinite(row["signal_to_noise_se"]) for row in own]
+            shown = [_shown(row) for row in own]
             panel.errorbar(
                 [row[along] for row in own],
-                [row["signal_to_noise"] for row in own],
-                yerr=errors if all(map(isfinite, errors)) else None,
+                [value for value, _ in shown],
+                yerr=[error for _, error in shown],
+                uplims=limits,
                 capsize=2,
                 elinewidth=0.9,
                 **style,
@@ -65,6 +71,13 @@ def _draw_lines(
     panel.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     panel.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
     panel.yaxis.set_minor_formatter(lambda value, _: "")
+
+
+def _shown(row: dict[Any, Any]) -> tuple[float, float]:
+    """The signal to noise and its error; where none is shown, the upper limit and its arrow."""
+    value, error = row["signal_to_noise"], row["signal_to_noise_se"]
+    limit = row["signal_to_noise_upper"]
+    return (value, error) if isfinite(error) else (limit, ARROW * limit)
 
 
 def _looks(names: Sequence[str]) -> dict[str, dict[str, Any]]:

@@ -87,6 +87,8 @@ def _entry(row: dict[Any, Any], figure: str) -> Entry:
         return Entry(text="none")
     if not isfinite(row[figure]):
         return Entry(text="n/a")
+    if figure == "signal_to_noise" and not isfinite(row[f"{figure}_se"]):
+        return Entry(text=f"at most {row[f'{figure}_upper']:.2g}")
     return Entry(row[figure], row[f"{figure}_se"])
 
 
@@ -98,6 +100,8 @@ def _caption(own: pd.DataFrame, figure: str) -> str:
     text = f" Mean ± standard error {over}."
     if own["signal_to_noise"].isna().any():
         text += " None: all estimates are 0, as of q with one sample and a baseline."
+    if figure == "signal_to_noise":
+        text += " The mean is the root of the mean square. At most: the draws show no signal."
     if (own[figure].isna() & own["signal_to_noise"].notna()).any():
         text += " n/a: the target of a replicate is not larger than its own sampling error."
     if figure == "cosine":

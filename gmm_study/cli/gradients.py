@@ -84,9 +84,11 @@ def gradients(checkpoint: str, as_json: bool, **settings: Any) -> None:
     every K, such as vimco or nvil, is compared with the mean of further draws.
 
     --json: {checkpoint, trained_by, dataset, split, datapoints, draws, seed, rows: [{method,
-    q_baseline, samples, part, parameters, target, norm, target_error, signal_to_noise, cosine,
-    deviation, bias, seconds}]}, each figure with its standard error as FIGURE_se. A figure that is
-    not finite is null.
+    q_baseline, samples, part, parameters, target, norm, target_error, signal_square,
+    signal_to_noise, signal_to_noise_upper, cosine, deviation, bias, seconds}]}, each figure with
+    its standard error as FIGURE_se. signal_square is an estimate of |E g|^2 / V, which may be
+    negative, and signal_to_noise its root. Where the draws show no signal, only its upper limit is
+    printed. A figure that is not finite is null.
 
     Example: gmm-study gradients my_trial --method gmm --method rws --samples 1,10,100
     """
@@ -147,4 +149,6 @@ def _shown(row: Mapping[str, Any], name: str) -> str:
     value, error = row[name], row[f"{name}_se"]
     if value is None:
         return ""
+    if name == "signal_to_noise" and error is None:
+        return f"at most {row['signal_to_noise_upper']:.2g}"
     return f"{value:.3g}" + (f" ± {error:.1g}" if error else "")

@@ -21,6 +21,8 @@ LARGEST_MULTIPLE = 9.0
 to all: that of gains that fall by a tenth with every doubling of K. The slowest fall that was
 measured, of gmm on nips from K = 10,000 to 100,000, is a ninth."""
 MOST_TIMES_MORE = 1000
+LEAST_SAMPLES = 4
+"""The least K with an estimate of the bias, which needs what every quarter of the samples gains."""
 CONFIDENCE = 0.95
 _GAPS = tuple(f"test/log_p_{name}" for name in ("gap", "gap_se", "gap_before", "gap_before_se"))
 
@@ -85,7 +87,7 @@ def few_effective_samples(run: Run) -> Verdict:
     ess, error = run.metric("test/ess"), run.metric("test/log_p_se")
     known = [each for each in gaps if each is not None]
     if len(known) < len(gaps) or error is None:
-        few = f"K = {samples} gives no estimate of it" if samples < len(gaps) else ""
+        few = f"K = {samples} gives no estimate of it" if samples < LEAST_SAMPLES else ""
         lacks = few or "the record lacks what log p gains with K"
         return Missing(FEW_EFFECTIVE, "it diverged" if run.diverged else lacks)
     interval = bias_interval(*known)
@@ -132,17 +134,19 @@ class Lead:
     other: str = ""
     seeds: int = 0
     """The number of replicates that were compared; 0 if that is not known."""
+    at_once: int = 1
+    """The number of differences for which all such intervals hold together."""
 
 
-def half_width(over_seeds: float, seeds: int, over_data: float) -> float:
+def half_width(over_seeds: float, seeds: int, over_data: float, at_once: int = 1) -> float:
     """The half-width of the 95% interval of a difference, from its standard errors in nats.
 
-    The error over seeds is that of paired replicates, with Student's quantile. NaN if neither error
-    is known.
+    The error over seeds is that of paired replicates, with Student's quantile. `at_once` such
+    intervals hold together (Bonferroni). NaN if neither error is known.
     """
     from scipy.special import stdtrit  # type: ignore[import-untyped]
 
-    level = (1.0 + CONFIDENCE) / 2.0
+    level = 1.0 - (1.0 - CONFIDENCE) / (2.0 * at_once)
     parts = [
         *([float(stdtrit(seeds - 1, level)) * over_seeds] if isfinite(over_seeds) else []),
         *([NormalDist().inv_cdf(level) * over_data] if isfinite(over_data) else []),
@@ -158,6 +162,8 @@ def validation_noise(lead: Lead) -> Finding:
     alone = " over data alone, as there is one seed" if lead.seeds == 1 else ""
     figure = f"{size(apart)} ± {size(width)} nats (95% interval{alone}){where} on validation data"
     counts = "A difference counts as noise if its 95% interval includes 0."
+    if lead.at_once > 1:
+        counts += f" The interval is that of all {lead.at_once} other trials at once."
     known = {"difference": lead.difference, "half_width": width}
     if apart > width:
         return Finding(VALIDATION_NOISE, False, figure, counts, values=known)

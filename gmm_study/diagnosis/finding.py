@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from math import floor, isfinite, log10
 
 ERRORS = 2.0
-"""A figure counts if it is beyond its threshold by more than so many of its standard errors."""
+"""A difference counts above its threshold if it is also so many of its standard errors above 0; a
+swing, a share, dead units and saturated layers count if they are as many beyond their threshold."""
 MOST_PLACES = 6
 
 

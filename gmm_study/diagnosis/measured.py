@@ -13,15 +13,18 @@ from torch import Tensor
 from gmm_study.data import Dataset, independent_log_likelihoods
 from gmm_study.diagnosis.refined import can_be_refined, gain_of_refining
 from gmm_study.diagnosis.run import MARGIN
-from gmm_study.diagnosis.signal import Signal, signal_to_noise
 from gmm_study.diagnosis.units import Layer, layers_of
 from gmm_study.estimators import estimate_bound, estimate_log_p
-from gmm_study.estimators.gradient_quality import draw_gradients
+from gmm_study.estimators.gradient_quality import (
+    GradientQuality,
+    Target,
+    draw_gradients,
+    gradient_quality,
+)
 from gmm_study.models import RandomStreams, SigmoidBeliefNetwork, VariationalAutoencoder
 from gmm_study.training.build import build_objective
 from gmm_study.training.checkpoint import Checkpoint
 from gmm_study.training.hyperparameters import Hyperparameters
-from gmm_study.trials.gradients import parts_of
 
 REFINED_ROWS = 100
 """Validation rows for which q is refined, at most."""
@@ -52,16 +55,19 @@ class Mean:
 class Likelihoods:
     """log p with many samples, and by how much it exceeds the bound with the K of training.
 
-    All are means in nats, of as many training rows as validation rows.
+    All are means in nats, of as many training rows as validation rows. `valid_gain_of_samples` is
+    by how much the limit of that bound with many samples exceeds it on validation rows: of a method
+    with a p*, such as gmm, log ptilde, which can be below log p with any K; of others, log p.
     """
 
     rows: int
     samples: int
-    """K of `log_p`."""
+    """The large K."""
     train_log_p: Mean
     valid_log_p: Mean
     train_gap: Mean
     valid_gap: Mean
+    valid_gain_of_samples: Mean
     independent: float
     """log p of the validation rows if all pixels were independent."""
 
@@ -111,11 +117,11 @@ class Measured:
     @cached_property
     def likelihoods(self) -> Likelihoods:
         """Of as many training rows as validation rows."""
-        train_log_p, train_gap = self._of_rows(self.train, "train")
-        valid_log_p, valid_gap = self._of_rows(self.valid, "valid")
+        train_log_p, train_gap, _ = self._of_rows(self.train, "train")
+        valid_log_p, valid_gap, of_samples = self._of_rows(self.valid, "valid")
         rows = self.valid.cpu().numpy()
         independent = independent_log_likelihoods(self.dataset.train, rows).mean()
-        means = train_log_p, valid_log_p, train_gap, valid_gap
+        means = train_log_p, valid_log_p, train_gap, valid_gap, of_samples
         return Likelihoods(len(rows), self.samples, *means, float(independent))
 
     @cached_property
@@ -126,7 +132,7 @@ class Measured:
         rows, streams = self.valid[:REFINED_ROWS], self._streams("refining")
         gain = gain_of_refining(self.settings, self.model, rows, streams)
         self.watch(self.refining_rows)
-        return Mean.of(gain.numpy())
+        return None if gain is None else Mean.of(gain.numpy())
 
     @cached_property
     def layers(self) -> list[Layer]:
@@ -134,8 +140,8 @@ class Measured:
         return layers_of(self.model, self.valid, self._streams("units"))
 
     @cached_property
-    def signal_to_noise(self) -> dict[str, Signal]:
-        """That of the gradient of a step in each layer of q; empty if its layers are not known.
+    def gradient_of_q(self) -> dict[str, GradientQuality]:
+        """The signal of a step's gradient in each layer of q; empty if its layers are not known.
 
         The batch is one of training rows, of the size that training uses.
         """
@@ -146,12 +152,14 @@ class Measured:
         size = min(self.settings.batch_size, len(self.dataset.train))
         batch = self._some(self.dataset.train, size, "batch").to(self.model.parameters.flat.dtype)
         draws = draw_gradients(objective, self.model, batch, self.draws, streams)
-        return signal_to_noise(draws, self.draws, groups)
+        none = Target.exact(torch.zeros_like(self.model.parameters.flat[0]))
+        return gradient_quality(draws, self.draws, none, groups)
 
     @property
     def refining_rows(self) -> int:
         """The sample rows that count for refining q in `watch`."""
-        return REFINED_ROWS * self.samples
+        rows = min(REFINED_ROWS, len(self.valid))
+        return rows * self.samples if can_be_refined(self.model) else 0
 
     @property
     def sample_rows(self) -> int:
@@ -160,29 +168,29 @@ class Measured:
 
     def _parts_of_q(self) -> Mapping[str, Tensor]:
         """The numbers of the parameters of each layer of q."""
-        if isinstance(self.model, SigmoidBeliefNetwork):
-            parts = parts_of(self.model)
-            return {part: each for part, each in parts.items() if part.startswith("q(")}
-        if not isinstance(self.model, VariationalAutoencoder):
+        if not isinstance(self.model, SigmoidBeliefNetwork | VariationalAutoencoder):
             return {}
-        parameters = self.model.parameters
-        views = parameters.views_of(torch.arange(parameters.flat.shape[1]).unsqueeze(0))
-        own = [view.flatten() for name, view in views.items() if name.startswith("encoder.")]
-        return {"q(z | x)": torch.cat(own)}
+        parts = self.model.parts()
+        return {part: entries for part, entries in parts.items() if part.startswith("q(")}
 
-    def _of_rows(self, rows: Tensor, purpose: str) -> tuple[Mean, Mean]:
-        """log p of rows, and by how much it exceeds their bound with the K of training."""
+    def _of_rows(self, rows: Tensor, purpose: str) -> tuple[Mean, Mean, Mean]:
+        """log p of rows, and by how much it and the limit of their bound exceed that bound."""
         streams = self._streams(purpose)
         chunk, watch = self.chunk_rows, self.watch
-        log_p = estimate_log_p(self.model, rows, self.samples, streams, chunk, watch)["log_p"]
+        many = estimate_log_p(self.model, rows, self.samples, streams, chunk, watch)
+        limit = "log_p_tilde" if self.settings.declaration.has_p_star else "log_p"
         objective = build_objective(self.settings)
         bounds = [
             estimate_bound(objective, self.model, rows, streams, chunk)["bound"]
             for _ in range(REPEATS)
         ]
         bound = torch.stack(bounds).mean(0)
-        values, gaps = (each[0].double().cpu().numpy() for each in (log_p, log_p - bound))
-        return Mean.of(values), Mean.of(gaps)
+        log_p = many["log_p"]
+        values, gaps, gains = (
+            Mean.of(each[0].double().cpu().numpy())
+            for each in (log_p, log_p - bound, many[limit] - bound)
+        )
+        return values, gaps, gains
 
     def _some(self, rows: NDArray[np.uint8], count: int, purpose: str) -> Tensor:
         """So many rows, drawn at random without repeats."""

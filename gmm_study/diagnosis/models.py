@@ -18,8 +18,8 @@ from gmm_study.phrases import in_a_list
 
 if TYPE_CHECKING:
     from gmm_study.diagnosis.measured import Mean, Measured
-    from gmm_study.diagnosis.signal import Signal
     from gmm_study.diagnosis.units import Layer
+    from gmm_study.estimators.gradient_quality import GradientQuality
     from gmm_study.training.hyperparameters import Hyperparameters
 
 OVERFITTING_P, OVERFITTING_Q = "overfitting of p", "overfitting of q"
@@ -102,18 +102,19 @@ def amortisation_gap(measured: "Measured") -> Verdict:
 
 
 def loose_bound(measured: "Measured") -> Verdict:
-    """Whether the bound with the K of training is far below log p, for another reason than q's."""
+    """Whether the bound with the K of training is far below what more samples can reach."""
     found, settings = measured.likelihoods, measured.settings
-    gap, gain = found.valid_gap, measured.gain_of_refining
+    gap, gain = found.valid_gain_of_samples, measured.gain_of_refining
+    of_p_star = settings.declaration.has_p_star
     figure = (
         f"the bound with K = {settings.training_samples} is {with_error(gap.value, gap.error)} "
-        f"nats below log p with K = {found.samples:,}"
+        f"nats below log {'ptilde' if of_p_star else 'p'} with K = {found.samples:,}"
     )
     counts = _counts("A gap", measured, LOOSE)
     if not _exceeds(gap, _floor(measured, LOOSE)):
         return Finding(LOOSE_BOUND, False, figure, counts, values=_known(gap))
-    what = f"Training ascends a bound that says little about log p: {figure}."
-    of_q = 0.0 if gain is None else max(gain.value / gap.value, 0.0)
+    what = f"Training ascends a bound that more samples would tighten: {figure}."
+    of_q = 0.0 if gain is None or of_p_star else max(gain.value / gap.value, 0.0)
     ways = [f"more samples, as with samples={10 * settings.training_samples}"]
     if "bound" in settings.declaration.reads and settings.bound == "elbo":
         ways.insert(0, "bound=iwae")
@@ -176,7 +177,7 @@ def saturated_layers(measured: "Measured") -> Verdict:
 
 def noisy_gradient_of_q(measured: "Measured") -> Verdict:
     """Whether the gradient of a layer of q is so noisy that even many steps average to noise."""
-    found, settings = measured.signal_to_noise, measured.settings
+    found, settings = measured.gradient_of_q, measured.settings
     if not found:
         return Missing(NOISY_GRADIENT, f"the layers of q of {settings.method} are not known")
     least = 1.0 / sqrt(AVERAGED_STEPS)
@@ -185,8 +186,8 @@ def noisy_gradient_of_q(measured: "Measured") -> Verdict:
         f"A ratio counts whose upper limit is below {least:g}: the mean of {AVERAGED_STEPS} steps "
         "is then still mostly noise."
     )
-    known = {f"signal to noise in {part}": each.value for part, each in found.items()}
-    noisy = [part for part, each in found.items() if not each.upper >= least]
+    known = {f"signal to noise in {part}": each.signal_to_noise for part, each in found.items()}
+    noisy = [part for part, each in found.items() if not each.signal_to_noise_upper >= least]
     if not noisy:
         return Finding(NOISY_GRADIENT, False, figure, counts, values=known)
     listed = [f"{_ratio(found[part])} in {part}" for part in noisy]
@@ -220,10 +221,10 @@ def _dead_of(layer: "Layer") -> int:
     return sum(value + ERRORS * error < INFORMATION for value, error in pairs)
 
 
-def _ratio(signal: "Signal") -> str:
-    if isnan(signal.value):
+def _ratio(quality: "GradientQuality") -> str:
+    if isnan(quality.signal_to_noise):
         return "none, for want of a gradient,"
-    return f"{signal.value:.2g} (at most {signal.upper:.2g})"
+    return f"{quality.signal_to_noise:.2g} (at most {quality.signal_to_noise_upper:.2g})"
 
 
 def _simpler(settings: "Hyperparameters") -> str:

@@ -7,15 +7,19 @@ gradient of q, while p and q stay as they are. The gain is a lower limit of the 
 optimised by a limited number of steps.
 """
 
-from copy import copy
 from dataclasses import replace
 from math import ceil
-from typing import Any, cast
 
 import torch
 from torch import Tensor
 
-from gmm_study.models import Model, RandomStreams, SigmoidBeliefNetwork, VariationalAutoencoder
+from gmm_study.models import (
+    BaselinedNetwork,
+    Model,
+    RandomStreams,
+    SigmoidBeliefNetwork,
+    VariationalAutoencoder,
+)
 from gmm_study.models.bernoulli import Bernoulli, Scored
 from gmm_study.models.sbn import Pass
 from gmm_study.models.vae import Encoding
@@ -37,22 +41,24 @@ REPEATS = 20
 
 def can_be_refined(model: Model) -> bool:
     """Whether q of a model has the form of a belief network's or of a vae's."""
-    return isinstance(model, SigmoidBeliefNetwork | VariationalAutoencoder)
+    return type(model) in _REFINED
 
 
 @torch.no_grad()
 def gain_of_refining(
     settings: Hyperparameters, model: Model, data: Tensor, streams: RandomStreams
-) -> Tensor:
+) -> Tensor | None:
     """What the bound with the K of training gains from refining q, `[N]` in nats of float64.
 
     `data` is `[N, D]`, the model has one replicate. The bounds are estimated with random numbers
-    other than those that the offsets were optimised with, the same for both.
+    other than those that the offsets were optimised with, the same for both. None if the objective
+    gives the offsets no gradient, as one does that infers its states in a way of its own.
     """
     samples = max(LEAST_SAMPLES, settings.training_samples)
     batch = data.to(model.parameters.flat.dtype).unsqueeze(0)
     refined = _refinable(model, batch.shape[1])
-    _refine(build_objective(replace(settings, samples=samples)), refined, batch, streams)
+    if not _refine(build_objective(replace(settings, samples=samples)), refined, batch, streams):
+        return None
     objective, difference = build_objective(settings), torch.zeros(len(data), dtype=torch.float64)
     for _ in range(REPEATS):
         states = [generator.get_state() for generator in streams.generators]
@@ -63,33 +69,33 @@ def gain_of_refining(
     return difference
 
 
-def _refine(objective: Objective, refined: Any, batch: Tensor, streams: RandomStreams) -> None:
-    """Let the offsets ascend the bound."""
+def _refine(
+    objective: Objective, refined: "_Refined", batch: Tensor, streams: RandomStreams
+) -> bool:
+    """Let the offsets ascend the bound; returns whether they had a gradient."""
     optimizer = torch.optim.Adam(refined.offsets, lr=RATE, maximize=True)
     for step in range(STEPS):
         for group in optimizer.param_groups:
             group["lr"] = RATE * (1.0 - step / STEPS)
-        for offset in refined.offsets:
-            offset.grad = torch.zeros_like(offset)
-        for _ in range(ceil(SAMPLES_OF_A_STEP / objective.samples)):
-            gradients = refined.gradients_of_offsets(objective, batch, streams)
-            for offset, gradient in zip(refined.offsets, gradients, strict=True):
-                offset.grad += gradient
+        draws = [
+            refined.gradients_of_offsets(objective, batch, streams)
+            for _ in range(ceil(SAMPLES_OF_A_STEP / objective.samples))
+        ]
+        if not draws[0]:
+            return False
+        for offset, *gradients in zip(refined.offsets, *draws, strict=True):
+            offset.grad = torch.stack(gradients).sum(0)
         optimizer.step()
+    return True
 
 
-def _refinable(model: Model, datapoints: int) -> Any:
+def _refinable(model: Model, datapoints: int) -> "_Refined":
     """The model with offsets of q, all 0, for so many datapoints; it shares the parameters."""
-    kind: type[Any]
-    if isinstance(model, SigmoidBeliefNetwork):
-        kind, sizes = _RefinedNetwork, [c.sizes[-1] for c in model.inference]
-    else:
-        vae = cast(VariationalAutoencoder, model)
-        kind, sizes = _RefinedAutoencoder, [vae.latent_dims] * 2
-    refined: Any = copy(model)
-    refined.__class__ = type(kind.__name__, (kind, type(model)), {})
+    kind = _REFINED[type(model)]
+    refined = kind.__new__(kind)
+    vars(refined).update(vars(model))
     flat = model.parameters.flat
-    refined.offsets = [flat.new_zeros(1, datapoints, 1, size) for size in sizes]
+    refined.offsets = [flat.new_zeros(1, datapoints, 1, size) for size in refined.offset_sizes]
     return refined
 
 
@@ -99,6 +105,11 @@ class _RefinedNetwork(SigmoidBeliefNetwork):
     offsets: list[Tensor]
     _gradients: list[Tensor]
     _inferred: Pass | None = None
+
+    @property
+    def offset_sizes(self) -> list[int]:
+        """The units of each layer."""
+        return [conditional.sizes[-1] for conditional in self.inference]
 
     def infer(self, data: Tensor, samples: int, streams: RandomStreams) -> Pass:
         """Sample h ~ q(h | x) with the offsets of each datapoint."""
@@ -119,22 +130,33 @@ class _RefinedNetwork(SigmoidBeliefNetwork):
     def add_inference_gradient(self, scored: Pass, weights: Tensor) -> None:
         """Take the gradient of states that q has inferred from the data; dreams have no offsets."""
         if scored is self._inferred:
+            if not self._gradients:
+                self._gradients = [torch.zeros_like(offset) for offset in self.offsets]
             for layer, gradient in zip(scored.layers, self._gradients, strict=True):
                 gradient += (layer.residual * weights.unsqueeze(3)).sum(2, keepdim=True)
 
     def gradients_of_offsets(
         self, objective: Objective, batch: Tensor, streams: RandomStreams
     ) -> list[Tensor]:
-        """The ascent direction of the objective in the offsets, `[1, N, 1, n]` each."""
-        self._gradients = [torch.zeros_like(offset) for offset in self.offsets]
+        """The ascent direction of the objective in the offsets, `[1, N, 1, n]` each; or none."""
+        self._gradients = []
         objective.add_gradient(self, batch, streams)
         return self._gradients
+
+
+class _RefinedBaselinedNetwork(_RefinedNetwork, BaselinedNetwork):
+    """The same with the network that predicts the learning signal, which stays as it is."""
 
 
 class _RefinedAutoencoder(VariationalAutoencoder):
     """A vae whose encoder's mean and log-variance have offsets."""
 
     offsets: list[Tensor]
+
+    @property
+    def offset_sizes(self) -> list[int]:
+        """The dimensions of z, of the mean and of the log-variance."""
+        return [self.latent_dims] * 2
 
     def encode(
         self,
@@ -159,3 +181,11 @@ class _RefinedAutoencoder(VariationalAutoencoder):
             gradients = torch.autograd.grad(bound, self.offsets)
         self.offsets = fixed
         return list(gradients)
+
+
+_Refined = _RefinedNetwork | _RefinedAutoencoder
+_REFINED: dict[type[Model], type[_Refined]] = {
+    SigmoidBeliefNetwork: _RefinedNetwork,
+    BaselinedNetwork: _RefinedBaselinedNetwork,
+    VariationalAutoencoder: _RefinedAutoencoder,
+}

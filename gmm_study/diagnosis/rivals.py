@@ -27,15 +27,20 @@ def lead_over_rivals(
 
     Their replicates are compared one by one, on the same data with the same random numbers. The
     error over data is that of the difference on test data, scaled by the errors of log p on both.
+    The best of many trials is a lucky one, so where it is ahead, the interval is that of all others
+    at once (Bonferroni).
     """
     best: tuple[float, str, TrialConfig, dict[int, float]] | None = None
-    ours = _valid(result)
+    ours, rivals = _valid(result), 0
+    if not ours:
+        return "it has no log p on validation data"
     for folder, other in configurations(store, store.trial_ids(), UNREADABLE).items():
         if other.trial_id == config.trial_id or not _can_be_compared(config, other):
             continue
         theirs = _valid(_result_of(store.record(folder)))
         common = ours.keys() & theirs.keys()
-        if common and len(common) == len(ours):
+        if len(common) == len(ours):
+            rivals += 1
             mean = float(np.mean([theirs[number] for number in common]))
             if best is None or mean > best[0]:
                 best = mean, folder, other, {number: theirs[number] for number in common}
@@ -44,11 +49,12 @@ def lead_over_rivals(
     _, folder, other, theirs = best
     difference, over_seeds = mean_and_standard_error(ours[each] - theirs[each] for each in theirs)
     on_test = _error_on_test(record, store.record(folder), sorted(theirs))
-    noise = half_width(over_seeds, len(theirs), on_test * _scale(result))
+    at_once = rivals if difference < 0.0 else 1
+    noise = half_width(over_seeds, len(theirs), on_test * _scale(result), at_once)
     if not isfinite(noise):
         return "with one replicate it takes the values of the test datapoints, which a record lacks"
     name, seeds = f"trial {other.trial_id}", len(theirs)
-    return Lead(difference, noise, _differing(config, other), name, seeds)
+    return Lead(difference, noise, _differing(config, other), name, seeds, at_once)
 
 
 def _can_be_compared(config: TrialConfig, other: TrialConfig) -> bool:

@@ -10,13 +10,14 @@ variances of their entries), and a target t:
 
 |E g|^2 and |E g - t|^2 are estimated without bias: the squared norm of a mean of n estimates is too
 large by V / n, and so is |t|^2 of a target that is itself a mean of draws, which makes the cosine
-too small. Standard errors are those of the jackknife over blocks of draws; they do not include the
-error of the target.
+too small. Without a signal, the estimate of |E g|^2 / V is negative about as often as positive, so
+its root says little, and an upper limit is what is known. Standard errors are those of the
+jackknife over blocks of draws; they do not include the error of the target.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
-from math import nan, sqrt
+from dataclasses import dataclass
+from math import inf, isfinite, isnan, nan, sqrt
 from typing import Any
 
 import torch
@@ -27,16 +28,32 @@ from gmm_study.objectives import Objective
 
 BLOCKS = 20
 """Blocks of draws for the jackknife."""
+ERRORS = 2.0
+"""Standard errors between the estimate of a squared signal and its limits."""
 
 
 @dataclass(frozen=True)
 class GradientQuality:
-    """The quality of gradient estimates; NaN where it is 0 / 0, as for parameters without any."""
+    """The quality of gradient estimates, with standard errors; NaN where it is 0 / 0.
 
+    Parameters without any gradient have neither a signal to noise nor a cosine.
+    """
+
+    signal_square: float
+    """|E g|^2 / V without bias, so it may be negative."""
+    signal_square_se: float
     signal_to_noise: float
+    """Its root; 0 if it is negative."""
+    signal_to_noise_se: float
+    """NaN if the lower limit of the square is not above 0: a signal is then not shown."""
+    signal_to_noise_upper: float
+    """The root of the upper limit of the square; infinite if that has no error."""
     cosine: float
+    cosine_se: float
     deviation: float
+    deviation_se: float
     bias: float
+    bias_se: float
 
 
 @dataclass(frozen=True)
@@ -82,47 +99,31 @@ def draw_gradients(
 
 def gradient_quality(
     draws: Iterable[Tensor], count: int, target: Target, groups: Mapping[str, Tensor]
-) -> dict[str, tuple[GradientQuality, GradientQuality]]:
-    """The quality of gradient estimates `[P]` and its standard errors, by group of parameters.
+) -> dict[str, GradientQuality]:
+    """The quality of gradient estimates `[P]` by group of parameters.
 
     `groups` has the numbers of the parameters of each group. `count`, the number of draws, must be
     at least 2 BLOCKS. BLOCKS vectors of all parameters are in memory.
     """
     aims = {name: target.gradient[entries] for name, entries in groups.items()}
-    blocks = sums_of_blocks(draws, count, groups, aims)
+    blocks: list[_Sums] = []
+    for number, draw in enumerate(draws):
+        if number * BLOCKS // count == len(blocks):
+            blocks.append(_Sums.nothing(draw, groups))
+        blocks[-1].add(draw, groups, aims)
     whole, *others = blocks
     for block in others:
         whole = whole.plus(block)
     found = {}
     for name, entries in groups.items():
-        variance = float(target.variance[entries].sum())
-        rest = [
-            whole.plus(block, -1).quality(name, entries, aims[name], variance) for block in blocks
-        ]
-        found[name] = whole.quality(name, entries, aims[name], variance), _jackknife(rest)
+        aim = aims[name], float(target.variance[entries].sum())
+        rest = [whole.plus(block, -1).figures(name, entries, *aim) for block in blocks]
+        found[name] = _with_errors(whole.figures(name, entries, *aim), rest)
     return found
 
 
-def sums_of_blocks(
-    draws: Iterable[Tensor],
-    count: int,
-    groups: Mapping[str, Tensor],
-    aims: Mapping[str, Tensor],
-) -> "list[Sums]":
-    """The sums of each of `BLOCKS` equal parts of `count` draws `[P]`, at least as many.
-
-    `aims` are the targets of the groups whose cosines are summed.
-    """
-    blocks: list[Sums] = []
-    for number, draw in enumerate(draws):
-        if number * BLOCKS // count == len(blocks):
-            blocks.append(Sums.nothing(draw, groups))
-        blocks[-1].add(draw, groups, aims)
-    return blocks
-
-
 @dataclass
-class Sums:
+class _Sums:
     """Sums over n draws g: of g `[P]`, and by group of |g|^2 and of cos(g, t)."""
 
     count: int
@@ -131,7 +132,7 @@ class Sums:
     cosines: dict[str, float]
 
     @classmethod
-    def nothing(cls, like: Tensor, groups: Iterable[str]) -> "Sums":
+    def nothing(cls, like: Tensor, groups: Iterable[str]) -> "_Sums":
         """Of no draws, for vectors like this one."""
         zeros = dict.fromkeys(groups, 0.0)
         return cls(0, torch.zeros_like(like), dict(zeros), dict(zeros))
@@ -144,34 +145,37 @@ class Sums:
             own = draw[entries]
             square = float(own @ own)
             self.squares[name] += square
-            if name in aims and square > 0.0:  # a draw of 0 points nowhere
+            if square > 0.0:  # a draw of 0 points nowhere
                 self.cosines[name] += float(own @ aims[name]) / sqrt(square)
 
-    def plus(self, other: "Sums", sign: int = 1) -> "Sums":
+    def plus(self, other: "_Sums", sign: int = 1) -> "_Sums":
         """Those of both together, or with sign -1 without the draws of the other."""
-        return Sums(
+        return _Sums(
             self.count + sign * other.count,
             self.vector + sign * other.vector,
             {name: own + sign * other.squares[name] for name, own in self.squares.items()},
             {name: own + sign * other.cosines[name] for name, own in self.cosines.items()},
         )
 
-    def quality(
+    def figures(
         self, name: str, entries: Tensor, aim: Tensor, variance_of_aim: float
-    ) -> GradientQuality:
-        """The quality of a group with its target, whose own entries have this total variance."""
+    ) -> dict[str, float]:
+        """The figures of a group with its target, whose own entries have this total variance."""
         mean, length = self.vector[entries] / self.count, float(aim @ aim) - variance_of_aim
         square = self.squares[name] / self.count
         noise = (square - float(mean.square().sum())) * self.count / (self.count - 1)
         signal = float(mean.square().sum()) - noise / self.count
         apart = square - 2.0 * float(mean @ aim) + length
         biased = float((mean - aim).square().sum()) - noise / self.count
-        return GradientQuality(
-            signal_to_noise=_ratio(signal, noise),
-            cosine=self.cosines[name] / self.count / sqrt(length) if length > 0.0 else nan,
-            deviation=_ratio(apart, length),
-            bias=_ratio(biased - variance_of_aim, length),
-        )
+        exists = square > 0.0
+        return {
+            "signal_square": (signal / noise if noise > 0.0 else inf) if exists else nan,
+            "cosine": self.cosines[name] / self.count / sqrt(length)
+            if exists and length > 0.0
+            else nan,
+            "deviation": _ratio(apart, length),
+            "bias": _ratio(biased - variance_of_aim, length),
+        }
 
 
 def _ratio(square: float, of_square: float) -> float:
@@ -179,12 +183,38 @@ def _ratio(square: float, of_square: float) -> float:
     return sqrt(max(square, 0.0) / of_square) if of_square > 0.0 else nan
 
 
-def _jackknife(rest: Sequence[GradientQuality]) -> GradientQuality:
-    """The standard error of each figure from its values without each of the blocks."""
-    count = len(rest)
+def root_of(square: float, error: float, of_draws: float) -> tuple[float, float, float]:
+    """The root of a squared signal, its standard error and its upper limit.
+
+    `error` is the standard error of the square, `of_draws` that over draws alone: it decides
+    whether there is a signal in the models at hand. The error of the root is NaN if it does not
+    show one. The upper limit is infinite without an error, and NaN without a square.
+    """
+    if isnan(square):
+        return nan, nan, nan
+    root = sqrt(max(square, 0.0))
+    of_root = error / (2.0 * root) if square > ERRORS * of_draws else nan
+    upper = sqrt(root**2 + ERRORS * error) if isfinite(error) else inf
+    return root, of_root, upper
+
+
+def _with_errors(
+    figures: Mapping[str, float], rest: Sequence[Mapping[str, float]]
+) -> GradientQuality:
+    """The figures with the errors of the jackknife, from those without each of the blocks."""
 
     def error(name: str) -> float:
-        values = torch.tensor([getattr(each, name) for each in rest], dtype=torch.float64)
-        return float(((values - values.mean()).square().sum() * (count - 1) / count).sqrt())
+        values = torch.tensor([each[name] for each in rest], dtype=torch.float64)
+        apart = (values - values.mean()).square().sum()
+        return float((apart * (len(rest) - 1) / len(rest)).sqrt())
 
-    return GradientQuality(*(error(each.name) for each in fields(GradientQuality)))
+    errors = {f"{name}_se": error(name) for name in figures}
+    error_of_square = errors["signal_square_se"]
+    root, of_root, upper = root_of(figures["signal_square"], error_of_square, error_of_square)
+    return GradientQuality(
+        **figures,
+        **errors,
+        signal_to_noise=root,
+        signal_to_noise_se=of_root,
+        signal_to_noise_upper=upper,
+    )

@@ -42,6 +42,12 @@ class Parameters:
         """R."""
         return self.flat.shape[0]
 
+    def entries(self, prefix: str) -> Tensor:
+        """The numbers in `flat` of the entries of the tensors whose names begin so."""
+        numbers = torch.arange(self.flat.shape[1]).unsqueeze(0)
+        own = [view for name, view in self.views_of(numbers).items() if name.startswith(prefix)]
+        return torch.cat([view.flatten() for view in own])
+
     def views_of(self, flat: Tensor) -> dict[str, Tensor]:
         """The named tensors `[R, *shape]` inside any buffer `[R, P]` of the same layout."""
         views, start = {}, 0

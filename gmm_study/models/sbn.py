@@ -82,6 +82,17 @@ class SigmoidBeliefNetwork:
         """The shapes of the parameters that a subclass has beside those of p and q."""
         return {}
 
+    def parts(self) -> dict[str, Tensor]:
+        """The numbers of the parameters of p, q and each conditional, from the data up."""
+        names = ["x", *(f"h{layer}" for layer in range(1, len(self.generative) + 1))]
+        prefixes = {"p": "generative.", "q": "inference."}
+        for layer, (below, above) in enumerate(pairwise(names)):
+            prefixes[f"p({below} | {above})"] = f"generative.{layer}."
+        prefixes[f"p({names[-1]})"] = TOP_PRIOR
+        for layer, (below, above) in enumerate(pairwise(names)):
+            prefixes[f"q({above} | {below})"] = f"inference.{layer}."
+        return {part: self.parameters.entries(prefix) for part, prefix in prefixes.items()}
+
     def initialise(self, streams: RandomStreams) -> None:
         """Draw the initial parameters, by the rule `initialisation` (docs/spec.md#model)."""
         bias, rule = self.initial_bias, self.initialisation

@@ -72,6 +72,11 @@ class VariationalAutoencoder:
             shapes[f"{name}.bias"] = (fan_out,)
         self.parameters = Parameters(shapes, replicates, device, dtype)
 
+    def parts(self) -> dict[str, Tensor]:
+        """The numbers of the parameters of the decoder and the encoder."""
+        prefixes = {"p(x | z)": "decoder.", "q(z | x)": "encoder."}
+        return {part: self.parameters.entries(prefix) for part, prefix in prefixes.items()}
+
     def initialise(self, streams: RandomStreams) -> None:
         """Draw the weights by the rule `vae_initialisation` (docs/spec.md#model); biases are 0."""
         for name, (fan_in, fan_out) in (self.encoder | self.decoder).items():

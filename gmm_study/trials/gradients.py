@@ -24,7 +24,6 @@ from gmm_study.estimators.gradient_quality import (
 )
 from gmm_study.exact import why_no_exact_dreams, why_not_exact
 from gmm_study.models import Model, RandomStreams, SigmoidBeliefNetwork
-from gmm_study.models.sbn import TOP_PRIOR
 from gmm_study.training.build import build_objective
 from gmm_study.training.checkpoint import META_FILE, MODEL_FILE, Checkpoint, read_checkpoint
 from gmm_study.training.hyperparameters import Hyperparameters
@@ -40,9 +39,8 @@ class GradientAssessment:
 
     Each row has `method`, `q_baseline` (None if the method has none), `samples` (K), `part`, such
     as `q(h1 | x)`, the number of its `parameters`, `target` (what it is), the `norm` of the target
-    in nats and its relative sampling error `target_error`, the figures of `GradientQuality`, each
-    with its standard error as `..._se`, and the `seconds` of one estimate. A figure that is not
-    finite is None.
+    in nats and its relative sampling error `target_error`, the figures of `GradientQuality`, and
+    the `seconds` of one estimate. A figure that is not finite is None.
     """
 
     checkpoint: Checkpoint
@@ -106,7 +104,7 @@ class GradientAssessment:
     def _rows_of(
         self, settings: Hyperparameters, model: SigmoidBeliefNetwork, target: Target, what: str
     ) -> list[Row]:
-        parts, draws = parts_of(model), self._draw(settings, model, self.wanted.draws, "draws")
+        parts, draws = model.parts(), self._draw(settings, model, self.wanted.draws, "draws")
         seconds: list[float] = []
         of_parts = gradient_quality(_timed(draws, seconds), self.wanted.draws, target, parts)
         reads = settings.declaration.reads
@@ -118,12 +116,12 @@ class GradientAssessment:
             "seconds": median(seconds),
         }
         rows = []
-        for part, (figures, errors) in of_parts.items():
+        for part, quality in of_parts.items():
             entries = parts[part]
             variance = float(target.variance[entries].sum())
             norm = max(float(target.gradient[entries].square().sum()) - variance, 0.0) ** 0.5
             known = {"norm": norm, "target_error": variance**0.5 / norm if norm else nan}
-            known |= asdict(figures) | {f"{k}_se": v for k, v in asdict(errors).items()}
+            known |= asdict(quality)
             rows.append({**shared, "part": part, "parameters": len(entries), **finite(known)})
         return rows
 
@@ -169,24 +167,6 @@ def _timed(draws: Iterator[Tensor], seconds: list[float]) -> Iterator[Tensor]:
             return
         seconds.append(perf_counter() - started)
         yield draw
-
-
-def parts_of(model: SigmoidBeliefNetwork) -> dict[str, Tensor]:
-    """The numbers of the parameters of p, q and each conditional, from the data up."""
-    begins = {"p": "generative.", "q": "inference."}
-    for layer in range(len(model.generative)):
-        below, above = f"h{layer}" if layer else "x", f"h{layer + 1}"
-        begins[f"p({below} | {above})"] = f"generative.{layer}."
-    begins[f"p(h{len(model.generative)})"] = TOP_PRIOR
-    for layer in range(len(model.inference)):
-        below, above = f"h{layer}" if layer else "x", f"h{layer + 1}"
-        begins[f"q({above} | {below})"] = f"inference.{layer}."
-    numbers = torch.arange(model.parameters.flat.shape[1]).unsqueeze(0)
-    views = model.parameters.views_of(numbers)
-    return {
-        part: torch.cat([view.flatten() for name, view in views.items() if name.startswith(begin)])
-        for part, begin in begins.items()
-    }
 
 
 def assess_record(

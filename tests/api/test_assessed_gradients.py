@@ -9,7 +9,6 @@ import gmm_study
 from gmm_study.api.gradients import gradients
 from gmm_study.errors import InputError
 from gmm_study.training.checkpoint import open_checkpoint
-from gmm_study.trials.gradients import parts_of
 from tests.workbench import Workbench
 
 TINY = {"max_epochs": 3, "evaluation_samples": 10, "learning_rate": 0.01}
@@ -26,7 +25,7 @@ def folder(tmp_path_factory):
 
 def test_parts_are_the_conditionals_from_the_data_up_and_together_all_parameters(folder):
     model = open_checkpoint(folder / "rws").model()
-    parts = {name: len(entries) for name, entries in parts_of(model).items()}
+    parts = {name: len(entries) for name, entries in model.parts().items()}
     assert list(parts.items()) == [
         ("p", 16 * 4 + 16 + 4 * 2 + 4 + 2),
         ("q", 16 * 4 + 4 + 4 * 2 + 2),

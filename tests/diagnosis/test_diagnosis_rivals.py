@@ -8,7 +8,7 @@ import pytest
 
 import gmm_study
 from gmm_study.api.diagnoses import diagnose
-from gmm_study.diagnosis.figures import VALIDATION_NOISE, Lead, validation_noise
+from gmm_study.diagnosis.figures import VALIDATION_NOISE, Lead, half_width, validation_noise
 from gmm_study.diagnosis.rivals import lead_over_rivals
 from gmm_study.training.hyperparameters import Hyperparameters
 from gmm_study.trials.config import TrialConfig
@@ -71,7 +71,9 @@ def test_a_difference_within_the_spread_over_seeds_is_noise_and_a_clear_one_is_n
     write(store, [-15.0, -15.4, -14.8], rate=4e-3)
     far = lead_over_rivals(store, *ours)
     assert far.difference < 0
+    assert far.at_once == 3
     assert not validation_noise(far).found
+    assert "all 3 other trials at once" in validation_noise(far).counts
     assert "behind trial" in validation_noise(far).figure
 
 
@@ -89,6 +91,20 @@ def test_the_half_width_of_one_seed_is_that_over_data_scaled_to_validation(store
     assert not validation_noise(lead).found
 
 
+@pytest.mark.parametrize("seeds", [1, 3])
+@pytest.mark.parametrize("rivals", [1, 10, 200])
+def test_the_best_of_equal_trials_is_as_seldom_a_real_difference_as_is_said(rivals, seeds):
+    rng, repeats, wrong = np.random.default_rng(0), 1000, 0
+    for _ in range(repeats):
+        ours, *theirs = rng.normal(size=(rivals + 1, seeds))
+        best = max(theirs, key=np.mean)
+        apart = best - ours
+        over_seeds = apart.std(ddof=1) / seeds**0.5 if seeds > 1 else np.nan
+        over_data = np.nan if seeds > 1 else 2**0.5
+        wrong += apart.mean() > half_width(over_seeds, seeds, over_data, rivals)
+    assert wrong / repeats < 0.05 + 4 * (0.05 * 0.95 / repeats) ** 0.5
+
+
 def test_without_an_error_it_says_so(store):
     ours = write(store, [-20.0])
     write(store, [-20.5], rate=2e-3)
@@ -104,6 +120,12 @@ def test_only_trials_of_the_same_data_method_and_validation_are_rivals(store):
     write(store, [-10.0], rate=5e-3)  # lacks a replicate
     write(store, [-10.0, -10.1], evaluation_samples=7)  # trained alike
     assert "no other trial" in lead_over_rivals(store, *ours)
+
+
+def test_a_trial_without_log_p_of_its_own_says_so(store):
+    ours = write(store, [np.nan])
+    write(store, [-20.5], rate=2e-3)
+    assert lead_over_rivals(store, *ours) == "it has no log p on validation data"
 
 
 def test_an_unreadable_rival_costs_nothing(store):
