@@ -22,6 +22,7 @@ from analysis.labels import ALL_METRICS, METRICS
 from analysis.over_datasets import OverDatasets, over_datasets
 from analysis.planned import join, join_screened
 from analysis.reading import UNREADABLE, line
+from analysis.signal_sentences import signal_sentences
 from analysis.spent import (
     Spent,
     budget_sentence,
@@ -120,7 +121,7 @@ def find(plan: Plan, store: RecordStore | str) -> Findings:
         costs=costs,
         compared=compare(plan, rows, all_cells),
         tables=(*of_gradients, *(table.with_sentence(sentence) for table in tables)),
-        sentences=sentences,
+        sentences=(*signal_sentences(plan, gradients), *sentences),
         conditions=depends_on,
         leads=leads,
         budget=budgets(plan, screened, spent),

@@ -208,6 +208,7 @@ ANALYSIS += [
     "budget",
     "over_datasets",
     "gradients",
+    "signal_sentences",
     "tables",
     "findings",
     "diagnosed",

@@ -11,6 +11,7 @@ from analysis.gradients import gradient_frame, rows_with_squares
 from analysis.labels import LOG_P
 from analysis.plans import plan_from_records
 from analysis.shipped import with_shipped
+from analysis.signal_sentences import signal_sentences
 from analysis.tables.gradients import lay_out_gradients
 from gmm_study.study.sections import Gradients
 from gmm_study.trials.record import RecordStore
@@ -62,6 +63,24 @@ def test_negative_squares_cancel_positive_ones_and_leave_an_upper_limit():
     assert row["signal_to_noise_upper"] == pytest.approx((0.0005 + 2 * 0.0045) ** 0.5)
     (entry,) = lay_out_gradients(PLAN, frame)[0].rows[0][1]
     assert entry.text == "at most 0.097"
+
+
+def test_the_answer_says_what_more_samples_do_to_the_signal_and_what_is_not_resolved():
+    rows = [
+        row_of(square, 0.001) | {"method": method, "samples": samples}
+        for method, squares in (("gmm", (0.04, 0.25)), ("rws", (0.04, 0.0401)), ("nvil", (0.04, 0)))
+        for samples, square in zip((2, 10), squares, strict=True)
+    ]
+    (sentence,) = signal_sentences(PLAN, frame_of(*rows))
+    place, *changes = sentence.rstrip(".").split("; ")
+    assert place == (
+        "bars, trained by rws: the signal to noise of q's gradient rises from 0.200 ± 0.003 "
+        "(K = 2) to 0.500 ± 0.001 (K = 10) in gmm"
+    )
+    assert changes == [
+        "does not clearly change: from 0.200 ± 0.003 (K = 2) to 0.200 ± 0.002 (K = 10) in rws",
+        "does not clearly change: from 0.200 ± 0.003 (K = 2) to at most 0.045 (K = 10) in nvil",
+    ]
 
 
 def test_the_error_over_replicates_is_not_below_that_over_draws():
