@@ -52,7 +52,7 @@ def test_the_same_command_says_the_same_and_a_replicate_alone_as_among_others(co
 def test_a_record_alone_is_judged_without_data_and_without_checkpoint(commands, records):
     (bare,) = diagnosed(commands, records / "rws", "--record-only")[1]
     reasons = {each["rule"]: each["why"] for each in bare["left_out"]}
-    assert {reasons[rule] for rule in rules.OF_MODELS} == {"they were not asked for"}
+    assert {reasons[rule] for rule in rules.OF_MODELS} == {"--record-only"}
     copy = commands.folder / "copy"
     shutil.copytree(records / "rws", copy, ignore=shutil.ignore_patterns("checkpoint"))
     (without,) = diagnosed(commands, copy)[1]
