@@ -251,5 +251,7 @@ def as_document(found: Diagnosis) -> dict[str, Any]:
 
 
 def _for_programs(finding: Finding) -> dict[str, Any]:
-    texts = {name: getattr(finding, name) for name in ("rule", "figure", "what", "counts", "to_do")}
+    texts = {
+        name: getattr(finding, name) for name in ("rule", "figure", "what", "threshold", "to_do")
+    }
     return {**texts, "values": dict(finding.values)}
