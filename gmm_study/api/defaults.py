@@ -7,6 +7,7 @@ from gmm_study.trials.asked_gradients import (
     STEP_SAMPLES,
     TARGET_SAMPLES,
 )
+from gmm_study.trials.margin import MARGIN
 
 __all__ = [
     "CHAINS",
@@ -40,8 +41,6 @@ CHUNK_ROWS = 4000
 """The rows (datapoints times samples) in memory at a time in such an evaluation."""
 DIAGNOSED_ROWS, DIAGNOSED_SAMPLES, DIAGNOSED_DRAWS = 300, 1000, 400
 """Of a diagnosis: rows of each split at most, the large K, and gradient estimates."""
-MARGIN = 0.2
-"""What matters in a diagnosis, in nats; that of a study is its `report.margin`."""
 CHAINS = 16
 """The chains of each datapoint for certified intervals."""
 STEPS = 256

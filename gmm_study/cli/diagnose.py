@@ -4,7 +4,6 @@ from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 import rich_click as click
-from click.shell_completion import CompletionItem
 from rich.console import Console
 
 from gmm_study.api.defaults import (
@@ -20,23 +19,18 @@ from gmm_study.cli.data import dataset_option
 from gmm_study.cli.on_study import storage_option
 from gmm_study.cli.trained import (
     chunk_rows_option,
+    complete_trained,
     machine_options,
     replicate_option,
 )
+from gmm_study.phrases import plural
 
 if TYPE_CHECKING:
     from gmm_study.api.diagnoses import DiagnosedReplicate
 
 
-def _complete_trial(ctx: click.Context, param: click.Parameter, start: str) -> list[CompletionItem]:
-    from gmm_study.api.checkpoints import shipped_models
-
-    names = [name for name in shipped_models() if start and name.startswith(start)]
-    return [CompletionItem(name) for name in names] or [CompletionItem(start, type="dir")]
-
-
 @click.command()
-@click.argument("trial", shell_complete=_complete_trial)
+@click.argument("trial", shell_complete=complete_trained)
 @click.option(
     "--all", "show_all", is_flag=True, help="Also show what the rules measured that found nothing."
 )
@@ -48,7 +42,7 @@ def _complete_trial(ctx: click.Context, param: click.Parameter, start: str) -> l
     type=click.FloatRange(0.0, min_open=True),
     default=MARGIN,
     show_default=True,
-    help="What matters, in nats.",
+    help="Differences below it, in nats, are ignored.",
 )
 @click.option(
     "--samples",
@@ -89,8 +83,8 @@ def diagnose(trial: str, show_all: bool, as_json: bool, **settings: Any) -> None
     a gradient of q below its noise. Rules that cannot judge are listed with the reason.
 
     --json: {trial, trial_id, method, dataset, margin, replicates: [{replicate, ending, epochs,
-    found: [{rule, figure, what, counts, to_do, values: {NAME: figure}}], nothing: [the same],
-    left_out: [{rule, why}]}]}, where `counts` says from which figure on it counts, and why.
+    found: [{rule, figure, what, threshold, to_do, values: {NAME: figure}}], nothing: [the same],
+    left_out: [{rule, why}]}]}, where `threshold` says from which figure on it counts, and why.
 
     Example: gmm-study diagnose my_trial --all
     """
@@ -103,31 +97,42 @@ def diagnose(trial: str, show_all: bool, as_json: bool, **settings: Any) -> None
         return
     console = output_console()
     subject = f"{found.method} on {found.dataset}, trial {found.trial_id}"
-    _print(console, f"{subject}; {found.margin:g} nats matter")
+    _print(console, f"{subject}; differences below {found.margin:g} nats are ignored")
     for replicate in found.replicates:
         _print_replicate(console, replicate, show_all)
 
 
 def _print_replicate(console: Console, replicate: "DiagnosedReplicate", show_all: bool) -> None:
-    ended = ""
-    if replicate.epochs is not None:
-        why = f" ({replicate.ending})" if replicate.ending else ""
-        ended = f": ended after {replicate.epochs} epochs{why}"
-    _print(console, f"\nreplicate {replicate.replicate}{ended}", style="bold")
+    _print(console, f"\nreplicate {replicate.replicate}{_ended(replicate)}", style="bold")
     for finding in replicate.found:
         _print(console, f"\n{finding.rule}", style="yellow")
-        for text in (finding.what, f"Counts: {finding.counts}", f"What to do: {finding.to_do}"):
+        for text in (
+            finding.what,
+            f"Threshold: {finding.threshold}",
+            f"What to do: {finding.to_do}",
+        ):
             _print(console, text, indent="  ")
     if not replicate.found:
         _print(console, "nothing was found")
     if show_all and replicate.nothing:
         _print(console, "")
         for finding in replicate.nothing:
-            _print(console, f"nothing of {finding.rule}: {finding.figure}")
+            _print(console, f"{finding.rule}: not found ({finding.figure})")
     if replicate.left_out:
         _print(console, "")
         for why, names in _by_reason(replicate).items():
             _print(console, f"left out: {', '.join(names)} ({why})")
+
+
+def _ended(replicate: "DiagnosedReplicate") -> str:
+    """When and why its training ended; empty if that is not known."""
+    from gmm_study.diagnosis.curves import LIMITS
+
+    if replicate.epochs is None:
+        return ""
+    limits = {str(ending): f", at {limit}" for ending, limit in LIMITS.items()}
+    why = limits.get(replicate.ending, f", {replicate.ending}") if replicate.ending else ""
+    return f": ended after {plural(replicate.epochs, 'epoch')}{why}"
 
 
 def _print(console: Console, text: str, indent: str = "", style: str = "") -> None:

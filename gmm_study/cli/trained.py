@@ -60,19 +60,21 @@ def threads_option(default: str) -> Callable[[Callable[..., None]], Callable[...
     )
 
 
-def checkpoint_argument(command: Callable[..., None]) -> Callable[..., None]:
-    """The argument CHECKPOINT: a folder, or the name of a model that comes with the project."""
+def complete_trained(
+    ctx: click.Context, param: click.Parameter, start: str
+) -> list[CompletionItem]:
+    """The folder of a trained model, or the name of one that comes with the project."""
+    from gmm_study.api.checkpoints import shipped_models
 
-    def complete(ctx: click.Context, param: click.Parameter, start: str) -> list[CompletionItem]:
-        from gmm_study.api.checkpoints import shipped_models
+    names = [name for name in shipped_models() if start and name.startswith(start)]
+    if not names:
+        return [CompletionItem(start, type="dir")]
+    folders = [f"{path.name}/" for path in Path().glob(f"{start}*") if path.is_dir()]
+    return [CompletionItem(word) for word in (*names, *sorted(folders))]
 
-        names = [name for name in shipped_models() if start and name.startswith(start)]
-        if not names:
-            return [CompletionItem(start, type="dir")]
-        folders = [f"{path.name}/" for path in Path().glob(f"{start}*") if path.is_dir()]
-        return [CompletionItem(word) for word in (*names, *sorted(folders))]
 
-    return click.argument("checkpoint", shell_complete=complete)(command)
+checkpoint_argument = click.argument("checkpoint", shell_complete=complete_trained)
+"""The argument CHECKPOINT: a folder, or the name of a model that comes with the project."""
 
 
 def machine_options(what_json_prints: str) -> Callable[[Callable[..., None]], Callable[..., None]]:

@@ -46,11 +46,12 @@ ROUNDING = 1e-9
 SHARE_OF_LAST_QUARTER = (2.0**-1.5 - 2.0**-2) / (1.0 - 2.0**-2)
 """A curve that approaches its limit exponentially, and halves its distance twice in the training,
 gains this share of its gain in the last quarter. A quarter of its way is then still to go."""
-_LIMITS = {
+LIMITS = {
     Ending.EPOCHS: "the limit of epochs",
     Ending.TIME: "the limit of time",
     Ending.SCHEDULE: "the end of its schedule",
 }
+"""What ended a training that had not converged, in words."""
 
 
 class Rise(Enum):
@@ -86,13 +87,13 @@ def still_rising(run: Run) -> Verdict:
     found, more = judge_rise(rise, error, ended.best_epoch, ended.epochs, run.margin)
     figure = f"its criterion rose by {with_error(rise, error)} nats an epoch at its end"
     known = {"rise": rise, "rise_se": error, "over_half_as_many_epochs": more}
-    counts = (
+    threshold = (
         f"A slope counts above {ERRORS:g} of its standard errors, if it would add more than "
         f"{PART_OF_MARGIN * run.margin:g} nats over half as many epochs again."
     )
-    limit = _LIMITS.get(ended.ending)
+    limit = LIMITS.get(ended.ending)
     if limit is None or found is not Rise.CLEAR:
-        return Finding(RISING, False, figure, counts, values=known)
+        return Finding(RISING, False, figure, threshold, values=known)
     what = (
         f"The validation criterion was still rising by {with_error(rise, error)} nats an epoch "
         f"when {limit} ended it after {ended.epochs} epochs: {size(more)} nats over half as many "
@@ -101,7 +102,7 @@ def still_rising(run: Run) -> Verdict:
     limited_by = "max_seconds" if ended.ending is Ending.TIME else "max_epochs"
     limited = getattr(run.last_stage, limited_by)
     to_do = f"Train longer, as with {limited_by}={LONGER * limited:g}."
-    return Finding(RISING, True, figure, counts, what, to_do, known)
+    return Finding(RISING, True, figure, threshold, what, to_do, known)
 
 
 def rate_too_large(run: Run) -> Verdict:
@@ -111,7 +112,7 @@ def rate_too_large(run: Run) -> Verdict:
     square of those of the curve. A smooth curve has none, however it bends.
     """
     rate = run.last_stage.learning_rate
-    counts = (
+    threshold = (
         f"A swing counts if it is above {PART_OF_MARGIN * run.margin:g} nats by {ERRORS:g} of its "
         "standard errors: parameters then jump by so much with every epoch, and the kept epoch is "
         "a lucky one."
@@ -129,13 +130,13 @@ def rate_too_large(run: Run) -> Verdict:
     figure = f"epochs swing by {with_error(swing, error)} nats at its end"
     known = {"swing": swing, "swing_se": error}
     if swing - ERRORS * error <= PART_OF_MARGIN * run.margin:
-        return Finding(TOO_LARGE, False, figure, counts, values=known)
+        return Finding(TOO_LARGE, False, figure, threshold, values=known)
     what = (
         "At the end of the training, the validation criterion swings by "
         f"{with_error(swing, error)} nats from epoch to epoch, at a learning rate of {rate:g}."
     )
     falls = "" if run.last_stage.schedule != "constant" else ", or one that falls: schedule=cosine"
-    return Finding(TOO_LARGE, True, figure, counts, what, f"{lower}{falls}.", known)
+    return Finding(TOO_LARGE, True, figure, threshold, what, f"{lower}{falls}.", known)
 
 
 def swing_of(points: Points) -> tuple[float, float]:
@@ -161,14 +162,14 @@ def rate_too_small(run: Run) -> Verdict:
         return Missing(TOO_SMALL, "it diverged" if run.diverged else why)
     first, before, last = points[0][1], _before_last_quarter(points, rates), points[-1][1]
     whole, late, noise = last - first, last - before, _noise_of(points[-LEAST_POINTS:])
-    counts = (
+    threshold = (
         f"A share counts from {percent(SHARE_OF_LAST_QUARTER)} on, by {ERRORS:g} of its standard "
         "errors: an exponential approach then has a quarter of its way still to go. The gain must "
         f"exceed {run.margin:g} nats, or the model be no better than independent pixels."
     )
     if whole <= 0.0:
         figure = f"it gained nothing after its first epoch ({size(whole)} nats)"
-        return Finding(TOO_SMALL, False, figure, counts, values={"gain": whole})
+        return Finding(TOO_SMALL, False, figure, threshold, values={"gain": whole})
     part = late / whole
     error = noise / whole * sqrt((1.0 - part) ** 2 + 1.0 + part**2)
     shown = percent(part, error)
@@ -176,7 +177,7 @@ def rate_too_small(run: Run) -> Verdict:
     known = {"gain": whole, "share_of_last_quarter": part, "share_of_last_quarter_se": error}
     matters = late > run.margin or run.result.collapsed
     if part - ERRORS * error < SHARE_OF_LAST_QUARTER or not matters:
-        return Finding(TOO_SMALL, False, figure, counts, values=known)
+        return Finding(TOO_SMALL, False, figure, threshold, values=known)
     rate = run.last_stage.learning_rate
     what = (
         f"The curve has hardly bent: {shown} of the {size(whole)} nats that it gained came in the "
@@ -184,7 +185,7 @@ def rate_too_small(run: Run) -> Verdict:
     )
     larger = f"a larger learning rate, as with learning_rate={setting(FASTER * rate)}"
     to_do = f"Use {larger}, or train longer."
-    return Finding(TOO_SMALL, True, figure, counts, what, to_do, known)
+    return Finding(TOO_SMALL, True, figure, threshold, what, to_do, known)
 
 
 def _before_last_quarter(points: Points, rates: Mapping[int, float]) -> float:

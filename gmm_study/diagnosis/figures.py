@@ -35,15 +35,15 @@ def collapsed(run: Run) -> Verdict:
         return Missing(COLLAPSED, "it diverged" if run.diverged else lacks)
     gain, error = log_p - independent, run.metric(f"{VALID_LOG_P}_se") or 0.0
     figure = f"log p on validation data is {with_error(gain, error)} nats above independent pixels"
-    counts = (
+    threshold = (
         "A model has collapsed that gains at most 0.1 nats, or D / (2 M) with D pixels and M "
         "training rows, which is what the means of independent pixels cost."
     )
     known = {"gain": gain, "log_p_se": error}
     if not run.result.collapsed:
-        return Finding(COLLAPSED, False, figure, counts, values=known)
+        return Finding(COLLAPSED, False, figure, threshold, values=known)
     what = f"The model ignores its latent variables: {figure}."
-    return Finding(COLLAPSED, True, figure, counts, what, _against_a_collapse(run), known)
+    return Finding(COLLAPSED, True, figure, threshold, what, _against_a_collapse(run), known)
 
 
 def _against_a_collapse(run: Run) -> str:
@@ -56,7 +56,7 @@ def _against_a_collapse(run: Run) -> str:
     ]
     if "kl_warm_up_epochs" in read and not settings.kl_warm_up_epochs:
         ways.append("a warm-up of the KL divergence, as with kl_warm_up_epochs=20")
-    ways.append(f"another learning rate than {settings.learning_rate:g}, and more epochs")
+    ways.append(f"more epochs with another learning rate than {settings.learning_rate:g}")
     return f"Use {either(ways)}."
 
 
@@ -96,14 +96,14 @@ def few_effective_samples(run: Run) -> Verdict:
     effective = "" if ess is None else f" ({size(ess * samples)} of {samples:,} are effective)"
     low = f"test log p is too low by {size(interval.lower)}{above} nats"
     figure = f"{low}{effective}; half of the samples give {with_error(gap, gap_error)} less"
-    counts = (
+    threshold = (
         f"The gain with the second half of the samples counts above the error of log p and "
         f"{NEGLIGIBLE * run.margin:g} nats; a bias counts that may exceed {run.margin:g} nats."
     )
     values = {"gap": gap, "gap_se": gap_error, "bias_lower": interval.lower}
     values |= {"bias_upper": interval.upper} | ({} if ess is None else {"ess": ess})
     if judge_bias(gap, error, interval.upper, run.margin) is Bias.NEGLIGIBLE:
-        return Finding(FEW_EFFECTIVE, False, figure, counts, values=values)
+        return Finding(FEW_EFFECTIVE, False, figure, threshold, values=values)
     what = f"Too few samples are effective for the reported figures: {figure}."
     more = samples * _times_more(gap, run.margin)
     to_do = (
@@ -111,7 +111,7 @@ def few_effective_samples(run: Run) -> Verdict:
         f"--set evaluation.samples={more}, or gmm-study evaluate --samples {more}); it needs no "
         "new training."
     )
-    return Finding(FEW_EFFECTIVE, True, figure, counts, what, to_do, values)
+    return Finding(FEW_EFFECTIVE, True, figure, threshold, what, to_do, values)
 
 
 def _times_more(gap: float, margin: float) -> int:
@@ -161,16 +161,16 @@ def validation_noise(lead: Lead) -> Finding:
     where = f" {way} {lead.other}" if lead.other else f" {way} the next best trial"
     alone = " over data alone, as there is one seed" if lead.seeds == 1 else ""
     figure = f"{size(apart)} ± {size(width)} nats (95% interval{alone}){where} on validation data"
-    counts = "A difference counts as noise if its 95% interval includes 0."
+    threshold = "A difference counts as noise if its 95% interval includes 0."
     if lead.at_once > 1:
-        counts += f" The interval is that of all {lead.at_once} other trials at once."
+        threshold += f" The interval is that of all {lead.at_once} other trials at once."
     known = {"difference": lead.difference, "half_width": width}
     if apart > width:
-        return Finding(VALIDATION_NOISE, False, figure, counts, values=known)
+        return Finding(VALIDATION_NOISE, False, figure, threshold, values=known)
     differing = f", which differs in {in_a_list(lead.settings)}" if lead.settings else ""
     what = f"Validation cannot tell it from another trial: it is {figure}{differing}."
     to_do = (
         "Do not prefer either by this figure. To tell them apart, use more seeds (replicates) or "
         "more validation rows."
     )
-    return Finding(VALIDATION_NOISE, True, figure, counts, what, to_do, known)
+    return Finding(VALIDATION_NOISE, True, figure, threshold, what, to_do, known)

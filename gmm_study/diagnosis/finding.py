@@ -19,7 +19,7 @@ class Finding:
     found: bool
     figure: str
     """What was measured, with its standard error."""
-    counts: str
+    threshold: str
     """From which figure on it counts, and why."""
     what: str = ""
     """What is wrong, a sentence with its figure; empty if nothing is."""

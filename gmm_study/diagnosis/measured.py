@@ -12,7 +12,6 @@ from torch import Tensor
 
 from gmm_study.data import Dataset, independent_log_likelihoods
 from gmm_study.diagnosis.refined import can_be_refined, gain_of_refining
-from gmm_study.diagnosis.run import MARGIN
 from gmm_study.diagnosis.units import Layer, layers_of
 from gmm_study.estimators import estimate_bound, estimate_log_p
 from gmm_study.estimators.gradient_quality import (
@@ -25,6 +24,7 @@ from gmm_study.models import RandomStreams, SigmoidBeliefNetwork, VariationalAut
 from gmm_study.training.build import build_objective
 from gmm_study.training.checkpoint import Checkpoint
 from gmm_study.training.hyperparameters import Hyperparameters
+from gmm_study.trials.margin import MARGIN
 
 REFINED_ROWS = 100
 """Validation rows for which q is refined, at most."""

@@ -51,11 +51,11 @@ def overfitting_of_p(measured: "Measured") -> Verdict:
         f"{found.rows:,} training rows than on {found.rows:,} validation rows"
     )
     known = _known(gap) | {"learned": found.learned}
-    counts = _counts("A difference", measured)
+    threshold = _threshold("A difference", measured)
     if not _exceeds(gap, floor):
-        return Finding(OVERFITTING_P, False, figure, counts, values=known)
+        return Finding(OVERFITTING_P, False, figure, threshold, values=known)
     what = f"p has learned its training rows by heart: {figure}."
-    return Finding(OVERFITTING_P, True, figure, counts, what, _simpler(measured.settings), known)
+    return Finding(OVERFITTING_P, True, figure, threshold, what, _simpler(measured.settings), known)
 
 
 def overfitting_of_q(measured: "Measured") -> Verdict:
@@ -66,16 +66,18 @@ def overfitting_of_q(measured: "Measured") -> Verdict:
         f"the bound is below log p by {with_error(gap.value, gap.error)} nats more on validation "
         f"rows than on training rows"
     )
-    counts = f"A difference counts above {measured.margin:g} nats and {ERRORS:g} standard errors."
+    threshold = (
+        f"A difference counts above {measured.margin:g} nats and {ERRORS:g} standard errors."
+    )
     if not _exceeds(gap, measured.margin):
-        return Finding(OVERFITTING_Q, False, figure, counts, values=_known(gap))
+        return Finding(OVERFITTING_Q, False, figure, threshold, values=_known(gap))
     what = f"q has learned its training rows by heart: {figure}."
     to_do = (
         "Use fewer or smaller layers, more data, or "
         + ("a smaller patience." if measured.settings.patience > 1 else "fewer epochs.")
         + " log p with many samples suffers less from it than the bound."
     )
-    return Finding(OVERFITTING_Q, True, figure, counts, what, to_do, _known(gap))
+    return Finding(OVERFITTING_Q, True, figure, threshold, what, to_do, _known(gap))
 
 
 def amortisation_gap(measured: "Measured") -> Verdict:
@@ -90,15 +92,15 @@ def amortisation_gap(measured: "Measured") -> Verdict:
         "refined for each validation row"
     )
     known = _known(gain) | {"gap": gap.value, "gap_se": gap.error}
-    counts = _counts("A gain", measured)
+    threshold = _threshold("A gain", measured)
     if not _exceeds(gain, _floor(measured)):
-        return Finding(AMORTISATION, False, figure, counts, values=known)
+        return Finding(AMORTISATION, False, figure, threshold, values=known)
     what = (
         f"q is worse than its own form allows: {figure}, of {with_error(gap.value, gap.error)} "
         "nats between it and log p."
     )
     to_do = f"Give q more to learn with: {either(_for_a_better_q(measured.settings))}."
-    return Finding(AMORTISATION, True, figure, counts, what, to_do, known)
+    return Finding(AMORTISATION, True, figure, threshold, what, to_do, known)
 
 
 def loose_bound(measured: "Measured") -> Verdict:
@@ -110,9 +112,9 @@ def loose_bound(measured: "Measured") -> Verdict:
         f"the bound with K = {settings.training_samples} is {with_error(gap.value, gap.error)} "
         f"nats below log {'ptilde' if of_p_star else 'p'} with K = {found.samples:,}"
     )
-    counts = _counts("A gap", measured, LOOSE)
+    threshold = _threshold("A gap", measured, LOOSE)
     if not _exceeds(gap, _floor(measured, LOOSE)):
-        return Finding(LOOSE_BOUND, False, figure, counts, values=_known(gap))
+        return Finding(LOOSE_BOUND, False, figure, threshold, values=_known(gap))
     what = f"Training ascends a bound that more samples would tighten: {figure}."
     of_q = 0.0 if gain is None or of_p_star else max(gain.value / gap.value, 0.0)
     ways = [f"more samples, as with samples={10 * settings.training_samples}"]
@@ -121,7 +123,7 @@ def loose_bound(measured: "Measured") -> Verdict:
     to_do = f"Use {either(ways)}."
     if of_q > 0.5:
         to_do = f"First a better q: refining it closes {percent(of_q)} of the gap. Then: {to_do}"
-    return Finding(LOOSE_BOUND, True, figure, counts, what, to_do, _known(gap))
+    return Finding(LOOSE_BOUND, True, figure, threshold, what, to_do, _known(gap))
 
 
 def dead_units(measured: "Measured") -> Verdict:
@@ -132,7 +134,7 @@ def dead_units(measured: "Measured") -> Verdict:
     dead = {layer.part: _dead_of(layer) for layer in layers}
     sizes = {layer.part: len(layer.information) for layer in layers}
     figure = in_a_list([f"{dead[part]} of {sizes[part]} in {part}" for part in dead])
-    counts = (
+    threshold = (
         f"A unit is dead that tells less than {INFORMATION:g} nats about a datapoint, by "
         f"{ERRORS:g} standard errors; they count above {percent(DEAD_SHARE)} of a layer."
     )
@@ -140,7 +142,7 @@ def dead_units(measured: "Measured") -> Verdict:
     many = [part for part in dead if dead[part] > DEAD_SHARE * sizes[part]]
     shown = f"dead are {figure}"
     if not many:
-        return Finding(DEAD_UNITS, False, shown, counts, values=known)
+        return Finding(DEAD_UNITS, False, shown, threshold, values=known)
     what = (
         "Units tell nothing about the data: "
         f"{in_a_list([f'{dead[part]} of {sizes[part]} in {part}' for part in many])}."
@@ -148,7 +150,7 @@ def dead_units(measured: "Measured") -> Verdict:
     to_do = _livelier(measured.settings)
     if measured.likelihoods.learned <= measured.margin:
         to_do = "They are dead because the model has collapsed: see what helps against that."
-    return Finding(DEAD_UNITS, True, shown, counts, what, to_do, known)
+    return Finding(DEAD_UNITS, True, shown, threshold, what, to_do, known)
 
 
 def saturated_layers(measured: "Measured") -> Verdict:
@@ -161,18 +163,18 @@ def saturated_layers(measured: "Measured") -> Verdict:
         f"4 p (1 - p) is {with_error(lowest.slope, lowest.slope_se)} or more in the mean of every "
         f"layer, least in {lowest.part}"
     )
-    counts = f"A layer counts below {SLOPE:g}, by {ERRORS:g} standard errors."
+    threshold = f"A layer counts below {SLOPE:g}, by {ERRORS:g} standard errors."
     known = {f"slope of {layer.part}": layer.slope for layer in layers}
     flat = [layer for layer in layers if layer.slope + ERRORS * layer.slope_se < SLOPE]
     if not flat:
-        return Finding(SATURATED, False, figure, counts, values=known)
+        return Finding(SATURATED, False, figure, threshold, values=known)
     listed = [f"{with_error(layer.slope, layer.slope_se)} in {layer.part}" for layer in flat]
     what = f"Layers are saturated, so they hardly learn: 4 p (1 - p) is {in_a_list(listed)}."
     to_do = (
         f"Use a smaller learning rate than {measured.settings.learning_rate:g}, smaller initial "
         "weights, or a penalty, as with l2=1e-4."
     )
-    return Finding(SATURATED, True, figure, counts, what, to_do, known)
+    return Finding(SATURATED, True, figure, threshold, what, to_do, known)
 
 
 def noisy_gradient_of_q(measured: "Measured") -> Verdict:
@@ -182,25 +184,25 @@ def noisy_gradient_of_q(measured: "Measured") -> Verdict:
         return Missing(NOISY_GRADIENT, f"the layers of q of {settings.method} are not known")
     least = 1.0 / sqrt(AVERAGED_STEPS)
     figure = "signal to noise " + in_a_list([f"{_ratio(each)} in {p}" for p, each in found.items()])
-    counts = (
+    threshold = (
         f"A ratio counts whose upper limit is below {least:g}: the mean of {AVERAGED_STEPS} steps "
         "is then still mostly noise."
     )
     known = {f"signal to noise in {part}": each.signal_to_noise for part, each in found.items()}
     noisy = [part for part, each in found.items() if not each.signal_to_noise_upper >= least]
     if not noisy:
-        return Finding(NOISY_GRADIENT, False, figure, counts, values=known)
+        return Finding(NOISY_GRADIENT, False, figure, threshold, values=known)
     listed = [f"{_ratio(found[part])} in {part}" for part in noisy]
     what = f"q hardly learns, as its gradient is mostly noise: signal to noise {in_a_list(listed)}."
     to_do = f"Use {either(_quieter(settings))}."
-    return Finding(NOISY_GRADIENT, True, figure, counts, what, to_do, known)
+    return Finding(NOISY_GRADIENT, True, figure, threshold, what, to_do, known)
 
 
 def _floor(measured: "Measured", part: float = PART_OF_LEARNED) -> float:
     return max(measured.margin, part * measured.likelihoods.learned)
 
 
-def _counts(what: str, measured: "Measured", part: float = PART_OF_LEARNED) -> str:
+def _threshold(what: str, measured: "Measured", part: float = PART_OF_LEARNED) -> str:
     return (
         f"{what} counts above {size(_floor(measured, part))} nats and {ERRORS:g} standard errors: "
         f"{measured.margin:g} nats, or {percent(part)} of the {size(measured.likelihoods.learned)} "

@@ -8,12 +8,11 @@ from typing import Any
 from gmm_study.training.ending import AVERAGED, criterion_of
 from gmm_study.training.hyperparameters import Hyperparameters
 from gmm_study.training.state import Ending, TrialState
+from gmm_study.trials.margin import MARGIN
 from gmm_study.trials.result import ReplicateResult, TrialResult
 
 Points = Sequence[tuple[int, float]]
 """Epochs in order, each with a value."""
-MARGIN = 0.2
-"""What matters if nothing else is said, in nats: the default of a study's `report.margin`."""
 _OF_A_WHOLE_STAGE = (Ending.EPOCHS, Ending.SCHEDULE)
 
 

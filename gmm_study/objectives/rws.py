@@ -16,6 +16,9 @@ class ReweightedWakeSleep:
     datapoint. Weights are normalised for each datapoint, never over the batch.
     """
 
+    sleep_share = 0.5
+    """The share of the sleep update in that of q."""
+
     def __init__(self, samples: int, q_baseline: str = "uniform") -> None:
         self.samples = samples
         self.q_baseline = baseline_of(q_baseline, samples)
@@ -26,13 +29,16 @@ class ReweightedWakeSleep:
         """Add the ascent direction, mean over the batch `[R, B, D]`; returns the bound `[R, B]`."""
         inferred = model.infer(data, self.samples, streams)
         scored = model.score_generative(inferred.states)
-        dream = model.score_inference(model.generate(data.shape[1], streams).states)
         log_weights = scored.log_prob - inferred.log_prob
         weights = importance_weights(log_weights)
         datapoints = data.shape[1]
         model.add_generative_gradient(scored, weights / datapoints)
-        model.add_inference_gradient(inferred, 0.5 * (weights - self.q_baseline) / datapoints)
-        model.add_inference_gradient(dream, torch.full_like(dream.log_prob, 0.5 / datapoints))
+        wake = (1.0 - self.sleep_share) * (weights - self.q_baseline)
+        model.add_inference_gradient(inferred, wake / datapoints)
+        if self.sleep_share:
+            dream = model.score_inference(model.generate(datapoints, streams).states)
+            sleep = torch.full_like(dream.log_prob, self.sleep_share / datapoints)
+            model.add_inference_gradient(dream, sleep)
         return log_p(log_weights)
 
     def estimates(

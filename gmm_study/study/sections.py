@@ -26,6 +26,7 @@ from gmm_study.trials.asked_gradients import (
     TARGET_SAMPLES,
     AskedGradients,
 )
+from gmm_study.trials.margin import MARGIN
 
 SHARE = {"anyOf": [{"type": "number", "minimum": 0, "maximum": 1}, {"const": "auto"}]}
 
@@ -122,5 +123,5 @@ class Report(Section):
 
     x: StrictStr | None = None
     """The axis of the table's columns and the figure's x; the report selects over all others."""
-    margin: Annotated[FiniteFloat, Field(gt=0), NoTruth] = 0.2
+    margin: Annotated[FiniteFloat, Field(gt=0), NoTruth] = MARGIN
     """Difference of test log p in nats below which two methods count as equivalent."""

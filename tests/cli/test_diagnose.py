@@ -5,6 +5,8 @@ import shutil
 
 import pytest
 
+import gmm_study
+from gmm_study.api.checkpoints import open_trained
 from gmm_study.diagnosis import rules
 
 QUICK = ("--samples", "20", "--datapoints", "20", "--draws", "40", "--threads", "1")
@@ -18,14 +20,15 @@ def diagnosed(commands, *arguments):
 def test_a_run_is_told_with_figures_thresholds_and_what_to_do(commands, records):
     text = commands.run("diagnose", records / "gmm", *QUICK)
     assert text.startswith("gmm on digits, trial ")
-    assert "replicate 0: ended after 3 epochs (epochs)" in text
+    assert "replicate 0: ended after 3 epochs, at the limit of epochs" in text
     assert "replicate 1: " in text
-    for words in ("still rising", "Counts: A slope counts above 2", "What to do: Train longer"):
+    for words in ("still rising", "Threshold: A slope counts above 2", "What to do: Train longer"):
         assert words in text
     assert "left out: learning rate too large (fewer than 20 epochs" in text
-    assert "nothing of" not in text
+    assert "not found" not in text
+    assert "differences below 0.2 nats are ignored" in text
     assert all(line == line.rstrip() for line in text.splitlines())
-    assert "nothing of saturated layers: 4 p (1 - p) is" in commands.run(
+    assert "saturated layers: not found (4 p (1 - p) is" in commands.run(
         "diagnose", records / "gmm", "--all", *QUICK
     )
 
@@ -37,7 +40,7 @@ def test_every_rule_is_found_nothing_or_left_out_for_programs(commands, records)
     for each in replicates:
         judged = [*each["found"], *each["nothing"]]
         assert {one["rule"] for one in [*judged, *each["left_out"]]} == {*rules.NAMES}
-        assert all(one["values"] and one["counts"] for one in judged)
+        assert all(one["values"] and one["threshold"] for one in judged)
         assert all(one["what"] and one["to_do"] for one in each["found"])
         assert all(one["why"] for one in each["left_out"])
 
@@ -52,7 +55,7 @@ def test_the_same_command_says_the_same_and_a_replicate_alone_as_among_others(co
 def test_a_record_alone_is_judged_without_data_and_without_checkpoint(commands, records):
     (bare,) = diagnosed(commands, records / "rws", "--record-only")[1]
     reasons = {each["rule"]: each["why"] for each in bare["left_out"]}
-    assert {reasons[rule] for rule in rules.OF_MODELS} == {"they were not asked for"}
+    assert {reasons[rule] for rule in rules.OF_MODELS} == {"--record-only"}
     copy = commands.folder / "copy"
     shutil.copytree(records / "rws", copy, ignore=shutil.ignore_patterns("checkpoint"))
     (without,) = diagnosed(commands, copy)[1]
@@ -95,6 +98,20 @@ def test_a_checkpoint_without_its_record_is_judged_by_its_model(commands, record
     reasons = {each["rule"]: each["why"] for each in replicates[0]["left_out"]}
     assert {*rules.OF_RECORDS, *rules.OF_TRIALS} == set(reasons)
     assert set(reasons.values()) == {"there is no record of this model, only its checkpoint"}
+
+
+def test_the_checkpoint_is_opened_once_also_without_a_record_beside_it(records, monkeypatch):
+    opened = []
+
+    def counted(*arguments):
+        opened.append(arguments)
+        return open_trained(*arguments)
+
+    monkeypatch.setattr("gmm_study.api.found_trial.open_trained", counted)
+    gmm_study.diagnose(records / "gmm" / "checkpoint", record_only=True)
+    shutil.copytree(records / "gmm" / "checkpoint", records / "alone")
+    gmm_study.diagnose(records / "alone", record_only=True)
+    assert len(opened) == 2
 
 
 def test_the_model_that_comes_with_the_project_is_judged_by_the_record_that_does(commands):

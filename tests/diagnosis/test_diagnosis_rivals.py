@@ -73,7 +73,7 @@ def test_a_difference_within_the_spread_over_seeds_is_noise_and_a_clear_one_is_n
     assert far.difference < 0
     assert far.at_once == 3
     assert not validation_noise(far).found
-    assert "all 3 other trials at once" in validation_noise(far).counts
+    assert "all 3 other trials at once" in validation_noise(far).threshold
     assert "behind trial" in validation_noise(far).figure
 
 

@@ -35,7 +35,7 @@ def test_a_rule_speaks_on_a_run_that_was_made_to_fail_in_its_way(runs, run, rule
     found = runs.finding(run, rule)
     assert found.found
     assert found.figure or found.what
-    assert found.counts
+    assert found.threshold
     assert proposed in found.to_do
     assert found.what.endswith(".")
     assert found.to_do.endswith(".")
@@ -53,7 +53,7 @@ def test_every_rule_that_judges_a_run_is_silent_on_a_good_one_and_has_its_figure
     assert {rule for _, rule, _ in FAILING} == judging
     for each in good.nothing:
         assert each.figure
-        assert each.counts
+        assert each.threshold
         assert each.values
         assert (each.what, each.to_do) == ("", "")
 

@@ -5,11 +5,17 @@ from dataclasses import replace
 import pytest
 
 from gmm_study.errors import InputError
-from gmm_study.trials.asked_gradients import AskedGradients
+from gmm_study.estimators.gradient_quality import BLOCKS
+from gmm_study.trials.asked_gradients import LEAST_DRAWS, AskedGradients
 from gmm_study.trials.gradients import assess_record, holds_gradients
 from gmm_study.trials.record import GRADIENTS_FILE, Record
 from gmm_study.trials.run import TrialRun
 from tests.trials.runs import DATA, a_config, finish
+
+
+def test_the_least_draws_are_two_for_each_block_of_the_jackknife():
+    assert LEAST_DRAWS == 2 * BLOCKS
+
 
 WANTED = AskedGradients(("gmm", "vimco", "nvil"), (1, 2), draws=40, datapoints=10)
 
