@@ -6,7 +6,9 @@ sum is sqrt(ptilde(x)). For Z^2 it leads from p(x, h) q(h' | x) to the law of th
 chain that follows the path forwards has a weight W with E[W] = the sum sought, for any number of
 steps; with one step it is the weight of plain importance sampling (Neal, Statistics and Computing
 2001). A chain that starts at an exact sample of the path's end and follows it backwards has
-E[1/W] = 1 / the sum (Grosse, Ghahramani and Adams, arXiv 1511.02543).
+E[1/W] = 1 / the sum (Grosse, Ghahramani and Adams, arXiv 1511.02543). Both
+hold for any sweeps that leave their law invariant: if h has the law f / Z_f, the weight g(h) / f(h)
+turns each mean under it into Z_g / Z_f times that under g / Z_g, and a sweep of g keeps the latter.
 
 The powers b are evenly spaced: on nips, spacing them by the spread of the slopes gained nothing.
 """
@@ -43,7 +45,7 @@ class Weights:
 class Annealable(Protocol):
     """A chain that can follow a path of laws: `LatentChain` and `GibbsChain`."""
 
-    def sweep(self, power: float, backwards: bool = False) -> object:
+    def sweep(self, power: float) -> object:
         """Update every layer; the law with this power stays invariant."""
 
     def log_ratio(self) -> Tensor:
@@ -59,14 +61,13 @@ def powers_between(start: float, end: float, steps: int) -> list[float]:
 def follow(chain: Annealable, powers: Sequence[float]) -> Tensor:
     """Lead a chain along the powers; the sum of their differences times the slopes, `[R, C]`.
 
-    With rising powers that is log W of the way forwards. With falling ones the sweeps run
-    backwards, and it is log (1/W) of the way backwards. No sweep follows the last power.
+    With rising powers that is log W of the way forwards, with falling ones log (1/W) of the way
+    backwards. No sweep follows the last power.
     """
-    backwards = powers[-1] < powers[0]
     total = torch.zeros((), dtype=torch.float64)
     for number, (before, after) in enumerate(pairwise(powers)):
         if number:
-            chain.sweep(before, backwards)
+            chain.sweep(before)
         total = total + (after - before) * chain.log_ratio()
     return total
 
