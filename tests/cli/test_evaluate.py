@@ -156,7 +156,7 @@ def test_a_method_without_p_star_has_an_interval_of_log_p_alone(bench):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("vae", "--certify"), "certify: a vae has no binary layers"),
+        (("vae", "--certify"), "certify: it needs a model with binary layers"),
         (("gmm", "--certify", "--steps", "0"), "--steps"),
         (("gmm", "--certify", "--chains", "0"), "--chains"),
         (("gmm", "--certify", "--tolerance", "-1"), "--tolerance"),
