@@ -45,12 +45,12 @@ class Certification:
     A row has `replicate`, `steps`, `narrow` (whether the tolerance was reached) and, in nats,
     `NAME_lower` and `NAME_upper` of `log_p` and, if the method has a p*, of `log_p_tilde`, `log_z2`
     and `log_p_star`. The lower limits of the first three hold whatever the chains did. Their upper
-    limits are estimates: `log_p_upper` is the larger of `log_p_upper_by_reverse_runs`, right if
-    these start at states like independent samples of p(h | x), and `log_p_upper_by_samples`, right
-    if the data's bounds are as tight as those of independent samples of the model. Each limit of
-    log p* needs an upper limit, so it is an estimate; the lower one with log Z <= 0 in place of the
-    estimate is `log_p_star_lower_certified`. For samples of the model both limits are certified:
-    `samples_lower`, `samples_upper`.
+    limits are estimates; those of `log_p` and `log_p_tilde` are the larger of
+    `NAME_upper_by_reverse_runs`, right if these start at states like independent samples of the
+    posterior, and `NAME_upper_by_samples`, right if the data's bounds are as tight as those of
+    independent samples of p or p*. Each limit of log p* needs an upper limit, so it is an estimate;
+    the lower one with log Z <= 0 in place of the estimate is `log_p_star_lower_certified`. For
+    samples of the model both limits are certified: `samples_lower`, `samples_upper`.
     """
 
     checkpoint: Checkpoint
