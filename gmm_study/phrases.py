@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 
 def plural(count: int, noun: str) -> str:
-    """`1 trial`, `2 trials`."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+    """`1 trial`, `2 trials`, `2,000 trials`."""
+    return f"{count} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def in_a_list(words: Sequence[str]) -> str:

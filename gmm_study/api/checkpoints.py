@@ -213,7 +213,7 @@ def evaluate(
     loaded = dataset_of(opened, dataset, working, warn)
     rows = torch.from_numpy(rows_of(loaded, split, datapoints)[:datapoints]).to(chosen)
     replicates = opened.usable_replicates() if replicate is None else (replicate,)
-    z_samples = z_samples if opened.hyperparameters.declaration.has_p_star else 0
+    z_samples = z_samples if opened.has_p_star else 0
     counts = tuple(dict.fromkeys(evaluation_samples))
     asked = Assessment(opened, rows, replicates, counts, z_samples, seed, chunk_rows)
     figures, not_exact, certified = _figures(asked, exact, annealing, bar)
@@ -278,7 +278,8 @@ def _intervals(
     wanted = Certification(
         asked.checkpoint, asked.data, asked.replicates, *settings, asked.seed, asked.chunk_rows
     )
-    rows, most = wanted.rows(bar), max(asked.evaluation_samples)
+    with bar("annealing", wanted.most_work) as advance:
+        rows, most = wanted.rows(advance), max(asked.evaluation_samples)
     largest = {row["replicate"]: row for row in estimates if row["samples"] == most}
     return [{**row, "samples": most, **outside(largest[row["replicate"]], row)} for row in rows]
 

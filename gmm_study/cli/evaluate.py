@@ -31,9 +31,6 @@ NAMES = {
     "log_z2": "2 log Z",
     "log_p_star": "log p*",
 }
-CERTIFIED = dict.fromkeys(("log_p", "log_p_tilde", "log_z2"), "from")
-CERTIFIED["log_p_star"] = "from {log_p_star_lower_certified:.3f}"
-"""The limit of each interval that is certified; that of log p* is lower than the estimate."""
 
 
 @click.command()
@@ -140,7 +137,7 @@ def evaluate(
 def _print(document: Mapping[str, Any], chains: int) -> None:
     """One table per replicate, with a row for every K and one for the exact values."""
     console = output_console()
-    points = f"{document['datapoints']:,} datapoints"
+    points = plural(document["datapoints"], "datapoint")
     console.print(
         f"{document['method']} on {document['dataset']}, {document['split']}, {points}: mean ± "
         "standard error over datapoints, in nats; ess as a fraction of K, exact: of large K",
@@ -166,19 +163,18 @@ def _print(document: Mapping[str, Any], chains: int) -> None:
 def _print_certified(console: Console, row: Mapping[str, Any], chains: int) -> None:
     """The intervals of a replicate, and in words what they say."""
     console.print(
-        f"\nintervals of at least 95% for these datapoints, {chains:,} chains of "
+        f"\nintervals of at least 95% for these datapoints, {plural(chains, 'chain')} of "
         f"{plural(row['steps'], 'step')} each:",
         highlight=False,
     )
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("", "from", "to", "certified"):
+    for name in ("", "from", "to", "certified from"):
         table.add_column(name, justify="right", no_wrap=True)
-    for name, certified in CERTIFIED.items():
-        limits = [row.get(f"{name}_{end}") for end in ("lower", "upper")]
-        if None not in limits:
-            table.add_row(
-                NAMES[name], *(f"{limit:.3f}" for limit in limits), certified.format(**row)
-            )
+    for name, text in NAMES.items():
+        lower, upper = row.get(f"{name}_lower"), row.get(f"{name}_upper")
+        if lower is not None and upper is not None:
+            certified = row.get(f"{name}_lower_certified", lower)
+            table.add_row(text, *(f"{limit:.3f}" for limit in (lower, upper, certified)))
     console.print(table)
     for line in _in_words(row):
         console.print(line, highlight=False)
@@ -188,7 +184,7 @@ def _in_words(row: Mapping[str, Any]) -> Iterator[str]:
     """Lines about the intervals, and about the estimates outside them."""
     yield (
         "a certified limit holds whatever the chains did; the others assume that the chains found "
-        "all of the posterior and that the model's own samples are as hard as these datapoints"
+        "all of the posterior and that these datapoints are no harder than the model's own samples"
     )
     if not row["narrow"]:
         yield "an interval is wider than --tolerance; more --steps or --chains make it narrower"

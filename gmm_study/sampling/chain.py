@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from gmm_study.models import RandomStreams, SigmoidBeliefNetwork
-from gmm_study.sampling.latents import CANDIDATES, order_of_layers, resample_layer
+from gmm_study.sampling.latents import CANDIDATES, odd_then_even, resample_layer
 from gmm_study.sampling.resampling import resample
 
 STACKS = 2
@@ -82,15 +82,15 @@ class GibbsChain:
         return cls(model, [data.unsqueeze(2), *inferred[1:]], streams, candidates, free)
 
     @torch.no_grad()
-    def sweep(self, power: float = HALF, backwards: bool = False) -> Tensor:
+    def sweep(self, power: float = HALF) -> Tensor:
         """Update every layer once towards the law of p*, or with b, the `power`, an earlier one.
 
         The law with b is [p(x, h)^(1-b) q(h | x)^b] [p(x, h')^b q(h' | x)^(1-b)]: with b = 0,
-        p(x, h) q(h' | x), and with 1/2, that of p*. A sweep backwards is the reversal of a sweep.
+        p(x, h) q(h' | x), and with 1/2, that of p*.
         Returns the fraction of chains that moved, for each layer from the data up, `[R, L + 1]`.
         """
         moved = [torch.empty(0)] * len(self.states)
-        for layer in order_of_layers(range(len(self.states)), backwards):
+        for layer in odd_then_even(range(len(self.states))):
             data = layer == 0
             update = self._update_data(power) if data else self._update_latent(layer, power)
             self.states[layer], changed = update

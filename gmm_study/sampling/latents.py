@@ -16,10 +16,8 @@ CANDIDATES = 10
 class LatentChain:
     """C independent chains of h per replicate, each above an x of its own that never changes.
 
-    A sweep updates the odd layers, then the even ones; backwards, the even layers first. Each
-    update is one step of `resample`, which is reversible, and the layers of one parity are
-    independent given the others. So a sweep backwards is the reversal of a sweep with respect to
-    their common target.
+    A sweep updates the odd layers, then the even ones, each by one step of `resample`. The layers
+    of one parity are independent given the others, so their order does not matter.
     """
 
     def __init__(
@@ -36,9 +34,9 @@ class LatentChain:
         self.candidates = candidates
 
     @torch.no_grad()
-    def sweep(self, power: float, backwards: bool = False) -> None:
+    def sweep(self, power: float) -> None:
         """Update every layer once towards p(x, h)^b q(h | x)^(1 - b), with b the `power`."""
-        for layer in order_of_layers(range(1, len(self.states)), backwards):
+        for layer in odd_then_even(range(1, len(self.states))):
             below, current, *above = self.states[layer - 1 : layer + 2]
             self.states[layer], _ = resample_layer(
                 self.model,
@@ -56,10 +54,9 @@ class LatentChain:
         return (log_p - self.model.score_inference(self.states).log_prob).squeeze(2).double()
 
 
-def order_of_layers(layers: range, backwards: bool) -> list[int]:
-    """The odd layers, then the even ones; or the reverse of that."""
-    forwards = [layer for odd in (1, 0) for layer in layers if layer % 2 == odd]
-    return forwards[::-1] if backwards else forwards
+def odd_then_even(layers: range) -> list[int]:
+    """The odd layers, then the even ones."""
+    return [layer for odd in (1, 0) for layer in layers if layer % 2 == odd]
 
 
 def resample_layer(

@@ -141,6 +141,11 @@ class Checkpoint:
         """The name of its method, such as `gmm`."""
         return self.hyperparameters.method
 
+    @property
+    def has_p_star(self) -> bool:
+        """Whether its method has a p*, like gmm."""
+        return self.hyperparameters.declaration.has_p_star
+
     def usable_replicates(self) -> list[int]:
         """The replicates that did not diverge. Raises `InputError` if there are none."""
         usable = [index for index in self.replicates if index not in self.diverged]

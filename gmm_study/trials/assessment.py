@@ -47,11 +47,6 @@ class Assessment:
     chunk_rows: int = 4000
 
     @property
-    def has_p_star(self) -> bool:
-        """Whether the checkpoint's method has a p*, like gmm."""
-        return self.checkpoint.hyperparameters.declaration.has_p_star
-
-    @property
     def sample_rows(self) -> int:
         """The total number of sample rows that `estimates` will pass to `watch`."""
         of_data = len(self.data) * sum(self.evaluation_samples)
@@ -71,11 +66,11 @@ class Assessment:
                 return [], reason
             values = exact_log_likelihoods(model, self.data)
             log_z2 = values.pop("log_z2", None)
-            figures = summarise(values, self.has_p_star)
-            if log_z2 is not None and self.has_p_star:
+            figures = summarise(values, self.checkpoint.has_p_star)
+            if log_z2 is not None and self.checkpoint.has_p_star:
                 figures |= {"log_z2": log_z2.item(), "log_z2_se": 0.0}
             found.append({"replicate": index, "samples": EXACT, **finite(figures)})
-        return found, why_no_exact_z(model) if self.has_p_star else None
+        return found, why_no_exact_z(model) if self.checkpoint.has_p_star else None
 
     def _estimates_of(self, index: int, watch: Callable[[int], object]) -> list[Row]:
         model = self.checkpoint.model([index], self.data.device)
@@ -87,7 +82,7 @@ class Assessment:
         for count in self.evaluation_samples:
             streams = self._streams(index, str(count))
             values = estimate_log_p(model, self.data, count, streams, self.chunk_rows, watch)
-            figures = _with_bias(summarise(values, self.has_p_star))
+            figures = _with_bias(summarise(values, self.checkpoint.has_p_star))
             if z:
                 figures = with_p_star(figures, *z)
             found.append({"replicate": index, "samples": count, **finite(figures)})

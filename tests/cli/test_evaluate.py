@@ -136,6 +136,14 @@ def test_an_estimate_outside_its_interval_is_named_with_its_distance(bench):
         assert (line in said) == (beyond[name] < 0.0)
 
 
+def test_one_datapoint_and_one_chain_are_not_called_many(bench):
+    one = ("--datapoints", "1", "--samples", "1", "--z-samples", "0", "--chains", "1")
+    text = bench.call("evaluate", "gmm", *one, "--certify", "--steps", "1").stdout
+    said = " ".join(text.split())
+    assert "1 datapoint:" in said
+    assert "1 chain of 1 step each" in said
+
+
 def test_a_method_without_p_star_has_an_interval_of_log_p_alone(bench):
     train = ("train", "--threads", "1", "--dataset", "data.npz", "--max-epochs", "3")
     bench.call(*train, "--method", "rws", "--layers", "4,3", "--output", "rws")
@@ -148,7 +156,7 @@ def test_a_method_without_p_star_has_an_interval_of_log_p_alone(bench):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("vae", "--certify"), "certify: a vae has no binary layers"),
+        (("vae", "--certify"), "certify: it needs a model with binary layers"),
         (("gmm", "--certify", "--steps", "0"), "--steps"),
         (("gmm", "--certify", "--chains", "0"), "--chains"),
         (("gmm", "--certify", "--tolerance", "-1"), "--tolerance"),

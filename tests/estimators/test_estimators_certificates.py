@@ -1,6 +1,7 @@
 """Limits from weights: by hand, and how often those of random weights are on the wrong side."""
 
 from math import exp, log
+from statistics import NormalDist
 
 import pytest
 import torch
@@ -49,7 +50,6 @@ def test_a_lower_limit_is_above_the_truth_no_more_often_than_its_error(
     weights = log_normal((REPETITIONS, datapoints, chains), variance)
     found = lower_limit(weights, ERROR)
     assert_seldom(found > 0.0)
-    assert_seldom(-lower_limit(weights, ERROR) < 0.0)
 
 
 @pytest.mark.parametrize("variance", [0.1, 4.0])
@@ -77,6 +77,14 @@ def test_the_limit_by_samples_holds_for_data_that_are_like_samples():
     backwards = -off.sample((REPETITIONS, 50, 1)).double()
     found = upper_by_samples(data, gaps(forwards, backwards), ERROR)
     assert_seldom(found < 0.0)
+
+
+def test_the_limit_by_samples_adds_the_mean_gap_and_the_margin_of_both_means():
+    """In standard errors of a difference, whose two means have the spread of the gaps."""
+    data = torch.tensor([[[0.0], [1.0], [-1.0], [4.0]]], dtype=torch.float64)
+    apart = torch.tensor([[0.5, 1.5]], dtype=torch.float64)
+    margin = NormalDist().inv_cdf(1.0 - ERROR) * (0.5 * (1 / 4 + 1 / 2)) ** 0.5
+    assert upper_by_samples(data, apart, ERROR).item() == pytest.approx(1.0 + 1.0 + margin)
 
 
 def test_gaps_are_those_of_the_logarithms_of_the_means():

@@ -9,7 +9,7 @@ from tests.networks import a_network
 from tests.oracle import enumerate_states, numbers_of
 from tests.z_tests import LIMIT, chi_square_score
 
-CHAINS, FEW, MANY = 10_000, 3, 10
+CHAINS, FEW = 10_000, 3
 X = 5
 """The number of the state of the data above which the latent chains run."""
 
@@ -23,12 +23,12 @@ def law_of(exact, power):
     return (power * exact.log_joint + (1.0 - power) * exact.log_q).softmax(1)
 
 
-def latent_chain(model, exact, law, seed=0, candidates=FEW):
+def latent_chain(model, exact, law):
     """A chain that starts at exact draws of a law over h, above one x."""
-    drawn = law[X].multinomial(CHAINS, True, generator=torch.Generator().manual_seed(seed))
+    drawn = law[X].multinomial(CHAINS, True, generator=torch.Generator().manual_seed(0))
     layers = [exact.data[X].expand(CHAINS, -1), *(layer[drawn] for layer in exact.hidden)]
     states = [layer.float()[None, :, None, :] for layer in layers]
-    return LatentChain(model, states, RandomStreams(seed, [0], "chain"), candidates), drawn
+    return LatentChain(model, states, RandomStreams(0, [0], "chain"), FEW), drawn
 
 
 def h_of(chain):
@@ -36,20 +36,19 @@ def h_of(chain):
 
 
 @pytest.mark.sampled
-@pytest.mark.parametrize("backwards", [False, True])
 @pytest.mark.parametrize("power", [0.0, 0.3, 0.5, 1.0])
 @pytest.mark.parametrize(
     ("sizes", "options"),
     [((3,), {}), ((2, 3, 2), {}), ((3, 2), {"deterministic_layers": 1, "probability_clip": 0.1})],
 )
-def test_a_sweep_leaves_its_law_of_the_latent_layers_invariant(sizes, options, power, backwards):
+def test_a_sweep_leaves_its_law_of_the_latent_layers_invariant(sizes, options, power):
     model = far_network(sizes, **options)
     clip = options.get("probability_clip", 0.0)
     exact = enumerate_states(model.parameters, probability_clip=clip)
     law = law_of(exact, power)
     chain, _ = latent_chain(model, exact, law)
     for _ in range(3):
-        chain.sweep(power, backwards)
+        chain.sweep(power)
     assert chi_square_score(h_of(chain), law[X]) < LIMIT
     other = law_of(exact, 1.0 - power if power != 0.5 else 0.0)
     assert chi_square_score(h_of(chain), other[X]) > LIMIT
@@ -65,34 +64,9 @@ def test_sweeps_come_from_one_law_to_another():
     assert chi_square_score(h_of(chain), exact.posterior[X]) < LIMIT
 
 
-def test_a_sweep_backwards_is_the_reversal_of_a_sweep():
-    """From the law, the pair (before, after) of one is distributed as (after, before) of the other.
-
-    Two independent samples of pairs are compared by Pearson's statistic.
-    """
-    model = a_network(1, spread=3.0, seed=9, dtype=torch.float32, sizes=(1, 2, 1))
-    exact = enumerate_states(model.parameters)
-    law, hidden = law_of(exact, 0.5), 2**4
-    pairs = []
-    for seed, backwards in enumerate((False, True)):
-        counts = torch.zeros(hidden**2, dtype=torch.float64)
-        for repetition in range(4):
-            chain, before = latent_chain(model, exact, law, 10 * repetition + seed, MANY)
-            chain.sweep(0.5, backwards)
-            first, second = (h_of(chain), before) if backwards else (before, h_of(chain))
-            counts += torch.bincount(first * hidden + second, minlength=hidden**2)
-        pairs.append(counts)
-    often = sum(pairs) >= 20.0
-    found = [torch.cat([counts[often], counts[~often].sum()[None]]) for counts in pairs]
-    statistic = ((found[0] - found[1]).square() / sum(found)).nan_to_num().sum().item()
-    freedom = len(found[0]) - 1
-    assert (statistic - freedom) / (2.0 * freedom) ** 0.5 < LIMIT
-
-
 @pytest.mark.sampled
-@pytest.mark.parametrize("backwards", [False, True])
 @pytest.mark.parametrize("power", [0.0, 0.2, 0.5])
-def test_a_sweep_leaves_the_law_of_the_data_and_both_stacks_invariant(power, backwards):
+def test_a_sweep_leaves_the_law_of_the_data_and_both_stacks_invariant(power):
     model = far_network((2, 1))
     exact = enumerate_states(model.parameters)
     one = (1.0 - power) * exact.log_joint + power * exact.log_q
@@ -105,7 +79,7 @@ def test_a_sweep_leaves_the_law_of_the_data_and_both_stacks_invariant(power, bac
     start = [layer.float()[None, :, None, :] for layer in layers]
     chain = GibbsChain(model, start, RandomStreams(0, [0], "chain"), FEW)
     for _ in range(3):
-        chain.sweep(power, backwards)
+        chain.sweep(power)
     first, second = h_of(chain).chunk(2)
     numbers = (numbers_of(chain.data[0]) * hidden + first) * hidden + second
     assert (numbers != drawn).float().mean() > 0.3
