@@ -19,12 +19,14 @@ FIGURES = {
     "bias": "bias",
 }
 """The figures of gradients with their names for readers, as in docs/how-to/gradients.md."""
+MEANS = ("norm", "target_error", "seconds")
+"""What stands beside them as a mean alone."""
 _GROUP = ("method", "q_baseline", "samples", "part", "parameters", "target")
 _COLUMNS = (
     *("dataset", "trained_by", "axis", "x", "trial_id", *_GROUP, "n"),
     *(name for figure in FIGURES for name in (figure, f"{figure}_se")),
     "signal_to_noise_upper",
-    "seconds",
+    *MEANS,
 )
 
 Rows = Sequence[Mapping[str, Any]]
@@ -39,7 +41,8 @@ def gradient_frame(plan: Plan, cells: pd.DataFrame, read: Reader) -> pd.DataFram
     `trained_by` (the method of the trial), `axis` and `x`, `trial_id`, `method` and `q_baseline` of
     the gradients, `samples` (K), `part`, its number of `parameters`, `target` (what it is), `n`
     (replicates), the mean over replicates of every figure of `FIGURES` with its standard error as
-    `..._se` (over replicates, n - 1; over draws if there is one), and the `seconds` of an estimate.
+    `..._se` (over replicates, n - 1; over draws if there is one), and the means of
+    `MEANS`: the norm of the target, its relative sampling error, and the seconds of an estimate.
     A figure that is not finite in a replicate is missing.
 
     The signal to noise is the root of the mean square, whose error is never below that over draws.
@@ -88,7 +91,10 @@ def _with_square(row: Mapping[str, Any], draws: int) -> Mapping[str, Any]:
 
 def _mean(rows: Rows) -> dict[str, Any]:
     """The mean over replicates of every figure, with its error."""
-    mean: dict[str, Any] = {"n": len(rows), "seconds": float(np.mean([r["seconds"] for r in rows]))}
+    mean: dict[str, Any] = {"n": len(rows)}
+    for name in MEANS:
+        known = [row[name] for row in rows if row[name] is not None]
+        mean[name] = float(np.mean(known)) if known else nan
     for figure in FIGURES:
         mean |= dict(zip((figure, f"{figure}_se"), _mean_of(rows, figure), strict=True))
     return mean | _signal(rows)

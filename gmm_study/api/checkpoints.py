@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -260,18 +261,20 @@ def _figures(
     """The rows, with the exact values last, why some of these are missing, and the intervals."""
     with bar("evaluating", asked.sample_rows) as advance:
         estimates = asked.estimates(advance)
-    intervals = [] if annealing is None else _intervals(asked, annealing, estimates, bar)
-    if not exact:
-        return estimates, None, intervals
-    with bar("summing over all states", None):
-        truth, reason = asked.exact()
-    return [*estimates, *truth], reason, intervals
+    truth, reason = list[dict[str, Any]](), None
+    if exact:
+        with bar("summing over all states", None):
+            truth, reason = asked.exact()
+    figures = [*estimates, *truth]
+    intervals = [] if annealing is None else _intervals(asked, annealing, figures, bar)
+    return figures, reason, intervals
 
 
 def _intervals(
     asked: "Assessment", annealing: Annealing, estimates: list[dict[str, Any]], bar: Bar
 ) -> list[dict[str, Any]]:
-    """A row for each replicate, with the limits and what of its largest K is outside."""
+    """A row for each replicate, with the limits and what is outside: exact, or of the largest K."""
+    from gmm_study.trials.assessment import EXACT
     from gmm_study.trials.certification import Certification, outside
 
     settings = annealing.chains, annealing.steps, annealing.tolerance
@@ -279,9 +282,11 @@ def _intervals(
         asked.checkpoint, asked.data, asked.replicates, *settings, asked.seed, asked.chunk_rows
     )
     with bar("annealing", wanted.most_work) as advance:
-        rows, most = wanted.rows(advance), max(asked.evaluation_samples)
-    largest = {row["replicate"]: row for row in estimates if row["samples"] == most}
-    return [{**row, "samples": most, **outside(largest[row["replicate"]], row)} for row in rows]
+        rows = wanted.rows(advance)
+    order = sorted(estimates, key=lambda row: inf if row["samples"] == EXACT else row["samples"])
+    best = {row["replicate"]: row for row in order}
+    pairs = [(row, best[row["replicate"]]) for row in rows]
+    return [{**row, "samples": own["samples"], **outside(own, row)} for row, own in pairs]
 
 
 def shipped_models() -> dict[str, Path]:

@@ -18,6 +18,7 @@ __all__ = [
     "DIAGNOSED_ROWS",
     "DIAGNOSED_SAMPLES",
     "DRAWS",
+    "LEAST_DIAGNOSED_ROWS",
     "LEAST_DRAWS",
     "MARGIN",
     "RESULTS",
@@ -41,6 +42,8 @@ CHUNK_ROWS = 4000
 """The rows (datapoints times samples) in memory at a time in such an evaluation."""
 DIAGNOSED_ROWS, DIAGNOSED_SAMPLES, DIAGNOSED_DRAWS = 300, 1000, 400
 """Of a diagnosis: rows of each split at most, the large K, and gradient estimates."""
+LEAST_DIAGNOSED_ROWS = 20
+"""With fewer, the standard errors of means say little."""
 CHAINS = 16
 """The chains of each datapoint for certified intervals."""
 STEPS = 256

@@ -12,6 +12,7 @@ from gmm_study.api.defaults import (
     DIAGNOSED_DRAWS,
     DIAGNOSED_ROWS,
     DIAGNOSED_SAMPLES,
+    LEAST_DIAGNOSED_ROWS,
     LEAST_DRAWS,
     MARGIN,
     RESULTS,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from gmm_study.diagnosis.measured import Measured
     from gmm_study.diagnosis.run import Run
     from gmm_study.training.checkpoint import Checkpoint
+    from gmm_study.training.hyperparameters import Hyperparameters
 
 
 @dataclass(frozen=True)
@@ -128,15 +130,16 @@ def diagnose(
     `InputError` if there is no such trial, and for a number that is out of range.
     """
     check_least(1, evaluation_samples=evaluation_samples, chunk_rows=chunk_rows, threads=threads)
-    check_least(2, datapoints=datapoints)
+    check_least(LEAST_DIAGNOSED_ROWS, datapoints=datapoints)
     check_least(LEAST_DRAWS, draws=draws)
     check_least(0, seed=seed, replicate=replicate)
-    if not margin > 0.0:
-        raise InputError(f"margin: {margin:g} must be above 0")
+    _check_margin(margin)
     subject = FoundTrial.named(str(trial), storage, device, threads, working)
     from gmm_study.diagnosis.measured import Measured
 
     opened = subject.checkpoint
+    if not record_only:
+        _check_samples(evaluation_samples, subject.config.hyperparameters)
     loaded = "--record-only" if record_only else _data_of(opened, dataset, working, warn)
     measure = partial(
         Measured,
@@ -154,9 +157,21 @@ def diagnose(
         of_model = _measured(opened, loaded, number, measure)
         verdicts = _verdicts(runs.get(number), lead, of_model, subject.why_no_result, bar)
         found.append(_replicate(number, runs.get(number), verdicts))
-    config = subject.config
-    facts = config.trial_id, config.hyperparameters.method, config.dataset, margin
-    return Diagnosis(str(trial), *facts, found)
+    facts = subject.config.trial_id, subject.config.hyperparameters.method, subject.config.dataset
+    return Diagnosis(str(trial), *facts, margin, found)
+
+
+def _check_margin(margin: float) -> None:
+    if not margin > 0.0:
+        raise InputError(f"margin: {margin:g} must be above 0")
+
+
+def _check_samples(samples: int, settings: "Hyperparameters") -> None:
+    trained_with = settings.stage_list[-1].training_samples
+    if samples <= trained_with:
+        raise InputError(
+            f"evaluation_samples: {samples} must be above the K of training, {trained_with}"
+        )
 
 
 def _replicate(number: int, run: "Run | None", verdicts: list[Verdict]) -> DiagnosedReplicate:

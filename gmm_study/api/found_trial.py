@@ -50,7 +50,7 @@ class FoundTrial:
         except InputError as error:
             if record is None or not str(error).startswith("checkpoint: "):
                 raise
-            checkpoint = "the record has no checkpoint that can be read"
+            checkpoint = f"no checkpoint: {str(error).removeprefix('checkpoint: ')}"
         if record is None and not isinstance(checkpoint, str):
             own = store.record(_config_of(checkpoint).trial_id)
             record = None if _config(own) is None else own

@@ -10,6 +10,7 @@ from gmm_study.api.defaults import (
     DIAGNOSED_DRAWS,
     DIAGNOSED_ROWS,
     DIAGNOSED_SAMPLES,
+    LEAST_DIAGNOSED_ROWS,
     LEAST_DRAWS,
     MARGIN,
 )
@@ -55,7 +56,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--datapoints",
-    type=click.IntRange(2),
+    type=click.IntRange(LEAST_DIAGNOSED_ROWS),
     default=DIAGNOSED_ROWS,
     show_default=True,
     help="Rows of the training and of the validation data, drawn at random.",

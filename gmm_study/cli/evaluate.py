@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 import rich_click as click
+from click.core import ParameterSource
 from rich.console import Console
 from rich.table import Table
 
@@ -21,8 +22,11 @@ from gmm_study.cli.trained import (
     replicate_option,
     split_option,
 )
+from gmm_study.errors import InputError
 from gmm_study.phrases import plural
 
+EXACT = "exact"
+"""In the place of K."""
 NATS = ("log_p", "log_p_tilde", "log_p_star")
 SHARES = ("ess", "ess_star")
 NAMES = {
@@ -99,9 +103,9 @@ def evaluate(
     gmm-study. All estimates are means over datapoints, in nats; effective sample sizes are
     fractions of K. The gap is what log p gains from half of the samples to all of them, and the
     bias what it is still too low by. --exact sums over all states, at most 2^22; if there are more,
-    it explains why it cannot. --certify adds intervals of at least 95 percent for these datapoints.
-    Their lower limits of log p, log ptilde and 2 log Z hold whatever the chains did; the other
-    limits are estimates. Estimates outside their interval are named.
+    it explains why it cannot. --certify adds intervals of 95 percent for these datapoints. Their
+    lower limits of log p, log ptilde and 2 log Z are certified: they hold whatever the chains did.
+    The other limits are estimates. Values outside their interval are named.
 
     --json: {checkpoint, method, dataset, split, datapoints, z_samples, seed, diverged: [index],
     figures: [{replicate, samples, FIGURE, FIGURE_se}], not_exact, certified: [{replicate, steps,
@@ -110,12 +114,15 @@ def evaluate(
     (from a quarter to half of the samples), log_p_bias_lower and log_p_bias_upper (null if there is
     no limit). `not_exact` is included with --exact: null or the reason. `certified` is included
     with --certify: `narrow` is whether all widths are within --tolerance, and FIGURE_outside how
-    far the estimate with the largest K, `samples`, is above its interval or, if negative, below.
+    far the exact value, or else the estimate with the largest K, `samples`, is above its interval
+    or, if negative, below.
 
     Example: gmm-study evaluate results/5a7381c7aae1fcdb --samples 1,10,100 --json
     """
     from gmm_study.api import checkpoints
 
+    if not certify:
+        _refuse_settings_of_chains()
     annealing = checkpoints.Annealing(chains, steps, tolerance) if certify else False
     shown: dict[str, Any] = {"working": working, "bar": bar, "warn": warn}
     found = checkpoints.evaluate(
@@ -132,6 +139,14 @@ def evaluate(
         _print(document, chains)
     if found.not_exact:
         warn(f"not exact: {found.not_exact}")
+
+
+def _refuse_settings_of_chains() -> None:
+    context = click.get_current_context()
+    assert context is not None
+    for name in ("chains", "steps", "tolerance"):
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            raise InputError(f"{name}: it acts only with --certify")
 
 
 def _print(document: Mapping[str, Any], chains: int) -> None:
@@ -163,7 +178,7 @@ def _print(document: Mapping[str, Any], chains: int) -> None:
 def _print_certified(console: Console, row: Mapping[str, Any], chains: int) -> None:
     """The intervals of a replicate, and in words what they say."""
     console.print(
-        f"\nintervals of at least 95% for these datapoints, {plural(chains, 'chain')} of "
+        f"\nintervals of 95% for these datapoints, {plural(chains, 'chain')} of "
         f"{plural(row['steps'], 'step')} each:",
         highlight=False,
     )
@@ -194,8 +209,10 @@ def _in_words(row: Mapping[str, Any]) -> Iterator[str]:
         outside = row.get(f"{name}_outside")
         if outside:
             side = "below" if outside < 0.0 else "above"
-            count = f" with K = {row['samples']:,}" if name != "log_z2" else ""
-            yield f"{text}{count} is {abs(outside):.3f} nats {side} the interval"
+            exact = row["samples"] == EXACT
+            of = "exact " if exact else ""
+            count = f" with K = {row['samples']:,}" if not exact and name != "log_z2" else ""
+            yield f"{of}{text}{count} is {abs(outside):.3f} nats {side} the interval"
 
 
 def _table(rows: Sequence[Mapping[str, Any]]) -> Table:

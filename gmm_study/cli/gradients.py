@@ -14,6 +14,7 @@ from gmm_study.cli.completion import choices_of, complete_among
 from gmm_study.cli.console import bar, output_console, warn, working
 from gmm_study.cli.data import dataset_option
 from gmm_study.cli.trained import checkpoint_argument, counts, machine_options, split_option
+from gmm_study.phrases import in_a_list
 
 FIGURES = {"signal_to_noise": "signal to noise", "cosine": "cosine", "deviation": "deviation"}
 
@@ -118,7 +119,11 @@ def _print_parts(console: Console, rows: Sequence[Mapping[str, Any]]) -> None:
         console.print(_table(own))
         for row in own:
             targets.setdefault(row["method"], []).append(row)
+    every = sorted({row["samples"] for row in rows})
     for method, of_method in targets.items():
+        lacking = [f"{k:,}" for k in every if k not in {row["samples"] for row in of_method}]
+        if lacking:
+            console.print(f"{method} cannot use K = {in_a_list(lacking)}", highlight=False)
         errors = [row["target_error"] for row in of_method if row["target_error"]]
         known = f", whose sampling error is {_range(errors)} of it" if errors else ""
         console.print(f"target of {method}: {of_method[0]['target']}{known}", highlight=False)

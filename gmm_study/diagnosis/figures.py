@@ -34,7 +34,8 @@ def collapsed(run: Run) -> Verdict:
         lacks = "the record lacks log p on validation data"
         return Missing(COLLAPSED, "it diverged" if run.diverged else lacks)
     gain, error = log_p - independent, run.metric(f"{VALID_LOG_P}_se") or 0.0
-    figure = f"log p on validation data is {with_error(gain, error)} nats above independent pixels"
+    apart, side = with_error(abs(gain), error), "above" if gain >= 0.0 else "below"
+    figure = f"log p on validation data is {apart} nats {side} independent pixels"
     threshold = (
         "A model has collapsed that gains at most 0.1 nats, or D / (2 M) with D pixels and M "
         "training rows, which is what the means of independent pixels cost."
@@ -42,7 +43,7 @@ def collapsed(run: Run) -> Verdict:
     known = {"gain": gain, "log_p_se": error}
     if not run.result.collapsed:
         return Finding(COLLAPSED, False, figure, threshold, values=known)
-    what = f"The model ignores its latent variables: {figure}."
+    what = f"The model has learned little or nothing from its latent variables: {figure}."
     return Finding(COLLAPSED, True, figure, threshold, what, _against_a_collapse(run), known)
 
 

@@ -72,8 +72,10 @@ class Hyperparameters(Declared):
         for name in values:
             if name in specs:
                 continue
-            spec = added_setting(name, str(values.get("method", cls.method)))
+            method = str(values.get("method", cls.method))
+            spec = added_setting(name, method)
             if spec is None:
+                method_named(method)  # which may be unknown, and add it
                 known = [*specs, *(each.name for each in added_settings())]
                 raise InputError(f"{name}: no such setting; {did_you_mean(name, known)}")
             added[name] = convert(spec, values[name])

@@ -137,7 +137,7 @@ class GradientAssessment:
         if direction is None:
             many = 4 * self.wanted.draws
             found = self._draw(settings, model, many, "target")
-            return Target.mean_of(found), f"the mean of {many:,} further draws"
+            return Target.mean_of(found, many), f"the mean of {many:,} further draws"
         needs_dreams = settings.declaration.dreams
         if (why_no_exact_dreams if needs_dreams else why_not_exact)(model) is None:
             function = resolved(direction, f"method: the exact direction of '{settings.method}'")
@@ -145,7 +145,7 @@ class GradientAssessment:
         some = self.wanted.draws // 4
         found = self._draw(settings, model, some, "target")
         what = f"the mean of {some:,} draws with K = {self.wanted.target_samples:,}"
-        return Target.mean_of(found), what
+        return Target.mean_of(found, some), what
 
     def _draw(
         self, settings: Hyperparameters, model: Model, draws: int, purpose: str

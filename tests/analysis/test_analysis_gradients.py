@@ -38,6 +38,7 @@ CELLS = pd.DataFrame(
 def row_of(square, error):
     """A row of a replicate, whose squared signal has this error over draws."""
     known = {"method": "gmm", "q_baseline": "uniform", "samples": 2, "part": "q", "parameters": 3}
+    known |= {"norm": 1.0, "target_error": 0.0}
     known |= {"target": "exact", "seconds": 0.1, "signal_square": square, "signal_square_se": error}
     root = None if square is None else max(square, 0.0) ** 0.5
     figures = {"signal_to_noise": root, "cosine": 0.5, "deviation": 1.0, "bias": 0.1}

@@ -103,6 +103,19 @@ def test_a_square_below_its_lower_limit_has_an_upper_limit_and_no_error():
     assert over_models == pytest.approx((0.1, 0.03, 0.022**0.5))
 
 
+def test_errors_count_the_error_of_a_drawn_target():
+    found = [
+        quality(normal_draws(400, seed), Target.mean_of(iter(normal_draws(100, 5000 + seed)), 100))
+        for seed in range(300)
+    ]
+    for name in ("cosine", "deviation"):
+        values, errors = values_of(found, name)
+        apart = errors.square() - (values - values.mean()).square() * 300 / 299
+        assert abs(apart.mean()) < 4.0 * apart.std() / 300**0.5, name
+    exact = quality(normal_draws(400, 0), Target.exact(MEAN))
+    assert all(each.deviation_se > exact.deviation_se for each in found[:20])
+
+
 def test_a_gradient_without_noise_has_an_infinite_signal():
     found = quality(torch.ones(40, 2, dtype=torch.float64), Target.exact(torch.ones(2)))
     assert (found.signal_to_noise, found.signal_to_noise_upper) == (inf, inf)
@@ -116,7 +129,7 @@ def test_a_bias_below_the_noise_of_the_mean_is_estimated_as_none():
 
 
 def test_the_error_of_a_target_that_was_drawn_is_not_taken_for_a_bias():
-    target = Target.mean_of(iter(normal_draws(100, seed=7)))
+    target = Target.mean_of(iter(normal_draws(100, seed=7)), 100)
     found = quality(normal_draws(4000), target)
     assert found.bias < 4.0 * found.bias_se + sqrt(10.0 / 100) / 5.0
     noisy = quality(normal_draws(4000), Target.exact(target.gradient))
@@ -127,7 +140,7 @@ def test_the_deviation_from_a_drawn_target_is_that_from_the_true_one():
     """The squared norm of the target is a tenth larger by its own error."""
     weak, inverses = 0.1 * MEAN, []
     for seed in range(300):
-        target = Target.mean_of(iter(normal_draws(400, seed=1000 + seed) - MEAN + weak))
+        target = Target.mean_of(iter(normal_draws(400, seed=1000 + seed) - MEAN + weak), 400)
         found = quality(normal_draws(200, seed) - MEAN + weak, target)
         inverses.append(found.deviation**-2)  # which is linear in the squared norm of the target
     inverse = torch.tensor(inverses)
@@ -163,7 +176,7 @@ def test_the_gradient_of_gmm_gets_better_with_k():
 
 def test_a_drawn_target_is_the_mean_of_its_draws_with_the_variance_of_a_mean():
     draws = normal_draws(50)
-    target = Target.mean_of(iter(draws))
+    target = Target.mean_of(iter(draws), 50)
     torch.testing.assert_close(target.gradient, draws.mean(0))
     torch.testing.assert_close(target.variance, draws.var(0) / 50)
 
@@ -180,4 +193,4 @@ def test_estimates_are_not_kept():
             assert sum(each() is not None for each in alive) <= 2
 
     gradient_quality(draws(), 100, Target.exact(AIM), {"all": torch.arange(4)})
-    Target.mean_of(draws())
+    Target.mean_of(draws(), 100)
