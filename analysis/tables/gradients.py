@@ -25,7 +25,8 @@ SHOWN = {
     ),
     "seconds": (
         "Milliseconds of an estimate",
-        "Median time of one gradient estimate of p and q together; it depends on the machine.",
+        "Median time of one gradient estimate of p and q together; it depends on the machine, and "
+        "on what else runs on it.",
     ),
 }
 
@@ -82,7 +83,7 @@ def _rows(
 
 def _entry(row: dict[Any, Any], figure: str) -> Entry:
     if figure == "seconds":
-        return Entry(text=f"{1e3 * row['seconds']:.2f}")
+        return Entry(text=f"{1e3 * row['seconds']:.2g}")
     if not isfinite(row["signal_to_noise"]):
         return Entry(text="none")
     if not isfinite(row[figure]):
