@@ -68,7 +68,7 @@ def test_of_settled_replicates_it_finds_nothing_and_says_so(diagnosed):
             BENT,
             "Train longer, as with max_epochs=",
         ),
-        ("collapsed", Ending.CONVERGED, {"collapsed": True}, BENT, "Use another learning rate"),
+        ("collapsed", Ending.CONVERGED, {"collapsed": True}, BENT, "Use more epochs"),
         ("learning rate too large", Ending.CONVERGED, {}, WILD, "schedule=cosine"),
         ("learning rate too small", Ending.CONVERGED, {}, STRAIGHT, "learning_rate=0.01"),
         (
