@@ -20,13 +20,12 @@ import torch
 from torch import Tensor
 
 from gmm_study.training.hyperparameters import Hyperparameters
+from gmm_study.training.passes import is_small
 from gmm_study.training.recorded import RecordedSteps
 
 WARM_UP_STEPS = 3
 """Steps of a batch size that run without a graph before it is captured, as PyTorch's notes advise.
 By then, what PyTorch creates at first use, such as cuBLAS's workspace, exists."""
-MOST_RECORDED_STATES = 1 << 20
-"""A step that draws more states is not recorded on a CPU, as little of its time is Python's."""
 
 Step = Callable[[Tensor], None]
 """Trains on the datapoints at indices `[R, B]`. Every call reads and writes the same memory, the
@@ -92,9 +91,8 @@ def build_graphs(
     """CUDA graphs on a GPU, recordings of small models on a CPU, otherwise None."""
     if device.type == "cuda":
         return CudaGraphs(device, generators)
-    states = settings.batch_size * settings.training_samples * sum(settings.layers)
-    recorded = settings.declaration.recorded_on_cpu and states <= MOST_RECORDED_STATES
-    return RecordedSteps() if recorded else None
+    small = is_small(settings.batch_size * settings.training_samples, settings.layers)
+    return RecordedSteps() if small and settings.declaration.recorded_on_cpu else None
 
 
 class StepRunner:

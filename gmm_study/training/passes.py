@@ -1,11 +1,20 @@
-"""How many sample rows go through a model at a time in a validation; without torch."""
+"""How many sample rows a model takes at a time, and which steps are recorded; without torch."""
+
+from collections.abc import Iterable
 
 CPU_ROWS = 4000
 """Sample rows (datapoints times K) of a replicate; a CPU's cache holds what a layer computes."""
 GPU_ROWS = 100_000
 """Sample rows of all replicates; the time of smaller passes on a GPU is mostly that of launches."""
+MOST_RECORDED_STATES = 1 << 20
+"""A step that draws more states is not recorded on a CPU, as little of its time is Python's."""
 
 
 def rows_of_a_pass(on_gpu: bool, replicates: int) -> int:
     """The sample rows of each replicate, of so many that are validated together."""
     return max(CPU_ROWS, GPU_ROWS // replicates) if on_gpu else CPU_ROWS
+
+
+def is_small(sample_rows: int, layers: Iterable[int]) -> bool:
+    """Whether a step with so many sample rows is worth recording on a CPU."""
+    return sample_rows * sum(layers) <= MOST_RECORDED_STATES

@@ -32,6 +32,7 @@ print(next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) *
 SMALL = {"method": "gmm", "layers": [8]}
 MANY_PARAMETERS = {"method": "gmm", "layers": [1500, 1000]}
 MANY_ROWS = {"method": "rws", "layers": [200, 200], "samples": 50, "batch_size": 400}
+RECORDED = {"method": "gmm", "layers": [300, 200, 100], "samples": 20, "max_epochs": 5}
 VAE = {"method": "vae", "layers": [300, 200], "samples": 50, "batch_size": 400}
 
 
@@ -50,11 +51,12 @@ def estimated(settings, dims, rows, replicates=1, chunk_rows=4000, on_gpu=False)
         (SMALL, 16, 100, 1),
         pytest.param(MANY_PARAMETERS, 1000, 100, 2, marks=pytest.mark.slow),
         (MANY_ROWS, 784, 400, 1),
+        pytest.param(RECORDED, 784, 450, 5, marks=pytest.mark.slow),
         pytest.param(VAE, 784, 400, 1, marks=pytest.mark.slow),
     ],
 )
 def test_a_fresh_process_takes_what_was_estimated_within_a_factor(settings, dims, rows, replicates):
-    settings = settings | {"max_epochs": 1, "evaluation_samples": 100}
+    settings = {"max_epochs": 1, "evaluation_samples": 100} | settings
     arguments = json.dumps([settings, dims, rows, replicates])
     output = subprocess.check_output([sys.executable, "-c", TRAIN, arguments], text=True)
     measured = int(output.splitlines()[-1])

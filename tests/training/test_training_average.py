@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from gmm_study.training import captured
+from gmm_study.training import passes
 from gmm_study.training.average import ParameterAverage
 from gmm_study.training.checkpoint import TRAINING_FILE, checkpoint_files, resume_training
 from gmm_study.training.trainer import Trainer
@@ -35,7 +35,7 @@ def recorded(monkeypatch, settings, epochs):
         seen.append(average.flat[0].double().numpy().copy())
 
     monkeypatch.setattr(ParameterAverage, "step", step)
-    monkeypatch.setattr(captured, "MOST_RECORDED_STATES", 0)  # a replay calls no Python
+    monkeypatch.setattr(passes, "MOST_RECORDED_STATES", 0)  # a replay calls no Python
     trainer = train(Trainer(settings, DATA, [0]), epochs)
     return trainer, seen
 

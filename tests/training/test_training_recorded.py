@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from gmm_study.models import fused
-from gmm_study.training import captured, methods
+from gmm_study.training import methods, passes
 from gmm_study.training.captured import build_graphs
 from gmm_study.training.group import ReplicateGroup
 from gmm_study.training.recorded import RecordedSteps
@@ -87,9 +87,9 @@ def test_a_recording_is_of_the_loops_or_of_torch_as_the_step_was():
 def test_large_models_and_methods_that_do_not_allow_it_are_not_recorded(monkeypatch):
     settings = some_hyperparameters(layers=(5, 3), samples=4, batch_size=16)
     assert isinstance(build_graphs(settings, CPU, []), RecordedSteps)
-    monkeypatch.setattr(captured, "MOST_RECORDED_STATES", 16 * 4 * 8)
+    monkeypatch.setattr(passes, "MOST_RECORDED_STATES", 16 * 4 * 8)
     assert isinstance(build_graphs(settings, CPU, []), RecordedSteps)
-    monkeypatch.setattr(captured, "MOST_RECORDED_STATES", 16 * 4 * 8 - 1)
+    monkeypatch.setattr(passes, "MOST_RECORDED_STATES", 16 * 4 * 8 - 1)
     assert build_graphs(settings, CPU, []) is None
     monkeypatch.undo()
     unrecorded = replace(methods.GMM, recorded_on_cpu=False)
