@@ -96,7 +96,13 @@ def test_a_run_prints_json_alone_and_its_report_elsewhere(bench):
     train_all(bench.folder, "methods=[vae]")
     done = bench.call("run", "tiny", "--set", "methods=[vae]", "--json")
     document = parsed(done.stdout)
-    assert set(document) == OF_A_STUDY | {"trained", "confirmed", "interrupted", "mlflow"}
+    assert set(document) == OF_A_STUDY | {
+        "trained",
+        "confirmed",
+        "interrupted",
+        "not_assessed",
+        "mlflow",
+    }
     assert (document["states"], document["trained"]) == ({"complete": 2}, {})
     assert document["mlflow"].startswith("MLflow: ")
     assert "nothing to train" in done.stderr
