@@ -1,6 +1,7 @@
 """The training step of every method against plain autograd and against itself in eager torch."""
 
 from collections.abc import Callable
+from functools import cache
 from itertools import product
 
 import torch
@@ -56,8 +57,9 @@ def port(method: str, model: str, samples: int) -> TrainEpoch:
 
 
 def steps(train_epoch: TrainEpoch, data: Tensor) -> Contender:
-    """So many training steps, each on other rows of the data."""
-    return lambda count: train_epoch(data[: count * BATCH])
+    """So many training steps, each on other rows. As in a trial, a recording sees one tensor."""
+    rows = cache(lambda count: data[: count * BATCH])
+    return lambda count: train_epoch(rows(count))
 
 
 def measure(smoke: bool = False, rounds: int = ROUNDS) -> list[Row]:

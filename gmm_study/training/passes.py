@@ -6,8 +6,9 @@ CPU_ROWS = 4000
 """Sample rows (datapoints times K) of a replicate; a CPU's cache holds what a layer computes."""
 GPU_ROWS = 100_000
 """Sample rows of all replicates; the time of smaller passes on a GPU is mostly that of launches."""
-MOST_RECORDED_STATES = 1 << 20
-"""A step that draws more states is not recorded on a CPU, as little of its time is Python's."""
+MOST_RECORDED_STATES = 1 << 18
+"""A step that draws more states is not recorded on a CPU: Python takes little of its time, and
+without a recording it uses memory again that is still in the cache."""
 
 
 def rows_of_a_pass(on_gpu: bool, replicates: int) -> int:

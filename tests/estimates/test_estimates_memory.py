@@ -32,7 +32,7 @@ print(next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) *
 SMALL = {"method": "gmm", "layers": [8]}
 MANY_PARAMETERS = {"method": "gmm", "layers": [1500, 1000]}
 MANY_ROWS = {"method": "rws", "layers": [200, 200], "samples": 50, "batch_size": 400}
-RECORDED = {"method": "gmm", "layers": [300, 200, 100], "samples": 20, "max_epochs": 5}
+RECORDED = {"method": "gmm", "layers": [300, 200, 100], "samples": 4, "max_epochs": 5}
 VAE = {"method": "vae", "layers": [300, 200], "samples": 50, "batch_size": 400}
 
 
