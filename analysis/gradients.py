@@ -1,13 +1,13 @@
 """The quality of gradients in a study: all figures as a frame, over the replicates of trials."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from math import nan
+from math import isfinite, nan
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from analysis.labels import LOG_P
+from analysis.labels import LOG_P, axis_label, value_label
 from gmm_study.study.plan import Plan
 from gmm_study.trials.asked_gradients import AskedGradients, can_be_assessed
 from gmm_study.trials.averages import mean_and_standard_error
@@ -41,9 +41,9 @@ def gradient_frame(plan: Plan, cells: pd.DataFrame, read: Reader) -> pd.DataFram
     `trained_by` (the method of the trial), `axis` and `x`, `trial_id`, `method` and `q_baseline` of
     the gradients, `samples` (K), `part`, its number of `parameters`, `target` (what it is), `n`
     (replicates), the mean over replicates of every figure of `FIGURES` with its standard error as
-    `..._se` (over replicates, n - 1; over draws if there is one), and the means of
-    `MEANS`: the norm of the target, its relative sampling error, and the seconds of an estimate.
-    A figure that is not finite in a replicate is missing.
+    `..._se` (over replicates, n - 1; over draws if there is one), and the means of `MEANS`: the
+    norm of the target, its relative sampling error, and the seconds of an estimate. A figure that
+    is not finite in a replicate is missing.
 
     The signal to noise is the root of the mean square, whose error is never below that over draws.
     Where the draws show no signal, its error is missing, and `signal_to_noise_upper` is its limit.
@@ -59,12 +59,12 @@ def _rows(
     replicates = {trial.config.trial_id: trial.replicates for trial in plan.trials}
     own = cells[(cells["metric"] == LOG_P) & cells["complete"]]
     for cell in own.to_dict("records"):
-        known = {"dataset": cell["dataset"], "trained_by": cell["method"], "axis": plan.x or ""}
-        known |= {"x": cell["x"], "trial_id": cell["trial_id"]}
-        groups: dict[tuple[Any, ...], list[Mapping[str, Any]]] = {}
         if not any(can_be_assessed(name, cell["method"]) for name in wanted.methods):
             continue
         trial_id = str(cell["trial_id"])
+        known = {"dataset": cell["dataset"], "trained_by": cell["method"], "axis": plan.x or ""}
+        known |= {"x": cell["x"], "trial_id": trial_id}
+        groups: dict[tuple[Any, ...], list[Mapping[str, Any]]] = {}
         for row in read(trial_id, wanted.to_json(replicates[trial_id])):
             groups.setdefault(tuple(row[name] for name in _GROUP), []).append(row)
         for group, rows in groups.items():
@@ -131,6 +131,21 @@ def at_the_end(frame: pd.DataFrame) -> pd.DataFrame:
         return frame
     chosen = max(numbers) if len(numbers) == len(last) else last[-1]
     return frame[[x is None or x == chosen for x in frame["x"]]]
+
+
+def models_of(plan: Plan, rows: pd.DataFrame) -> str:
+    """The models that rows share, in words, such as `bars, trained by rws, max epochs 100`."""
+    row = rows.iloc[0]
+    words, x = f"{row['dataset']}, trained by {row['trained_by']}", row["x"]
+    return (
+        words if plan.x is None or x is None else f"{words}, {axis_label(plan.x)} {value_label(x)}"
+    )
+
+
+def upper_limit_of(row: Mapping[Any, Any]) -> str | None:
+    """The signal to noise in words where the draws show none; None where they show one."""
+    shown = isfinite(row["signal_to_noise_se"])
+    return None if shown else f"at most {row['signal_to_noise_upper']:.2g}"
 
 
 def name_of(row: Mapping[Any, Any]) -> str:

@@ -6,8 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.gradients import at_the_end, name_of
-from analysis.labels import axis_label, decimals, error_label, value_label
+from analysis.gradients import at_the_end, models_of, name_of, upper_limit_of
+from analysis.labels import decimals, error_label
 from gmm_study.study.plan import Plan
 
 RESOLVED = 2.0
@@ -22,21 +22,14 @@ def signal_sentences(plan: Plan, frame: pd.DataFrame) -> list[str]:
     """
     last = at_the_end(frame)
     sentences = []
-    for (dataset, trained_by), own in last[last["part"] == "q"].groupby(
-        ["dataset", "trained_by"], sort=False
-    ):
-        place, value = f"{dataset}, trained by {trained_by}", own["x"].iloc[0]
-        if plan.x is not None and value is not None:
-            place += f", {axis_label(plan.x)} {value_label(value)}"
-        changes = [change for _, of_name in _by_name(own) if (change := _change(of_name))]
+    of_q = last[last["part"] == "q"]
+    for _, own in of_q.groupby(["dataset", "trained_by"], sort=False):
+        by_name = own.groupby(own.apply(name_of, axis=1), sort=False)
+        changes = [change for _, of_name in by_name if (change := _change(of_name))]
         if changes:
-            found = "; ".join(changes)
+            place, found = models_of(plan, own), "; ".join(changes)
             sentences.append(f"{place}: the signal to noise of q's gradient {found}.")
     return sentences
-
-
-def _by_name(own: pd.DataFrame) -> Any:
-    return own.groupby(own.apply(name_of, axis=1), sort=False)
 
 
 def _change(own: pd.DataFrame) -> str | None:
@@ -57,7 +50,5 @@ def _change(own: pd.DataFrame) -> str | None:
 
 
 def _shown(row: Mapping[Any, Any], places: int) -> str:
-    error = row["signal_to_noise_se"]
-    if not isfinite(error):
-        return f"at most {row['signal_to_noise_upper']:.2g}"
-    return f"{row['signal_to_noise']:.{places}f} ± {error_label(error, places)}"
+    value, error = row["signal_to_noise"], row["signal_to_noise_se"]
+    return upper_limit_of(row) or f"{value:.{places}f} ± {error_label(error, places)}"

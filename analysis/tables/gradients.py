@@ -6,8 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.gradients import at_the_end, name_of
-from analysis.labels import axis_label, decimals, value_label
+from analysis.gradients import at_the_end, models_of, name_of, upper_limit_of
+from analysis.labels import decimals
 from analysis.tables.layout import Entry, Table, table
 from gmm_study.study.plan import Plan
 
@@ -38,22 +38,19 @@ def lay_out_gradients(plan: Plan, frame: pd.DataFrame) -> list[Table]:
     """
     found: list[Table] = []
     last = at_the_end(frame)
-    for (dataset, trained_by), own in last.groupby(["dataset", "trained_by"], sort=False):
-        for figure in SHOWN:
-            found.append(_table(plan, own, figure, f"{dataset}, trained by {trained_by}"))
+    for _, own in last.groupby(["dataset", "trained_by"], sort=False):
+        found += [_table(plan, own, figure) for figure in SHOWN]
     return found
 
 
-def _table(plan: Plan, own: pd.DataFrame, figure: str, where: str) -> Table:
+def _table(plan: Plan, own: pd.DataFrame, figure: str) -> Table:
     title, text = SHOWN[figure]
     columns = sorted(dict.fromkeys(own["samples"]))
     rows = list(_rows(own, figure, columns))
     errors = pd.Series(
         [each.standard_error for _, row in rows for each in row if each is not None], dtype=float
     )
-    value = own["x"].iloc[0]
-    if plan.x is not None and value is not None:
-        where += f", {axis_label(plan.x)} {value_label(value)}"
+    where = models_of(plan, own)
     return table(
         key=f"{plan.study.name} {title} {where}",
         title=f"{title}: {where}",
@@ -88,8 +85,8 @@ def _entry(row: dict[Any, Any], figure: str) -> Entry:
         return Entry(text="none")
     if not isfinite(row[figure]):
         return Entry(text="n/a")
-    if figure == "signal_to_noise" and not isfinite(row[f"{figure}_se"]):
-        return Entry(text=f"at most {row[f'{figure}_upper']:.2g}")
+    if figure == "signal_to_noise" and (limit := upper_limit_of(row)):
+        return Entry(text=limit)
     return Entry(row[figure], row[f"{figure}_se"])
 
 

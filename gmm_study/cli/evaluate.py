@@ -25,8 +25,6 @@ from gmm_study.cli.trained import (
 from gmm_study.errors import InputError
 from gmm_study.phrases import plural
 
-EXACT = "exact"
-"""In the place of K."""
 NATS = ("log_p", "log_p_tilde", "log_p_star")
 SHARES = ("ess", "ess_star")
 NAMES = {
@@ -196,7 +194,9 @@ def _print_certified(console: Console, row: Mapping[str, Any], chains: int) -> N
 
 
 def _in_words(row: Mapping[str, Any]) -> Iterator[str]:
-    """Lines about the intervals, and about the estimates outside them."""
+    """Lines about the intervals, and about the values outside them."""
+    from gmm_study.trials.assessment import EXACT
+
     yield (
         "a certified limit holds whatever the chains did; the others assume that the chains found "
         "all of the posterior and that these datapoints are no harder than the model's own samples"

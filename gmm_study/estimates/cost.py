@@ -13,7 +13,7 @@ from typing import NamedTuple
 from gmm_study.data import Dataset
 from gmm_study.training.hyperparameters import Hyperparameters
 from gmm_study.training.methods import method_named
-from gmm_study.training.passes import CPU_ROWS, is_small, rows_of_a_pass
+from gmm_study.training.passes import CPU_ROWS, are_steps_recorded, rows_of_a_pass
 
 PRODUCT = 0.03e-9
 UNIT = 2.5e-9
@@ -129,7 +129,7 @@ def memory(load: Workload, replicates: int, chunk_rows: int, on_gpu: bool) -> fl
     buffers += AVERAGE_BUFFERS if load.averages else 0
     floats = buffers * replicates * parameters + 2 * rows * units
     step_rows = load.batch_size * load.training_samples
-    if not on_gpu and is_small(step_rows, load.layers):
+    if not on_gpu and are_steps_recorded(method_named(load.method), step_rows, load.layers):
         # Every replicate keeps its recorded steps, of full batches and of the last of an epoch.
         floats += 2 * replicates * 2 * step_rows * units
     data = load.dims * (2 * load.train + 2 * load.valid + load.test)

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from gmm_study.training.hyperparameters import Hyperparameters
-from gmm_study.training.passes import is_small
+from gmm_study.training.passes import are_steps_recorded
 from gmm_study.training.recorded import RecordedSteps
 
 WARM_UP_STEPS = 3
@@ -91,8 +91,9 @@ def build_graphs(
     """CUDA graphs on a GPU, recordings of small models on a CPU, otherwise None."""
     if device.type == "cuda":
         return CudaGraphs(device, generators)
-    small = is_small(settings.batch_size * settings.training_samples, settings.layers)
-    return RecordedSteps() if small and settings.declaration.recorded_on_cpu else None
+    sample_rows = settings.batch_size * settings.training_samples
+    recorded = are_steps_recorded(settings.declaration, sample_rows, settings.layers)
+    return RecordedSteps() if recorded else None
 
 
 class StepRunner:

@@ -1,6 +1,10 @@
 """How many sample rows a model takes at a time, and which steps are recorded; without torch."""
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gmm_study.training.method import Method
 
 CPU_ROWS = 4000
 """Sample rows (datapoints times K) of a replicate; a CPU's cache holds what a layer computes."""
@@ -16,6 +20,6 @@ def rows_of_a_pass(on_gpu: bool, replicates: int) -> int:
     return max(CPU_ROWS, GPU_ROWS // replicates) if on_gpu else CPU_ROWS
 
 
-def is_small(sample_rows: int, layers: Iterable[int]) -> bool:
-    """Whether a step with so many sample rows is worth recording on a CPU."""
-    return sample_rows * sum(layers) <= MOST_RECORDED_STATES
+def are_steps_recorded(method: "Method", sample_rows: int, layers: Iterable[int]) -> bool:
+    """Whether steps with so many sample rows are recorded on a CPU."""
+    return method.recorded_on_cpu and sample_rows * sum(layers) <= MOST_RECORDED_STATES

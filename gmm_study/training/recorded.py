@@ -45,7 +45,6 @@ class Recording(TorchDispatchMode):
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._calls: list[Callable[[], object]] = []
-        self._kept: list[Tensor] = []
 
     def add(self, call: Callable[[], object]) -> None:
         """Add something to be run again."""
@@ -60,11 +59,10 @@ class Recording(TorchDispatchMode):
     def __torch_dispatch__(
         self, operation: Any, types: Any, args: Sequence[Any] = (), kwargs: Any = None
     ) -> Any:
-        """Run an operation, and keep it with its tensors."""
+        """Run an operation, and keep it with its tensors, so that their memory stays theirs."""
         kwargs = kwargs or {}
         result = operation(*args, **kwargs)
         results = _tensors(result)
-        self._kept += results
         if operation._schema.is_mutable:
             self.add(partial(operation._op, *args, **kwargs))
         elif not ("empty" in operation._schema.name or _are_views(results, (args, kwargs))):

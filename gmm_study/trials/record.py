@@ -381,13 +381,8 @@ class Record(Folder):
 
     def _assessed(self) -> list[dict[str, Any]]:
         """Everything in the file of gradients. The first files held a single assessment."""
-        return (
-            self._parsed(
-                GRADIENTS_FILE,
-                lambda document: document.get("assessed", [document]),
-            )
-            or []
-        )
+        found = self._parsed(GRADIENTS_FILE, lambda each: each.get("assessed", [each]))
+        return found or []
 
     def write_checkpoint(
         self, files: Mapping[str, bytes], kept_as: Mapping[str, str] | None = None
