@@ -24,7 +24,7 @@ STUDY_ARGS = $(NAME) --storage '$(STORAGE)' $(if $(DATASET),--dataset '$(DATASET
 NEEDS_NAME = $(if $(NAME),,$(error NAME is missing: make $@ NAME=depth_sweep; studies: $(basename $(notdir $(wildcard studies/*.yaml)))))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock study plan status report tables reproduction records ui docs docs-site test test-unit test-slow test-docs test-faults lint bench bench-smoke clean
+.PHONY: help setup lock study plan status report tables reproduction records restore ui docs docs-site test test-unit test-slow test-docs test-faults lint bench bench-smoke clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,6 +66,9 @@ reproduction: $(STAMP) ## Write docs/reproduction.md, our figures beside the pub
 
 records: $(STAMP) ## Copy a study's finished records into analysis/records, to be shipped: NAME=...
 	@$(NEEDS_NAME)$(BIN)/python -m analysis.ship $(NAME) --storage '$(STORAGE)'
+
+restore: $(STAMP) ## Copy a study's shipped records into your storage, to continue it there: NAME=...
+	@$(NEEDS_NAME)$(BIN)/python -m analysis.ship $(NAME) --storage '$(STORAGE)' --restore
 
 ui: $(STAMP) ## Serve the MLflow UI on 127.0.0.1
 	@$(GMM_STUDY) ui $(ARGS)

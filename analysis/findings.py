@@ -38,7 +38,7 @@ from analysis.tables.over_datasets import lay_out_over_datasets
 from analysis.two_way import Values
 from analysis.verdict import verdict
 from gmm_study.study.plan import Plan
-from gmm_study.trials.record import RecordStore
+from gmm_study.trials.record_store import RecordStore
 
 
 @dataclass(frozen=True)

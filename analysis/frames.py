@@ -20,7 +20,7 @@ from analysis.reading import UNREADABLE, Reading, line
 from gmm_study.errors import InputError
 from gmm_study.storage.together import read_together
 from gmm_study.tracking.words import DECLARED
-from gmm_study.trials.record import RecordStore
+from gmm_study.trials.record_store import RecordStore
 
 if TYPE_CHECKING:
     from gmm_study.study import Study

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from analysis.reading import UNREADABLE
 from gmm_study.study import Cell, Plan, Study, load_study, make_plan
-from gmm_study.trials.record import RecordStore
+from gmm_study.trials.record_store import RecordStore
 from gmm_study.trials.survey import configurations
 
 if TYPE_CHECKING:

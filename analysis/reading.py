@@ -8,7 +8,8 @@ from pyarrow import ArrowException
 from gmm_study.addresses import redact
 from gmm_study.training.state import TrialState
 from gmm_study.trials.provenance import in_a_line
-from gmm_study.trials.record import Record, RecordStore
+from gmm_study.trials.record import Record
+from gmm_study.trials.record_store import RecordStore
 from gmm_study.trials.result import TrialResult
 from gmm_study.trials.status import TrialStatus
 

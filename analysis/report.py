@@ -19,7 +19,7 @@ from analysis.pages.study import study_pages
 from analysis.pages.terminal import in_terminal
 from analysis.tables.formats import csv, latex
 from gmm_study.study.plan import Plan
-from gmm_study.trials.record import RecordStore
+from gmm_study.trials.record_store import RecordStore
 
 if TYPE_CHECKING:
     from rich.console import Group

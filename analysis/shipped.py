@@ -8,7 +8,7 @@
 from pathlib import Path
 
 from gmm_study.storage.pack import Pack
-from gmm_study.trials.record import RecordStore
+from gmm_study.trials.record_store import RecordStore
 
 RECORDS = Path(__file__).with_name("records")
 

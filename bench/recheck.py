@@ -17,7 +17,8 @@ from analysis import with_shipped
 from gmm_study.api.datasets import read_dataset
 from gmm_study.api.feedback import silently
 from gmm_study.trials.once import run_once
-from gmm_study.trials.record import Record, RecordStore
+from gmm_study.trials.record import Record
+from gmm_study.trials.record_store import RecordStore
 from gmm_study.trials.result import TrialResult
 
 NEAR = 4.0

@@ -18,7 +18,7 @@ from tabulate import tabulate
 from analysis import find, plan_from_records
 from analysis.labels import LOG_P
 from gmm_study.study import load_study
-from gmm_study.trials.record import RecordStore
+from gmm_study.trials.record_store import RecordStore
 
 FULL = ("search.screen=null", "scheduler.kind=none")
 

@@ -20,7 +20,7 @@ from gmm_study.errors import InputError
 from gmm_study.study import load_study
 from gmm_study.study.amend import label
 from gmm_study.trials.config import TrialConfig
-from gmm_study.trials.record import RecordStore
+from gmm_study.trials.record_store import RecordStore
 from gmm_study.trials.run import TrialRun
 from tests.training.small import a_dataset, some_hyperparameters
 from tests.workbench import Workbench, answers, call, free_port, wait_until

@@ -14,7 +14,7 @@ from unittest.mock import patch
 import numpy as np
 import pytest
 
-from gmm_study.trials.record import RecordStore
+from gmm_study.trials.record_store import RecordStore
 
 GMM_STUDY = Path(sys.executable).with_name("gmm-study")
 STUDY = """

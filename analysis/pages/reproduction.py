@@ -28,7 +28,7 @@ from analysis.tables.formats import markdown, pipe_table
 from analysis.tables.layout import lay_out
 from gmm_study.study.plan import Plan
 from gmm_study.training.state import TrialState
-from gmm_study.trials.record import RecordStore
+from gmm_study.trials.record_store import RecordStore
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from gmm_study.diagnosis.run import Run
     from gmm_study.training.checkpoint import Checkpoint
     from gmm_study.trials.config import TrialConfig
-    from gmm_study.trials.record import Record, RecordStore
+    from gmm_study.trials.record import Record
+    from gmm_study.trials.record_store import RecordStore
     from gmm_study.trials.result import TrialResult
 
 CHECKPOINT = "checkpoint"
@@ -110,7 +111,7 @@ class FoundTrial:
 def _located(trial: str, storage: str) -> "tuple[Record | None, str, RecordStore]":
     """The record, where the checkpoint may be, and the storage; or `InputError`."""
     from analysis.shipped import with_shipped
-    from gmm_study.trials.record import RecordStore
+    from gmm_study.trials.record_store import RecordStore
 
     store = with_shipped(RecordStore(storage))
     if "://" in trial or Path(trial).exists():
@@ -132,7 +133,8 @@ def _located(trial: str, storage: str) -> "tuple[Record | None, str, RecordStore
 
 def _at(trial: str, store: "RecordStore") -> "tuple[Record | None, str, RecordStore]":
     """The same of the trial in a folder or at the address of a bucket."""
-    from gmm_study.trials.record import Record, RecordStore
+    from gmm_study.trials.record import Record
+    from gmm_study.trials.record_store import RecordStore
 
     place = trial.rstrip("/")
     if Path(place).is_file():

@@ -15,7 +15,7 @@ from gmm_study.errors import InputError
 from gmm_study.phrases import plural
 from gmm_study.study import Cell, Plan, PlannedTrial, Planner, Study, load_study
 from gmm_study.training.state import TrialState
-from gmm_study.trials.record import RecordStore
+from gmm_study.trials.record_store import RecordStore
 from gmm_study.trials.standing import Standing
 from gmm_study.trials.survey import configurations, survey
 

@@ -13,7 +13,7 @@ from gmm_study.api.planned_study import PlannedStudy, check_storage
 from gmm_study.errors import InputError
 from gmm_study.machine import usable_cpus
 from gmm_study.study.load import PAPER, STUDIES
-from gmm_study.trials.record import RecordStore
+from gmm_study.trials.record_store import RecordStore
 
 if TYPE_CHECKING:
     from analysis import PaperTable, ReportFiles, WrittenReport

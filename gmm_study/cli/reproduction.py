@@ -42,7 +42,7 @@ def reproduction(storage: str, output: Path, as_json: bool) -> None:
     from analysis import plan_from_records, with_shipped, write_reproduction
     from gmm_study.api.planned_study import check_storage
     from gmm_study.study import load_study
-    from gmm_study.trials.record import RecordStore
+    from gmm_study.trials.record_store import RecordStore
 
     if output.suffix != ".md":
         raise InputError(f"output: '{output}' must end in .md, such as docs/reproduction.md")

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from gmm_study.diagnosis.figures import Lead, half_width
 from gmm_study.trials.averages import mean_and_standard_error
 from gmm_study.trials.config import TrialConfig
-from gmm_study.trials.record import Record, RecordStore
+from gmm_study.trials.record import Record
+from gmm_study.trials.record_store import RecordStore
 from gmm_study.trials.result import TrialResult
 from gmm_study.trials.selection import VALID_LOG_P
 from gmm_study.trials.survey import configurations

@@ -18,7 +18,7 @@ from gmm_study.machine import trials_on, usable_cpus, usable_gpus
 from gmm_study.study import Plan, PlannedTrial, Study
 from gmm_study.trials.config import TrialConfig
 from gmm_study.trials.continuable import begins_at, read_index
-from gmm_study.trials.record import RecordStore
+from gmm_study.trials.record_store import RecordStore
 from gmm_study.trials.standing import Standing
 from gmm_study.trials.survey import configurations, survey
 

@@ -18,7 +18,7 @@ from gmm_study.orchestration.cause import last_line
 from gmm_study.orchestration.nodes import least
 from gmm_study.storage.file_systems import first_line
 from gmm_study.study.sections import Resources
-from gmm_study.trials.record import RecordStore
+from gmm_study.trials.record_store import RecordStore
 
 NODE_ANSWERS_IN = 300.0
 """Seconds in which a node must unpack this code, import it and check the storage."""

@@ -13,7 +13,7 @@ from gmm_study.orchestration.live_view import LiveView
 from gmm_study.orchestration.ray_internals import forget_moving_averages
 from gmm_study.search.searches import Searches
 from gmm_study.training.state import TrialState
-from gmm_study.trials.record import RecordStore
+from gmm_study.trials.record_store import RecordStore
 from gmm_study.trials.status import WAITING, Phase
 
 

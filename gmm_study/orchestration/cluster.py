@@ -23,7 +23,7 @@ from gmm_study.orchestration.head_watch import watched
 from gmm_study.orchestration.nodes import check_resources
 from gmm_study.study.sections import Resources
 from gmm_study.trials.provenance import COMMIT_VARIABLE, git_commit
-from gmm_study.trials.record import RecordStore
+from gmm_study.trials.record_store import RecordStore
 
 SETTINGS = {
     "RAY_AIR_NEW_OUTPUT": "0",

@@ -27,7 +27,7 @@ from gmm_study.orchestration.ray_internals import count_no_callbacks
 from gmm_study.phrases import at_a_time
 from gmm_study.search.searches import Searches
 from gmm_study.study import Plan, PlannedTrial, Study
-from gmm_study.trials.record import RecordStore
+from gmm_study.trials.record_store import RecordStore
 
 if TYPE_CHECKING:
     from ray import tune

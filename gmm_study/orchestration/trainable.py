@@ -19,7 +19,7 @@ from gmm_study.orchestration.admission import is_admitted
 from gmm_study.orchestration.watchdog import Watchdog
 from gmm_study.training.state import TrialState
 from gmm_study.trials.config import TrialConfig
-from gmm_study.trials.record import RecordStore
+from gmm_study.trials.record_store import RecordStore
 from gmm_study.trials.shortage import LESS, is_out_of_memory, what_would_help
 from gmm_study.trials.status import WAITING
 

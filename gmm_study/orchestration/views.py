@@ -19,7 +19,7 @@ from gmm_study.storage.ownership import Owner
 from gmm_study.storage.stamp import Stamp
 from gmm_study.storage.together import read_ahead
 from gmm_study.study import Plan, PlannedTrial
-from gmm_study.trials.record import RecordStore
+from gmm_study.trials.record_store import RecordStore
 
 if TYPE_CHECKING:
     from gmm_study.search.optuna_view import OptunaView

@@ -27,7 +27,7 @@ from gmm_study.study.expansion import yet_to_confirm
 from gmm_study.study.plan import Cell, PlannedTrial
 from gmm_study.study.strategies import AdaptiveSearch, CmaEsSearch, DrawnSearch
 from gmm_study.training.state import TrialState
-from gmm_study.trials.record import RecordStore
+from gmm_study.trials.record_store import RecordStore
 from gmm_study.trials.selection import Scores
 
 STATES = {

@@ -19,7 +19,7 @@ from gmm_study.study.settings import plain_value
 from gmm_study.study.strategies import AdaptiveSearch
 from gmm_study.training.hyperparameters import Hyperparameters
 from gmm_study.trials.config import TrialConfig
-from gmm_study.trials.record import RecordStore
+from gmm_study.trials.record_store import RecordStore
 from gmm_study.trials.selection import Scores
 from gmm_study.trials.survey import configurations
 

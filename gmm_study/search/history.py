@@ -43,7 +43,7 @@ from gmm_study.storage.together import READERS, read_together
 from gmm_study.study.plan import Cell
 from gmm_study.study.strategies import AdaptiveSearch
 from gmm_study.training.state import TrialState
-from gmm_study.trials.record import RecordStore
+from gmm_study.trials.record_store import RecordStore
 from gmm_study.trials.selection import VALID_BOUND, VALID_LOG_P, Scores, common_metric
 
 FOLDER = ".searches"

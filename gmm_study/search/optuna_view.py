@@ -21,7 +21,7 @@ from gmm_study.search.history import History
 from gmm_study.search.outcomes import Outcomes, Proposal
 from gmm_study.study import Cell
 from gmm_study.training.state import TrialState
-from gmm_study.trials.record import RecordStore
+from gmm_study.trials.record_store import RecordStore
 
 DEFAULT_URL = "sqlite:///optuna.db"
 

@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING
 from gmm_study.study.plan import Plan, PlannedTrial
 from gmm_study.study.strategies import Scheduler
 from gmm_study.training.state import TrialState
-from gmm_study.trials.record import Record, RecordStore
+from gmm_study.trials.record import Record
+from gmm_study.trials.record_store import RecordStore
 from gmm_study.trials.selection import Scores
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ from collections.abc import Collection, Iterable, Mapping
 
 from gmm_study.storage.together import read_together
 from gmm_study.trials.config import TrialConfig
-from gmm_study.trials.record import LOG, Record, RecordStore
+from gmm_study.trials.record import LOG, Record
+from gmm_study.trials.record_store import RecordStore
 from gmm_study.trials.standing import Standing
 
 

@@ -9,7 +9,7 @@ from analysis import WrittenReport, find, join, load, summarise, write_report
 from analysis.curves import learning_curves
 from gmm_study.study import Plan, load_study, make_plan
 from gmm_study.trials.config import TrialConfig
-from gmm_study.trials.record import RecordStore
+from gmm_study.trials.record_store import RecordStore
 from tests.analysis.endings import DEPTHS, SETTLED, SIZES, write
 from tests.trials.results import result_of
 

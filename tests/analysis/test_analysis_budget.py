@@ -11,7 +11,7 @@ from analysis import find
 from analysis.budget import expected_best
 from analysis.gallery import pictures_of
 from gmm_study.training.state import TrialState
-from gmm_study.trials.record import RecordStore
+from gmm_study.trials.record_store import RecordStore
 
 VALUES = (-3.0, -1.0, -7.5, -2.25, -1.0)
 RATES = {"learning_rate": {"log_uniform": [1e-4, 1e-1]}}

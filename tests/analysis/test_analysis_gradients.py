@@ -14,7 +14,7 @@ from analysis.shipped import with_shipped
 from analysis.signal_sentences import signal_sentences
 from analysis.tables.gradients import lay_out_gradients
 from gmm_study.study.sections import Gradients
-from gmm_study.trials.record import RecordStore
+from gmm_study.trials.record_store import RecordStore
 
 PLAN = SimpleNamespace(
     x=None,

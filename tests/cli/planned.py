@@ -4,7 +4,7 @@ from contextlib import chdir
 
 from gmm_study.data import load_dataset
 from gmm_study.study import load_study, make_plan
-from gmm_study.trials.record import RecordStore
+from gmm_study.trials.record_store import RecordStore
 from gmm_study.trials.run import TrialRun
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from gmm_study.storage.folder import Folder
 from gmm_study.study import load_study, make_plan
-from gmm_study.trials.record import RecordStore
+from gmm_study.trials.record_store import RecordStore
 from tests.trials.results import result_of
 
 pytestmark = pytest.mark.figure

@@ -6,7 +6,7 @@ from analysis import plan_from_records
 from gmm_study.cli.reproduction import STUDIES
 from gmm_study.study import load_study
 from gmm_study.trials.config import TrialConfig
-from gmm_study.trials.record import RecordStore
+from gmm_study.trials.record_store import RecordStore
 
 pytestmark = pytest.mark.figure
 

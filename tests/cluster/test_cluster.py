@@ -17,7 +17,7 @@ import gmm_study
 from gmm_study.orchestration.ray_internals import JOB_CONFIG
 from gmm_study.trials.config import TrialConfig
 from gmm_study.trials.provenance import COMMIT_VARIABLE
-from gmm_study.trials.record import RecordStore
+from gmm_study.trials.record_store import RecordStore
 from gmm_study.trials.run import TrialRun
 from tests.cluster.nodes import (
     AUTOSCALED_CPUS,

@@ -12,7 +12,7 @@ from gmm_study.diagnosis.figures import VALIDATION_NOISE, Lead, half_width, vali
 from gmm_study.diagnosis.rivals import lead_over_rivals
 from gmm_study.training.hyperparameters import Hyperparameters
 from gmm_study.trials.config import TrialConfig
-from gmm_study.trials.record import RecordStore
+from gmm_study.trials.record_store import RecordStore
 from tests.trials.results import result_of
 
 ROWS = 200

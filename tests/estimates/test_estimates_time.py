@@ -15,7 +15,7 @@ from gmm_study.study import load_study, make_plan
 from gmm_study.training.hyperparameters import Hyperparameters
 from gmm_study.training.state import TrialState
 from gmm_study.trials.continuable import add_to_index
-from gmm_study.trials.record import RecordStore
+from gmm_study.trials.record_store import RecordStore
 from gmm_study.trials.result import ReplicateResult, TrialResult
 from gmm_study.trials.standing import Standing
 from gmm_study.trials.status import TrialStatus

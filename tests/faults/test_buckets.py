@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from gmm_study.trials.record import RecordStore
+from gmm_study.trials.record_store import RecordStore
 from tests.faults.test_drivers import (
     EPOCHS,
     ONE_TRIAL,

@@ -11,7 +11,7 @@ from mlflow.tracking import MlflowClient
 
 from gmm_study.data import load_dataset
 from gmm_study.trials.once import run_once
-from gmm_study.trials.record import RecordStore
+from gmm_study.trials.record_store import RecordStore
 from tests.workbench import Workbench, figures, wait_until
 
 pytestmark = pytest.mark.fault

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gmm_study.trials.record import RecordStore
+from gmm_study.trials.record_store import RecordStore
 from tests.cluster.nodes import ENVIRONMENT, Cluster, isolated, undisturbed
 from tests.workbench import Workbench, figures, wait_until
 

@@ -9,7 +9,7 @@ from gmm_study.data import load_dataset
 from gmm_study.orchestration.trainable import TrialTrainable
 from gmm_study.study import load_study, make_plan
 from gmm_study.trials import evaluation, run
-from gmm_study.trials.record import RecordStore
+from gmm_study.trials.record_store import RecordStore
 from tests.workbench import Workbench, figures
 
 pytestmark = pytest.mark.fault

@@ -3,7 +3,7 @@
 import pytest
 
 from gmm_study.orchestration.admission import what_is_wrong
-from gmm_study.trials.record import RecordStore
+from gmm_study.trials.record_store import RecordStore
 
 PROBE = ".nodes"
 

@@ -6,7 +6,7 @@ from ray.tune.search import Searcher
 from gmm_study.orchestration.queue import Queue
 from gmm_study.search.searches import Searches
 from gmm_study.study import load_study, make_plan
-from gmm_study.trials.record import RecordStore
+from gmm_study.trials.record_store import RecordStore
 from tests.workbench import Workbench
 
 STUDY = """

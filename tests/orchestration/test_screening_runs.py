@@ -10,7 +10,7 @@ import pytest
 from mlflow.tracking import MlflowClient
 
 from gmm_study.tracking.words import DECLARED
-from gmm_study.trials.record import RecordStore
+from gmm_study.trials.record_store import RecordStore
 from tests.workbench import Workbench, figures, wait_until
 
 pytestmark = pytest.mark.process

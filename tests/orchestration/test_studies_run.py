@@ -10,7 +10,8 @@ from mlflow.tracking import MlflowClient
 from gmm_study.api.planned_study import PlannedStudy
 from gmm_study.data import load_dataset
 from gmm_study.trials.once import run_once
-from gmm_study.trials.record import Record, RecordStore
+from gmm_study.trials.record import Record
+from gmm_study.trials.record_store import RecordStore
 from tests.cli.planned import open_runs
 from tests.workbench import STUDY, Workbench, figures
 

@@ -15,7 +15,7 @@ from gmm_study.orchestration import sync_process
 from gmm_study.orchestration.sync_process import SyncProcess
 from gmm_study.orchestration.views import update_views
 from gmm_study.study import load_study, make_plan
-from gmm_study.trials.record import RecordStore
+from gmm_study.trials.record_store import RecordStore
 from tests.cli.planned import finish, open_runs, train_all
 from tests.workbench import Workbench, wait_until
 
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.process
 SHUTDOWN = """
 import threading, ray
 from tempfile import TemporaryDirectory
-from gmm_study.trials.record import RecordStore
+from gmm_study.trials.record_store import RecordStore
 from gmm_study.orchestration.cluster import ray_at
 from gmm_study.study.sections import Resources
 
@@ -50,7 +50,7 @@ print("went on")
 DRIVER = """
 import sys
 from gmm_study.orchestration.sync_process import SyncProcess
-from gmm_study.trials.record import RecordStore
+from gmm_study.trials.record_store import RecordStore
 
 with SyncProcess(["tiny"], "results") as syncing, RecordStore("results").the_only_driver("tiny"):
     syncing.start()

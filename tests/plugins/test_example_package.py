@@ -13,7 +13,7 @@ from gmm_study.study import load_study, make_plan
 from gmm_study.training.hyperparameters import Hyperparameters
 from gmm_study.trials.config import TrialConfig
 from gmm_study.trials.once import run_once
-from gmm_study.trials.record import RecordStore
+from gmm_study.trials.record_store import RecordStore
 from tests.workbench import call
 
 pytestmark = pytest.mark.process

@@ -11,7 +11,7 @@ from gmm_study.search.cell_search import CellSearch
 from gmm_study.search.history import History
 from gmm_study.study import Cell, PlannedTrial, Study, load_study, make_plan
 from gmm_study.training.state import TrialState
-from gmm_study.trials.record import RecordStore
+from gmm_study.trials.record_store import RecordStore
 from gmm_study.trials.selection import VALID_BOUND, VALID_LOG_P
 
 STUDY = """

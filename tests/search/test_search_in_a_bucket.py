@@ -10,7 +10,7 @@ import pytest
 from gmm_study.search import history
 from gmm_study.search.history import History
 from gmm_study.storage.ownership import Owner
-from gmm_study.trials.record import RecordStore
+from gmm_study.trials.record_store import RecordStore
 from tests.s3_server import NOT_IMPLEMENTED
 from tests.search.conftest import Bench, work
 

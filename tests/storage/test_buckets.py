@@ -7,7 +7,7 @@ from gmm_study.errors import InputError
 from gmm_study.storage.folder import Folder
 from gmm_study.training.state import TrialState
 from gmm_study.trials.config import TrialConfig
-from gmm_study.trials.record import RecordStore
+from gmm_study.trials.record_store import RecordStore
 from gmm_study.trials.run import TrialRun
 from gmm_study.trials.stored import open_stored
 from tests.s3_server import KEY, NOT_IMPLEMENTED, SECRET, THROTTLED

@@ -11,7 +11,7 @@ from gmm_study.storage.cache import Cache
 from gmm_study.storage.folder import Folder
 from gmm_study.training.state import TrialState
 from gmm_study.trials.config import TrialConfig
-from gmm_study.trials.record import RecordStore
+from gmm_study.trials.record_store import RecordStore
 from gmm_study.trials.survey import configurations, survey
 from tests.s3_server import KEY, SECRET
 from tests.training.small import a_dataset, some_hyperparameters

@@ -15,7 +15,7 @@ from gmm_study.storage import holding, ownership
 from gmm_study.storage.folder import Folder
 from gmm_study.storage.ownership import Owner, Sign
 from gmm_study.training.state import TrialState
-from gmm_study.trials.record import RecordStore
+from gmm_study.trials.record_store import RecordStore
 from tests.s3_server import CONFLICT
 from tests.workbench import wait_until
 
@@ -174,7 +174,7 @@ def test_who_holds_a_sign_learns_that_it_was_taken(s3, what):
 DRIVE = """
 import signal, sys, time
 from gmm_study.trials import drivers
-from gmm_study.trials.record import RecordStore
+from gmm_study.trials.record_store import RecordStore
 drivers.BEAT_EVERY = 0.05
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have it ignored
 with RecordStore(sys.argv[1]).the_only_driver("tiny"):

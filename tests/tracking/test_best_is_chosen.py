@@ -12,7 +12,7 @@ from gmm_study.search.searches import objective
 from gmm_study.study import load_study, make_plan
 from gmm_study.tracking.account import account_of
 from gmm_study.training.state import TrialState
-from gmm_study.trials.record import RecordStore
+from gmm_study.trials.record_store import RecordStore
 from gmm_study.trials.selection import Choice, best_trials
 from tests.trials.results import result_of
 

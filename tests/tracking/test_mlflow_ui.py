@@ -9,7 +9,7 @@ import pytest
 from gmm_study.data import load_dataset
 from gmm_study.orchestration.views import update_views
 from gmm_study.study import load_study, make_plan
-from gmm_study.trials.record import RecordStore
+from gmm_study.trials.record_store import RecordStore
 from gmm_study.trials.run import TrialRun
 from tests.workbench import Workbench, answers, free_port, wait_until
 

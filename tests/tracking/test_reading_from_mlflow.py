@@ -18,7 +18,7 @@ from gmm_study.tracking.runs import StudyRuns
 from gmm_study.training.hyperparameters import Hyperparameters
 from gmm_study.training.state import TrialState
 from gmm_study.trials.config import TrialConfig
-from gmm_study.trials.record import RecordStore
+from gmm_study.trials.record_store import RecordStore
 from gmm_study.trials.run import TrialRun
 from tests.training.small import a_dataset
 

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 import pytest
 import torch
 
-from gmm_study.trials.record import RecordStore
+from gmm_study.trials.record_store import RecordStore
 
 torch.set_num_threads(1)  # the tensors are tiny: threads would only wait for each other
 

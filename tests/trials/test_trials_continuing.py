@@ -6,7 +6,8 @@ from gmm_study.training.checkpoint import TRAINING_FILE, checkpoint_files, conti
 from gmm_study.training.trainer import Trainer
 from gmm_study.trials import continuing
 from gmm_study.trials.continuable import INDEX
-from gmm_study.trials.record import Record, RecordStore
+from gmm_study.trials.record import Record
+from gmm_study.trials.record_store import RecordStore
 from gmm_study.trials.run import TrialRun
 from tests.training.small import (
     SideBySide,

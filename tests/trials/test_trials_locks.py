@@ -10,7 +10,8 @@ import pytest
 
 from gmm_study.errors import InputError
 from gmm_study.training.state import TrialState
-from gmm_study.trials.record import Record, RecordStore
+from gmm_study.trials.record import Record
+from gmm_study.trials.record_store import RecordStore
 
 
 @pytest.fixture
@@ -85,7 +86,7 @@ def test_what_a_writer_that_died_left_half_written_goes_when_the_trial_is_taken_
 def test_a_study_has_one_driver_at_a_time_in_a_store_and_others_run_side_by_side(tmp_path, study):
     drive = """
 import sys
-from gmm_study.trials.record import RecordStore
+from gmm_study.trials.record_store import RecordStore
 with RecordStore(sys.argv[1]).the_only_driver(sys.argv[2]):
     print("driving", flush=True)
     sys.stdin.read()

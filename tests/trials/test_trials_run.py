@@ -9,7 +9,8 @@ import safetensors.numpy
 
 from gmm_study.training.checkpoint import open_checkpoint
 from gmm_study.training.state import TrialState
-from gmm_study.trials.record import Record, RecordStore
+from gmm_study.trials.record import Record
+from gmm_study.trials.record_store import RecordStore
 from gmm_study.trials.run import TrialRun
 from tests.training.small import METHODS, a_dataset
 from tests.trials.runs import DATA, a_config, final_figures, finish

@@ -4,7 +4,8 @@ import pytest
 
 from gmm_study.errors import InputError
 from gmm_study.trials.config import TrialConfig
-from gmm_study.trials.record import Record, RecordStore
+from gmm_study.trials.record import Record
+from gmm_study.trials.record_store import RecordStore
 from tests.training.small import a_dataset, some_hyperparameters
 
 CONFIG = TrialConfig(some_hyperparameters(), "bits", a_dataset().sha256)

@@ -9,7 +9,7 @@ from gmm_study.orchestration.trainable import TrialTrainable
 from gmm_study.storage.ownership import Owner
 from gmm_study.training.state import TrialState
 from gmm_study.trials.config import TrialConfig
-from gmm_study.trials.record import RecordStore
+from gmm_study.trials.record_store import RecordStore
 from gmm_study.trials.run import TrainedElsewhereError, TrialRun
 from gmm_study.trials.status import WAITING
 from tests.s3_server import failure

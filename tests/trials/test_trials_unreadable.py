@@ -9,7 +9,8 @@ from gmm_study.errors import InputError
 from gmm_study.storage.reach import check_writable
 from gmm_study.training.state import TrialState
 from gmm_study.trials.config import TrialConfig
-from gmm_study.trials.record import Record, RecordStore
+from gmm_study.trials.record import Record
+from gmm_study.trials.record_store import RecordStore
 from gmm_study.trials.status import TrialStatus
 from gmm_study.trials.survey import survey
 from tests.training.small import a_dataset, some_hyperparameters

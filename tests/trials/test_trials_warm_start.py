@@ -12,7 +12,7 @@ from gmm_study.training.checkpoint import open_checkpoint
 from gmm_study.training.hyperparameters import Hyperparameters
 from gmm_study.trials.config import TrialConfig
 from gmm_study.trials.once import run_once
-from gmm_study.trials.record import RecordStore
+from gmm_study.trials.record_store import RecordStore
 from gmm_study.trials.run import TrialRun
 from tests.training.small import a_dataset, some_hyperparameters
 
