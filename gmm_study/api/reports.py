@@ -28,22 +28,40 @@ NO_RECORDS = "no records of it as its file declares it"
 def write_study_report(planned: PlannedStudy) -> "WrittenReport":
     """Write the report of a study into `reports/NAME/VARIANT`, and the index of all reports.
 
-    Raises `InputError` if the study's search has not proposed a trial yet, if the report of another
-    file with the same name is there, and if the folder is not writable.
+    If the storage has no record of the study, it shows those that come with the project. Raises
+    `InputError` if the study's search has not proposed a trial yet, if the report of another file
+    with the same name is there, and if the folder is not writable.
     """
     from analysis import write_index, write_report
 
     study = planned.study
-    if not planned.plan.trials:
+    plan, store = _with_records(planned)
+    if not plan.trials:
         over = planned.searches_over
         advice = "raise search.hours, which are over" if over else "run the study first"
         raise InputError(f"{study.name}: its search has no trials yet; {advice}")
     claim_name(study, REPORTS)
     folder = REPORTS / study.name / study.variant
     with _unwritable_in_one_line():
-        report = write_report(planned.plan, planned.store, folder, planned.command)
+        report = write_report(plan, store, folder, planned.command)
         write_index(REPORTS)
     return report
+
+
+def _with_records(planned: PlannedStudy) -> "tuple[Plan, RecordStore]":
+    """The plan and the records of a study, or those that are shipped if it has none of its own."""
+    from analysis import plan_from_records, with_shipped
+
+    if not _has_records(planned.plan, planned.store):
+        store = with_shipped(planned.store)
+        plan = plan_from_records(planned.study, store)
+        if _has_records(plan, store):
+            return plan, store
+    return planned.plan, planned.store
+
+
+def _has_records(plan: "Plan", store: RecordStore) -> bool:
+    return not {trial.config.trial_id for trial in plan.trials}.isdisjoint(store.trial_ids())
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from analysis import plan_from_records
+from analysis.ship import ship
 from gmm_study.storage.folder import Folder
 from gmm_study.study import load_study, make_plan
 from gmm_study.trials.record_store import RecordStore
@@ -44,6 +46,19 @@ def test_report_prints_where_its_page_is_and_lists_it(recorded):
     assert "report: reports/known/index.html" in said
     assert (recorded.folder / "reports" / "known" / "index.html").exists()
     assert "known/index.html" in (recorded.folder / "reports" / "index.html").read_text()
+
+
+def test_report_shows_the_records_of_the_project_where_there_are_none_of_ones_own(
+    recorded, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("analysis.shipped.RECORDS", tmp_path)
+    store = RecordStore(str(recorded.folder / "results"))
+    study = load_study(str(recorded.folder / "studies" / "known.yaml"))
+    ship(plan_from_records(study, store), store, tmp_path / "known.parquet")
+    (recorded.folder / "empty").mkdir()
+    told = json.loads(recorded.call("report", "known", "--storage", "empty", "--json").stdout)
+    assert told["trials"] == {"complete": 2}
+    assert list((recorded.folder / "empty").iterdir()) == []
 
 
 def test_report_tells_other_programs_what_it_says(recorded):
