@@ -12,11 +12,12 @@ from analysis.diagnosed import Diagnosis, diagnosis_of
 from analysis.figures.style import render
 from analysis.files import replace_file
 from analysis.findings import Findings, find
-from analysis.gallery import Picture, noted, pictures_of
+from analysis.gallery import noted, pictures_of
 from analysis.pages.index import SUMMARY
 from analysis.pages.protocol import failures, progress, title
 from analysis.pages.study import study_pages
 from analysis.pages.terminal import in_terminal
+from analysis.pictures.picture import Picture
 from analysis.tables.formats import csv, latex
 from gmm_study.study.plan import Plan
 from gmm_study.trials.record_store import RecordStore

@@ -213,6 +213,7 @@ ANALYSIS += [
     "findings",
     "diagnosed",
     "figures",
+    "pictures",
     "gallery",
     "pages",
     "report",

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 
 from analysis.diagnosed import Diagnosis
 from analysis.findings import Findings
-from analysis.gallery import Picture
 from analysis.pages.choices import choices, how_chosen, how_compared
 from analysis.pages.protocol import failures, progress, protocol, provenance, title
 from analysis.pages.rendering import data_uri, inline_svg, render_page
+from analysis.pictures.picture import Picture
 from analysis.tables.formats import csv, latex, markdown, pipe_table
 from analysis.tables.html import html
 from gmm_study.study.fields import VARIATION

@@ -181,7 +181,7 @@ def test_a_figure_that_cannot_be_drawn_costs_no_table(lab, figures, report_of, m
     def broken(*arguments):
         raise RuntimeError("no ink")
 
-    monkeypatch.setattr("analysis.gallery.draw", broken)
+    monkeypatch.setattr("analysis.pictures.results.draw", broken)
     report = report_of(plan)
     assert "figures/result.svg" not in report.paths
     assert "figures/ess.svg" in report.paths
