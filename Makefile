@@ -68,7 +68,7 @@ records: $(STAMP) ## Copy a study's finished records into analysis/records, to b
 	@$(NEEDS_NAME)$(BIN)/python -m analysis.ship $(NAME) --storage '$(STORAGE)'
 
 restore: $(STAMP) ## Copy a study's shipped records into your storage, to continue it there: NAME=...
-	@$(NEEDS_NAME)$(BIN)/python -m analysis.ship $(NAME) --storage '$(STORAGE)' --restore
+	@$(NEEDS_NAME)$(BIN)/python -m analysis.restore $(NAME) --storage '$(STORAGE)'
 
 ui: $(STAMP) ## Serve the MLflow UI on 127.0.0.1
 	@$(GMM_STUDY) ui $(ARGS)

@@ -8,9 +8,9 @@ from dataclasses import replace
 
 from analysis.figures.costs import can_draw_costs
 from analysis.findings import Findings
-from analysis.pictures.origins import budget, curves, quality, searches
 from analysis.pictures.picture import Picture
 from analysis.pictures.results import ess, gradients, likelihoods, over_datasets, result
+from analysis.pictures.training import budget, curves, quality, searches
 from analysis.reading import line
 
 KINDS = (gradients, result, over_datasets, likelihoods, ess, curves, quality, budget, searches)

@@ -25,6 +25,8 @@ from gmm_study.trials.record_store import RecordStore
 if TYPE_CHECKING:
     from rich.console import Group
 
+SHIPPED = "All records shown here come with gmm-study; none are yours."
+"""The first condition of the answer of a report without records of the user's own."""
 KINDS = ("svg", "png", "pdf")
 """The file formats of every figure."""
 
@@ -65,6 +67,8 @@ def write_report(
     data that only an earlier report had are removed.
     """
     folder, found = Path(folder), find(plan, store)
+    if _are_shipped(plan, store):
+        found = replace(found, conditions=(SHIPPED, *found.conditions))
     command = command or f"gmm-study run {plan.study.name}"
     problems = list(found.records.warnings)
     pictures: list[Picture] = []
@@ -94,6 +98,12 @@ def write_report(
     for name, content in contents.items():
         replace_file(folder / name, content)
     return WrittenReport(facts, {name: folder / name for name in contents}, found)
+
+
+def _are_shipped(plan: Plan, store: RecordStore | str) -> bool:
+    """Whether all records of a study are those that come with the project."""
+    trial_ids = [trial.config.trial_id for trial in plan.trials]
+    return isinstance(store, RecordStore) and store.are_packed(trial_ids)
 
 
 def _summary(found: Findings, diagnosis: Diagnosis, command: str) -> dict[str, Any]:

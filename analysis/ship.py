@@ -1,10 +1,9 @@
-"""Copies the records of a study into the project, to be shipped with it, and back.
+"""Copies the records of a study into the project, to be shipped with it.
 
-    python -m analysis.ship STUDY [--storage FOLDER] [--restore]
+    python -m analysis.ship STUDY [--storage FOLDER]
 
 A record there has no checkpoint and no pictures, and values of datapoints only if the report shows
-its trial. These are rounded, which makes them a third smaller. With `--restore`, the records are
-copied from the project into the storage, where the study then continues.
+its trial. These are rounded, which makes them a third smaller.
 """
 
 import argparse
@@ -21,7 +20,7 @@ from analysis.shipped import RECORDS
 from gmm_study.errors import InputError
 from gmm_study.search.history import FOLDER as SEARCHES
 from gmm_study.storage.folder import Folder
-from gmm_study.storage.pack import Pack, write_pack
+from gmm_study.storage.pack import write_pack
 from gmm_study.study import Plan
 from gmm_study.training.state import TrialState
 from gmm_study.trials.datapoints import DATAPOINTS_FILE, datapoints_content
@@ -69,24 +68,6 @@ def ship(plan: Plan, store: RecordStore, target: Path) -> int:
     return len(over)
 
 
-def restore(source: Path, folder: Folder) -> int:
-    """Copy the records in a pack into a storage; returns the number of trials that it did not have.
-
-    A trial that the storage has stays as it is, and so do the searches of a study that it has.
-    Raises `InputError` if there is no such pack.
-    """
-    if not source.is_file():
-        raise InputError(f"{source.stem}: no records of this study are shipped in '{RECORDS}'")
-    kept = folder.folders()
-    kept |= {f"{SEARCHES}/{name}" for name in folder.inside(SEARCHES).folders()}
-    kept.discard(SEARCHES)
-    files = Pack([source]).files
-    new = [path for path in files if not any(path.startswith(f"{name}/") for name in kept)]
-    for path in sorted(new, key=lambda path: path.endswith(f"/{RESULT}")):  # the last to be written
-        folder.write_file(path, files[path])
-    return sum(path.endswith("/config.json") for path in new)
-
-
 def _rounded(record: Record) -> dict[int, NDArray[np.float32]]:
     """The values of a record's datapoints in nats, `[N]` by replicate, in multiples of `STEP`."""
     try:
@@ -103,22 +84,19 @@ def _read(folder: Folder, names: Iterable[str]) -> dict[str, bytes]:
 
 
 def main() -> None:
-    """Write the records of a study into the project, or from there into a storage."""
+    """Write the records of a study into the project."""
     parser = argparse.ArgumentParser(description="Ship the records of a study with the project.")
     parser.add_argument("study", help="NAME of studies/NAME.yaml")
     parser.add_argument("--storage", default="results", help="where the records are")
-    parser.add_argument("--restore", action="store_true", help="copy shipped records to there")
     given = parser.parse_args()
-    store, pack = RecordStore(given.storage), RECORDS / f"{given.study}.parquet"
+    target = RECORDS / f"{given.study}.parquet"
     try:
-        if given.restore:
-            print(f"{given.storage}: {restore(pack, store.folder)} trials more")
-            return
+        store = RecordStore(given.storage)
         store.check_exists()
-        count = ship(plan_from_records(given.study, store), store, pack)
+        count = ship(plan_from_records(given.study, store), store, target)
     except InputError as error:
         parser.error(str(error))
-    print(f"{pack}: {count} trials, {pack.stat().st_size / 2**20:.2f} MiB")
+    print(f"{target}: {count} trials, {target.stat().st_size / 2**20:.2f} MiB")
 
 
 if __name__ == "__main__":

@@ -219,6 +219,7 @@ ANALYSIS += [
     "report",
     "shipped",
     "ship",
+    "restore",
 ]
 
 

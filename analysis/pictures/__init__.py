@@ -1,1 +1,1 @@
-"""The figures of a report with their captions, which are written from the data they show."""
+"""What a report has as figures, with their captions; `analysis/figures` draws them."""

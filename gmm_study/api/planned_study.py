@@ -39,13 +39,11 @@ class PlannedStudy:
         self, study: Study | str | Path, storage: str = RESULTS, working: Working = silently
     ) -> None:
         self.study = study if isinstance(study, Study) else load_study(study)
-        if not (isinstance(storage, str) and storage):
-            raise InputError(f"storage: {storage!r} must be a folder or the URL of a bucket")
+        self.store = RecordStore(storage)
         check_data_paths(self.study)
         self.storage = storage
         self._folder = Path.cwd()
         self.data = StudyData(self.study.datasets, working)
-        self.store = RecordStore(storage)
         if not self.store.is_local:
             self.store.exists()  # a wrong address is reported before anything else is done
         self.search_problems: dict[str, None] = {}

@@ -12,6 +12,7 @@ from gmm_study.api.names import check_name, claim_name
 from gmm_study.api.planned_study import PlannedStudy, check_storage
 from gmm_study.errors import InputError
 from gmm_study.machine import usable_cpus
+from gmm_study.study import make_plan
 from gmm_study.study.load import PAPER, STUDIES
 from gmm_study.trials.record_store import RecordStore
 
@@ -25,17 +26,19 @@ REPORTS = Path("reports")
 NO_RECORDS = "no records of it as its file declares it"
 
 
-def write_study_report(planned: PlannedStudy) -> "WrittenReport":
+def write_study_report(planned: PlannedStudy, or_shipped: bool = False) -> "WrittenReport":
     """Write the report of a study into `reports/NAME/VARIANT`, and the index of all reports.
 
-    If the storage has no record of the study, it shows those that come with the project. Raises
-    `InputError` if the study's search has not proposed a trial yet, if the report of another file
-    with the same name is there, and if the folder is not writable.
+    With `or_shipped`, it is that of the records that come with the project if none of the study's
+    trials has ended in the storage, and says so. Raises `InputError` if the study's search has not
+    proposed a trial yet, if the report of another file with the same name is there, and if the
+    folder is not writable.
     """
     from analysis import write_index, write_report
 
-    study = planned.study
-    plan, store = _with_records(planned)
+    study, plan, store = planned.study, planned.plan, planned.store
+    if or_shipped and not any(state.is_over for state in planned.states.values()):
+        plan, store = _shipped(planned)
     if not plan.trials:
         over = planned.searches_over
         advice = "raise search.hours, which are over" if over else "run the study first"
@@ -48,20 +51,14 @@ def write_study_report(planned: PlannedStudy) -> "WrittenReport":
     return report
 
 
-def _with_records(planned: PlannedStudy) -> "tuple[Plan, RecordStore]":
-    """The plan and the records of a study, or those that are shipped if it has none of its own."""
-    from analysis import plan_from_records, with_shipped
+def _shipped(planned: PlannedStudy) -> "tuple[Plan, RecordStore]":
+    """The plan of a study with the records that come with the project, and where to read them."""
+    from analysis import with_shipped
+    from gmm_study.search.history import History
 
-    if not _has_records(planned.plan, planned.store):
-        store = with_shipped(planned.store)
-        plan = plan_from_records(planned.study, store)
-        if _has_records(plan, store):
-            return plan, store
-    return planned.plan, planned.store
-
-
-def _has_records(plan: "Plan", store: RecordStore) -> bool:
-    return not {trial.config.trial_id for trial in plan.trials}.isdisjoint(store.trial_ids())
+    store = with_shipped(planned.store)
+    checksums = planned.data.checksums
+    return make_plan(planned.study, checksums, lambda cell: History(store, cell)), store
 
 
 @dataclass(frozen=True)

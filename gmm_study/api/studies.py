@@ -127,14 +127,16 @@ def run(
 def report(study: AnyStudy, storage: str | None = None) -> "WrittenReport":
     """Write the report of a study from its records, to `reports/NAME/VARIANT`.
 
-    The result has the data frames of the report (`.found.cells`, `.found.rows`), the sentences of
-    its answer (`.found.sentences`) and the path of the page (`.page`). Raises `InputError` if the
-    study's search has not proposed a trial yet, and if the folder is not writable.
+    If none of its trials has ended in the storage, it is that of the records that come with
+    gmm-study, and says so. The result has the data frames of the report (`.found.cells`,
+    `.found.rows`), the sentences of its answer (`.found.sentences`) and the path of the page
+    (`.page`). Raises `InputError` if the study's search has not proposed a trial yet, and if the
+    folder is not writable.
     """
     planned = _planned(study, storage)
     check_storage(planned.store)
     planned.refresh()
-    return write_study_report(planned)
+    return write_study_report(planned, or_shipped=True)
 
 
 def sync(

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 def report(planned: "PlannedStudy", show: bool, as_json: bool) -> None:
     """Write a study's report from its records (page, tables, figures), and print the tables.
 
+    If none of its trials has ended in the storage, it is the report of the records that come with
+    gmm-study, and says so.
+
     --json: {study, variant, title, question, sentences: [text], conditions: [text], diagnosis:
     [{rule, where, figure, to_do}], summary, trials: {STATE: count}, failures: [{label, trial_id,
     state, reason}], warnings: [text], command, written, files: [name], page}, where `files`

@@ -37,6 +37,10 @@ class Layers:
         """The names of the folders in both."""
         return self._own.folders() | {unit.partition("/")[0] for unit in self._packed}
 
+    def packed(self) -> dict[str, dict[str, bytes]]:
+        """What is read from the pack: by what belongs together, the files by their paths."""
+        return {unit: files for unit, files in self._packed.items() if not self.is_own(unit)}
+
     def listed(self, names: Iterable[str]) -> "Layers":
         """The same, over what the folders `names` hold now."""
         return Layers(self._own.listed(names), self._pack, self._prefers)

@@ -20,9 +20,14 @@ from gmm_study.trials.result import TrialResult
 
 
 class RecordStore:
-    """The records under one storage address: a folder, or a URI of any pyarrow file system."""
+    """The records under one storage address: a folder, or a URI of any pyarrow file system.
+
+    Raises `InputError` for what is not an address.
+    """
 
     def __init__(self, storage: str) -> None:
+        if not (isinstance(storage, str) and storage):
+            raise InputError(f"storage: {storage!r} must be a folder or the URL of a bucket")
         self.given = storage
         self.storage = address_of(storage)
         self.folder = Folder.at(storage)
@@ -116,6 +121,17 @@ class RecordStore:
             return frozenset()
         own = frozenset(filter(layers.is_own, asked))
         return own if own < asked else frozenset()
+
+    def are_packed(self, trial_ids: Iterable[str]) -> bool:
+        """Whether those of these trials that have a record are all read from a pack."""
+        layers, recorded = self.folder.listing, set(trial_ids) & set(self.trial_ids())
+        packed = isinstance(layers, Layers) and not any(map(layers.is_own, recorded))
+        return packed and bool(recorded)
+
+    def packed(self) -> Mapping[str, Mapping[str, bytes]]:
+        """What is read from a pack: the files of each trial and of each search, by their paths."""
+        layers = self.folder.listing
+        return layers.packed() if isinstance(layers, Layers) else {}
 
     def the_only_driver(self, study: str) -> AbstractContextManager[None]:
         """Be the only process that runs a study here; `InputError` names the other one, if any."""

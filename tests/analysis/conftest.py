@@ -7,7 +7,10 @@ import yaml
 
 from analysis import WrittenReport, find, join, load, summarise, write_report
 from analysis.curves import learning_curves
+from analysis.ship import ship
+from gmm_study.search.searches import Searches
 from gmm_study.study import Plan, load_study, make_plan
+from gmm_study.training.state import TrialState
 from gmm_study.trials.config import TrialConfig
 from gmm_study.trials.record_store import RecordStore
 from tests.analysis.endings import DEPTHS, SETTLED, SIZES, write
@@ -157,3 +160,24 @@ def conditions(lab):
         return plan, list(find(plan, lab.store).conditions)
 
     return _conditions
+
+
+@pytest.fixture
+def shipped(lab, figures, tmp_path, monkeypatch):
+    """A study with a pack of its records, and a folder in which the user has none."""
+    space = {"learning_rate": {"grid": [1e-3, 2e-3, 3e-3]}}
+    plan = lab.plan("rates", space=space, scheduler={"kind": "asha"}, fixed={"max_epochs": 50})
+    values = [-20.0, -19.0, -21.0]
+    complete, stopped = plan.trials[:2], plan.trials[2]
+    for trial, value in zip(complete, values, strict=False):
+        lab.write(trial.config, *(figures(value + d, value - 1 + d) for d in (-0.1, 0.0, 0.2)))
+        lab.write_curve(trial.config, *[[value - 1, value]] * 3)
+        lab.store.record(trial.config.trial_id).write_file("checkpoint/meta.json", b"{}")
+    record = lab.store.record(stopped.config.trial_id)
+    record.write_config(stopped.config)
+    record.write_status(TrialState.STOPPED, epoch=5)
+    Searches(plan, lab.store)  # writes the histories
+    for module in ("shipped", "restore"):
+        monkeypatch.setattr(f"analysis.{module}.RECORDS", tmp_path / "records")
+    assert ship(plan, lab.store, tmp_path / "records" / "rates.parquet") == 3
+    return plan, RecordStore(str(tmp_path / "own"))

@@ -9,37 +9,14 @@ import pytest
 
 from analysis import find, plan_from_records, with_shipped
 from analysis.cells import OWN
-from analysis.ship import STEP, restore, ship
+from analysis.ship import STEP, ship
 from analysis.shipped import RECORDS
 from gmm_study.errors import InputError
 from gmm_study.search.history import History
 from gmm_study.search.searches import Searches
 from gmm_study.storage.pack import Pack, write_pack
 from gmm_study.study import load_study, make_plan
-from gmm_study.training.state import TrialState
 from gmm_study.trials.record_store import RecordStore
-from gmm_study.trials.survey import survey
-
-SPACE = {"learning_rate": {"grid": [1e-3, 2e-3, 3e-3]}}
-
-
-@pytest.fixture
-def shipped(lab, figures, tmp_path, monkeypatch):
-    """A study with a pack of its records, and a folder in which the user has none."""
-    plan = lab.plan("rates", space=SPACE, scheduler={"kind": "asha"}, fixed={"max_epochs": 50})
-    values = [-20.0, -19.0, -21.0]
-    complete, stopped = plan.trials[:2], plan.trials[2]
-    for trial, value in zip(complete, values, strict=False):
-        lab.write(trial.config, *(figures(value + d, value - 1 + d) for d in (-0.1, 0.0, 0.2)))
-        lab.write_curve(trial.config, *[[value - 1, value]] * 3)
-        lab.store.record(trial.config.trial_id).write_file("checkpoint/meta.json", b"{}")
-    record = lab.store.record(stopped.config.trial_id)
-    record.write_config(stopped.config)
-    record.write_status(TrialState.STOPPED, epoch=5)
-    Searches(plan, lab.store)  # writes the histories
-    monkeypatch.setattr("analysis.shipped.RECORDS", tmp_path / "records")
-    assert ship(plan, lab.store, tmp_path / "records" / "rates.parquet") == 3
-    return plan, RecordStore(str(tmp_path / "own"))
 
 
 def cells(plan, store):
@@ -80,26 +57,6 @@ def test_a_pack_has_rounded_datapoints_of_the_trials_that_are_shown(lab, shipped
     assert list(rounded) == [0, 1, 2]
     assert 0 < np.abs(np.stack(list(rounded.values())) - values).max() <= STEP / 2
     assert store.record(hidden.config.trial_id).datapoints() == {}
-
-
-def test_a_shipped_study_continues_in_a_storage_to_which_it_is_restored(lab, shipped, tmp_path):
-    plan, own = shipped
-    mine, complete, stopped = (trial.config.trial_id for trial in plan.trials)
-    own.record(mine).write_config(plan.trials[0].config)
-    pack = tmp_path / "records" / "rates.parquet"
-    assert restore(pack, own.folder) == 2
-    states = {name: found.state for name, found in survey(own, [mine, complete, stopped]).items()}
-    assert states[mine] is TrialState.PENDING  # it stays as it was
-    assert states[complete] is TrialState.COMPLETE
-    assert states[stopped] is TrialState.STOPPED
-    for cell in plan.cells.values():
-        assert History(own, cell).events == History(lab.store, cell).events
-    assert restore(pack, own.folder) == 0
-
-
-def test_a_study_that_is_not_shipped_cannot_be_restored(lab):
-    with pytest.raises(InputError, match="rates: no records of this study are shipped"):
-        restore(RECORDS / "rates.parquet", lab.store.folder)
 
 
 def test_a_record_that_cannot_be_read_is_not_left_out_but_named(lab, shipped, tmp_path):

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from analysis import plan_from_records
+from analysis.report import SHIPPED
 from analysis.ship import ship
 from gmm_study.storage.folder import Folder
 from gmm_study.study import load_study, make_plan
@@ -58,6 +59,7 @@ def test_report_shows_the_records_of_the_project_where_there_are_none_of_ones_ow
     (recorded.folder / "empty").mkdir()
     told = json.loads(recorded.call("report", "known", "--storage", "empty", "--json").stdout)
     assert told["trials"] == {"complete": 2}
+    assert told["conditions"][0] == SHIPPED
     assert list((recorded.folder / "empty").iterdir()) == []
 
 
@@ -66,6 +68,7 @@ def test_report_tells_other_programs_what_it_says(recorded):
     assert (told["study"], told["trials"]) == ("known", {"complete": 2})
     assert told["page"] == "reports/known/index.html"
     assert told["failures"] == []
+    assert SHIPPED not in told["conditions"]
 
 
 def test_tables_reports_what_has_records_and_says_what_has_none(recorded):

@@ -1,4 +1,4 @@
-"""Figures of how a result came about: training, its time and budget, and the search."""
+"""Figures of the training behind a result: its curves, time and budget, and the search."""
 
 from collections.abc import Iterator, Sequence
 from functools import partial
