@@ -66,8 +66,9 @@ def write_report(
     again, by default with the study's name only. Each file is written in one piece; figures and
     data that only an earlier report had are removed.
     """
+    store = RecordStore(store) if isinstance(store, str) else store
     folder, found = Path(folder), find(plan, store)
-    if _are_shipped(plan, store):
+    if store.are_packed(trial.config.trial_id for trial in plan.trials):
         found = replace(found, conditions=(SHIPPED, *found.conditions))
     command = command or f"gmm-study run {plan.study.name}"
     problems = list(found.records.warnings)
@@ -98,12 +99,6 @@ def write_report(
     for name, content in contents.items():
         replace_file(folder / name, content)
     return WrittenReport(facts, {name: folder / name for name in contents}, found)
-
-
-def _are_shipped(plan: Plan, store: RecordStore | str) -> bool:
-    """Whether all records of a study are those that come with the project."""
-    trial_ids = [trial.config.trial_id for trial in plan.trials]
-    return isinstance(store, RecordStore) and store.are_packed(trial_ids)
 
 
 def _summary(found: Findings, diagnosis: Diagnosis, command: str) -> dict[str, Any]:

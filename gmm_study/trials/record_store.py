@@ -124,9 +124,11 @@ class RecordStore:
 
     def are_packed(self, trial_ids: Iterable[str]) -> bool:
         """Whether those of these trials that have a record are all read from a pack."""
-        layers, recorded = self.folder.listing, set(trial_ids) & set(self.trial_ids())
-        packed = isinstance(layers, Layers) and not any(map(layers.is_own, recorded))
-        return packed and bool(recorded)
+        layers = self.folder.listing
+        if not isinstance(layers, Layers):
+            return False
+        recorded = layers.folders.intersection(trial_ids)
+        return bool(recorded) and not any(map(layers.is_own, recorded))
 
     def packed(self) -> Mapping[str, Mapping[str, bytes]]:
         """What is read from a pack: the files of each trial and of each search, by their paths."""
