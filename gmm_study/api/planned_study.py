@@ -77,10 +77,10 @@ class PlannedStudy:
     @cached_property
     def standings(self) -> dict[str, Standing]:
         """The standing of every trial, by id, as of the first call; `refresh` reads it again."""
-        wanted = {trial.config.trial_id: trial.replicates for trial in self.plan.trials}
+        counts = {trial.config.trial_id: trial.replicates for trial in self.plan.trials}
         # Later looks are quick, and may happen while something else is on the terminal.
         with silently("") if self._has_looked else self._working("reading the records"):
-            found = survey(self.store, wanted)
+            found = survey(self.store, counts, counts)
         self._has_looked = True
         return found
 

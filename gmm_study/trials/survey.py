@@ -15,14 +15,15 @@ from gmm_study.trials.standing import Standing
 
 
 def survey(
-    store: RecordStore, trial_ids: Iterable[str] | Mapping[str, int], replicates: int = 1
+    store: RecordStore, trial_ids: Iterable[str], replicates: int | Mapping[str, int] = 1
 ) -> dict[str, Standing]:
     """The standing of each trial, by id; a trial without a record is `pending`.
 
-    A mapping has the number of wanted replicates of each trial, which else is that of all.
+    `replicates` is the number of replicates that a trial needs to be complete, of all trials or of
+    each by its id.
     """
-    counts = trial_ids if isinstance(trial_ids, Mapping) else dict.fromkeys(trial_ids, replicates)
-    wanted = list(counts)
+    wanted = list(trial_ids)
+    counts = dict.fromkeys(wanted, replicates) if isinstance(replicates, int) else replicates
     listed = store.listed(wanted)
     there = set(listed.trial_ids())
     standings = dict.fromkeys(wanted, Standing())

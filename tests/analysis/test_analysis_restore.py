@@ -10,6 +10,7 @@ from gmm_study.search.history import History
 from gmm_study.storage.folder import Folder
 from gmm_study.training.state import TrialState
 from gmm_study.trials.survey import survey
+from tests.trials.results import result_of
 
 COMPLETE, STOPPED = TrialState.COMPLETE, TrialState.STOPPED
 
@@ -48,6 +49,16 @@ def test_what_is_in_the_storage_is_kept(lab, shipped):
     assert states(plan, own)[1] is COMPLETE  # there was no result here
     assert not own.folder.is_file(f"{started.trial_id}/checkpoint/meta.json")
     assert History(own, cell).events  # that of another study does not count
+
+
+def test_a_result_with_more_seeds_replaces_one_with_fewer(lab, shipped, figures):
+    plan, own = shipped
+    screened = plan.trials[0].config
+    record = own.record(screened.trial_id)
+    record.write_config(screened)
+    record.write_result(result_of(screened.trial_id, figures(-25.0, -26.0)))
+    assert restore("rates", own) == (3, 0)
+    assert record.result() == lab.store.record(screened.trial_id).result()
 
 
 @pytest.mark.parametrize("files", range(0, 10, 3))
