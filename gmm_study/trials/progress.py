@@ -1,10 +1,13 @@
 """The progress of a trial: its epoch, its bound so far, and the time that is left."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from math import isfinite, nan
 
 from gmm_study.training.state import TrialState
 from gmm_study.training.trainer import Trainer
+from gmm_study.trials.result import ReplicateResult
+from gmm_study.trials.selection import VALID_BOUND
 from gmm_study.trials.status import Phase
 
 
@@ -45,19 +48,25 @@ def samples_of_an_epoch(trainer: Trainer) -> int:
     return max(group.hyperparameters.training_samples for group in trainer.groups)
 
 
-def progress_of(trainer: Trainer, speed: Speed, finished: bool) -> Progress:
-    """The progress of a trial; `finished` says whether all replicates are evaluated too."""
+def progress_of(trainer: Trainer, speed: Speed) -> Progress:
+    """The progress of a trial that is being trained or evaluated."""
     replicates = trainer.replicates.values()
     running = [each.epoch for each in replicates if each.state is TrialState.RUNNING]
     bounds = [each.best_bound for each in replicates if isfinite(each.best_bound)]
-    ended = Phase.COMPLETE if finished else Phase.EVALUATING
     return Progress(
-        Phase.TRAINING if running else ended,
+        Phase.TRAINING if running else Phase.EVALUATING,
         min(running) if running else max(each.epoch for each in replicates),
         trainer.hyperparameters.total_epochs,
         sum(bounds) / len(bounds) if bounds else nan,
         speed.seconds_left(trainer) if running else 0.0,
     )
+
+
+def progress_at_the_end(results: Collection[ReplicateResult], max_epochs: int) -> Progress:
+    """The progress of a trial whose replicates all have a result; `bound` is of complete ones."""
+    bounds = [each.metrics[VALID_BOUND] for each in results if VALID_BOUND in each.metrics]
+    bound = sum(bounds) / len(bounds) if bounds else nan
+    return Progress(Phase.COMPLETE, max(each.epochs for each in results), max_epochs, bound, 0.0)
 
 
 def _samples_left(trainer: Trainer) -> int:

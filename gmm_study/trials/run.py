@@ -37,7 +37,13 @@ from gmm_study.trials.evaluation import (
     has_collapsed,
 )
 from gmm_study.trials.pictures import write_pictures
-from gmm_study.trials.progress import Progress, Speed, progress_of, samples_of_an_epoch
+from gmm_study.trials.progress import (
+    Progress,
+    Speed,
+    progress_at_the_end,
+    progress_of,
+    samples_of_an_epoch,
+)
 from gmm_study.trials.provenance import provenance
 from gmm_study.trials.record import TRIAL_SILENT_SECONDS, Record
 from gmm_study.trials.result import ReplicateResult, TrialResult
@@ -57,10 +63,11 @@ class TrainedElsewhereError(Exception):
 class TrialRun:
     """A trial being trained: call `advance` until `finished`. The record holds all progress.
 
-    If the record already holds some of the replicates, only the others are trained. The trial is
-    locked for this process until it is finished, paused or left. If another process still holds it
-    after `patience` seconds, this raises `TrainedElsewhereError`. `watch` is called after every
-    epoch with 0, and after every chunk of an evaluation with its number of rows.
+    If the record already holds some of the replicates, only the others are trained; if it holds all
+    of them, nothing is, even without a checkpoint. The trial is locked for this process until it is
+    finished, paused or left. If another process still holds it after `patience` seconds, this
+    raises `TrainedElsewhereError`. `watch` is called after every epoch with 0, and after every
+    chunk of an evaluation with its number of rows.
 
     A new trial that `continues` goes on from the earlier trial in the record `earlier`, or from one
     in its store, if its training begins with that trial's.
@@ -94,9 +101,10 @@ class TrialRun:
         try:
             self.ended = self._resume()
             self.datapoints = self._stored_datapoints()
-            if continues and self.trainer.is_fresh:
-                continue_earlier(record, config, self.trainer, earlier)
-            begin_warm(self.trainer, record, earlier or record)
+            if not self.finished:
+                if continues and self.trainer.is_fresh:
+                    continue_earlier(record, config, self.trainer, earlier)
+                begin_warm(self.trainer, record, earlier or record)
         except BaseException:
             self.leave()
             raise
@@ -111,7 +119,7 @@ class TrialRun:
     @property
     def finished(self) -> bool:
         """Whether every replicate has ended and has its final metrics."""
-        return self.trainer.finished and not self._unevaluated()
+        return self.trainer.replicates.keys() <= self.ended.keys()
 
     def advance(self) -> Progress:
         """Train all replicates for one epoch, or evaluate one replicate.
@@ -192,7 +200,10 @@ class TrialRun:
 
     def progress(self) -> Progress:
         """The progress of the trial."""
-        return progress_of(self.trainer, self._speed, self.finished)
+        if not self.finished:
+            return progress_of(self.trainer, self._speed)
+        epochs = self.config.hyperparameters.total_epochs
+        return progress_at_the_end([self.ended[index] for index in self.trainer.replicates], epochs)
 
     def result(self) -> TrialResult:
         """The results of the replicates that have ended."""
@@ -228,7 +239,8 @@ class TrialRun:
         """Continue from the record; gives the replicates that have ended.
 
         Replicates that cannot be read are trained or evaluated again. If the last training state
-        cannot be read, the one before it gives the same result and only costs time.
+        cannot be read, the one before it gives the same result and only costs time. Without any,
+        all replicates are trained again, unless all have a result.
         """
         try:
             result = self.record.result()
@@ -247,7 +259,7 @@ class TrialRun:
                 # A file that is no good must not be kept in the place of one that may be.
                 self.record.delete_file(f"checkpoint/{name}")
                 self.trainer = self._new_trainer()
-        return {}
+        return ended if self.trainer.replicates.keys() <= ended.keys() else {}
 
     def _stored_datapoints(self) -> dict[int, NDArray[np.float32]]:
         """log p of every test datapoint of the replicates that have ended.

@@ -159,6 +159,21 @@ def test_a_complete_trial_is_not_trained_again(tmp_path, epochs_trained):
     assert record.state(2) is TrialState.COMPLETE
 
 
+def test_a_complete_trial_without_a_checkpoint_is_left_as_it_is(tmp_path, epochs_trained):
+    config, record = a_config(), Record.at(str(tmp_path))
+    ended = TrialRun(config, DATA, range(2), record)
+    finish(ended)
+    record.inside("checkpoint").delete()
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    epochs_trained.clear()
+    run = TrialRun(config, DATA, range(2), record)
+    assert run.finished
+    assert run.progress() == ended.progress()
+    assert run.result().replicates == ended.result().replicates
+    assert epochs_trained == []
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
 def test_raising_the_replicates_of_a_complete_trial_trains_the_new_seed_alone(
     tmp_path, epochs_trained
 ):
