@@ -259,7 +259,7 @@ class TrialRun:
                 # A file that is no good must not be kept in the place of one that may be.
                 self.record.delete_file(f"checkpoint/{name}")
                 self.trainer = self._new_trainer()
-        return ended if self.trainer.replicates.keys() <= ended.keys() else {}
+        return ended if result and result.has(self.trainer.replicates) else {}
 
     def _stored_datapoints(self) -> dict[int, NDArray[np.float32]]:
         """log p of every test datapoint of the replicates that have ended.

@@ -199,6 +199,6 @@ def test_every_shipped_record_is_one_of_its_study_and_can_be_read(path, tmp_path
     assert not [name for name in names if "checkpoint" in name or "pictures" in name]
     values = [store.record(trial_id).datapoints() for trial_id in store.trial_ids()]
     steps = [own / STEP for of_trial in values for own in of_trial.values()]
-    assert bool(steps) == found.all_cells["trial_id"].notna().any()  # only if trials are shown
+    assert steps
     assert all(np.array_equal(each, each.round()) for each in steps)
     assert path.stat().st_size < 8 * 2**20
