@@ -83,6 +83,8 @@ class Records:
     """Reads the curves of trials by id; the frame is that of `curves`."""
     own: frozenset[str] = frozenset()
     """The ids of the user's own trials among records that come with the project; else none."""
+    are_shipped: bool = False
+    """Whether there are records, and all of them come with the project."""
     read_datapoints: Callable[[str], Mapping[int, np.ndarray]] = lambda trial_id: {}
     """Reads the values of a trial's test datapoints; see `datapoints`."""
     read_gradients: Callable[[str, Mapping[str, Any]], Sequence[Mapping[str, Any]] | None] = (
@@ -144,6 +146,7 @@ def load(
         warnings=tuple(warning for reading in read for warning in reading.warnings),
         read_curves=lambda ids: _curves(listed, ids),
         own=store.own(reading.trial["trial_id"] for reading in read),
+        are_shipped=listed.are_packed(ids),
         read_datapoints=lambda trial_id: listed.record(trial_id).datapoints(),
         read_gradients=lambda trial_id, asked: listed.record(trial_id).gradients(asked),
     )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from analysis.diagnosed import Diagnosis, diagnosis_of
 from analysis.figures.style import render
 from analysis.files import replace_file
-from analysis.findings import Findings, find
+from analysis.findings import Findings
 from analysis.gallery import noted, pictures_of
 from analysis.pages.index import SUMMARY
 from analysis.pages.protocol import failures, progress, title
@@ -19,8 +19,6 @@ from analysis.pages.study import study_pages
 from analysis.pages.terminal import in_terminal
 from analysis.pictures.picture import Picture
 from analysis.tables.formats import csv, latex
-from gmm_study.study.plan import Plan
-from gmm_study.trials.record_store import RecordStore
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -54,23 +52,19 @@ class WrittenReport(ReportFiles):
         return in_terminal(self.found)
 
 
-def write_report(
-    plan: Plan, store: RecordStore | str, folder: Path | str, command: str = ""
-) -> WrittenReport:
+def write_report(found: Findings, folder: Path | str, command: str = "") -> WrittenReport:
     """Write `index.html`, `table.md`, `table.csv`, `table.tex`, `figures/` and `report.json`.
 
     A study of variations also gets `costs.csv`, one in which trials compete for a cell
     `budget.csv`, one of three or more data sets `datasets.csv`, one with gradients
-    `gradients.csv`. Only the records of the plan's trials are read: a trial without one is shown as
-    pending, one whose record cannot be read as failed. `command` is the command that runs the study
-    again, by default with the study's name only. Each file is written in one piece; figures and
-    data that only an earlier report had are removed.
+    `gradients.csv`. `command` is the command that runs the study again, by default with the study's
+    name only. Each file is written in one piece; figures and data that only an earlier report had
+    are removed.
     """
-    store = RecordStore(store) if isinstance(store, str) else store
-    folder, found = Path(folder), find(plan, store)
-    if store.are_packed(trial.config.trial_id for trial in plan.trials):
+    folder = Path(folder)
+    if found.records.are_shipped:
         found = replace(found, conditions=(SHIPPED, *found.conditions))
-    command = command or f"gmm-study run {plan.study.name}"
+    command = command or f"gmm-study run {found.plan.study.name}"
     problems = list(found.records.warnings)
     pictures: list[Picture] = []
     contents: dict[str, bytes] = {}

@@ -14,10 +14,11 @@ from gmm_study.errors import InputError
 from gmm_study.machine import usable_cpus
 from gmm_study.study import make_plan
 from gmm_study.study.load import PAPER, STUDIES
+from gmm_study.training.state import TrialState
 from gmm_study.trials.record_store import RecordStore
 
 if TYPE_CHECKING:
-    from analysis import PaperTable, ReportFiles, WrittenReport
+    from analysis import Findings, PaperTable, ReportFiles, WrittenReport
     from gmm_study.study import Plan
 
     Written = tuple[ReportFiles | InputError | OSError, PaperTable | None]
@@ -36,19 +37,32 @@ def write_study_report(planned: PlannedStudy, or_shipped: bool = False) -> "Writ
     """
     from analysis import write_index, write_report
 
-    study, plan, store = planned.study, planned.plan, planned.store
-    if or_shipped and not any(state.is_over for state in planned.states.values()):
-        plan, store = _shipped(planned)
-    if not plan.trials:
+    study = planned.study
+    found = _found(planned.plan, planned.store)
+    if or_shipped and not (found and _has_ended(found)):
+        found = _found(*_shipped(planned))
+    if found is None:
         over = planned.searches_over
         advice = "raise search.hours, which are over" if over else "run the study first"
         raise InputError(f"{study.name}: its search has no trials yet; {advice}")
     claim_name(study, REPORTS)
     folder = REPORTS / study.name / study.variant
     with _unwritable_in_one_line():
-        report = write_report(plan, store, folder, planned.command)
+        report = write_report(found, folder, planned.command)
         write_index(REPORTS)
     return report
+
+
+def _found(plan: "Plan", store: RecordStore) -> "Findings | None":
+    """What the records of a plan show, None if it has no trials."""
+    from analysis import find
+
+    return find(plan, store) if plan.trials else None
+
+
+def _has_ended(found: "Findings") -> bool:
+    """Whether a trial has ended, with as many replicates as it has so far."""
+    return any(TrialState(state).is_over for state in found.records.trials["state"])
 
 
 def _shipped(planned: PlannedStudy) -> "tuple[Plan, RecordStore]":
@@ -149,13 +163,13 @@ def _write(plan: "Plan", storage: str, here: Path) -> "Written":
 
     What it returns must not hold an open storage, which no process can send to another.
     """
-    from analysis import PUBLISHED, ReportFiles, paper_table, with_shipped, write_report
+    from analysis import PUBLISHED, ReportFiles, find, paper_table, with_shipped, write_report
 
     name = plan.study.name
     with chdir(here):  # joblib keeps its processes for later calls, which may be made elsewhere
         try:
             store = with_shipped(RecordStore(storage))
-            report = write_report(plan, store, REPORTS / name, f"gmm-study run {name}")
+            report = write_report(find(plan, store), REPORTS / name, f"gmm-study run {name}")
         except (InputError, OSError) as error:
             return error, None
     table = paper_table(report.found) if name in PUBLISHED else None

@@ -75,7 +75,7 @@ def report_of(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Writte
     monkeypatch.setattr("analysis.report.KINDS", ("svg",))
 
     def _report_of(plan: Plan, command: str = "") -> WrittenReport:
-        return write_report(plan, lab.store, lab.folder / "report", command)
+        return write_report(find(plan, lab.store), lab.folder / "report", command)
 
     return _report_of
 

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from analysis import write_index, write_report
+from analysis import find, write_index, write_report
 from gmm_study.training.state import TrialState
 
 pytestmark = pytest.mark.process
@@ -42,7 +42,7 @@ def page_file(lab, figures, folder):
     record = lab.store.record(failed.config.trial_id)
     record.write_config(failed.config)
     record.write_status(TrialState.FAILED, error="out of <memory> & patience")
-    write_report(plan, lab.store, path.parent)
+    write_report(find(plan, lab.store), path.parent)
     write_index(folder)
     return path
 

@@ -54,7 +54,7 @@ def words(svg):
 
 def test_a_report_is_its_files_and_figures_and_no_partial_ones(lab, study):
     folder = lab.folder / "reports" / "ladder"
-    report = write_report(study, lab.store, folder)
+    report = write_report(find(study, lab.store), folder)
     assert sorted(path.name for path in folder.iterdir()) == ["figures", *FILES]
     assert sorted(path.name for path in (folder / "figures").iterdir()) == FIGURES
     assert sorted(report.paths) == [*(f"figures/{name}" for name in FIGURES), *FILES]

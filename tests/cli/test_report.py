@@ -63,6 +63,16 @@ def test_report_shows_the_records_of_the_project_where_there_are_none_of_ones_ow
     assert list((recorded.folder / "empty").iterdir()) == []
 
 
+def test_report_refuses_a_search_that_has_proposed_nothing_anywhere(recorded):
+    recorded.write_study(
+        STUDY.replace("{grid: [1e-3, 1e-2]}", "{log_uniform: [1e-3, 1e-2]}")
+        + "search: {kind: tpe, trials: 2}\n",
+        "searched",
+    )
+    refused = recorded.call("report", "searched", status=2).stderr
+    assert refused == "gmm-study: searched: its search has no trials yet; run the study first\n"
+
+
 def test_report_tells_other_programs_what_it_says(recorded):
     told = json.loads(recorded.call("report", "known", "--json").stdout)
     assert (told["study"], told["trials"]) == ("known", {"complete": 2})

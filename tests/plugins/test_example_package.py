@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from analysis import write_report
+from analysis import find, write_report
 from gmm_study.data import load_dataset
 from gmm_study.study import load_study, make_plan
 from gmm_study.training.hyperparameters import Hyperparameters
@@ -105,7 +105,7 @@ def test_a_study_of_it_is_planned_trained_and_reported(example, bench):
         run_once(trial.config, data, 1, bench.folder / "results" / trial.config.trial_id)
     assert "rloo" in bench.call("plan", "tiny").stdout
     assert "2 complete" in bench.call("status", "tiny").stdout
-    report = write_report(plan, store, bench.folder / "report")
+    report = write_report(find(plan, store), bench.folder / "report")
     page = report.paths["table.md"].read_text()
     assert "rloo: ELBO, K = 3" in page
     assert b"rloo" in report.paths["figures/result.svg"].read_bytes()
