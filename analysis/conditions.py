@@ -1,9 +1,9 @@
 """On what the answer of a study depends: sentences that stand before its figures and tables.
 
 They are about the replicates behind the figures, those of the trial of each complete cell. An
-answer holds without a condition if the replicates stopped improving at a constant learning rate,
-none collapsed, the estimates of log p have converged in K, every choice of a trial is clearer than
-its noise, and no chosen value is at an end of what was allowed.
+answer holds without a condition if the search is complete, the replicates stopped improving at a
+constant learning rate, none collapsed, the estimates of log p have converged in K, every choice of
+a trial is clearer than its noise, and no chosen value is at an end of what was allowed.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,6 +18,7 @@ from analysis.ends import end_conditions
 from analysis.labels import LOG_P
 from analysis.places import counted, listed, place_of, size_range
 from analysis.planned import each_once
+from analysis.selection import PROVISIONAL
 from gmm_study.diagnosis.curves import LONGER, Rise, judge_rise
 from gmm_study.study.plan import Plan
 from gmm_study.training.state import Ending
@@ -48,6 +49,7 @@ def conditions(
     behind = rows[rows["trial_id"].isin(shown["trial_id"])]
     behind = each_once(behind)
     return [
+        *_provisional(plan, shown),
         *_still_rising(plan, behind),
         *_of_a_schedule(plan, behind),
         *_of_a_time_limit(behind),
@@ -64,6 +66,16 @@ def conditions(
 def with_a_mean(cells: pd.DataFrame) -> pd.DataFrame:
     """The cells of log p that have a mean, whose replicates the conditions are about."""
     return cells[(cells["metric"] == LOG_P) & (cells["n"] > 0)]
+
+
+def _provisional(plan: Plan, shown: pd.DataFrame) -> list[str]:
+    """Where a better trial may still follow, so that even the order of methods may change."""
+    cells = [cell for cell in shown.to_dict("records") if PROVISIONAL in cell["mark"]]
+    if not cells:
+        return []
+    places = listed([place_of(plan, cell) for cell in cells])
+    count = counted(len(cells), len(shown), "cell")
+    return [f"In {count}, the search is not complete and a better trial may follow: {places}."]
 
 
 def _still_rising(plan: Plan, behind: pd.DataFrame) -> list[str]:

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from analysis import best_on_validation, join, load
+from analysis import best_on_validation, find, join, load
 from analysis.pages.choices import how_chosen
 from gmm_study.training.state import TrialState
 
@@ -66,6 +66,10 @@ def test_a_choice_made_before_all_trials_have_ended_is_provisional(lab, figures,
     cell = choose(plan)
     assert cell["complete"]
     assert cell["mark"] == "provisional: 1 of 2 trials compared; pending (1 trial)"
+    said = find(plan, lab.store).conditions[0]
+    assert said == (
+        "In 1 of 1 cell, the search is not complete and a better trial may follow: gmm at depth 1."
+    )
 
 
 def test_a_trial_that_a_scheduler_stopped_is_no_candidate_and_leaves_the_choice_final(
@@ -78,6 +82,7 @@ def test_a_trial_that_a_scheduler_stopped_is_no_candidate_and_leaves_the_choice_
     cell = choose(plan)
     assert cell["trial_id"] == done.trial_id
     assert cell["mark"] == "1 of 2 trials compared; stopped (1 trial)"
+    assert not any("not complete" in said for said in find(plan, lab.store).conditions)
 
 
 def test_a_cell_without_a_candidate_is_incomplete_and_says_why(lab, figures, two_rates, choose):
