@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from gmm_study.estimators.chunks import in_chunks
 from gmm_study.models import Model, RandomStreams
 from gmm_study.objectives import Objective
 
@@ -20,8 +21,9 @@ def estimate_bound(
     K is the objective's own, that of training. `chunk_rows` bounds the sample rows (datapoints
     times K) that are in memory at a time.
     """
-    parts = []
-    for chunk in data.split(max(1, chunk_rows // objective.samples)):
+
+    def of_chunk(chunk: Tensor) -> dict[str, Tensor]:
         batch = chunk.to(model.parameters.flat.dtype).expand(len(streams), -1, -1)
-        parts.append(objective.estimates(model, batch, streams))
-    return {name: torch.cat([part[name] for part in parts], dim=1).double() for name in parts[0]}
+        return objective.estimates(model, batch, streams)
+
+    return in_chunks(data, max(1, chunk_rows // objective.samples), of_chunk)

@@ -14,6 +14,7 @@ from math import log
 import torch
 from torch import Tensor
 
+from gmm_study.estimators.chunks import in_chunks
 from gmm_study.models import Model, RandomStreams, SigmoidBeliefNetwork
 
 SUMS = {"w": 1.0, "w^2": 2.0, "sqrt w": 0.5}
@@ -41,14 +42,12 @@ def estimate_log_p(
     `chunk_rows` bounds the sample rows that are in memory at a time; `watch` is called with the
     number of rows of each finished chunk.
     """
-    datapoints = max(1, chunk_rows // evaluation_samples)
-    parts = [
-        _chunk_sums(
-            model, chunk, evaluation_samples, streams, max(1, chunk_rows // len(chunk)), watch
-        )
-        for chunk in data.split(datapoints)
-    ]
-    log_sums = {name: torch.cat([part[name] for part in parts], dim=1) for name in parts[0]}
+
+    def of_chunk(chunk: Tensor) -> dict[str, Tensor]:
+        at_a_time = max(1, chunk_rows // len(chunk))
+        return _chunk_sums(model, chunk, evaluation_samples, streams, at_a_time, watch)
+
+    log_sums = in_chunks(data, max(1, chunk_rows // evaluation_samples), of_chunk)
     estimates = {"log_p": log_sums["w"] - log(evaluation_samples)}
     if evaluation_samples >= QUARTERS:
         estimates |= _gaps(estimates["log_p"], log_sums, evaluation_samples)

@@ -6,6 +6,8 @@ from math import prod
 import torch
 from torch import Tensor
 
+from gmm_study.machine import keep_freed_memory
+
 
 class Parameters:
     """Named tensors `[R, *shape]` as views of one buffer `flat` `[R, P]`; likewise their gradients.
@@ -20,6 +22,7 @@ class Parameters:
         device: torch.device | str = "cpu",
         dtype: torch.dtype = torch.float32,
     ) -> None:
+        keep_freed_memory()  # a model's passes allocate the same tensors again and again
         self.shapes = {name: tuple(shape) for name, shape in shapes.items()}
         size = sum(prod(shape) for shape in self.shapes.values())
         self.flat = torch.zeros(replicates, size, device=device, dtype=dtype)

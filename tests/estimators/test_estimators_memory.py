@@ -1,5 +1,10 @@
 """Memory is bounded by the rows of one chunk, whatever K and the number of datapoints."""
 
+import resource
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -79,3 +84,42 @@ def test_a_full_evaluation_keeps_within_the_rows_of_a_chunk(datapoints, samples)
     expected = torch.full((1, datapoints), -2.5, dtype=torch.float64)
     torch.testing.assert_close(found["log_p"], expected)
     torch.testing.assert_close(found["ess"], torch.ones_like(expected))
+
+
+def what_an_evaluation_takes() -> tuple[float, int]:
+    """The MB by which a new process grows in 100 chunks of an evaluation; the page faults of each.
+
+    A shorter one before it leaves the memory in the state in which both were large.
+    """
+    torch.set_num_threads(1)
+    model = SigmoidBeliefNetwork(123, [200, 100, 50], 1)
+    streams = some_streams(dtype=torch.float32)
+    estimate_log_p(model, torch.zeros(200, 123), 1000, streams, 4000)
+    before, faults, grown = anonymous_megabytes(), page_faults(), [0.0]
+    estimate_log_p(
+        model,
+        torch.zeros(400, 123),
+        1000,
+        streams,
+        4000,
+        watch=lambda rows: grown.append(anonymous_megabytes() - before),
+    )
+    return max(grown), (page_faults() - faults) // 100
+
+
+def page_faults() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+
+
+def anonymous_megabytes() -> float:
+    lines = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    return int(lines["RssAnon"].split()[0]) / 1024
+
+
+@pytest.mark.process
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="not Linux")
+def test_a_long_evaluation_does_not_grow_and_uses_the_memory_of_each_chunk_for_the_next():
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as fresh:
+        grown, faults_of_a_chunk = fresh.submit(what_an_evaluation_takes).result()
+    assert grown < 20
+    assert faults_of_a_chunk < 50
