@@ -8,10 +8,11 @@ from the last checkpoint.
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from contextlib import suppress
 from functools import partial
 from math import isfinite, nan
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,8 +64,8 @@ class TrainedElsewhereError(Exception):
 class TrialRun:
     """A trial being trained: call `advance` until `finished`. The record holds all progress.
 
-    If the record already holds some of the replicates, only the others are trained; if it holds all
-    of them, nothing is, even without a checkpoint. The trial is locked for this process until it is
+    A replicate that has ended in the record is not trained again, even if the record has no
+    checkpoint of it. The trial is locked for this process until it is
     finished, paused or left. If another process still holds it after `patience` seconds, this
     raises `TrainedElsewhereError`. `watch` is called after every epoch with 0, and after every
     chunk of an evaluation with its number of rows.
@@ -96,10 +97,12 @@ class TrialRun:
         self.watch = watch
         self.warning: str | None = None
         self._within_epoch = False
-        self._new_trainer = partial(Trainer, config.hyperparameters, dataset, replicates, device)
-        self.trainer = self._new_trainer()
+        self._new_trainer = partial(Trainer, config.hyperparameters, dataset, device=device)
+        self.trainer = self._new_trainer(replicates)
+        self._other_curves: list[dict[str, Any]] = []
+        """The rows of the curves of replicates that have ended and are not in a checkpoint."""
         try:
-            self.ended = self._resume()
+            self.ended = self._resume(replicates)
             self.datapoints = self._stored_datapoints()
             if not self.finished:
                 if continues and self.trainer.is_fresh:
@@ -167,11 +170,12 @@ class TrialRun:
         self._check_owner()
         kept_as = {TRAINING_FILE: PREVIOUS_FILE}
         self.record.write_checkpoint(checkpoint_files(self.trainer), kept_as)
-        self.record.write_metrics(
+        own = (
             {"replicate": replicate.index, **row}
             for replicate in self.trainer.replicates.values()
             for row in replicate.curve
         )
+        self.record.write_metrics([*self._other_curves, *own])
         self.warning = None
         self._write_status(state)
         self._saved_at = time.monotonic()
@@ -235,31 +239,51 @@ class TrialRun:
             with suppress(OSError):
                 self._write_status(TrialState.RUNNING)
 
-    def _resume(self) -> dict[int, ReplicateResult]:
+    def _resume(self, replicates: Sequence[int]) -> dict[int, ReplicateResult]:
         """Continue from the record; gives the replicates that have ended.
 
-        Replicates that cannot be read are trained or evaluated again. If the last training state
-        cannot be read, the one before it gives the same result and only costs time. Without any,
-        all replicates are trained again, unless all have a result.
+        If the last training state cannot be read, the one before it gives the same result and only
+        costs time. Without any, the replicates that have no result are trained again.
         """
         try:
             result = self.record.result()
         except ValueError:
             result = None
         ended = dict(result.replicates) if result else {}
+        state = self._resume_training(replicates)
+        fresh = {index for index, each in self.trainer.replicates.items() if each.epoch == 0}
+        done = fresh & ended.keys()
+        if done and not self.trainer.replicates.keys() <= ended.keys():
+            self.trainer = self._new_trainer([each for each in replicates if each not in done])
+            if state is not None:
+                resume_training(self.trainer, state)
+            self._other_curves = self._stored_curves(done)
+        return ended
+
+    def _resume_training(self, replicates: Sequence[int]) -> bytes | None:
+        """Continue the trainer from the last state that can be read; gives it, None without any."""
         for name in (TRAINING_FILE, PREVIOUS_FILE):
             content = self.record.read_file(f"checkpoint/{name}")
             if content is None:
                 continue
             try:
                 resume_training(self.trainer, content)
-                return ended
+                return content
             except ValueError as error:
                 logger.warning("trial %s: %s: %s", self.config.trial_id, name, error)
                 # A file that is no good must not be kept in the place of one that may be.
                 self.record.delete_file(f"checkpoint/{name}")
-                self.trainer = self._new_trainer()
-        return ended if result and result.has(self.trainer.replicates) else {}
+                self.trainer = self._new_trainer(replicates)
+        return None
+
+    def _stored_curves(self, replicates: Container[int]) -> list[dict[str, Any]]:
+        """The rows of the curves of some replicates; none if they cannot be read."""
+        try:
+            rows: list[dict[str, Any]] = self.record.metrics().to_pylist()
+        except ValueError as error:
+            logger.warning("trial %s: %s", self.config.trial_id, error)
+            return []
+        return [row for row in rows if row["replicate"] in replicates]
 
     def _stored_datapoints(self) -> dict[int, NDArray[np.float32]]:
         """log p of every test datapoint of the replicates that have ended.

@@ -193,6 +193,31 @@ def test_raising_the_replicates_of_a_complete_trial_trains_the_new_seed_alone(
     assert record.read_file(model) == at_once.read_file(model)
 
 
+def test_a_replicate_whose_checkpoint_is_gone_is_kept_when_others_are_added(
+    tmp_path, epochs_trained
+):
+    config, record = a_config(), Record.at(str(tmp_path / "restored"))
+    finish(TrialRun(config, DATA, range(2), record))
+    two, of_two, values = record.result().replicates, curves(record), record.datapoints()
+    record.inside("checkpoint").delete()
+    epochs_trained.clear()
+    interrupted = TrialRun(config, DATA, range(3), record)
+    interrupted.advance()
+    interrupted.pause()
+    assert curves(record)[: len(of_two)] == of_two
+    assert record.result().replicates == two
+    finish(TrialRun(config, DATA, range(3), record))
+    assert set(epochs_trained) == {2}
+    at_once = Record.at(str(tmp_path / "at once"))
+    finish(TrialRun(config, DATA, range(3), at_once))
+    assert final_figures(record) == final_figures(at_once)
+    assert curves(record) == curves(at_once)
+    assert record.datapoints().keys() == {0, 1, 2}
+    assert all((record.datapoints()[index] == values[index]).all() for index in values)
+    assert {index: record.result().replicates[index] for index in two} == two
+    assert open_checkpoint(str(tmp_path / "restored")).replicates == (2,)
+
+
 def test_a_replicate_has_the_same_figures_whoever_runs_beside_it(tmp_path):
     config = a_config()
     figures = []
