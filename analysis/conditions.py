@@ -16,6 +16,7 @@ from analysis.choice_noise import LeadOfCell, choice_conditions
 from analysis.collapse import collapsed_replicates
 from analysis.ends import end_conditions
 from analysis.labels import LOG_P
+from analysis.lone_trials import lone_trial_conditions
 from analysis.places import counted, listed, place_of, size_range
 from analysis.planned import each_once
 from analysis.selection import PROVISIONAL
@@ -57,6 +58,7 @@ def conditions(
         *_collapsed(plan, behind, shown),
         *bias_conditions(plan, rows, cells),
         *choice_conditions(leads),
+        *lone_trial_conditions(plan, shown, leads),
         *end_conditions(plan, shown),
         *_too_short(behind),
         *_unknown(behind, chosen=bool((shown["candidates"] > 1).any())),

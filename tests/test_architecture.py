@@ -202,7 +202,8 @@ ANALYSIS += [
     "decisions",
 ]
 ANALYSIS += ["ranking", "cells", "comparison", "costs", "cost_sentences", "curves"]
-ANALYSIS += ["searched", "verdict", "bias", "choice_noise", "ends", "conditions", "causes"]
+ANALYSIS += ["searched", "verdict", "bias", "choice_noise", "lone_trials", "ends", "conditions"]
+ANALYSIS += ["causes"]
 ANALYSIS += [
     "spent",
     "budget",

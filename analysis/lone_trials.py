@@ -1,0 +1,87 @@
+"""Whether a method leads the others by one trial that a search drew for it alone.
+
+A search draws other settings for every method, so that its luck is a part of their difference. The
+errors over seeds and test data do not cover it: they are those of the chosen trials.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from analysis.choice_noise import LeadOfCell
+from analysis.places import counted, listed, place_of, significant
+from gmm_study.study.plan import Plan, PlannedTrial
+from gmm_study.study.strategies import DrawnSearch
+
+
+class LoneTrial(NamedTuple):
+    """The best method of a data set, whose chosen trial accounts for most of its lead."""
+
+    cell: Mapping[Any, Any]
+    second: Mapping[Any, Any]
+    """The cell of the next best method."""
+    over_own: float
+    """Nats by which the chosen trial is ahead of the method's next best one, on validation data."""
+
+    @property
+    def over_second(self) -> float:
+        """Nats of test log p by which the method is ahead of the next best one."""
+        return float(self.cell["mean"] - self.second["mean"])
+
+
+def lone_trial_conditions(
+    plan: Plan, shown: pd.DataFrame, leads: Sequence[LeadOfCell]
+) -> list[str]:
+    """Where more than half of a lead is that of one trial; nothing if there is no such method.
+
+    `shown` are the cells of log p that have a mean, `leads` those of the chosen trials
+    (`leads_of_cells`). A trial whose settings the study gives to all methods is not drawn.
+    """
+    search = plan.study.search
+    if plan.x or not isinstance(search, DrawnSearch):
+        return []
+    own_leads = {(cell["dataset"], cell["method"]): lead.difference for cell, lead in leads}
+    trials = {trial.config.trial_id: trial for trial in plan.trials}
+    compared, lone = 0, []
+    for first, second in _best_two(shown):
+        compared += 1
+        over_own = own_leads.get((first["dataset"], first["method"]))
+        if over_own is None or _is_given(trials[first["trial_id"]], search.points):
+            continue
+        found = LoneTrial(first, second, over_own)
+        if found.over_second > plan.study.report.margin and over_own > found.over_second / 2:
+            lone.append(found)
+    if not lone:
+        return []
+    count = counted(len(lone), compared, "comparison")
+    return [
+        f"In {count} of methods, more than half of the lead is that of one trial that the search "
+        f"drew for its method alone: {listed([_in_words(plan, each) for each in lone], '; ')}. "
+        "More trials would show whether another method has one as good, as with "
+        f"--set search.trials={2 * search.trials}."
+    ]
+
+
+def _best_two(shown: pd.DataFrame) -> Iterator[list[dict[Any, Any]]]:
+    """The two methods with the highest test log p, on each data set that has as many."""
+    for _, cells in shown.groupby("dataset", sort=False):
+        best = cells.sort_values("mean", ascending=False).head(2).to_dict("records")
+        if len(best) == 2:
+            yield best
+
+
+def _is_given(trial: PlannedTrial, points: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether a trial has the settings of a point, as far as its method reads them."""
+    return any(
+        all(point.get(name, value) == value for name, value in trial.axes.items())
+        for point in points
+    )
+
+
+def _in_words(plan: Plan, lone: LoneTrial) -> str:
+    return (
+        f"{place_of(plan, lone.cell)} is {significant(lone.over_second)} nats ahead of "
+        f"{lone.second['method']}, and its trial {significant(lone.over_own)} ahead of its next "
+        "best one"
+    )
