@@ -11,7 +11,7 @@ import pandas as pd
 
 from analysis.choice_noise import LeadOfCell
 from analysis.places import counted, listed, place_of, significant
-from gmm_study.study.plan import Plan, PlannedTrial
+from gmm_study.study.plan import Plan
 from gmm_study.study.strategies import DrawnSearch
 
 
@@ -33,21 +33,21 @@ class LoneTrial(NamedTuple):
 def lone_trial_conditions(
     plan: Plan, shown: pd.DataFrame, leads: Sequence[LeadOfCell]
 ) -> list[str]:
-    """Where more than half of a lead is that of one trial; nothing if there is no such method.
+    """Where more than half of a lead is due to one trial; nothing if there is no such method.
 
     `shown` are the cells of log p that have a mean, `leads` those of the chosen trials
-    (`leads_of_cells`). A trial whose settings the study gives to all methods is not drawn.
+    (`leads_of_cells`). A trial whose settings the next best method was tried with too is not drawn
+    for one method alone. Without a next best trial of the same method, nothing is known.
     """
     search = plan.study.search
     if plan.x or not isinstance(search, DrawnSearch):
         return []
     own_leads = {(cell["dataset"], cell["method"]): lead.difference for cell, lead in leads}
-    trials = {trial.config.trial_id: trial for trial in plan.trials}
     compared, lone = 0, []
     for first, second in _best_two(shown):
         compared += 1
         over_own = own_leads.get((first["dataset"], first["method"]))
-        if over_own is None or _is_given(trials[first["trial_id"]], search.points):
+        if over_own is None or _has_both(plan, first["trial_id"], second["method"]):
             continue
         found = LoneTrial(first, second, over_own)
         if found.over_second > plan.study.report.margin and over_own > found.over_second / 2:
@@ -56,7 +56,7 @@ def lone_trial_conditions(
         return []
     count = counted(len(lone), compared, "comparison")
     return [
-        f"In {count} of methods, more than half of the lead is that of one trial that the search "
+        f"In {count} of methods, more than half of the lead is due to one trial that the search "
         f"drew for its method alone: {listed([_in_words(plan, each) for each in lone], '; ')}. "
         "More trials would show whether another method has one as good, as with "
         f"--set search.trials={2 * search.trials}."
@@ -71,17 +71,20 @@ def _best_two(shown: pd.DataFrame) -> Iterator[list[dict[Any, Any]]]:
             yield best
 
 
-def _is_given(trial: PlannedTrial, points: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether a trial has the settings of a point, as far as its method reads them."""
+def _has_both(plan: Plan, trial_id: str, method: str) -> bool:
+    """Whether another method has a trial with the same settings, as far as both read them."""
+    trial = next(each for each in plan.trials if each.config.trial_id == trial_id)
     return any(
-        all(point.get(name, value) == value for name, value in trial.axes.items())
-        for point in points
+        each.config.hyperparameters.method == method
+        and each.config.dataset == trial.config.dataset
+        and all(each.axes.get(name, value) == value for name, value in trial.axes.items())
+        for each in plan.trials
     )
 
 
 def _in_words(plan: Plan, lone: LoneTrial) -> str:
     return (
         f"{place_of(plan, lone.cell)} is {significant(lone.over_second)} nats ahead of "
-        f"{lone.second['method']}, and its trial {significant(lone.over_own)} ahead of its next "
-        "best one"
+        f"{lone.second['method']} on test data, and its chosen trial is "
+        f"{significant(lone.over_own)} ahead of its second-best trial on validation data"
     )

@@ -12,7 +12,7 @@ DEVICES = Path("/dev")
 TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3
 """The numbers of glibc's options M_TRIM_THRESHOLD and M_MMAP_THRESHOLD (mallopt(3))."""
 KEPT, KEPT_EACH = 1 << 28, 1 << 25
-"""Bytes of freed memory that a process keeps: in all, and of one tensor (the most in glibc)."""
+"""Bytes of free memory at the end of a heap that are kept, and of the largest tensor in a heap."""
 
 
 def usable_cpus() -> int:

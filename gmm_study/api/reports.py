@@ -61,8 +61,8 @@ def _found(plan: "Plan", store: RecordStore) -> "Findings | None":
 
 
 def _has_ended(found: "Findings") -> bool:
-    """Whether a trial has ended, with as many replicates as it has so far."""
-    return any(TrialState(state).is_over for state in found.records.trials["state"])
+    """Whether a trial of the study has ended, with the replicates that it is trained with first."""
+    return any(TrialState(state).is_over for state in found.screened["state"])
 
 
 def _shipped(planned: PlannedStudy) -> "tuple[Plan, RecordStore]":

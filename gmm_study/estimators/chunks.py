@@ -9,7 +9,7 @@ from torch import Tensor
 def in_chunks(
     data: Tensor, datapoints: int, estimate: Callable[[Tensor], Mapping[str, Tensor]]
 ) -> dict[str, Tensor]:
-    """What `estimate` gives for data `[N, D]`, each `[R, N]` in float64.
+    """What `estimate` gives for data `[N, D]` (N > 0), each `[R, N]` in float64.
 
     It is called with `[B, D]`, where B is `datapoints` or fewer, and gives `[R, B]` under the same
     names each time. They are copied at once: thousands of small tensors, each allocated between

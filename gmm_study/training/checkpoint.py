@@ -78,6 +78,8 @@ def continue_training(trainer: Trainer, content: bytes) -> None:
     try:
         replicates, states = _progress(tensors)
         both = [each for each in replicates if each.index in trainer.replicates]
+        if not both:
+            raise ValueError("it has none of these replicates")
         for replicate in both:
             _let_go_on(replicate, trainer, states[replicate.index])
         trainer.resume(both, states)

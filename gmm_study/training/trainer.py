@@ -1,6 +1,6 @@
 """Training of all replicates, epoch by epoch and stage by stage: validation, best parameters."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from math import isfinite, nan
 from time import perf_counter
@@ -50,6 +50,17 @@ class Trainer:
         self.replicates = {index: Replicate(index) for index in self.replicates}
         self.final_states = {}
         self.groups = [self.new_group(peers) for peers in self.side_by_side([*self.replicates])]
+
+    def leave_out(self, replicates: Collection[int]) -> None:
+        """Forget some replicates, which are then neither trained nor in a checkpoint."""
+        self.replicates = {
+            index: each for index, each in self.replicates.items() if index not in replicates
+        }
+        self.groups = [
+            rest
+            for group in self.groups
+            for rest in self._only(group, [i for i in group.replicates if i in self.replicates])
+        ]
 
     @property
     def is_fresh(self) -> bool:
@@ -172,11 +183,18 @@ class Trainer:
 
     def _staying(self, group: ReplicateGroup, moving: Sequence[int]) -> list[ReplicateGroup]:
         """The group of the replicates that go on in their stage; none if there are none."""
-        rows = [
-            row
-            for row, index in enumerate(group.replicates)
-            if self.replicates[index].state is TrialState.RUNNING and row not in moving
-        ]
+        return self._only(
+            group,
+            [
+                index
+                for row, index in enumerate(group.replicates)
+                if self.replicates[index].state is TrialState.RUNNING and row not in moving
+            ],
+        )
+
+    def _only(self, group: ReplicateGroup, replicates: Sequence[int]) -> list[ReplicateGroup]:
+        """The group of some replicates of a group; none if there are none."""
+        rows = [row for row, index in enumerate(group.replicates) if index in replicates]
         if len(rows) == len(group.replicates):
             return [group]
         return [group.select(rows, self.dataset.dims)] if rows else []

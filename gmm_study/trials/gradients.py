@@ -180,7 +180,7 @@ def assess_record(
 
     Methods that a model cannot be asked for are left out, such as nvil where another method trained
     it. A record that holds what is wanted stays as it is. Raises `InputError` if there is no
-    checkpoint, or if it cannot be read.
+    checkpoint, if it lacks one of the replicates, or if it cannot be read.
     """
     if holds_gradients(record, wanted, replicates):
         return
@@ -189,6 +189,12 @@ def assess_record(
     if len(known) < len(files):
         raise InputError(f"checkpoint: '{record.path}' has none, so its gradients are not assessed")
     checkpoint = read_checkpoint(Path(record.path), known)
+    lacking = sorted(set(range(replicates)) - set(checkpoint.replicates))
+    if lacking:
+        raise InputError(
+            f"checkpoint: '{record.path}' has no replicate {', '.join(map(str, lacking))}, so its "
+            "gradients are not assessed"
+        )
     usable = [index for index in checkpoint.usable_replicates() if index < replicates]
     methods = [name for name in wanted.methods if can_be_assessed(name, checkpoint.method)]
     batch = torch.from_numpy(dataset.train[: wanted.datapoints]).float()

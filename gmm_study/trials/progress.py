@@ -49,7 +49,7 @@ def samples_of_an_epoch(trainer: Trainer) -> int:
 
 
 def progress_of(trainer: Trainer, speed: Speed) -> Progress:
-    """The progress of a trial that is being trained or evaluated."""
+    """The progress of a trial that is being trained or evaluated, by its trainer's replicates."""
     replicates = trainer.replicates.values()
     running = [each.epoch for each in replicates if each.state is TrialState.RUNNING]
     bounds = [each.best_bound for each in replicates if isfinite(each.best_bound)]

@@ -8,7 +8,7 @@ from the last checkpoint.
 
 import logging
 import time
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from functools import partial
 from math import isfinite, nan
@@ -65,10 +65,10 @@ class TrialRun:
     """A trial being trained: call `advance` until `finished`. The record holds all progress.
 
     A replicate that has ended in the record is not trained again, even if the record has no
-    checkpoint of it. The trial is locked for this process until it is
-    finished, paused or left. If another process still holds it after `patience` seconds, this
-    raises `TrainedElsewhereError`. `watch` is called after every epoch with 0, and after every
-    chunk of an evaluation with its number of rows.
+    checkpoint of it. The trial is locked for this process until it is finished, paused or left. If
+    another process still holds it after `patience` seconds, this raises `TrainedElsewhereError`.
+    `watch` is called after every epoch with 0, and after every chunk of an evaluation with its
+    number of rows.
 
     A new trial that `continues` goes on from the earlier trial in the record `earlier`, or from one
     in its store, if its training begins with that trial's.
@@ -97,17 +97,19 @@ class TrialRun:
         self.watch = watch
         self.warning: str | None = None
         self._within_epoch = False
-        self._new_trainer = partial(Trainer, config.hyperparameters, dataset, device=device)
-        self.trainer = self._new_trainer(replicates)
+        self._new_trainer = partial(Trainer, config.hyperparameters, dataset, replicates, device)
+        self.trainer = self._new_trainer()
+        self._left_out: set[int] = set()
+        """The replicates that have ended and of which the record has no state of their training."""
         self._other_curves: list[dict[str, Any]] = []
-        """The rows of the curves of replicates that have ended and are not in a checkpoint."""
+        """The rows of their curves."""
         try:
-            self.ended = self._resume(replicates)
+            self.ended = self._resume()
             self.datapoints = self._stored_datapoints()
             if not self.finished:
                 if continues and self.trainer.is_fresh:
                     continue_earlier(record, config, self.trainer, earlier)
-                begin_warm(self.trainer, record, earlier or record)
+                begin_warm(self.trainer, record, earlier or record, self._left_out)
         except BaseException:
             self.leave()
             raise
@@ -239,7 +241,7 @@ class TrialRun:
             with suppress(OSError):
                 self._write_status(TrialState.RUNNING)
 
-    def _resume(self, replicates: Sequence[int]) -> dict[int, ReplicateResult]:
+    def _resume(self) -> dict[int, ReplicateResult]:
         """Continue from the record; gives the replicates that have ended.
 
         If the last training state cannot be read, the one before it gives the same result and only
@@ -250,36 +252,33 @@ class TrialRun:
         except ValueError:
             result = None
         ended = dict(result.replicates) if result else {}
-        state = self._resume_training(replicates)
+        self._resume_training()
         fresh = {index for index, each in self.trainer.replicates.items() if each.epoch == 0}
-        done = fresh & ended.keys()
-        if done and not self.trainer.replicates.keys() <= ended.keys():
-            self.trainer = self._new_trainer([each for each in replicates if each not in done])
-            if state is not None:
-                resume_training(self.trainer, state)
-            self._other_curves = self._stored_curves(done)
+        if not self.trainer.replicates.keys() <= ended.keys():
+            self._left_out = fresh & ended.keys()
+            self.trainer.leave_out(self._left_out)
+            self._other_curves = self._stored_curves(self._left_out)
         return ended
 
-    def _resume_training(self, replicates: Sequence[int]) -> bytes | None:
-        """Continue the trainer from the last state that can be read; gives it, None without any."""
+    def _resume_training(self) -> None:
+        """Continue from the last state of the training that can be read, if there is one."""
         for name in (TRAINING_FILE, PREVIOUS_FILE):
             content = self.record.read_file(f"checkpoint/{name}")
             if content is None:
                 continue
             try:
                 resume_training(self.trainer, content)
-                return content
+                return
             except ValueError as error:
                 logger.warning("trial %s: %s: %s", self.config.trial_id, name, error)
                 # A file that is no good must not be kept in the place of one that may be.
                 self.record.delete_file(f"checkpoint/{name}")
-                self.trainer = self._new_trainer(replicates)
-        return None
+                self.trainer = self._new_trainer()
 
-    def _stored_curves(self, replicates: Container[int]) -> list[dict[str, Any]]:
+    def _stored_curves(self, replicates: Collection[int]) -> list[dict[str, Any]]:
         """The rows of the curves of some replicates; none if they cannot be read."""
         try:
-            rows: list[dict[str, Any]] = self.record.metrics().to_pylist()
+            rows: list[dict[str, Any]] = self.record.metrics().to_pylist() if replicates else []
         except ValueError as error:
             logger.warning("trial %s: %s", self.config.trial_id, error)
             return []
@@ -320,7 +319,10 @@ class TrialRun:
         )
 
     def _write_pictures(self) -> None:
-        """Draw what the first complete replicate generates; an error does not cost the result."""
+        """Draw what the first replicate generates that is complete and has a model here.
+
+        An error does not cost the result.
+        """
         best = [
             r.index for r in self.trainer.replicates.values() if r.state is TrialState.COMPLETE
         ][:1]

@@ -28,10 +28,10 @@ def said(lab, figures):
 
 def test_a_lead_that_is_mostly_that_of_one_drawn_trial_is_named_with_both_sizes(said):
     assert said(gmm=[-26.0, -27.0, -28.0], rws=[-25.7, -20.0, -25.9]) == [
-        "In 1 of 1 comparison of methods, more than half of the lead is that of one trial that the "
-        "search drew for its method alone: rws is 6.0 nats ahead of gmm, and its trial 5.7 ahead "
-        "of its next best one. More trials would show whether another method has one as good, as "
-        "with --set search.trials=6."
+        "In 1 of 1 comparison of methods, more than half of the lead is due to one trial that the "
+        "search drew for its method alone: rws is 6.0 nats ahead of gmm on test data, and its "
+        "chosen trial is 5.7 ahead of its second-best trial on validation data. More trials would "
+        "show whether another method has one as good, as with --set search.trials=6."
     ]
 
 
@@ -41,6 +41,16 @@ def test_a_lead_that_the_next_best_trial_has_too_is_not_named(said):
 
 def test_a_trial_whose_settings_all_methods_were_given_is_not_drawn_for_one_alone(said):
     assert said(gmm=[-26.0, -27.0, -28.0], rws=[-20.0, -25.7, -25.9]) == []
+
+
+def test_settings_that_both_methods_drew_are_not_those_of_one_alone(lab, figures):
+    space = {"batch_size": {"choice": [50, 100]}}
+    plan = lab.plan(methods=["gmm", "rws"], space=space, search={"kind": "random", "trials": 6})
+    values = {("gmm", 50): -26.0, ("gmm", 100): -27.0, ("rws", 50): -20.0, ("rws", 100): -25.7}
+    for trial in plan.trials:
+        value = values[trial.config.hyperparameters.method, trial.axes["batch_size"]]
+        lab.write(trial.config, *[figures(value, value) | {"valid/log_p": value}] * 3)
+    assert not any("comparison" in text for text in find(plan, lab.store).conditions)
 
 
 def test_a_lead_within_the_margin_is_not_named(said):

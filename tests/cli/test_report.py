@@ -63,6 +63,21 @@ def test_report_shows_the_records_of_the_project_where_there_are_none_of_ones_ow
     assert list((recorded.folder / "empty").iterdir()) == []
 
 
+def test_a_trial_that_lacks_seeds_does_not_hide_the_records_of_the_project(
+    recorded, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("analysis.shipped.RECORDS", tmp_path)
+    store = RecordStore(str(recorded.folder / "results"))
+    plan = plan_from_records(load_study(str(recorded.folder / "studies" / "known.yaml")), store)
+    ship(plan, store, tmp_path / "known.parquet")
+    own, config = RecordStore(str(recorded.folder / "own")), plan.trials[0].config
+    own.record(config.trial_id).write_config(config)
+    figures = {"valid/bound": -10.0, "test/bound": -10.0, "test/log_p": -9.5}
+    own.record(config.trial_id).write_result(result_of(config.trial_id, figures))
+    told = json.loads(recorded.call("report", "known", "--storage", "own", "--json").stdout)
+    assert told["conditions"][0] == SHIPPED
+
+
 def test_report_refuses_a_search_that_has_proposed_nothing_anywhere(recorded):
     recorded.write_study(
         STUDY.replace("{grid: [1e-3, 1e-2]}", "{log_uniform: [1e-3, 1e-2]}")

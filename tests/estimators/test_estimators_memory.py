@@ -89,7 +89,7 @@ def test_a_full_evaluation_keeps_within_the_rows_of_a_chunk(datapoints, samples)
 def what_an_evaluation_takes() -> tuple[float, int]:
     """The MB by which a new process grows in 100 chunks of an evaluation; the page faults of each.
 
-    A shorter one before it leaves the memory in the state in which both were large.
+    A shorter one comes first: after it, both are large without what keeps them small.
     """
     torch.set_num_threads(1)
     model = SigmoidBeliefNetwork(123, [200, 100, 50], 1)

@@ -75,3 +75,13 @@ def test_without_a_checkpoint_a_line_says_so(tmp_path):
     record = Record.at(str(tmp_path))
     with pytest.raises(InputError, match=r"checkpoint: .* has none"):
         assess_record(record, DATA, WANTED, 1)
+
+
+def test_a_checkpoint_that_lacks_a_replicate_is_not_taken_for_all_of_them(tmp_path):
+    record, config = Record.at(str(tmp_path)), a_config(method="rws", layers=(4, 2))
+    finish(TrialRun(config, DATA, range(2), record))
+    record.inside("checkpoint").delete()
+    finish(TrialRun(config, DATA, range(3), record))
+    with pytest.raises(InputError, match=r"checkpoint: .* has no replicate 0, 1, so"):
+        assess_record(record, DATA, WANTED, 3)
+    assert not holds_gradients(record, WANTED, 3)

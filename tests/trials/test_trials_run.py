@@ -218,6 +218,23 @@ def test_a_replicate_whose_checkpoint_is_gone_is_kept_when_others_are_added(
     assert open_checkpoint(str(tmp_path / "restored")).replicates == (2,)
 
 
+def test_a_state_from_before_the_first_epoch_trains_no_replicate_again_that_has_ended(
+    tmp_path, epochs_trained
+):
+    config, record = a_config(), Record.at(str(tmp_path))
+    begun = TrialRun(config, DATA, range(2), record)
+    begun.pause()
+    state = record.read_file("checkpoint/training.safetensors")
+    finish(TrialRun(config, DATA, range(2), record))
+    of_two = curves(record)
+    record.write_file("checkpoint/training.safetensors", state)
+    epochs_trained.clear()
+    finish(TrialRun(config, DATA, range(3), record))
+    assert set(epochs_trained) == {2}
+    assert curves(record)[: len(of_two)] == of_two
+    assert {row["replicate"] for row in curves(record)[len(of_two) :]} == {2}
+
+
 def test_a_replicate_has_the_same_figures_whoever_runs_beside_it(tmp_path):
     config = a_config()
     figures = []

@@ -153,6 +153,20 @@ def test_a_longer_trial_goes_on_from_a_shorter_one_that_began_warm(store, epochs
     assert record.read_json("warm_start.json")["warm_start"] == other.path
 
 
+def test_a_seed_beside_seeds_without_a_checkpoint_begins_from_the_same_model_too(store):
+    other = trained(store, a_config(max_epochs=2), 3)
+    config = a_config(max_epochs=2, warm_start=other.path)
+    record = trained(store, config)
+    before = record.read_file("warm_start.json")
+    record.inside("checkpoint").delete()
+    changed = trained(store, a_config(max_epochs=3), 3)
+    for name in ("model.safetensors", "meta.json"):
+        other.write_file(f"checkpoint/{name}", changed.read_file(f"checkpoint/{name}"))
+    with pytest.raises(InputError, match=r"other parameters than those with which replicate 0"):
+        begun(store, config, range(3))
+    assert record.read_file("warm_start.json") == before
+
+
 def test_a_model_of_another_folder_can_be_gone_on_from(tmp_path):
     run_once(a_config(max_epochs=2), DATA, 1, tmp_path / "first", device="cpu")
     config = a_config(max_epochs=2, warm_start=str(tmp_path / "first"))
