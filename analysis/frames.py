@@ -145,7 +145,7 @@ def load(
         replicates=_typed([row for reading in read for row in reading.replicates], _REPLICATE),
         warnings=tuple(warning for reading in read for warning in reading.warnings),
         read_curves=lambda ids: _curves(listed, ids),
-        own=store.own(reading.trial["trial_id"] for reading in read),
+        own=listed.own(reading.trial["trial_id"] for reading in read),
         are_shipped=listed.are_packed(ids),
         read_datapoints=lambda trial_id: listed.record(trial_id).datapoints(),
         read_gradients=lambda trial_id, asked: listed.record(trial_id).gradients(asked),

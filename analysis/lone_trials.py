@@ -4,8 +4,8 @@ A search draws other settings for every method, so that its luck is a part of th
 errors over seeds and test data do not cover it: they are those of the chosen trials.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -13,21 +13,6 @@ from analysis.choice_noise import LeadOfCell
 from analysis.places import counted, listed, place_of, significant
 from gmm_study.study.plan import Plan
 from gmm_study.study.strategies import DrawnSearch
-
-
-class LoneTrial(NamedTuple):
-    """The best method of a data set, whose chosen trial accounts for most of its lead."""
-
-    cell: Mapping[Any, Any]
-    second: Mapping[Any, Any]
-    """The cell of the next best method."""
-    over_own: float
-    """Nats by which the chosen trial is ahead of the method's next best one, on validation data."""
-
-    @property
-    def over_second(self) -> float:
-        """Nats of test log p by which the method is ahead of the next best one."""
-        return float(self.cell["mean"] - self.second["mean"])
 
 
 def lone_trial_conditions(
@@ -43,21 +28,25 @@ def lone_trial_conditions(
     if plan.x or not isinstance(search, DrawnSearch):
         return []
     own_leads = {(cell["dataset"], cell["method"]): lead.difference for cell, lead in leads}
-    compared, lone = 0, []
+    compared, lone = 0, list[str]()
     for first, second in _best_two(shown):
         compared += 1
         over_own = own_leads.get((first["dataset"], first["method"]))
         if over_own is None or _has_both(plan, first["trial_id"], second["method"]):
             continue
-        found = LoneTrial(first, second, over_own)
-        if found.over_second > plan.study.report.margin and over_own > found.over_second / 2:
-            lone.append(found)
+        ahead = first["mean"] - second["mean"]
+        if ahead > plan.study.report.margin and over_own > ahead / 2:
+            lone.append(
+                f"{place_of(plan, first)} is {significant(ahead)} nats ahead of "
+                f"{second['method']} on test data, and its chosen trial is "
+                f"{significant(over_own)} ahead of its second-best trial on validation data"
+            )
     if not lone:
         return []
     count = counted(len(lone), compared, "comparison")
     return [
         f"In {count} of methods, more than half of the lead is due to one trial that the search "
-        f"drew for its method alone: {listed([_in_words(plan, each) for each in lone], '; ')}. "
+        f"drew for its method alone: {listed(lone, '; ')}. "
         "More trials would show whether another method has one as good, as with "
         f"--set search.trials={2 * search.trials}."
     ]
@@ -79,12 +68,4 @@ def _has_both(plan: Plan, trial_id: str, method: str) -> bool:
         and each.config.dataset == trial.config.dataset
         and all(each.axes.get(name, value) == value for name, value in trial.axes.items())
         for each in plan.trials
-    )
-
-
-def _in_words(plan: Plan, lone: LoneTrial) -> str:
-    return (
-        f"{place_of(plan, lone.cell)} is {significant(lone.over_second)} nats ahead of "
-        f"{lone.second['method']} on test data, and its chosen trial is "
-        f"{significant(lone.over_own)} ahead of its second-best trial on validation data"
     )

@@ -56,11 +56,11 @@ class Trainer:
         self.replicates = {
             index: each for index, each in self.replicates.items() if index not in replicates
         }
-        self.groups = [
-            rest
+        kept = [
+            (group, [row for row, index in enumerate(group.replicates) if index not in replicates])
             for group in self.groups
-            for rest in self._only(group, [i for i in group.replicates if i in self.replicates])
         ]
+        self.groups = [rest for group, rows in kept for rest in self._part(group, rows)]
 
     @property
     def is_fresh(self) -> bool:
@@ -183,18 +183,15 @@ class Trainer:
 
     def _staying(self, group: ReplicateGroup, moving: Sequence[int]) -> list[ReplicateGroup]:
         """The group of the replicates that go on in their stage; none if there are none."""
-        return self._only(
-            group,
-            [
-                index
-                for row, index in enumerate(group.replicates)
-                if self.replicates[index].state is TrialState.RUNNING and row not in moving
-            ],
-        )
+        rows = [
+            row
+            for row, index in enumerate(group.replicates)
+            if self.replicates[index].state is TrialState.RUNNING and row not in moving
+        ]
+        return self._part(group, rows)
 
-    def _only(self, group: ReplicateGroup, replicates: Sequence[int]) -> list[ReplicateGroup]:
+    def _part(self, group: ReplicateGroup, rows: Sequence[int]) -> list[ReplicateGroup]:
         """The group of some replicates of a group; none if there are none."""
-        rows = [row for row, index in enumerate(group.replicates) if index in replicates]
         if len(rows) == len(group.replicates):
             return [group]
         return [group.select(rows, self.dataset.dims)] if rows else []

@@ -99,17 +99,15 @@ class TrialRun:
         self._within_epoch = False
         self._new_trainer = partial(Trainer, config.hyperparameters, dataset, replicates, device)
         self.trainer = self._new_trainer()
-        self._left_out: set[int] = set()
-        """The replicates that have ended and of which the record has no state of their training."""
         self._other_curves: list[dict[str, Any]] = []
-        """The rows of their curves."""
+        """The rows of the curves of replicates that have ended and have no state to go on from."""
         try:
             self.ended = self._resume()
             self.datapoints = self._stored_datapoints()
             if not self.finished:
                 if continues and self.trainer.is_fresh:
                     continue_earlier(record, config, self.trainer, earlier)
-                begin_warm(self.trainer, record, earlier or record, self._left_out)
+                begin_warm(self.trainer, record, earlier or record, self.ended)
         except BaseException:
             self.leave()
             raise
@@ -255,9 +253,9 @@ class TrialRun:
         self._resume_training()
         fresh = {index for index, each in self.trainer.replicates.items() if each.epoch == 0}
         if not self.trainer.replicates.keys() <= ended.keys():
-            self._left_out = fresh & ended.keys()
-            self.trainer.leave_out(self._left_out)
-            self._other_curves = self._stored_curves(self._left_out)
+            left_out = fresh & ended.keys()
+            self.trainer.leave_out(left_out)
+            self._other_curves = self._stored_curves(left_out)
         return ended
 
     def _resume_training(self) -> None:

@@ -39,15 +39,15 @@ class Origin:
 
 
 def begin_warm(
-    trainer: Trainer, record: Record, beside: Record, left_out: Collection[int] = ()
+    trainer: Trainer, record: Record, beside: Record, ended: Collection[int] = ()
 ) -> None:
     """Give all replicates that are at their first epoch the parameters of another model.
 
     Does nothing without the setting `warm_start`. The id of a trial names the record that lies
     beside the record `beside`; what was used is noted in `record`. Raises `InputError` if there is
     no such checkpoint, if it lacks a replicate or the training of one has not ended, if its model
-    has other tensors or shapes, or if replicates that are further, or that have ended and are
-    `left_out` of the trainer, have begun from other parameters than it holds now.
+    has other tensors or shapes, or if replicates that are further, or have `ended`, have begun from
+    other parameters than it holds now.
     """
     named = trainer.hyperparameters.warm_start
     fresh = [each.index for each in trainer.replicates.values() if each.epoch == 0]
@@ -58,7 +58,7 @@ def begin_warm(
     checkpoint = origin.checkpoint
     checksums = {str(index): _checksum(checkpoint, index) for index in checkpoint.replicates}
     further = [each.index for each in trainer.replicates.values() if each.epoch > 0]
-    begun = sorted({*left_out, *further})
+    begun = sorted({*ended, *further})
     _refuse_another(named, record, begun, checksums, origin.sha256)
     start = {index: checkpoint.model([index]).parameters.flat[0] for index in fresh}
     trainer.start_from(start)
